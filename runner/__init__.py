@@ -1,0 +1,1 @@
+"""A unittest runner that names every temporary file a test leaves behind."""

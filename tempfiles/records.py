@@ -1,0 +1,190 @@
+"""The records that cross a boundary: frozen, and made of strings and numbers only.
+
+Another process can send them, and a report can be written from them long after the objects they
+speak of are gone. Paths are strings; bytes that are not valid in the file system's encoding are
+kept as surrogate escapes (`os.fsdecode`). Times are seconds since the epoch, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
+Scope = Literal["run", "module", "class", "test", "context"]
+Evidence = Literal["observed", "scanned"]
+Where = Literal["temp", "outside"]
+Outcome = Literal["removed", "kept", "left", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place in the user's code that made a resource.
+
+    `file` is relative to the working directory where it lies below it. `call` is what was called
+    there (`open`, `tempfile.mkdtemp`, `subprocess touch`). `trace` is the whole chain, innermost
+    first, as `file:line in function`; empty unless a trace was asked for.
+    """
+
+    file: str
+    line: int
+    function: str
+    call: str
+    trace: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} in {self.function}  {self.call}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One registered path. `size` and `modified` are None where the path no longer exists."""
+
+    path: str
+    type: ResourceType
+    context: str
+    created: float
+    size: int | None = None
+    modified: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalFailure:
+    """One path that could not be removed, and why in words."""
+
+    path: str
+    cause: str
+    errno: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalReport:
+    """What a removal did. `files` counts everything that is not a directory; `bytes` is the sum of
+    the sizes of the removed regular files with no other name (a hard link frees nothing)."""
+
+    files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    retried: int = 0
+    failed: tuple[RemovalFailure, ...] = ()
+
+    @property
+    def removed(self) -> int:
+        """Number of entries removed."""
+        return self.files + self.directories
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed
+
+    def __add__(self, other: RemovalReport) -> RemovalReport:
+        return RemovalReport(
+            self.files + other.files,
+            self.directories + other.directories,
+            self.bytes + other.bytes,
+            self.retried + other.retried,
+            self.failed + other.failed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRecord:
+    """A context as it was opened: its id, its scope, and its parent's id."""
+
+    id: str
+    scope: Scope
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that was started in a context: what, by which line, and when."""
+
+    command: str
+    origin: Origin | None
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """One resource that nobody registered and that outlived the clean-up of its context.
+
+    A directory stands for all below it: `bytes` and `entries` are of the whole tree (`entries`
+    counts the top as well). `never_closed` says that an object which removes its files when
+    closed (a `TemporaryDirectory`) was not. `open_by` names processes that hold it open.
+    `children` are the processes that ran, where more than one can have made it.
+    """
+
+    path: str
+    type: ResourceType
+    bytes: int
+    entries: int
+    context: str
+    scope: Scope
+    origin: Origin | None = None
+    evidence: Evidence = "scanned"
+    where: Where = "temp"
+    outcome: Outcome = "left"
+    subtest: str | None = None
+    never_closed: bool = False
+    open_by: tuple[str, ...] = ()
+    children: tuple[Child, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unattributed:
+    """A new entry of a shared place that no evidence ties to a context of this run."""
+
+    path: str
+    type: ResourceType
+    bytes: int
+    children: tuple[Child, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Modification:
+    """A file that was there before and that a context changed or deleted (`--watch-modified`)."""
+
+    path: str
+    change: Literal["changed", "deleted"]
+    context: str
+    scope: Scope
+    what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContextReport:
+    """What one context made and left, once it is closed."""
+
+    id: str
+    scope: Scope
+    made: int = 0
+    registered: int = 0
+    bytes_made: int = 0
+    leaks: tuple[Leak, ...] = ()
+    modifications: tuple[Modification, ...] = ()
+    removal: RemovalReport = field(default_factory=RemovalReport)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""
+
+    tests: int = 0
+    made: int = 0
+    removed_by_tests: int = 0
+    registered: int = 0
+    leaked: int = 0
+    leaked_bytes: int = 0
+    leaking_contexts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """All of a run's leaks with its totals."""
+
+    summary: Summary
+    leaks: tuple[Leak, ...] = ()
+    unattributed: tuple[Unattributed, ...] = ()
+    modifications: tuple[Modification, ...] = ()
