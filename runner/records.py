@@ -1,0 +1,128 @@
+"""What a run of tests leaves for its reports: frozen, and made of strings and numbers only.
+
+Another process can send these records, and every report is written from them alone. Times are
+seconds since the epoch, durations are seconds, sizes are bytes. Text is as the tests gave it: it
+may hold control characters and lone surrogates, and whoever prints it escapes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tempfiles.records import RunReport, Summary
+
+Status = Literal[
+    "success", "failure", "error", "skipped", "expected failure", "unexpected success"
+]
+
+UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected success"})
+"""The statuses that make a run fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubtestRecord:
+    """One `subTest` of a test. `description` is what unittest prints of it: `(n='a')`."""
+
+    description: str
+    status: Status
+    message: str = ""
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRecord:
+    """One test that ran, or was skipped.
+
+    `id` is `TestCase.id()`; ids are not unique. `message` is one line (`AssertionError: 1 != 2`,
+    or why the test was skipped) and `details` the traceback, both of the test itself: where only
+    subtests failed, `status` says so and they are empty. `stdout` and `stderr` are what `-b`
+    captured. `bytes_made` and `entries_made` are of the temporary files that the test made.
+    """
+
+    __test__ = False  # other runners collect classes by their name
+
+    id: str
+    module: str
+    class_name: str
+    method: str
+    status: Status = "success"
+    seconds: float = 0.0
+    started: float = 0.0
+    message: str = ""
+    details: str = ""
+    subtests: tuple[SubtestRecord, ...] = ()
+    stdout: str = ""
+    stderr: str = ""
+    bytes_made: int = 0
+    entries_made: int = 0
+
+    @property
+    def class_id(self) -> str:
+        """The class with its module, `pkg.mod.Class`; the module alone for a function."""
+        return f"{self.module}.{self.class_name}" if self.class_name else self.module
+
+    @property
+    def only_subtests_failed(self) -> bool:
+        """Whether the test itself went well and `status` comes from its subtests."""
+        if self.message or self.details:
+            return False
+        return any(subtest.status == self.status != "success" for subtest in self.subtests)
+
+
+@dataclass(frozen=True, slots=True)
+class FixtureRecord:
+    """A class or module fixture that did not succeed.
+
+    `id` is what unittest calls it: `setUpClass (pkg.mod.Class)`. `fixture` is the first word of
+    that, `owner` the class (or the module) in the brackets, and `module` the module of the owner.
+    """
+
+    id: str
+    fixture: str
+    owner: str
+    module: str
+    status: Status = "error"
+    started: float = 0.0
+    message: str = ""
+    details: str = ""
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def only_subtests_failed(self) -> bool:
+        """Never: a fixture has no subtests."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSample:
+    """How much there was in the temp directory at one moment, and in which context that was."""
+
+    timestamp: float
+    files: int
+    bytes: int
+    context: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteReport:
+    """A whole run: its tests and fixtures in the order they ended, and what they left.
+
+    `command` is the command line as it was typed, `directory` the working directory of the run.
+    """
+
+    tests: tuple[TestRecord, ...] = ()
+    fixtures: tuple[FixtureRecord, ...] = ()
+    run: RunReport = field(default_factory=lambda: RunReport(Summary()))
+    started: float = 0.0
+    seconds: float = 0.0
+    python: str = ""
+    command: str = ""
+    directory: str = ""
+    usage: tuple[UsageSample, ...] = ()
+
+    @property
+    def records(self) -> tuple[TestRecord | FixtureRecord, ...]:
+        """The tests, then the fixtures that did not succeed."""
+        return (*self.tests, *self.fixtures)

@@ -1,0 +1,105 @@
+"""Where a report goes: a stream, or a file that is replaced in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from typing import TextIO
+
+from runner.reporters.text import visible
+
+
+class ReportError(OSError):
+    """A report that cannot be written; the message is one line for the user."""
+
+
+def check(destination: str | TextIO) -> None:
+    """Find out whether a report can be written there, and leave no trace of having tried.
+
+    Raises:
+        ReportError: it cannot; why is in the message.
+    """
+    if not isinstance(destination, str):
+        return
+    try:
+        if _is_replaceable(destination):
+            path, descriptor = _create_beside(os.path.realpath(destination))
+            os.close(descriptor)
+            os.unlink(path)
+        elif not os.access(destination, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except (OSError, ValueError) as error:
+        raise _refusal(destination, error) from error
+
+
+def write_text(text: str, destination: str | TextIO) -> None:
+    """Write text as UTF-8 to a path, or to a stream in what encoding that has.
+
+    Raises:
+        ReportError: the file could not be written; what it held before is untouched.
+    """
+    if isinstance(destination, str):
+        write_bytes(text.encode("utf-8", "backslashreplace"), destination)
+        return
+    encoding = getattr(destination, "encoding", None) or "utf-8"
+    destination.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    destination.flush()
+
+
+def write_bytes(content: bytes, destination: str) -> None:
+    """Replace a file in one step; a device or a pipe is written to as it is.
+
+    Raises:
+        ReportError: it could not be written; what the file held before is untouched.
+    """
+    try:
+        if _is_replaceable(destination):
+            _replace(content, os.path.realpath(destination))
+        else:
+            with open(destination, "wb") as file:
+                file.write(content)
+    except (OSError, ValueError) as error:
+        raise _refusal(destination, error) from error
+
+
+def _replace(content: bytes, path: str) -> None:
+    temporary, descriptor = _create_beside(path)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        with contextlib.suppress(OSError):
+            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _is_replaceable(destination: str) -> bool:
+    try:
+        mode = os.stat(destination).st_mode
+    except FileNotFoundError:
+        if not os.path.basename(destination):
+            raise IsADirectoryError(21, "Is a directory") from None
+        return True
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(21, "Is a directory")
+    return stat.S_ISREG(mode)
+
+
+def _create_beside(path: str) -> tuple[str, int]:
+    # Not mkstemp: its 0600 would stay with the report, and another user's CI could not read it.
+    directory, name = os.path.split(path)
+    if len(os.fsencode(name)) > 255:
+        raise OSError(36, "File name too long")
+    temporary = os.path.join(directory, f".tidytest-{secrets.token_hex(8)}")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    return temporary, os.open(temporary, flags, 0o666)
+
+
+def _refusal(destination: str, error: OSError | ValueError) -> ReportError:
+    cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return ReportError(f"cannot write {visible(destination) or 'to an empty name'}: {cause}")

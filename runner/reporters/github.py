@@ -1,0 +1,207 @@
+"""The run for GitHub Actions: annotations at lines of code, and a table in the job's summary.
+
+GitHub shows at most 10 warnings, 10 errors and 10 notices of a step, and 50 annotations of a job,
+and refuses a summary of more than 1 MiB; so the worst comes first and the rest is counted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from runner.records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from runner.reporters import destination as _destination
+from runner.reporters.lines import failure_place, leak_line, leak_notes
+from runner.reporters.text import clip, human_size, plural, shorten, visible, visible_block
+from tempfiles.records import Leak
+
+MOST_ANNOTATIONS = 10
+"""Warnings, and errors, that GitHub shows of one step."""
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes of a step's summary; GitHub drops one that is longer."""
+
+_MESSAGE = 4_000
+_CELL = 400
+# An underscore inside a word is only a letter, a colon without slashes makes no link.
+_MARKDOWN = re.compile(r"[&<>\\`*\[\]|~$#@]|(?<![^\W_])_|_(?![^\W_])|:(?=//)")
+
+
+def check(destination: str | TextIO) -> None:
+    """Raise `ReportError` if the commands or the step's summary cannot be written.
+
+    Raises:
+        ReportError: in one line.
+    """
+    _destination.check(destination)
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path and not os.path.exists(path):
+        _destination.check(path)
+
+
+def write(report: SuiteReport, destination: str | TextIO) -> None:
+    """Write the commands to `destination`, and append to the file in GITHUB_STEP_SUMMARY.
+
+    Raises:
+        ReportError: one of them could not be written.
+    """
+    _destination.write_text("".join(f"{line}\n" for line in commands(report)), destination)
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if path:
+        _append(report, path)
+
+
+def commands(report: SuiteReport) -> list[str]:
+    """Return the workflow commands, one a line: errors, warnings, and what there is more."""
+    errors = list(_errors(report))
+    warnings = list(_warnings(report))
+    lines = [*errors[:MOST_ANNOTATIONS], *warnings[:MOST_ANNOTATIONS]]
+    more = []
+    if len(errors) > MOST_ANNOTATIONS:
+        more.append(plural(len(errors) - MOST_ANNOTATIONS, "more failure"))
+    if len(warnings) > MOST_ANNOTATIONS:
+        more.append(plural(len(warnings) - MOST_ANNOTATIONS, "more leaking line") + " of code")
+    if more:
+        lines.append(_command("notice", {"title": "tidytest"}, " and ".join(more)))
+    return lines
+
+
+def _command(name: str, properties: dict[str, str], message: str) -> str:
+    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    return f"::{name} {listed}::{_message(message)}"
+
+
+def _message(text: str) -> str:
+    text = visible_block(shorten(text, _MESSAGE))
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    text = visible(clip(text, _CELL))
+    return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
+
+
+def _errors(report: SuiteReport) -> Iterator[str]:
+    for record in report.records:
+        if record.status in UNSUCCESSFUL and not record.only_subtests_failed:
+            yield _error(record, record.id, report.directory)
+        if isinstance(record, TestRecord):
+            for subtest in record.subtests:
+                if subtest.status in UNSUCCESSFUL:
+                    yield _error(subtest, f"{record.id} {subtest.description}", report.directory)
+
+
+def _error(record: TestRecord | FixtureRecord | SubtestRecord, id: str, directory: str) -> str:
+    properties: dict[str, str] = {}
+    place = failure_place(record.details, directory)
+    if place is not None:
+        properties = {"file": _in_repository(place[0], directory), "line": str(place[1])}
+    kind = {"failure": "FAIL", "error": "ERROR"}.get(record.status, record.status)
+    properties["title"] = f"{kind}: {id}"
+    return _command("error", properties, record.message or record.details or record.status)
+
+
+def _warnings(report: SuiteReport) -> Iterator[str]:
+    """One warning for each line of code that leaks, the one that leaves most things first."""
+    groups: dict[tuple[str, int] | str, list[Leak]] = {}
+    for leak in report.run.leaks:
+        key = (leak.origin.file, leak.origin.line) if leak.origin else leak.context
+        groups.setdefault(key, []).append(leak)
+    for group in sorted(groups.values(), key=_weight):
+        yield _warning(group, report.directory)
+
+
+def _weight(leaks: list[Leak]) -> tuple[int, int]:
+    return -len(leaks), -sum(leak.bytes for leak in leaks)
+
+
+def _warning(leaks: list[Leak], directory: str) -> str:
+    properties: dict[str, str] = {}
+    origin = leaks[0].origin
+    if origin is not None:
+        properties = {"file": _in_repository(origin.file, directory), "line": str(origin.line)}
+    total = human_size(sum(leak.bytes for leak in leaks))
+    contexts = list(dict.fromkeys(leak.context for leak in leaks))
+    owner = contexts[0] if len(contexts) == 1 else f"{len(contexts):,} contexts"
+    properties["title"] = f"{plural(len(leaks), 'temporary file')} left by {owner} ({total})"
+    lines = [f"{visible(leak.context)}: {leak_line(leak)}" for leak in leaks[:5]]
+    if len(leaks) > 5:
+        lines.append(f"and {len(leaks) - 5:,} more")
+    return _command("warning", properties, "\n".join(lines))
+
+
+def _in_repository(file: str, directory: str) -> str:
+    """GitHub wants paths from the top of the repository, with slashes."""
+    top = os.environ.get("GITHUB_WORKSPACE")
+    path = os.path.join(directory, file)
+    if top and path.startswith(os.path.join(top, "")):
+        path = os.path.relpath(path, top)
+    elif path.startswith(os.path.join(directory, "")):
+        path = os.path.relpath(path, directory)
+    return path.replace(os.sep, "/")
+
+
+def _append(report: SuiteReport, path: str) -> None:
+    try:
+        with open(path, "ab") as file:
+            file.write(summary(report, SUMMARY_LIMIT - file.tell()).encode("utf-8"))
+    except OSError as error:
+        raise _destination.ReportError(
+            f"cannot write {visible(path)}: {error.strerror}"
+        ) from error
+
+
+def summary(report: SuiteReport, limit: int = SUMMARY_LIMIT) -> str:
+    """Return the Markdown of the step's summary, in at most `limit` bytes of UTF-8."""
+    head = "".join(f"{line}\n" for line in _head(report))
+    note = "\nand {:,} more, which the summary has no room for.\n"
+    room = limit - len(head.encode()) - len(note) - 20
+    if room < 0:
+        return ""
+    rows: list[str] = []
+    leaks = sorted(report.run.leaks, key=lambda leak: -leak.bytes)
+    for leak in leaks:
+        row = _row(leak)
+        room -= len(row.encode())
+        if room < 0:
+            break
+        rows.append(row)
+    left_out = len(leaks) - len(rows)
+    return head + "".join(rows) + (note.format(left_out) if left_out else "") + "\n"
+
+
+def _head(report: SuiteReport) -> Iterable[str]:
+    totals = report.run.summary
+    failed = sum(test.status in UNSUCCESSFUL for test in report.records)
+    yield "### Temporary files"
+    yield ""
+    yield (
+        f"{plural(totals.tests, 'test')}, {failed:,} failed. {totals.made:,} made, "
+        f"{totals.removed_by_tests:,} removed by their tests, {totals.registered:,} removed for "
+        f"them, **{totals.leaked:,} leaked** ({human_size(totals.leaked_bytes)})."
+    )
+    yield ""
+    if report.run.leaks:
+        yield "| Left by | What | Size | Made at | Notes |"
+        yield "| --- | --- | ---: | --- | --- |"
+
+
+def _row(leak: Leak) -> str:
+    origin = leak.origin
+    made_at = f"{origin.file}:{origin.line} in {origin.function} {origin.call}" if origin else ""
+    owner = leak.context if leak.subtest is None else f"{leak.context} {leak.subtest}"
+    name = leak.path + ("/" if leak.type == "directory" else "")
+    cells = [_code(owner), f"{leak.type} {_code(name)}", human_size(leak.bytes), _code(made_at)]
+    return f"| {' | '.join([*cells, markdown('; '.join(leak_notes(leak)))])} |\n"
+
+
+def _code(text: str) -> str:
+    return f"<code>{markdown(text)}</code>" if text else ""
+
+
+def markdown(text: str) -> str:
+    """Return text as Markdown that shows it letter by letter, on one line, in a table too."""
+    text = visible(clip(text, _CELL))
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", text)

@@ -1,0 +1,200 @@
+"""The run as JUnit XML, as Jenkins, GitLab and others read it: one suite a module.
+
+A subtest that was recorded is a test case of its own, `test_x (n='a')`, so that the failures are as
+many as unittest's. The schema knows properties of suites only: a leak is a property of the suite of
+its test, and is also told in the output of that test. This is the only import of junitparser.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from junitparser import (
+    Error,
+    Failure,
+    JUnitXml,
+    Skipped,
+    SystemErr,
+    SystemOut,
+    TestCase,
+    TestSuite,
+)
+
+from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from runner.reporters.destination import check, write_bytes, write_text
+from runner.reporters.lines import exception_type, leak_line
+from runner.reporters.text import shorten
+from tempfiles.records import Leak
+
+__all__ = ["check", "write"]
+
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LIMIT = 9_600_000
+"""Bytes in one element: libxml2, and so many a CI server, refuses a text of 10,000,000."""
+_MESSAGE = 4_000
+_RUN = "run"
+
+
+def write(report: SuiteReport, destination: str | TextIO) -> None:
+    """Write the run as JUnit XML.
+
+    Raises:
+        ReportError: it could not be written.
+    """
+    buffer = io.BytesIO()
+    _document(report).write(buffer)
+    if isinstance(destination, str):
+        write_bytes(buffer.getvalue(), destination)
+    else:
+        write_text(buffer.getvalue().decode("utf-8"), destination)
+
+
+def _document(report: SuiteReport) -> JUnitXml:
+    document = JUnitXml("tidytest")
+    leaks = _by_context(report.run.leaks)
+    modules: dict[str, list[TestRecord | FixtureRecord]] = {}
+    for record in report.records:
+        modules.setdefault(record.module, []).append(record)
+    suites = [_suite(module, records, leaks) for module, records in modules.items()]
+    if leaks:  # what belongs to no module: the run's own, and tests that left no record
+        suites.append(_run_suite(report, leaks))
+    for suite in suites:
+        document.add_testsuite(suite)
+    _total(document, suites, report.seconds)
+    return document
+
+
+def _total(document: JUnitXml, suites: list[TestSuite], seconds: float) -> None:
+    # Not update_statistics: it sets an attribute that the schema does not allow here.
+    document.tests = sum(suite.tests or 0 for suite in suites)
+    document.failures = sum(suite.failures or 0 for suite in suites)
+    document.errors = sum(suite.errors or 0 for suite in suites)
+    document.time = _seconds(seconds)
+
+
+def _by_context(leaks: Iterable[Leak]) -> dict[str, list[Leak]]:
+    grouped: dict[str, list[Leak]] = {}
+    for leak in leaks:
+        grouped.setdefault(leak.context, []).append(leak)
+    return grouped
+
+
+def _suite(
+    module: str, records: list[TestRecord | FixtureRecord], leaks: dict[str, list[Leak]]
+) -> TestSuite:
+    owners = dict.fromkeys([module, *(_owner(record) for record in records)])
+    told = [leak for owner in owners for leak in leaks.pop(owner, ())]
+    cases: list[TestCase] = []
+    of_tests: list[Leak] = []
+    for record in records:
+        own = leaks.pop(record.id, [])
+        of_tests.extend(own)
+        cases.extend(_cases(record, own))
+    started = min((record.started for record in records if record.started), default=0.0)
+    suite = _new_suite(module, started, [*told, *of_tests])
+    suite.add_testcases(cases)
+    _append_text(suite, SystemOut, _told(told))
+    return suite
+
+
+def _run_suite(report: SuiteReport, leaks: dict[str, list[Leak]]) -> TestSuite:
+    rest = [leak for group in leaks.values() for leak in group]
+    suite = _new_suite(_RUN, report.started, rest)
+    suite.add_testcases([])  # counts them
+    _append_text(suite, SystemOut, _told(rest))
+    return suite
+
+
+def _new_suite(name: str, started: float, leaks: list[Leak]) -> TestSuite:
+    suite = TestSuite(_legal(name))
+    if started:
+        suite.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started))
+    for leak in leaks:
+        suite.add_property(f"leak:{_legal(leak.context)}", _legal(leak_line(leak)))
+    return suite
+
+
+def _owner(record: TestRecord | FixtureRecord) -> str:
+    return record.owner if isinstance(record, FixtureRecord) else record.class_id
+
+
+def _cases(record: TestRecord | FixtureRecord, leaks: list[Leak]) -> Iterator[TestCase]:
+    case = _case(record)
+    result = _result(record)
+    if result is not None:
+        case.result = result
+    _append_text(case, SystemOut, _told(leaks) + record.stdout)
+    _append_text(case, SystemErr, record.stderr)
+    yield case
+    if isinstance(record, TestRecord):
+        for subtest in record.subtests:
+            yield _subtest_case(record, subtest)
+
+
+def _case(record: TestRecord | FixtureRecord) -> TestCase:
+    if isinstance(record, FixtureRecord):
+        return TestCase(_legal(record.fixture), _legal(record.owner), 0.0)
+    name = record.method or record.id
+    return TestCase(_legal(name), _legal(record.class_id), _seconds(record.seconds))
+
+
+def _subtest_case(test: TestRecord, subtest: SubtestRecord) -> TestCase:
+    name = _legal(f"{test.method or test.id} {subtest.description}")
+    case = TestCase(name, _legal(test.class_id), 0.0)
+    result = _result(subtest)
+    if result is not None:
+        case.result = result
+    return case
+
+
+def _result(
+    record: TestRecord | FixtureRecord | SubtestRecord,
+) -> Failure | Error | Skipped | None:
+    status = record.status
+    own = isinstance(record, SubtestRecord) or not record.only_subtests_failed
+    if status == "success" or not own:
+        return None
+    message = _legal(shorten(record.message, _MESSAGE)) or status
+    result: Failure | Error | Skipped
+    if status in ("skipped", "expected failure"):
+        result = Skipped(message, status)
+    elif status == "error":
+        result = Error(message, exception_type(message, "Error"))
+    else:
+        result = Failure(message, exception_type(message, status))
+    result.text = _legal(shorten(record.details, _LIMIT // 4 - 1_000))
+    return result
+
+
+def _told(leaks: list[Leak]) -> str:
+    if not leaks:
+        return ""
+    return "".join(f"left: {leak_line(leak)}\n" for leak in leaks)
+
+
+def _append_text(
+    element: TestCase | TestSuite, kind: type[SystemOut] | type[SystemErr], text: str
+) -> None:
+    text = _legal(text)
+    most = _LIMIT if text.isascii() else _LIMIT // 4
+    for start in range(0, len(text), most):
+        element.append(kind(text[start : start + most]))  # type: ignore[no-untyped-call]
+
+
+def _legal(text: str) -> str:
+    """Replace what XML cannot hold, by any means of escaping, with a visible escape."""
+    return _ILLEGAL.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def _seconds(seconds: float) -> float:
+    # Four digits: five would be written as 1e-05, which the schema refuses.
+    return round(max(seconds, 0.0), 4)

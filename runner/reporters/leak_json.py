@@ -1,0 +1,119 @@
+"""The leak report as JSON, version 1; `docs/leak-report.schema.json` describes it.
+
+Optional keys are there only where they say something. The file is plain ASCII: a byte of a file
+name that is not valid in the file system's encoding is a lone surrogate escape (`\\udcff`), so that
+`os.fsencode` of the parsed path is the name on disk.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from runner.records import SuiteReport
+from runner.reporters.destination import check, write_text
+from tempfiles.records import Child, Leak, Modification, Origin, RunReport, Summary, Unattributed
+
+__all__ = ["as_dictionary", "check", "write"]
+
+VERSION = 1
+
+
+def write(report: SuiteReport, destination: str | TextIO) -> None:
+    """Write the leaks of a run.
+
+    Raises:
+        ReportError: it could not be written.
+    """
+    write_text(json.dumps(as_dictionary(report.run), indent=2) + "\n", destination)
+
+
+def as_dictionary(run: RunReport) -> dict[str, Any]:
+    """Return the report as it is in the file: dictionaries, lists, strings and numbers."""
+    document: dict[str, Any] = {
+        "version": VERSION,
+        "summary": _summary(run.summary),
+        "leaks": [_leak(leak) for leak in run.leaks],
+    }
+    if run.unattributed:
+        document["unattributed"] = [_unattributed(entry) for entry in run.unattributed]
+    if run.modifications:
+        document["modified"] = [_modification(entry) for entry in run.modifications]
+    return document
+
+
+def _summary(summary: Summary) -> dict[str, int]:
+    return {
+        "tests": summary.tests,
+        "made": summary.made,
+        "removed_by_tests": summary.removed_by_tests,
+        "registered": summary.registered,
+        "leaked": summary.leaked,
+        "leaked_bytes": summary.leaked_bytes,
+        "leaking_contexts": summary.leaking_contexts,
+    }
+
+
+def _leak(leak: Leak) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "path": leak.path,
+        "type": leak.type,
+        "bytes": leak.bytes,
+        "entries": leak.entries,
+        "context": leak.context,
+        "scope": leak.scope,
+        "origin": _origin(leak.origin),
+        "evidence": leak.evidence,
+        "where": leak.where,
+        "outcome": leak.outcome,
+    }
+    if leak.subtest is not None:
+        entry["subtest"] = leak.subtest
+    if leak.never_closed:
+        entry["never_closed"] = True
+    if leak.open_by:
+        entry["open_by"] = list(leak.open_by)
+    if leak.children:
+        entry["children"] = [_child(child) for child in leak.children]
+    return entry
+
+
+def _origin(origin: Origin | None) -> dict[str, Any] | None:
+    if origin is None:
+        return None
+    entry: dict[str, Any] = {
+        "file": origin.file,
+        "line": origin.line,
+        "function": origin.function,
+        "call": origin.call,
+    }
+    if origin.trace:
+        entry["trace"] = list(origin.trace)
+    return entry
+
+
+def _child(child: Child) -> dict[str, Any]:
+    return {
+        "command": child.command,
+        "origin": _origin(child.origin),
+        "started": child.started,
+    }
+
+
+def _unattributed(found: Unattributed) -> dict[str, Any]:
+    entry: dict[str, Any] = {"path": found.path, "type": found.type, "bytes": found.bytes}
+    if found.children:
+        entry["children"] = [_child(child) for child in found.children]
+    return entry
+
+
+def _modification(modification: Modification) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "path": modification.path,
+        "change": modification.change,
+        "context": modification.context,
+        "scope": modification.scope,
+    }
+    if modification.what:
+        entry["what"] = list(modification.what)
+    return entry

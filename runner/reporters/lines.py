@@ -1,0 +1,82 @@
+"""Leaks and failures in words, and where in the code they belong; shared by the reports."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from runner.reporters.text import human_size, plural, visible
+from tempfiles.records import Leak
+
+_CHAINED = re.compile(
+    r"^\n?(?:During handling of the above exception, another exception occurred:"
+    r"|The above exception was the direct cause of the following exception:)$",
+    re.MULTILINE,
+)
+_FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in .*)?$')
+_TYPE = re.compile(r"[A-Za-z_][\w.]*")
+
+
+def leak_line(leak: Leak) -> str:
+    """Return one line on a leak: `file /tmp/x/a.csv 1.2 KiB, made at tests/x.py:4 in f  open`."""
+    parts = [f"{leak.type} {visible(leak.path)} {human_size(leak.bytes)}"]
+    if leak.type == "directory":
+        parts.append(plural(leak.entries - 1, "entry").replace("entrys", "entries"))
+    if leak.subtest is not None:
+        parts.append(f"in subtest {visible(leak.subtest)}")
+    if leak.origin is not None:
+        parts.append(f"made at {visible(str(leak.origin))}")
+    parts.extend(leak_notes(leak))
+    return ", ".join(parts)
+
+
+def leak_notes(leak: Leak) -> list[str]:
+    """Return what is special about a leak, each in a few words."""
+    notes = []
+    if leak.where == "outside":
+        notes.append("outside the temp directory")
+    if leak.never_closed:
+        notes.append("never closed")
+    notes.extend(f"open by {visible(process)}" for process in leak.open_by)
+    if leak.outcome == "failed":
+        notes.append("could not be removed")
+    elif leak.outcome != "removed":
+        notes.append(leak.outcome)
+    if leak.children:
+        notes.append("made by one of " + "; ".join(visible(c.command) for c in leak.children))
+    return notes
+
+
+def exception_type(message: str, default: str) -> str:
+    """Return the `AssertionError` of `AssertionError: 1 != 2`, or the default."""
+    name = message.partition(":")[0].partition("\n")[0].strip()
+    return name if _TYPE.fullmatch(name) else default
+
+
+def failure_place(details: str, directory: str) -> tuple[str, int] | None:
+    """Return the file and line to show for a traceback, None where it names none.
+
+    That is the innermost frame of a file below `directory`, or else the innermost frame.
+    """
+    frames = _frames(details)
+    prefix = os.path.join(directory, "")
+    for file, line in reversed(frames):
+        installed = f"{os.sep}site-packages{os.sep}" in file
+        if os.path.join(directory, file).startswith(prefix) and not installed:
+            return file, line
+    return frames[-1] if frames else None
+
+
+def _frames(details: str) -> list[tuple[str, int]]:
+    # Of the last exception of a chain, only the block of frames: a message may quote more.
+    lines = _CHAINED.split(details)[-1].splitlines()
+    frames: list[tuple[str, int]] = []
+    inside = False
+    for line in lines:
+        if line == "Traceback (most recent call last):" and not inside:
+            inside = True
+        elif inside and (match := _FRAME.match(line)):
+            frames.append((match["file"], int(match["line"])))
+        elif inside and not line.startswith("  "):
+            break
+    return frames
