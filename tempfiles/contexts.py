@@ -3,6 +3,9 @@
 A context belongs to the code that entered it: to its thread, its asyncio task, and the threads and
 tasks that these start. A thread of unknown descent (made by C code) gets the context entered last
 by anyone.
+
+A registration belongs to the process that made it. A forked child knows what its parent had
+registered (`inherited`), and leaves it alone.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import threading
 import time
 import weakref
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any
 
 from . import _audit
@@ -22,23 +24,17 @@ from .records import Scope
 RUN = "run"
 
 
-@dataclass(slots=True)
-class Registration:
-    """A registered path: when it was registered, and by which process."""
-
-    created: float
-    pid: int
-
-
 class Context:
     """A named span of execution that owns what is registered in it.
 
     Ids are not unique: a test class imported into a second module runs twice. `attachment` is
-    for whoever watches contexts (the tracker keeps there what it has observed).
+    for whoever watches contexts (the tracker keeps there what it has observed); `part` names what
+    is under way within it (a subtest).
     """
 
     __slots__ = (
-        "__weakref__", "attachment", "closed", "directories", "files", "id", "parent", "scope",
+        "__weakref__", "attachment", "closed", "directories", "files", "id", "parent", "part",
+        "scope",
     )
 
     def __init__(self, id: str, scope: Scope = "context", parent: Context | None = None) -> None:
@@ -46,9 +42,10 @@ class Context:
         self.scope: Scope = scope
         self.parent = parent
         self.closed = False
-        # Most contexts register nothing: the two dictionaries come with the first path.
-        self.files: dict[str, Registration] | None = None
-        self.directories: dict[str, Registration] | None = None
+        # Path to the time of its registration. Most contexts register nothing: the two
+        # dictionaries come with the first path.
+        self.files: dict[str, float] | None = None
+        self.directories: dict[str, float] | None = None
         self.attachment: Any = None
 
     def __repr__(self) -> str:
@@ -57,9 +54,11 @@ class Context:
 
 root = Context(RUN, "run")
 _current: ContextVar[Context | None] = ContextVar("tempfiles_context", default=None)
-_foreground = root
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
 _owners: dict[str, Context] = {}
+_inherited: dict[str, Context] = {}
+_kept: set[str] = set()
+_files = 0  # registered by this process, in all contexts
 _lock = threading.RLock()
 _started_in: weakref.WeakKeyDictionary[threading.Thread, Context] = weakref.WeakKeyDictionary()
 _following_threads = False
@@ -67,35 +66,42 @@ _following_threads = False
 
 def current() -> Context:
     """Return the context that the running code belongs to; outside of any, the root."""
-    context = _current.get()
-    if context is not None:
-        return context
+    return _current.get() or _inherited_context()
+
+
+def _inherited_context() -> Context:
     # `threading.current_thread()` would enlist a foreign thread as a dummy; this looks only.
     thread = getattr(threading, "_active", {}).get(threading.get_ident())
-    inherited = _started_in.get(thread) if thread is not None else None
-    return inherited if inherited is not None else _foreground
+    if thread is None or isinstance(thread, threading._DummyThread):
+        return tuple(_open)[-1]
+    inherited = _started_in.get(thread)
+    if inherited is not None:
+        return inherited
+    # What a runner opens (a test, a class) is the whole process's; what user code opens with
+    # `context()` is only of those who opened it.
+    return next((c for c in reversed(tuple(_open)) if c.scope != "context"), root)
 
 
 def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
-    global _foreground
     if not _following_threads:
         _follow_threads()
-    context = Context(id, scope, current())
+    context = Context(id, scope, _current.get() or _inherited_context())
     _open[context] = None
     _current.set(context)
-    _foreground = context
     return context
 
 
 def leave(context: Context) -> None:
-    """Make the parent of a context the current one again; what it registered stays."""
-    global _foreground
+    """Close a context; what it registered stays. Its innermost open ancestor becomes current,
+    unless the running code belongs to yet another context (contexts closed in disorder)."""
     context.closed = True
     _open.pop(context, None)
-    _current.set(context.parent)
-    if _foreground is context:
-        _foreground = context.parent or root
+    if _current.get() is context:
+        parent = context.parent
+        while parent is not None and parent.closed:
+            parent = parent.parent
+        _current.set(parent)
 
 
 def opened() -> tuple[Context, ...]:
@@ -110,21 +116,29 @@ def holders() -> tuple[Context, ...]:
 
 
 def register(path: str, *, directory: bool, context: Context | None = None) -> None:
-    """Give an absolute path to a context (default: the current one), taking it from any other."""
-    context = context or current()
-    registration = Registration(time.time(), os.getpid())
+    """Give an absolute path to a context (default: the current one), taking it from any other.
+
+    What the parent process of a fork has registered stays the parent's.
+    """
+    global _files
+    if context is None:
+        context = _current.get() or _inherited_context()
     with _lock:
+        if path in _inherited:
+            return
         if path in _owners:
             unregister(path)
+        _owners[path] = context
+        _kept.discard(path)
         if directory:
             if context.directories is None:
                 context.directories = {}
-            context.directories[path] = registration
+            context.directories[path] = time.time()
         else:
             if context.files is None:
                 context.files = {}
-            context.files[path] = registration
-        _owners[path] = context
+            context.files[path] = time.time()
+            _files += 1
 
 
 def unregister(path: str) -> None:
@@ -133,18 +147,64 @@ def unregister(path: str) -> None:
     Raises:
         NotRegisteredError: no context has it.
     """
+    global _files
     with _lock:
         context = _owners.pop(path, None)
         if context is None:
+            if path in _inherited:
+                return
             raise NotRegisteredError(f"not registered: {path}")
-        if context.files is not None:
-            context.files.pop(path, None)
+        if context.files is not None and context.files.pop(path, None) is not None:
+            _files -= 1
         if context.directories is not None:
             context.directories.pop(path, None)
 
 
+def release(path: str, context: Context) -> bool:
+    """Unregister a path if it is this context's and this process's; return whether it was."""
+    with _lock:
+        if _owners.get(path) is not context:
+            return False
+        unregister(path)
+        return True
+
+
+def keep(path: str) -> None:
+    """Unregister a path for good: no removal of a registered directory above it takes it along."""
+    with _lock:
+        if path in _owners:
+            unregister(path)
+        _kept.add(path)
+
+
+def is_kept(path: str) -> bool:
+    """Return whether an absolute path was given up with `keep`."""
+    return path in _kept
+
+
+def file_count() -> int:
+    """Return how many files this process has registered, in all contexts."""
+    return _files
+
+
+def spared(context: Context) -> dict[str, Context | None]:
+    """Return the paths that removing this context's things must not touch, each with the other
+    context of this process that it belongs to (None: kept, or the parent process's)."""
+    with _lock:
+        paths: dict[str, Context | None] = dict.fromkeys(_kept)
+        paths.update(dict.fromkeys(_inherited))
+        paths.update(item for item in _owners.items() if item[1] is not context)
+        return paths
+
+
 def owner(path: str) -> Context | None:
-    """Return the context that an absolute path is registered with, or None."""
+    """Return the context that an absolute path is registered with (a parent process's
+    registration counts), or None."""
+    return _owners.get(path) or _inherited.get(path)
+
+
+def owned(path: str) -> Context | None:
+    """Return the context that this very process has registered an absolute path with, or None."""
     return _owners.get(path)
 
 
@@ -163,11 +223,16 @@ def _thread_starts(args: tuple[Any, ...]) -> None:
         _started_in[thread] = current()
 
 
-def _renew_lock() -> None:
-    global _lock
+def _inherit() -> None:
+    global _lock, _files
+    # Another thread may have held the lock when the fork happened; nobody would release it.
     _lock = threading.RLock()
+    for context in _owners.values():
+        context.files = context.directories = None
+    _inherited.update(_owners)
+    _owners.clear()
+    _files = 0
 
 
 if hasattr(os, "register_at_fork"):
-    # Another thread may have held the lock when the fork happened; nobody would release it.
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_inherit)

@@ -12,7 +12,8 @@ class TempFilesError(Exception):
 
 
 class InvalidNameError(TempFilesError, ValueError):
-    """A name, prefix or extension that cannot be a single file name (separator, `..`, NUL, empty)."""
+    """A name, prefix or extension that cannot be (part of) one file name: it holds a separator,
+    `..` or NUL, is empty, or is over 255 bytes long."""
 
 
 class EscapeError(TempFilesError, ValueError):
@@ -45,3 +46,39 @@ class DestinationExistsError(TempFilesError, FileExistsError):
 
 class OwnershipError(TempFilesError, OSError):
     """A run root whose owner, marker or lock is not what it must be."""
+
+
+class ContentError(TempFilesError, TypeError, ValueError):
+    """Content that is neither text nor bytes, or text that UTF-8 cannot encode."""
+
+
+class FileSystemError(TempFilesError, OSError):
+    """The system refused something; `errno` and `filename` say what, as on any OSError."""
+
+
+class NotFoundError(FileSystemError, FileNotFoundError):
+    """The path, or a directory that should hold it, does not exist."""
+
+
+class PermissionDeniedError(FileSystemError, PermissionError):
+    """The system does not allow it."""
+
+
+class PathTypeError(FileSystemError):
+    """A directory where a file was meant, a file where a directory was meant, or a device."""
+
+
+class RemovalError(FileSystemError):
+    """A removal that was asked for by name and could not be done."""
+
+
+def translated(error: OSError) -> FileSystemError:
+    """Return this package's exception for an OSError, with the same errno and file names."""
+    kind = FileSystemError
+    if isinstance(error, FileNotFoundError):
+        kind = NotFoundError
+    elif isinstance(error, PermissionError):
+        kind = PermissionDeniedError
+    result = kind(error.errno, error.strerror or str(error), error.filename)
+    result.filename2 = error.filename2
+    return result
