@@ -1,0 +1,50 @@
+"""Take out of two outputs what may differ between any two runs of the same tests."""
+
+from __future__ import annotations
+
+import re
+
+_PROGRAM = re.compile(r"python[\d.]* -m (?:runner|unittest)\b")
+_SECONDS = re.compile(r"\b\d+\.\d{3}s\b")
+# The slowest tests: in which order is a matter of luck.
+_DURATIONS = re.compile(r"(?:^0\.000s {5}.*\n)+", re.MULTILINE)
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+\b")
+_RANDOM = re.compile(r"\b(tmp|pymp-)[a-z0-9_]{8}")
+_ROOT_AND_SLOT = re.compile(r"<base>/t/tidy-[A-Za-z0-9_]+(?:/\d+)?")
+_USAGE = re.compile(r"^usage: .*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
+# A frame of the runner's or unittest's own: its line, its source, and the marks below that.
+_FRAME = re.compile(
+    r"^  File \"[^\"]*(?:/lib/python3\.\d+/unittest/|/runner/|/tempfiles/|<frozen runpy>)"
+    r"[^\n]*\n(?:    [^\n]*\n)*",
+    re.MULTILINE,
+)
+_SUMMARY = re.compile(r"^Temporary files: .*\n(?:  .*\n)*", re.MULTILINE)
+_LEAKS = re.compile(r"^ *(?:.* )?left \d+ in [^\n]*:\n(?:    [^\n]*\n)*", re.MULTILINE)
+
+
+def message(text: str, base: str) -> str:
+    """Normalise one message of a run whose private directories are below `base`."""
+    text = text.replace(base, "<base>")
+    text = _ROOT_AND_SLOT.sub("<base>/t", text)
+    text = _RANDOM.sub(r"\1*", text)
+    return _ADDRESS.sub("0x", text)
+
+
+def output(text: str, base: str) -> str:
+    """Normalise a whole output: times, the program's name and usage, frames of the machinery."""
+    text = message(text, base)
+    text = _USAGE.sub("", text)
+    text = _FRAME.sub("", text)
+    text = _PROGRAM.sub("PROGRAM", text)
+    text = _SECONDS.sub("0.000s", text)
+    return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
+
+
+def without_leaks(text: str) -> str:
+    """Take the runner's additional lines, the leaks and the summary, out of an output."""
+    return _SUMMARY.sub("", _LEAKS.sub("", text))
+
+
+def name(path: str) -> str:
+    """Normalise a path on disk: random names and process numbers differ from run to run."""
+    return re.sub(r"\d+", "N", re.sub(r"[a-z0-9_]{8,}", "*", path))
