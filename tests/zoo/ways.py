@@ -1,0 +1,22 @@
+"""The table of the zoo: all ways, of all families."""
+
+from __future__ import annotations
+
+from . import databases, in_process, innocent, library, names, native, phases, processes
+from .rows import Way
+
+FAMILIES: dict[str, tuple[Way, ...]] = {
+    "in-process": in_process.WAYS,
+    "library": library.WAYS,
+    "databases and sockets": databases.WAYS,
+    "processes and threads": processes.WAYS,
+    "native code": native.WAYS,
+    "names": names.WAYS,
+    "phases": phases.WAYS,
+    "innocent": innocent.WAYS,
+}
+
+
+def ways() -> tuple[Way, ...]:
+    """Return every row, in the order of the families."""
+    return tuple(row for family in FAMILIES.values() for row in family)
