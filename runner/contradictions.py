@@ -1,0 +1,135 @@
+"""Settings that do not go together: refused where one place asks for both, else settled.
+
+A setting that is of no use without another is refused where it is asked for on the command line,
+or in the same place as (or a stronger one than) what makes it useless; otherwise it lies idle, so
+that a settings file can say how coverage is reported in those runs that measure it. Of two that
+exclude each other the one from the stronger place wins, and the other is set aside.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .config import DEFAULT, FROM_ARGV, Setting, Settings
+from .errors import UsageError
+from .options import BY_NAME
+
+
+class _Need(NamedTuple):
+    """`names` are of use only if `fits` is true of the value of `other`; `say` is that in words.
+    `default_counts` tells whether an `other` that nobody set counts as unfit."""
+
+    names: tuple[str, ...]
+    other: str
+    fits: Callable[[Any], bool]
+    say: str
+    default_counts: bool = True
+
+
+_NEEDS = (
+    _Need(
+        ("leak-trace", "leak-ignore", "watch-modified", "clean-outside", "leak-baseline",
+         "update-baseline", "strict-baseline", "until-leak"),
+        "leaks", lambda leaks: leaks != "off", "--leaks report or fail",
+    ),
+    _Need(("coverage-report", "coverage-fail-under"), "coverage", bool, "--coverage"),
+    _Need(("temp-root-min-free",), "temp-root", lambda root: root == "ram", "--temp-root ram"),
+    # Without any --keep the directory is still where `artifactPath` puts what is always kept.
+    _Need(
+        ("keep-dir", "keep-runs", "keep-bytes"),
+        "keep", lambda keep: keep != "never", "--keep on-failure or always", False,
+    ),
+)  # fmt: skip
+_EXCLUSIVE = (
+    ("shuffle", "reverse"),
+    ("update-baseline", "strict-baseline"),
+    # Each repetition would be counted as one more leak of the same test.
+    ("update-baseline", "repeat"),
+    ("update-baseline", "until-leak"),
+    ("pdb", "progress"),
+)
+_OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
+
+
+def settle(settings: Settings, *, verbose: bool) -> None:
+    """Set aside what a stronger place excludes.
+
+    Parameters:
+        settings: complete settings; changed in place.
+        verbose: whether unittest's `-v` is on.
+
+    Raises:
+        UsageError: two settings contradict each other.
+    """
+    for first, second in _EXCLUSIVE:
+        _exclude(settings, first, second)
+    for need in _NEEDS:
+        for name in need.names:
+            _require(settings, name, need)
+    if verbose and _is_active(settings, "progress"):
+        if settings["progress"].rank == FROM_ARGV:
+            raise UsageError("--progress and -v contradict each other")
+        _set_aside(settings, "progress", "-v")
+    _refuse_shared_output(settings)
+
+
+def _exclude(settings: Settings, first: str, second: str) -> None:
+    if not (_is_active(settings, first) and _is_active(settings, second)):
+        return
+    if settings[first].rank == settings[second].rank:
+        raise UsageError(
+            f"{_told(settings, first)} and {_told(settings, second)} contradict each other"
+        )
+    weaker, stronger = sorted((first, second), key=lambda name: settings[name].rank)
+    _set_aside(settings, weaker, _told(settings, stronger))
+
+
+def _require(settings: Settings, name: str, need: _Need) -> None:
+    mine, other = settings[name], settings[need.other]
+    if not _is_active(settings, name) or need.fits(other.value):
+        return
+    if other.rank == DEFAULT:
+        refused = need.default_counts and mine.rank == FROM_ARGV
+    else:
+        refused = mine.rank >= other.rank or (need.default_counts and mine.rank == FROM_ARGV)
+    if refused:
+        value = BY_NAME[need.other].type.show(other.value)
+        raise UsageError(
+            f"{_told(settings, name)} needs {need.say}, and {need.other} is {value}"
+            f" ({other.source})"
+        )
+
+
+def _refuse_shared_output(settings: Settings) -> None:
+    taken: dict[str, str] = {}
+    for name in _OUTPUTS:
+        path = settings[name].value
+        if path is None or path == os.devnull:
+            continue
+        if path in taken:
+            both = f"{_told(settings, taken[path])} and {_told(settings, name)}"
+            raise UsageError(f"{both} name the same file")
+        taken[path] = name
+
+
+def _is_active(settings: Settings, name: str) -> bool:
+    """Return whether a setting asks for something: it is set, and not to the value for nothing."""
+    option, setting = BY_NAME[name], settings[name]
+    nothing: tuple[object, ...] = (None, False, ()) if option.default in (None, False, ()) else ()
+    if name == "repeat":
+        nothing = (1,)
+    # By identity or equal type: the seed 0 is not False.
+    return setting.rank > DEFAULT and not any(
+        setting.value == none and type(setting.value) is type(none) for none in nothing
+    )
+
+
+def _set_aside(settings: Settings, name: str, by: str) -> None:
+    settings[name] = Setting(BY_NAME[name].default, DEFAULT, f"default, set aside by {by}")
+
+
+def _told(settings: Settings, name: str) -> str:
+    setting = settings[name]
+    return f"--{name}" if setting.rank == FROM_ARGV else f"{name} ({setting.source})"
