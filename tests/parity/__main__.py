@@ -15,6 +15,7 @@ from . import comparison, modules, suites, thirdparty
 from .campaign import Compare, Verdict, check, outcomes
 from .sides import Job, Side
 
+_SHOWN = 20  # differences of one module
 _ROW = "{:<34} {:>5} {:>7} {:>7}  {:<9} {}"
 
 
@@ -64,7 +65,6 @@ def _verdicts(python: str, options: argparse.Namespace) -> Iterator[Verdict]:
     if everything or options.modules:
         chosen = options.modules or modules.available(python)
         jobs = [modules.job(name) for name in chosen]
-        print("\n" + _ROW.format("module", "tests", "stock s", "ours s", "exit", "leaks, verdict"))
         yield from _checked(_sides(python, options), jobs, outcomes, options.jobs)
     if options.third_party:
         with tempfile.TemporaryDirectory(prefix="par-") as directory:
@@ -88,6 +88,8 @@ def _checked(
     sides: tuple[Side, Side], jobs: Iterable[Job], compare: Compare, workers: int,
     *, quiet: bool = False,
 ) -> Iterator[Verdict]:
+    if not quiet:
+        print("\n" + _ROW.format("module", "tests", "stock s", "ours s", "exit", "leaks, verdict"))
     with ThreadPoolExecutor(workers) as pool:
         for verdict in pool.map(lambda job: check(*sides, job, compare), jobs):
             if not quiet or verdict.differences or verdict.unstable:
@@ -106,11 +108,16 @@ def _print(verdict: Verdict) -> None:
             exits, _words(verdict),
         ),
     )
-    for difference in verdict.differences:
-        print(f"    {difference}")
-    for text in verdict.unstable:
-        print(f"    unstable: {text}")
+    _list("", [str(difference) for difference in verdict.differences])
+    _list("unstable: ", verdict.unstable)
     sys.stdout.flush()
+
+
+def _list(head: str, lines: Sequence[str]) -> None:
+    for line in lines[:_SHOWN]:
+        print(f"    {head}{line}")
+    if len(lines) > _SHOWN:
+        print(f"    {head}and {len(lines) - _SHOWN} more")
 
 
 def _words(verdict: Verdict) -> str:

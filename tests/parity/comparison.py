@@ -162,12 +162,13 @@ def _names(entries: Iterable[Entry]) -> Counter[tuple[str, str]]:
 def _by_test(run: Run) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for event, test, text in run.events:
-        found.setdefault(test, []).append((event, normalising.message(text, run.base)))
+        id = normalising.message(test, run.base)
+        found.setdefault(id, []).append((event, normalising.message(text, run.base)))
     return found
 
 
 def _order(run: Run) -> list[tuple[str, str]]:
-    return [(event, test) for event, test, _ in run.events]
+    return [(event, normalising.message(test, run.base)) for event, test, _ in run.events]
 
 
 def _words(events: list[tuple[str, str]] | None) -> str:

@@ -10,6 +10,7 @@ _SECONDS = re.compile(r"\b\d+\.\d{3}s\b")
 _DURATIONS = re.compile(r"(?:^0\.000s {5}.*\n)+", re.MULTILINE)
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+\b")
 _RANDOM = re.compile(r"\b(tmp|pymp-)[a-z0-9_]{8}")
+_PROCESS = re.compile(r"@test_\d+_tmp")
 _ROOT_AND_SLOT = re.compile(r"<base>/t/tidy-[A-Za-z0-9_]+(?:/\d+)?")
 _USAGE = re.compile(r"^usage: .*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
 # A frame of the runner's or unittest's own: its line, its source, and the marks below that.
@@ -27,7 +28,7 @@ def message(text: str, base: str) -> str:
     text = text.replace(base, "<base>")
     text = _ROOT_AND_SLOT.sub("<base>/t", text)
     text = _RANDOM.sub(r"\1*", text)
-    return _ADDRESS.sub("0x", text)
+    return _ADDRESS.sub("0x", _PROCESS.sub("@test_N_tmp", text))
 
 
 def output(text: str, base: str) -> str:

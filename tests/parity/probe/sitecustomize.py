@@ -52,14 +52,17 @@ def _install(path: str) -> None:
     import atexit
     import json
     from unittest.result import TestResult
+    from unittest.runner import TextTestResult
 
     events: list[list[str]] = []
     process = os.getpid()
     start = TestResult.startTestRun
 
     def start_and_record(self: TestResult) -> None:
-        TestResult.startTestRun = start  # type: ignore[method-assign]
-        _attach(self, events)
+        # A test module may have copied this method into a class of its own when it was imported.
+        if TestResult.startTestRun is start_and_record and isinstance(self, TextTestResult):
+            TestResult.startTestRun = start  # type: ignore[method-assign]
+            _attach(self, events)
         start(self)
 
     # Registered before anything of the run: called after all of it.
