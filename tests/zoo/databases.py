@@ -32,7 +32,8 @@ SQLITE: tuple[Way, ...] = (
         call=(_CONNECT,), function=("connect",), imports=_SQL),
     way("sqlite3.connect by uri",
         "c = sqlite3.connect(f'file:{leaf()}?mode=rwc', uri=True)  # LEAK\n"
-        "self.addCleanup(c.close)\nc.execute('create table t (x)')", call=(_CONNECT,), imports=_SQL),
+        "self.addCleanup(c.close)\nc.execute('create table t (x)')", call=(_CONNECT,),
+        imports=_SQL),
     way("sqlite3.connect bytes",
         "c = sqlite3.connect(os.fsencode(leaf()))  # LEAK\nself.addCleanup(c.close)\n"
         "c.execute('create table t (x)')", call=(_CONNECT,), imports=_SQL),
@@ -64,7 +65,7 @@ DBM: tuple[Way, ...] = (
         leaks=tuple(
             Expected("{stem}" + end, marks=("LEAK", "CLOSE"), call=("dbm.dumb.open",
                      "dbm.dumb.close", "dbm.dumb._Database.close"))
-            for end in (".dat", ".dir"))),
+            for end in (".dat", ".dir", ".bak"))),
     _native("dbm.gnu", "import dbm.gnu\ndbm.gnu.open(leaf(), 'n').close()  # LEAK",
             call=("dbm.gnu.open", "_gdbm.open"), needs=("_gdbm",)),
     _native("dbm.ndbm", "import dbm.ndbm\ndbm.ndbm.open(leaf(), 'n').close()  # LEAK",
@@ -77,7 +78,7 @@ DBM: tuple[Way, ...] = (
             Expected("{stem}" + end, marks=("LEAK", "CLOSE"), call=(
                 "shelve.open", "shelve.Shelf.__exit__", "shelve.Shelf.close",
                 "shelve.Shelf.__setitem__"))
-            for end in (".dat", ".dir")), alone=True),
+            for end in (".dat", ".dir", ".bak")), alone=True),
 )
 
 _SOCKET = "import socket\nkept = []"

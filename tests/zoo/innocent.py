@@ -117,7 +117,8 @@ CACHES: tuple[Way, ...] = (
     _quiet("ignored by a glob", "open(leaf('.ign'), 'w').close()\nos.mkdir(leaf('.d.ign'))\n"
            "subprocess.check_call(['touch', leaf('-c.ign')])",
            args=("--leak-ignore", "*.ign"), alone=True),
-    _quiet("ignored by two globs", "open(leaf('.one'), 'w').close()\nopen(leaf('.two'), 'w').close()",
+    _quiet("ignored by two globs",
+           "open(leaf('.one'), 'w').close()\nopen(leaf('.two'), 'w').close()",
            args=("--leak-ignore", "*.one", "--leak-ignore", "*.two"), alone=True),
 )
 
@@ -155,7 +156,7 @@ SHARED: tuple[Way, ...] = (
              "    def test_b(self): os.getcwd()\n", whole=True),
     innocent("made by one test, removed by its thread in time", f"{_MODULE}    def test_a(self):\n"
              "        import threading\n        open(leaf(), 'w').close()\n"
-             "        t = threading.Thread(target=os.remove, args=(leaf(),)); t.start(); t.join()\n",
+             "        t = threading.Thread(target=os.remove, args=(leaf(),))\n        t.start(); t.join()\n",
              whole=True),
 )
 

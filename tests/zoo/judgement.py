@@ -31,7 +31,7 @@ class Verdict:
 
 
 def judge(row: Way, project: Project, run: Run, leaks: list[Leak]) -> Verdict:
-    """Compare the leaks of one row (all of the run, or its own of a batch) with its expectations."""
+    """Compare the leaks of a row (all of a run, or its own of a batch) with its expectations."""
     verdict = Verdict(row.name, project.place)
     rest = list(leaks)
     for expected in row.leaks:
@@ -166,7 +166,7 @@ def _extra(expected: Expected, leak: Leak) -> Iterator[str]:
         got = leak.get(key)
         right = value if isinstance(value, tuple) else (value,)
         if key == "open_by":
-            if value not in str(got):
+            if str(value) not in str(got):
                 yield f"open_by {got!r}, not {value!r}"
         elif got not in right:
             yield f"{key} {got!r}, not {value!r}"

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from .rows import EITHER, EVERYWHERE, SCANNED, TEMP, USUAL, BY_NATIVE, Expected, Way, line, way
+from .rows import (
+    BY_NATIVE,
+    EITHER,
+    EVERYWHERE,
+    SCANNED,
+    TEMP,
+    USUAL,
+    Expected,
+    Way,
+    line,
+    way,
+)
 
 _KEPT = "kept = []"
 _NEVER = {"never_closed": True}
@@ -60,9 +71,9 @@ TEMPFILE: tuple[Way, ...] = (
         call=("tempfile.NamedTemporaryFile",), name="{stem}*", extra=_NEVER, imports=_KEPT,
         vanishes=True),
     line("NamedTemporaryFile with delete_on_close false",
-         "kept.append(tempfile.NamedTemporaryFile(prefix=SLUG, dir=place(), delete_on_close=False))",
-         "tempfile.NamedTemporaryFile", name="{stem}*", imports=_KEPT, extra=_NEVER,
-         vanishes=True, since=(3, 12)),
+         "self.f = tempfile.NamedTemporaryFile(prefix=SLUG, dir=place(), delete_on_close=False)",
+         "tempfile.NamedTemporaryFile", name="{stem}*", extra=_NEVER, vanishes=True,
+         since=(3, 12)),
 )
 
 _SHUTIL = "import shutil\nfrom here import MATERIAL"
@@ -151,7 +162,7 @@ LOGGING: tuple[Way, ...] = (
         f"h = logging.FileHandler(leaf(), delay=True){_CLOSED}\n{_TO_LOG}log.warning('x')  # LEAK",
         call=("logging.Logger.warning",), imports=_LOG),
     way("RotatingFileHandler",
-        "h = logging.handlers.RotatingFileHandler(leaf(), maxBytes=9, backupCount=2)  # FIRST"
+        "h = logging.handlers.RotatingFileHandler(leaf(), maxBytes=12, backupCount=2)  # FIRST"
         f"{_CLOSED}\n{_TO_LOG}log.warning('x' * 9)\nlog.warning('y')  # LEAK",
         imports=_LOG, leaks=tuple(
             Expected("{stem}" + end, marks=("LEAK", "FIRST"), call=(
@@ -194,7 +205,8 @@ WRITERS: tuple[Way, ...] = (
     line("urlretrieve", "import urllib.request\nfrom here import MATERIAL\n"
          "urllib.request.urlretrieve('file://' + MATERIAL + '/a.txt', leaf())",
          "urllib.request.urlretrieve"),
-    line("configparser", "import configparser; configparser.ConfigParser().write(open(leaf(),'w'))"),
+    line("configparser",
+         "import configparser; configparser.ConfigParser().write(open(leaf(),'w'))"),
     line("venv", "import venv; venv.create(leaf(), symlinks=True)", "venv.create",
          type="directory", places=(TEMP,)),
     line("readline history", "import readline; readline.write_history_file(leaf())",

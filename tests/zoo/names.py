@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .rows import BY_CHILD, EVERYWHERE, SCANNED, USUAL, Way, way
 
 _NAMES = {
@@ -33,17 +35,16 @@ _RAW = ("\x1b", "\x07", "\x9b", "\x7f", "\u202e")
 
 
 def _named(label: str, name: str) -> tuple[Way, ...]:
-    full = name if len(name) > 250 else f"{name}{{stem}}"
+    full = name if len(os.fsencode(name)) > 250 else f"{name}{{stem}}"
     raw = tuple(c for c in _RAW if c in name)
     code = f"name = {name!r}" + ("" if name == full else " + SLUG") + "\n"
     body = code + "open(os.path.join(place(), name), 'w').close()  # LEAK"
     touch = code + "import subprocess\n" \
         "subprocess.check_call(['touch', '--', os.path.join(place(), name)])  # LEAK"
-    literal = name.replace("{", "{{").replace("}", "}}") + full[len(name):]
     return (
-        way(f"name with {label}", body, name=literal, silent=raw, alone=True,
+        way(f"name with {label}", body, name=full, silent=raw, alone=True,
             places=EVERYWHERE if "escape" in label else USUAL),
-        way(f"name with {label} by a child", touch, name=literal, silent=raw, evidence=SCANNED,
+        way(f"name with {label} by a child", touch, name=full, silent=raw, evidence=SCANNED,
             call=("subprocess touch",), limits=BY_CHILD, alone=True),
     )
 

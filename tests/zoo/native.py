@@ -15,7 +15,8 @@ def _native(name: str, code: str, /, **more: object) -> Way:
 WAYS: tuple[Way, ...] = (
     _native("ctypes mkdir", "libc.mkdir(os.fsencode(leaf()), 0o700)", type="directory", imports=_C,
             places=EVERYWHERE),
-    _native("ctypes open", "os.close(libc.open(os.fsencode(leaf()), os.O_CREAT | os.O_RDWR, 0o600))",
+    _native("ctypes open",
+            "os.close(libc.open(os.fsencode(leaf()), os.O_CREAT | os.O_RDWR, 0o600))",
             imports=_C),
     _native("ctypes mkfifo", "libc.mkfifo(os.fsencode(leaf()), 0o600)", type="fifo", imports=_C),
     _native("ctypes symlink", "libc.symlink(b'nowhere', os.fsencode(leaf()))", type="symlink",

@@ -54,7 +54,8 @@ FIXTURES: tuple[Way, ...] = (
            "    def test_z(self): pass\n", "test_leak", origin=False, type="directory",
            call=("*",)),
     _whole("cleanups done early", f"{_CASE}{_ONE}        self.addCleanup(print)\n"
-           f"        self.doCleanups()\n        {_MAKE}\n    def test_z(self): pass\n", "test_leak"),
+           f"        self.doCleanups()\n        {_MAKE}\n    def test_z(self): pass\n",
+           "test_leak"),
     _whole("enterContext", "import contextlib\n@contextlib.contextmanager\ndef made():\n"
            f"    {_MAKE}\n    yield\n{_CASE}{_ONE}        self.enterContext(made())\n", "made"),
     _whole("asyncSetUp", "class Row(unittest.IsolatedAsyncioTestCase):\n"
@@ -90,7 +91,8 @@ FINALISERS: tuple[Way, ...] = (
            f"        del m\n        import gc; gc.collect()\n{_LATER}", "__del__"),
     way("del on self", f"{_MORTAL}{_CASE}{_ONE}        self.m = Mortal()\n{_LATER}", whole=True,
         function=("__del__",), scope=_BETWEEN, alone=True),
-    way("weakref finalize", f"import weakref\nclass C: pass\ndef late():\n    {_MAKE}\n{_CASE}{_ONE}"
+    way("weakref finalize",
+        f"import weakref\nclass C: pass\ndef late():\n    {_MAKE}\n{_CASE}{_ONE}"
         f"        weakref.finalize(C(), late)\n{_LATER}", whole=True, function=("late",)),
     way("generator closed at the end of its test",
         f"def gen():\n    try: yield\n    finally:\n        {_MAKE}\n{_CASE}{_ONE}"
@@ -99,10 +101,12 @@ FINALISERS: tuple[Way, ...] = (
         f"def gen():\n    try: yield\n    finally:\n        {_MAKE}\n{_CASE}    def test_a(self):\n"
         f"        Row.g = gen(); next(Row.g)\n{_ONE}        Row.g.close()\n", whole=True,
         function=("gen",)),
-    way("generator closed at the end of the process",
-        f"def gen():\n    try: yield\n    finally:\n        {_MAKE}\n{_CASE}{_ONE}"
-        "        global g\n        g = gen(); next(g)\n", whole=True, function=("gen",),
-        scope=_BETWEEN, alone=True, places=(PROJECT,), limits={PROJECT: Limit(
+    way("finalised at the end of the process",
+        "class Mortal:\n    def __init__(self): self.path, self.mkdir = leaf(), os.mkdir\n"
+        f"    def __del__(self): self.mkdir(self.path)  # LEAK\n{_CASE}{_ONE}"
+        "        global m\n        m = Mortal()\n", whole=True, function=("__del__",),
+        type="directory", call=("os.mkdir",), scope=_BETWEEN, alone=True, places=(PROJECT,),
+        limits={PROJECT: Limit(
             "the interpreter is shutting down: the report has been written", absent=True)}),
     way("asynchronous generator closed late",
         "import asyncio\nasync def gen():\n    try: yield\n    finally:\n"

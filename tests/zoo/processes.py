@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from .rows import (
-    BY_CHILD, EITHER, EVERYWHERE, HOME, PROJECT, SCANNED, SLASH_TMP, TEMP, Expected, Way, line, way,
+    BY_CHILD,
+    EITHER,
+    EVERYWHERE,
+    HOME,
+    PROJECT,
+    SCANNED,
+    SLASH_TMP,
+    TEMP,
+    Way,
+    line,
+    way,
 )
 
 _SUB = "import subprocess"
@@ -140,7 +150,8 @@ _LATE = "kept = time.sleep(0.4)"
 THREADS: tuple[Way, ...] = (
     way("Thread", "t = threading.Thread(target=work, args=(leaf(),))\nt.start(); t.join()",
         places=EVERYWHERE, **_IN),
-    way("Thread in a Thread", "def outer():\n    t = threading.Thread(target=work, args=(leaf(),))\n"
+    way("Thread in a Thread",
+        "def outer():\n    t = threading.Thread(target=work, args=(leaf(),))\n"
         "    t.start(); t.join()\nt = threading.Thread(target=outer)\nt.start(); t.join()", **_IN),
     way("Thread that outlives its test",
         "threading.Thread(target=work, args=(leaf(), 0.2)).start()", after=_LATE, **_IN),

@@ -136,13 +136,14 @@ class Project:
         lines = (self.directory / name).read_text().splitlines()
         return {number for number, text in enumerate(lines, 1) if text.endswith(ends)}
 
-    def run(self, args: Iterable[str]) -> Run:
-        """Run the runner in the project and wait until it has ended and cleaned up."""
+    def run(self, args: Iterable[str], directory: Path | None = None) -> Run:
+        """Run the runner in the project (or `directory`); wait for its end and its clean-up."""
         command = [sys.executable, "-m", "runner", "--leak-json", str(self.top / "report.json")]
         with (self.top / "output").open("wb") as output:
             status = subprocess.run(
-                [*command, *args], cwd=self.directory, env=self._environment(), stdout=output,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=_TIMEOUT, check=False,
+                [*command, *args], cwd=directory or self.directory, env=self._environment(),
+                stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                timeout=_TIMEOUT, check=False,
             ).returncode
         text = (self.top / "output").read_bytes().decode("utf-8", "replace")
         try:
