@@ -1,0 +1,60 @@
+"""Which file system a path lies on, and whether a lock there can be trusted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+MOUNT_TABLE = "/proc/self/mountinfo"
+
+# Other hosts can write to these, and a lock taken here need not be seen there (or here again).
+_SHARED = frozenset({
+    "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "gfs2", "gpfs",
+    "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "smb3", "smbfs",
+    "vboxsf", "virtiofs", "vmhgfs",
+})
+_LOCAL_FUSE = frozenset({"fuse.fuse-overlayfs"})
+
+
+def mounts(table: str | None = None) -> dict[str, str]:
+    """Return the type of each mounted file system by its mount point; empty where unknown.
+
+    `table` is the file to read, in the format of `/proc/self/mountinfo`.
+    """
+    try:
+        with open(table or MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as lines:
+            return dict(filter(None, map(_mount, lines)))
+    except OSError:
+        return {}
+
+
+def type_of(path: str, mounted: Mapping[str, str] | None = None) -> str:
+    """Return the type of the file system below a path (`ext4`, `nfs`); empty where unknown."""
+    known = mounts() if mounted is None else mounted
+    place = os.path.realpath(path)
+    while place not in known:
+        parent = os.path.dirname(place)
+        if parent == place:
+            return ""
+        place = parent
+    return known[place]
+
+
+def lock_is_trusted(kind: str) -> bool:
+    """Whether a lock on a file system of this type tells that its owner is gone."""
+    if kind in _LOCAL_FUSE:
+        return True
+    return kind not in _SHARED and kind != "fuse" and not kind.startswith("fuse.")
+
+
+def _mount(line: str) -> tuple[str, str] | None:
+    before, separator, after = line.partition(" - ")
+    fields = before.split(" ")
+    if not separator or len(fields) < 5 or not after.strip():
+        return None
+    return _unescape(fields[4]), after.split(" ")[0].strip()
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

@@ -1,0 +1,181 @@
+"""Who is alive, and who holds a file open, as `/proc` tells; nothing where there is none.
+
+Other users' processes cannot be looked into. A process may be gone between two looks: then it is
+left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from . import _proc
+from ._platform import HAS_PROC
+
+_VARIABLE = b"TMPDIR="
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A live process. `started` is in clock ticks since boot: with the pid it identifies it.
+    `tmpdir` is its TMPDIR, None where that lies elsewhere (a forked copy of this process, or a
+    child that was given another)."""
+
+    pid: int
+    ppid: int
+    command: str
+    started: str
+    tmpdir: str | None
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.command})"
+
+
+def alive(process: Process) -> bool:
+    """Whether a process still runs: not another one with its pid, and not a zombie."""
+    now = _proc.stat(process.pid)
+    return now is not None and now.started == process.started and now.state not in "ZX"
+
+
+def live_processes_with_environment(prefix: str) -> list[Process]:
+    """Return the processes, other than this one, that work below a directory.
+
+    These are those whose TMPDIR lies in it, the descendants of this process, and the copies of
+    it that hold something below the directory open.
+    """
+    watch = ProcessWatch(prefix)
+    watch.forget()
+    return watch.new_since_last()
+
+
+class ProcessWatch:
+    """Tells of each process that works below a directory once; only new ones are looked into.
+
+    Processes that are there already when the watch is made are not told of.
+    """
+
+    __slots__ = ("_known", "_listed", "_pid", "_prefix", "_related")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = os.path.realpath(prefix)
+        self._pid = os.getpid()
+        self._listed: list[str] = os.listdir("/proc") if HAS_PROC else []
+        self._known = set(filter(str.isdecimal, self._listed))
+        self._related: set[int] = {self._pid}
+
+    def forget(self) -> None:
+        """Let the next call tell of all processes, not only of those that come up from now on."""
+        self._listed = []
+        self._known = set()
+
+    def new_since_last(self) -> list[Process]:
+        """Return the processes that have come up since the last call, by pid."""
+        if not HAS_PROC:
+            return []
+        listed = os.listdir("/proc")
+        if listed == self._listed:
+            return []
+        self._listed = listed
+        pids = set(filter(str.isdecimal, listed))
+        fresh = pids - self._known
+        self._known = pids
+        self._related = {pid for pid in self._related if str(pid) in pids}
+        return [process for pid in sorted(fresh, key=int) if (process := self._look(pid))]
+
+    def _look(self, pid: str) -> Process | None:
+        stat = _proc.stat(pid)
+        if stat is None or stat.state in "ZX" or int(pid) == self._pid:
+            return None
+        environment = _proc.read(pid, "environ") or b""
+        tmpdir = _tmpdir(environment)
+        if tmpdir is None or not self._is_below(tmpdir):
+            if stat.ppid not in self._related and not self._is_copy(pid, environment):
+                return None
+            tmpdir = None
+        self._related.add(int(pid))
+        return Process(int(pid), stat.ppid, stat.command, stat.started, tmpdir)
+
+    def _is_below(self, path: str) -> bool:
+        return path == self._prefix or path.startswith(self._prefix + os.sep)
+
+    def _is_copy(self, pid: str, environment: bytes) -> bool:
+        """Whether it was forked from this process, whose child it no longer is (a daemon).
+
+        It has the environment that this process was started with, and the root's descriptor.
+        """
+        if not environment or environment != _proc.read("self", "environ"):
+            return False
+        return any(map(self._is_below, _paths(pid)))
+
+
+def open_files_under(path: str) -> dict[str, list[str]]:
+    """Return what processes hold open at or below a path: `pid 4123 (redis-server)` by path.
+
+    Open files, mapped files, working directories and programs count.
+    """
+    top = os.path.realpath(path)
+    inside = top if top.endswith(os.sep) else top + os.sep
+    found: dict[str, list[str]] = {}
+    for pid in _pids():
+        held = {name for name in _paths(pid) if name == top or name.startswith(inside)}
+        if not held or (stat := _proc.stat(pid)) is None:
+            continue
+        for name in sorted(held):
+            found.setdefault(name, []).append(f"pid {pid} ({stat.command})")
+    return found
+
+
+def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the processes that hold any of some paths, or something below it, open, by path.
+
+    A path that nobody holds is left out. All processes are looked at once, whatever the number
+    of paths.
+    """
+    wanted = {os.path.realpath(path): path for path in paths}
+    found: dict[str, list[str]] = {}
+    for pid in _pids() if wanted else ():
+        held = {wanted[top] for name in _paths(pid) for top in _parents(name) if top in wanted}
+        if not held or (stat := _proc.stat(pid)) is None:
+            continue
+        for path in sorted(held):
+            found.setdefault(path, []).append(f"pid {pid} ({stat.command})")
+    return found
+
+
+def _pids() -> list[str]:
+    return sorted(filter(str.isdecimal, os.listdir("/proc")), key=int) if HAS_PROC else []
+
+
+def _parents(path: str) -> Iterator[str]:
+    yield path
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
+
+
+def _paths(pid: str) -> set[str]:
+    """Return the paths that a process holds: open, mapped, working in, or running."""
+    found = {_link(f"/proc/{pid}/{name}") for name in ("cwd", "exe", "root")}
+    with contextlib.suppress(OSError):  # another user's, or gone
+        found |= {_link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    for line in (_proc.read(pid, "maps") or b"").splitlines():
+        _, slash, name = line.partition(b" /")
+        if slash:
+            found.add("/" + os.fsdecode(name))
+    return {path for path in found if path.startswith("/") and path != "/"}
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _tmpdir(environment: bytes) -> str | None:
+    for setting in environment.split(b"\0"):
+        if setting.startswith(_VARIABLE):
+            return os.fsdecode(setting[len(_VARIABLE) :])
+    return None
