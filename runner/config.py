@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from . import arguments, settings_files
-from .errors import UsageError
-from .options import BY_NAME, COMMAND_LINE, FILE, OPTIONS, Option, find, nearest
-
-DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGV = range(4)
-_VARIABLES = "TIDYTEST_"
+from . import arguments, layers
+from .layers import DEFAULT, Setting, Settings
+from .options import BY_NAME, OPTIONS
 
 
 class Config(NamedTuple):
@@ -62,18 +59,6 @@ class Config(NamedTuple):
     completion: str | None
 
 
-class Setting(NamedTuple):
-    """A value and where it is from: `rank` is the strength of the place (DEFAULT to FROM_ARGV),
-    `source` the place; its `str` is what a user is told."""
-
-    value: Any
-    rank: int
-    source: object
-
-
-Settings = dict[str, Setting]
-
-
 class Loaded(NamedTuple):
     """What `load` found. `remaining` is the command line that is left for unittest."""
 
@@ -85,17 +70,6 @@ class Loaded(NamedTuple):
     def sources(self) -> dict[str, str]:
         """Where each setting comes from, by the option's name."""
         return {name: str(setting.source) for name, setting in self.settings.items()}
-
-
-class _FileKey(NamedTuple):
-    """The place of a key in a settings file; its line is looked for only when it is told."""
-
-    file: settings_files.SettingsFile
-    key: str
-    cwd: str
-
-    def __str__(self) -> str:
-        return self.file.place(self.key, self.cwd)
 
 
 def load(
@@ -114,10 +88,10 @@ def load(
     base = os.path.abspath(cwd)
     words = arguments.split(argv)
     settings = defaults()
-    given = _from_argv(words.ours, base)
+    given = layers.from_argv(words.ours, base)
     if not (words.help or given.keys() & {"version", "completion"}):
-        _overlay(settings, _from_file(base))
-        _overlay(settings, _from_environment(environ, base))
+        _overlay(settings, layers.from_file(base))
+        _overlay(settings, layers.from_environment(environ, base))
     _overlay(settings, given)
     if any(setting.rank for setting in settings.values()):
         from . import contradictions
@@ -165,119 +139,3 @@ def _overlay(settings: Settings, stronger: Settings) -> None:
             source = f"{below.source}, {setting.source}"
             setting = Setting(below.value + setting.value, setting.rank, source)
         settings[name] = setting
-
-
-def _located(option: Option, value: Any, base: str) -> Any:
-    """Make a path absolute that was written relative to a directory."""
-    if not option.type.is_path or value is None or value in ("ram", "disk"):
-        return value
-    return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
-
-
-def _from_argv(given: Sequence[arguments.Argument], cwd: str) -> Settings:
-    found: Settings = {}
-    for option, opposite, text in given:
-        try:
-            value = _argument_value(option, opposite, text)
-        except ValueError as error:
-            raise UsageError(f"--{option.name}: {error}") from None
-        if option.repeatable and value and option.name in found:
-            value = tuple(dict.fromkeys(found[option.name].value + value))
-        found[option.name] = Setting(_located(option, value, cwd), FROM_ARGV, "command line")
-    return found
-
-
-def _argument_value(option: Option, opposite: bool, text: str | None) -> Any:
-    if opposite:
-        return option.off
-    if text is None:  # a switch, or --shuffle without a seed
-        return True
-    if not option.repeatable:
-        return option.type.from_text(text)
-    texts = text.split(",") if option.commas else [text]
-    return tuple(option.type.from_text(text.strip()) for text in texts)
-
-
-def _from_environment(environ: Mapping[str, str], cwd: str) -> Settings:
-    found: Settings = {}
-    for variable in sorted(name for name in environ if name.startswith(_VARIABLES)):
-        text = environ[variable]
-        if not text:
-            continue  # set to nothing is the shell's way of taking a setting back
-        option, opposite = _option_of(variable[len(_VARIABLES) :].lower(), variable, COMMAND_LINE)
-        try:
-            value = _plain_value(option, opposite, text)
-        except ValueError as error:
-            raise UsageError(f"{variable}: {error}") from None
-        source = f"environment {variable}"
-        _refuse_second(option, variable, found)
-        found[option.name] = Setting(_located(option, value, cwd), FROM_ENVIRONMENT, source)
-    return found
-
-
-def _from_file(cwd: str) -> Settings:
-    file = settings_files.read(cwd)
-    found: Settings = {}
-    for key, native in file.values.items() if file is not None else ():
-        assert file is not None
-        source = _FileKey(file, key, cwd)
-        option, opposite = _option_of(key, source, FILE)
-        _refuse_second(option, source, found)
-        try:
-            if file.typed:
-                value = _toml_value(option, opposite, native)
-            else:
-                value = _plain_value(option, opposite, str(native))
-        except ValueError as error:
-            raise UsageError(f"{source}: {key}: {error}") from None
-        value = _located(option, value, os.path.dirname(file.path))
-        found[option.name] = Setting(value, FROM_FILE, source)
-    return found
-
-
-def _refuse_second(option: Option, place: object, found: Settings) -> None:
-    if option.name in found:
-        raise UsageError(f"{place}: {option.name} is set already ({found[option.name].source})")
-
-
-def _option_of(key: str, place: object, kind: str) -> tuple[Option, bool]:
-    """Return the option that a key of a file or a variable means; refuse what is none."""
-    found = find(key.replace("_", "-"))
-    if found is None:
-        near = BY_NAME[nearest(key)]
-        if kind == FILE:
-            raise UsageError(f"{place}: no setting is called {key!r}; the nearest is {near.name!r}")
-        raise UsageError(f"{place}: there is no such setting; the nearest is {near.variable}")
-    allowed = found[0].allowed
-    if allowed == COMMAND_LINE or (kind == FILE and allowed != FILE):
-        only = "on the command line" + (" or in the environment" if allowed != COMMAND_LINE else "")
-        raise UsageError(f"{place}: {found[0].name!r} can only be set {only}")
-    return found
-
-
-def _plain_value(option: Option, opposite: bool, text: str) -> Any:
-    """Return the value of a text of the environment or of setup.cfg, where one text is a list."""
-    if option.repeatable and not opposite:
-        texts = [part.strip() for part in text.replace("\n", ",").split(",")]
-        return tuple(option.type.from_text(part) for part in texts if part)
-    return _opposed(option, opposite, text)
-
-
-def _toml_value(option: Option, opposite: bool, native: object) -> Any:
-    if option.repeatable and not opposite:
-        items = native if isinstance(native, list) else [native]
-        return tuple(option.type.from_toml(item) for item in items)
-    if opposite and not isinstance(native, bool):
-        raise ValueError("must be true or false")
-    return _opposed(option, opposite, str(native)) if opposite else option.type.from_toml(native)
-
-
-def _opposed(option: Option, opposite: bool, text: str) -> Any:
-    if not opposite:
-        return option.type.from_text(text)
-    from .option_types import SWITCH
-
-    stated = SWITCH.from_text(text)
-    if not stated and not option.is_switch:
-        raise ValueError(f"only true makes sense here: it switches {option.name} off")
-    return option.off if stated else True

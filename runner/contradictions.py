@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .config import DEFAULT, FROM_ARGV, Setting, Settings
 from .errors import UsageError
+from .layers import DEFAULT, FROM_ARGV, Setting, Settings
 from .options import BY_NAME
 
 

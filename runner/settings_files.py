@@ -74,7 +74,7 @@ def _content(path: str, cwd: str, section: bytes) -> str | None:
     """Return the text of a file that shows a section of ours, else None."""
     try:
         with open(path, "rb") as file:
-            content = file.read()
+            content = file.read().removeprefix(b"\xef\xbb\xbf")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
@@ -84,7 +84,7 @@ def _content(path: str, cwd: str, section: bytes) -> str | None:
     if b"tidytest" not in content or not re.search(section, content):
         return None
     try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
+        return content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{_shown(path, cwd)}:{line}: not valid UTF-8") from None
