@@ -156,7 +156,8 @@ SHARED: tuple[Way, ...] = (
              "    def test_b(self): os.getcwd()\n", whole=True),
     innocent("made by one test, removed by its thread in time", f"{_MODULE}    def test_a(self):\n"
              "        import threading\n        open(leaf(), 'w').close()\n"
-             "        t = threading.Thread(target=os.remove, args=(leaf(),))\n        t.start(); t.join()\n",
+             "        t = threading.Thread(target=os.remove, args=(leaf(),))\n"
+             "        t.start(); t.join()\n",
              whole=True),
 )
 

@@ -44,7 +44,21 @@ def judge(row: Way, project: Project, run: Run, leaks: list[Leak]) -> Verdict:
     verdict.problems += [f"accused falsely: {_short(leak)}" for leak in rest]
     if not row.leaks and not rest:
         verdict.detected = "none"
+    verdict.problems += _modified(row, project, run)
     return verdict
+
+
+def _modified(row: Way, project: Project, run: Run) -> list[str]:
+    got = {
+        (entry["path"], entry["change"], entry["context"])
+        for entry in (run.report or {}).get("modified", ())
+    }
+    right = {
+        (str(project.directory / change.name), change.change, f"{row.module}.Row.{change.test}")
+        for change in row.modifies
+    }
+    return [f"not reported as modified: {entry}" for entry in right - got] + [
+        f"reported as modified: {entry}" for entry in got - right]
 
 
 def _find(row: Way, project: Project, expected: Expected, leaks: list[Leak]) -> Leak | None:
@@ -155,10 +169,12 @@ def _facts(row: Way, project: Project, expected: Expected, leak: Leak) -> Iterat
 def _fate(expected: Expected, leak: Leak, temp: bool) -> Iterator[str]:
     if expected.vanishes:
         return
-    if leak["outcome"] != ("removed" if temp else "left"):
-        yield f"outcome {leak['outcome']}"
-    if os.path.lexists(leak["path"]) is temp:
-        yield "still there" if temp else "no longer there"
+    right = expected.outcome or (("removed",) if temp else ("left",))
+    if leak["outcome"] not in right:
+        yield f"outcome {leak['outcome']}, not {'/'.join(right)}"
+    gone = leak["outcome"] == "removed"
+    if os.path.lexists(leak["path"]) is gone:
+        yield f"outcome {leak['outcome']}, but " + ("still there" if gone else "no longer there")
 
 
 def _extra(expected: Expected, leak: Leak) -> Iterator[str]:

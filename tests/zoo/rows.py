@@ -51,6 +51,16 @@ class Expected:
     extra: Mapping[str, object] = field(default_factory=dict)
     vanishes: bool = False
     entries: int | None = None
+    outcome: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A modification that the report must hold: the name of a file of the project, and how."""
+
+    name: str
+    change: str
+    test: str = "test_leak"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class Way:
     files: Mapping[str, str] = field(default_factory=dict)
     says: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    modifies: tuple[Change, ...] = ()
 
     @property
     def slug(self) -> str:
