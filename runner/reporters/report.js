@@ -1,0 +1,57 @@
+"use strict";
+// What the other parts share: the data, elements, words, and the state, which lives in the fragment.
+
+const data = JSON.parse(document.getElementById("document").textContent);
+const byId = (id) => document.getElementById(id);
+const FAILED = new Set(["failure", "error", "unexpected success"]);
+
+/** Make an element; strings become text, never markup. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
+}
+
+const number = (value) => value.toLocaleString("en-US");
+const plural = (value, one, many) => `${number(value)} ${value === 1 ? one : many}`;
+
+function size(bytes) {
+  if (bytes < 1024) return `${bytes} B`;
+  for (const unit of ["KiB", "MiB", "GiB"]) {
+    bytes /= 1024;
+    if (bytes < 1023.95) return `${bytes.toFixed(1)} ${unit}`;
+  }
+  return `${(bytes / 1024).toFixed(1)} TiB`;
+}
+
+function duration(seconds) {
+  if (seconds < 0.0995) return `${(seconds * 1000).toFixed(seconds < 0.00995 ? 1 : 0)} ms`;
+  if (seconds < 60) return `${seconds.toFixed(2)} s`;
+  const rounded = Math.round(seconds);
+  return `${Math.floor(rounded / 60)} min ${String(rounded % 60).padStart(2, "0")} s`;
+}
+
+/** `pkg.mod.Class.test_x` as its last part and what comes before it. */
+function splitId(id) {
+  if (id.includes(" ")) return [id, ""];
+  const dot = id.lastIndexOf(".");
+  return dot < 0 ? [id, ""] : [id.slice(dot + 1), id.slice(0, dot)];
+}
+
+const KEYS = ["view", "sort", "q", "facet", "context", "place", "dir"];
+
+/** The fragment as a state, with each key a string; unknown views and columns are left out later. */
+function readState() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  return Object.fromEntries(KEYS.map((key) => [key, fragment.get(key) || ""]));
+}
+
+/** The fragment for a state: `#view=tests&sort=-seconds`. */
+function linkTo(state) {
+  const fragment = new URLSearchParams();
+  for (const key of KEYS) if (state[key]) fragment.set(key, state[key]);
+  return `#${fragment}`;
+}

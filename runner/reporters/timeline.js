@@ -1,0 +1,157 @@
+// The timeline: usage of the temp directory as a curve, under it the tests that ran, on one axis.
+
+const timeline = (() => {
+  const chart = byId("chart");
+  if (!chart) return null;
+  const SVG = "http://www.w3.org/2000/svg";
+  const LEFT = 66, RIGHT = 6, TOP = 10, LANE = 16, GAP = 6;
+  const curve = data.usage.length ? 150 : 0;
+  const lanes = TOP + curve + (curve ? 14 : 0);
+  const height = lanes + 2 * LANE + GAP + 22;
+  const tests = data.tests.filter((test) => test.started || test.seconds)
+    .sort((a, b) => a.started - b.started);
+  const end = Math.max(data.seconds, 1e-3,
+    ...[data.usage.at(-1)?.[0] ?? 0, tests.length ? lastEnd() : 0]);
+  let width = 0, cursor = null, moment = 0;
+
+  function lastEnd() {
+    return tests.reduce((latest, test) => Math.max(latest, test.started + test.seconds), 0);
+  }
+  const x = (seconds) => LEFT + (Math.max(0, seconds) / end) * (width - LEFT - RIGHT);
+
+  function shape(tag, attributes, content) {
+    const element = document.createElementNS(SVG, tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (content) element.textContent = content;
+    return element;
+  }
+
+  /** Round steps of an axis: 1, 2 or 5 times a power of the base's ten (or of 1024, for bytes). */
+  function step(most, wanted, bytes) {
+    const unit = bytes ? 1024 ** Math.floor(Math.log(Math.max(most, 1)) / Math.log(1024)) : 1;
+    const rough = most / unit / wanted;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough);
+    return factor * power * unit;
+  }
+
+  function timeTicks(svg) {
+    const each = step(end, Math.max(2, width / 130));
+    for (let at = 0; at <= end * 1.0001; at += each) {
+      svg.append(shape("line", { class: "grid", x1: x(at), x2: x(at), y1: TOP, y2: height - 20 }));
+      const anchor = at === 0 ? "start" : x(at) > width - 40 ? "end" : "middle";
+      svg.append(shape("text", { x: x(at), y: height - 5, "text-anchor": anchor }, tickWords(at, each)));
+    }
+  }
+
+  function tickWords(at, each) {
+    if (end >= 180) return duration(Math.round(at)).replace(/ 00 s$/, "");
+    const digits = Math.min(4, Math.max(0, -Math.floor(Math.log10(each))));
+    return `${at.toFixed(digits)} s`;
+  }
+
+  function usageCurve(svg) {
+    const most = Math.max(...data.usage.map((sample) => sample[2]), 1);
+    const each = step(most, 3, true);
+    const top = Math.ceil(most / each) * each;
+    const y = (bytes) => TOP + curve - (bytes / top) * curve;
+    for (let at = 0; at <= top; at += each) {
+      svg.append(shape("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(at), y2: y(at) }));
+      svg.append(shape("text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" },
+        size(at).replace(".0 ", " ")));
+    }
+    const points = data.usage.map(([at, , bytes]) => `${x(at).toFixed(1)},${y(bytes).toFixed(1)}`);
+    const first = x(data.usage[0][0]), last = x(data.usage.at(-1)[0]);
+    svg.append(shape("path", { class: "area", d: `M${first},${y(0)}L${points.join("L")}L${last},${y(0)}Z` }));
+    svg.append(shape("path", { class: "curve", d: `M${points.join("L")}` }));
+  }
+
+  /** Bars of some tests, merged where they share pixels, so that 5,000 are as light as 500. */
+  function lane(svg, name, some, top, least) {
+    let path = "", from = null, to = null;
+    const put = () => { if (from !== null) path += `M${from} ${top}H${to}V${top + LANE}H${from}Z`; };
+    for (const test of some) {
+      const start = Math.round(x(test.started) * 2) / 2;
+      const stop = Math.max(start + least, Math.round(x(test.started + test.seconds) * 2) / 2);
+      if (from !== null && start <= to) to = Math.max(to, stop);
+      else { put(); from = start; to = stop; }
+    }
+    put();
+    svg.append(shape("path", { class: name, d: path }));
+  }
+
+  function draw() {
+    width = chart.clientWidth;
+    if (!width) return;
+    const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img",
+      "aria-label": summary() });
+    timeTicks(svg);
+    if (curve) usageCurve(svg);
+    lane(svg, "ran", tests, lanes, 0.5);
+    lane(svg, "failed", tests.filter((test) => FAILED.has(test.status)), lanes, 2);
+    lane(svg, "leaked", tests.filter((test) => test.left), lanes + LANE + GAP, 2);
+    for (const [words, row] of [["Tests", 0], ["Leaks", 1]]) {
+      const baseline = lanes + row * (LANE + GAP) + 12;
+      svg.append(shape("text", { x: LEFT - 8, y: baseline, "text-anchor": "end" }, words));
+    }
+    cursor = shape("line", { class: "cursor", y1: TOP, y2: height - 20 });
+    svg.append(cursor);
+    chart.replaceChildren(svg);
+    pointAt(moment);
+  }
+
+  function summary() {
+    const most = data.usage.reduce((top, sample) => Math.max(top, sample[2]), 0);
+    const failed = tests.filter((test) => FAILED.has(test.status)).length;
+    const used = curve ? `at most ${size(most)} in the temp directory; ` : "";
+    return `Timeline of ${duration(end)}: ${used}${plural(tests.length, "test", "tests")}, `
+      + `${number(failed)} failed, ${number(tests.filter((test) => test.left).length)} leaked.`;
+  }
+
+  /** The last element that began at or before a time. */
+  function latest(list, start, at) {
+    let low = 0, high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (start(list[middle]) <= at) low = middle + 1;
+      else high = middle;
+    }
+    return list[low - 1];
+  }
+
+  function pointAt(seconds) {
+    moment = seconds;
+    const at = x(seconds);
+    cursor?.setAttribute("x1", at);
+    cursor?.setAttribute("x2", at);
+    const sample = latest(data.usage, (entry) => entry[0], seconds);
+    const test = latest(tests, (entry) => entry.started, seconds);
+    const parts = [`${seconds.toFixed(2)} s`];
+    if (sample) parts.push(`${size(sample[2])} in ${plural(sample[1], "file", "files")}`);
+    if (test) parts.push(`${test.id} (${test.status}, ${duration(test.seconds)}`
+      + `${test.left ? `, left ${number(test.left)}` : ""})`);
+    byId("moment").setAttribute("aria-valuetext", parts.join(", "));
+    byId("moment-told").textContent = parts.join("  ·  ");
+    byId("moment-test").hidden = !test;
+    byId("moment-test").value = test ? test.id : "";
+  }
+
+  function start(show) {
+    const range = byId("moment");
+    range.addEventListener("input", () => pointAt((range.value / 1000) * end));
+    const follow = (event) => {
+      const left = chart.getBoundingClientRect().left;
+      const share = (event.clientX - left - LEFT) / (width - LEFT - RIGHT);
+      const seconds = Math.min(1, Math.max(0, share)) * end;
+      range.value = (1000 * seconds) / end;
+      pointAt(seconds);
+    };
+    chart.addEventListener("pointermove", follow);
+    chart.addEventListener("pointerdown", follow);
+    byId("moment-test").addEventListener("click", (event) => show(event.currentTarget.value));
+    new ResizeObserver(() => { if (chart.clientWidth !== width) draw(); }).observe(chart);
+    draw();
+  }
+
+  return { start };
+})();

@@ -1,0 +1,121 @@
+"""A run of any size, made up, for the tests of the reports; always the same for the same numbers."""
+
+from __future__ import annotations
+
+import random
+
+from runner.records import (
+    FixtureRecord,
+    Status,
+    SubtestRecord,
+    SuiteReport,
+    TestRecord,
+    UsageSample,
+)
+from tempfiles.records import Leak, Origin, RunReport, Summary
+
+STARTED = 1_700_000_000.0
+HOSTILE = (
+    "\x1b[31mred\x1b]0;title\x07 \x00\x08\x7f\x9b \ud800\udcff \ufffe\uffff \u202egnp.exe\u2066 "
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)> ]]> <!-- & \" ' | ` _*[x](y) "
+    "{{ 7 * 7 }} %0A ::error::x \r\n\t\u2028::warning::y"
+)
+TRACEBACK = """Traceback (most recent call last):
+  File "/home/me/project/tests/test_a.py", line 12, in test_x
+    self.assertEqual(1, 2)
+AssertionError: 1 != 2
+"""
+_CALLS = ("open", "tempfile.mkdtemp", "tempfile.mkstemp", "shutil.copytree", "subprocess touch")
+_WORDS = ("export", "import", "cache", "index", "upload", "thumbnail", "backup", "session", "merge")
+
+
+def sample(tests: int = 5_000, leaks: int = 1_000, seed: int = 7) -> SuiteReport:
+    """Return a run like those of large projects."""
+    chance = random.Random(seed)
+    records = list(_tests(chance, tests))
+    left = tuple(_leak(chance, records, number) for number in range(leaks))
+    end = records[-1].started + records[-1].seconds if records else STARTED + 1
+    summary = Summary(
+        tests=tests, made=leaks + 8_000, removed_by_tests=7_700, registered=300, leaked=leaks,
+        leaked_bytes=sum(leak.bytes for leak in left),
+        leaking_contexts=len({leak.context for leak in left}),
+    )
+    fixture = FixtureRecord(
+        "setUpClass (tests.test_upload.UploadTests)", "setUpClass",
+        "tests.test_upload.UploadTests", "tests.test_upload", "error", STARTED + 1,
+        "OSError: [Errno 28] No space left on device", TRACEBACK,
+    )
+    return SuiteReport(
+        tests=tuple(records), fixtures=(fixture,) if tests else (),
+        run=RunReport(summary, left), started=STARTED, seconds=end - STARTED + 0.4,
+        python="3.13.0 (CPython, Linux)",
+        command="python -m runner discover -s tests --html report.html",
+        directory="/home/me/project", usage=tuple(_usage(chance, end)),
+    )
+
+
+def _tests(chance: random.Random, number: int) -> list[TestRecord]:
+    records = []
+    now = STARTED
+    for index in range(number):
+        word = _WORDS[index * len(_WORDS) // number]
+        module, class_name = f"tests.unit.test_{word}", f"{word.title()}{index // 40 % 12}Tests"
+        method = f"test_{chance.choice(_WORDS)}_{chance.choice(_WORDS)}_{index}"
+        seconds = round(chance.expovariate(120), 5) + (0.4 if chance.random() < 0.002 else 0)
+        made = chance.choice((0, 0, 0, 1, 2, 5))
+        records.append(TestRecord(
+            f"{module}.{class_name}.{method}", module, class_name, method,
+            seconds=seconds, started=now, bytes_made=made * chance.randrange(90_000),
+            entries_made=made, **_ending(chance, index),
+        ))
+        now += seconds + 0.0004
+    return records
+
+
+def _ending(chance: random.Random, index: int) -> dict[str, object]:
+    draw = chance.random()
+    status: Status = "success"
+    if draw < 0.004:
+        return {"status": "failure", "message": "AssertionError: 1 != 2", "details": TRACEBACK}
+    if draw < 0.006:
+        return {"status": "error", "message": "KeyError: 'name'", "details": TRACEBACK,
+                "stdout": f"loading {index}\n"}
+    if draw < 0.03:
+        return {"status": "skipped", "message": "needs a network"}
+    if draw < 0.032:
+        inner = SubtestRecord("(n='a')", "failure", "AssertionError: 1 != 2", TRACEBACK)
+        return {"status": "failure", "subtests": (inner,)}
+    return {"status": status}
+
+
+def _leak(chance: random.Random, tests: list[TestRecord], number: int) -> Leak:
+    test = tests[int(len(tests) * chance.random() ** 2)]
+    call = chance.choice(_CALLS)
+    directory = call in ("tempfile.mkdtemp", "shutil.copytree")
+    line = chance.randrange(12) * 17 + 20
+    origin = Origin(f"{test.module.replace('.', '/')}.py", line, test.method, call)
+    outside = chance.random() < 0.04
+    folder = f"/home/me/project/build/{test.module[-5:]}" if outside else "/tmp/tidy-k3jd82ha/3"
+    return Leak(
+        path=f"{folder}/tmp{chance.getrandbits(40):010x}{'' if directory else '.csv'}",
+        type="directory" if directory else "file", bytes=int(chance.paretovariate(0.8) * 400),
+        entries=chance.randrange(2, 30) if directory else 1,
+        context=test.class_id if number % 50 == 0 else test.id,
+        scope="class" if number % 50 == 0 else "test",
+        origin=None if number % 21 == 0 else origin,
+        evidence="scanned" if number % 21 == 0 else "observed",
+        where="outside" if outside else "temp", outcome="left" if outside else "removed",
+        never_closed=directory and number % 7 == 0,
+        subtest="(n='a')" if number % 33 == 0 else None,
+        open_by=("pid 4123 (redis-server)",) if number % 97 == 0 else (),
+    )
+
+
+def _usage(chance: random.Random, end: float) -> list[UsageSample]:
+    samples = []
+    size = 0
+    for index in range(600):
+        size = max(0, int(size * 0.985) + chance.randrange(-300_000, 500_000))
+        at = STARTED + (end - STARTED) * index / 600
+        samples.append(UsageSample(at, size // 40_000, size, "run"))
+    return samples
