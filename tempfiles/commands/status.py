@@ -1,0 +1,151 @@
+"""`python -m tempfiles status`: the roots of runs, whose they are, and what dead runs have left."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .. import aftermath, orphans, progress
+from ..aftermath import Aftermath
+from ..attribution import printable
+from ..ownership import Verdict
+from ..quantities import format_age, format_count, format_size
+from ..records import Leak
+from ..usage import Sample, measure
+from . import OK, add_temp_dir, temp_dirs
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """One root, measured; a refused one is not looked into."""
+
+    verdict: Verdict
+    usage: Sample | None
+    aftermath: Aftermath
+
+
+def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Add the sub-command `status` and its options."""
+    parser = subparsers.add_parser(
+        "status",
+        allow_abbrev=False,
+        help="list the roots of runs, and what dead runs have left",
+        description="List the roots of runs in the temp directory: live, orphaned, kept, foreign "
+        "or refused. Nothing is changed.",
+    )
+    add_temp_dir(parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what there is and return the exit code."""
+    places = temp_dirs(args.temp_dir)
+    plan = orphans.plan(places)
+    roots = sorted((*plan.chosen, *plan.left), key=lambda verdict: verdict.root)
+    looked = [_look(verdict) for verdict in progress.follow(roots, "roots")]
+    totals = {place: measure(place) for place in progress.follow(places, "directories")}
+    if args.json:
+        print(json.dumps(_as_json(looked, totals), indent=2))
+    else:
+        print("\n".join(_lines(looked, totals)))
+    return OK
+
+
+def _look(verdict: Verdict) -> _Root:
+    if verdict.marker is None or verdict.state in ("foreign", "refused"):
+        return _Root(verdict, None, Aftermath())
+    story = aftermath.examine(verdict.root, verdict.marker)
+    if verdict.state != "orphaned":
+        story = Aftermath(story.running)  # what a live run has made is not a leak yet
+    return _Root(verdict, measure(verdict.root), story)
+
+
+def _as_json(roots: list[_Root], totals: dict[str, Sample]) -> dict[str, Any]:
+    return {
+        "temp_dirs": [
+            {"path": path, "files": sample.files, "directories": sample.directories,
+             "bytes": sample.bytes}
+            for path, sample in totals.items()
+        ],
+        "roots": [_root_as_json(root) for root in roots],
+    }
+
+
+def _root_as_json(root: _Root) -> dict[str, Any]:
+    verdict, usage = root.verdict, root.usage
+    marker = asdict(verdict.marker) if verdict.marker else {}
+    return {
+        "path": verdict.root,
+        "state": verdict.state,
+        "reason": verdict.reason,
+        **{name: marker.get(name) for name in ("pid", "host", "user", "project", "argv")},
+        "created": verdict.created,
+        "age": _age(verdict),
+        "entries": usage.files + usage.directories if usage else None,
+        "bytes": usage.bytes if usage else None,
+        "running": asdict(root.aftermath.running) if root.aftermath.running else None,
+        "leaks": [asdict(leak) for leak in root.aftermath.leaks],
+    }
+
+
+def _lines(roots: list[_Root], totals: dict[str, Sample]) -> list[str]:
+    lines: list[str] = []
+    for place, sample in totals.items():
+        lines.append(f"{printable(place)}: {_amount(sample)}")
+        for root in roots:
+            if os.path.dirname(root.verdict.root) == place:
+                lines += _root_lines(root)
+    counts = [(state, sum(root.verdict.state == state for root in roots))
+              for state in ("live", "orphaned", "kept", "foreign", "refused")]
+    told = ", ".join(f"{number} {state}" for state, number in counts if number)
+    lines.append(f"{format_count(len(roots), 'root')}{': ' + told if told else ''}")
+    return lines
+
+
+def _root_lines(root: _Root) -> list[str]:
+    verdict = root.verdict
+    line = f"  {verdict.state:8}  {printable(verdict.root)}"
+    if verdict.marker:
+        line += f"  {printable(verdict.marker.project)}  by {printable(verdict.marker.user)}"
+        line += f" (pid {verdict.marker.pid})"
+    line += f"  {format_age(_age(verdict))} old"
+    if root.usage:
+        entries = root.usage.files + root.usage.directories
+        line += f"  {format_count(entries, 'entry', 'entries')}, {format_size(root.usage.bytes)}"
+    lines = [line, f"            {printable(verdict.reason)}"]
+    if verdict.marker:
+        lines.append(f"            command: {printable(' '.join(verdict.marker.argv))}")
+    return lines + [f"            {text}" for text in told(root.aftermath)]
+
+
+def told(story: Aftermath) -> list[str]:
+    """Return the lines on what a run was about: what was running, and what was left by whom."""
+    lines = []
+    if story.running is not None and story.running.scope != "run":
+        lines.append(f"running: {printable(story.running.id)} ({story.running.scope})")
+    return lines + [_leak_line(leak) for leak in story.leaks]
+
+
+def _leak_line(leak: Leak) -> str:
+    line = f"left: {printable(leak.path)}  {leak.type}, {format_size(leak.bytes)}"
+    if leak.entries > 1:
+        line += f", {format_count(leak.entries, 'entry', 'entries')}"
+    line += f"  by {printable(leak.context)}"
+    return line + (f"  {printable(str(leak.origin))}" if leak.origin else "")
+
+
+def _amount(sample: Sample) -> str:
+    return ", ".join((
+        format_count(sample.files, "file"),
+        format_count(sample.directories, "directory", "directories"),
+        format_size(sample.bytes),
+    ))
+
+
+def _age(verdict: Verdict) -> float:
+    return max(0.0, time.time() - verdict.created)
