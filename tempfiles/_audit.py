@@ -6,14 +6,17 @@ subscription; without handlers it leaves after one dictionary look-up.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any
 
 Handler = Callable[[tuple[Any, ...]], None]
 
+_log = logging.getLogger("tempfiles")
 _handlers: dict[str, Handler] = {}
-_installed = False
+_hook_code: CodeType | None = None
 
 
 def subscribe(handlers: Mapping[str, Handler]) -> None:
@@ -38,16 +41,26 @@ def unsubscribe(handlers: Mapping[str, Handler]) -> None:
             del _handlers[event]
 
 
+def hook_code() -> CodeType | None:
+    """Return the hook's code: the frame above it on a handler's stack raised the event."""
+    return _hook_code
+
+
 def _install() -> None:
-    global _installed
-    if _installed:
+    global _hook_code
+    if _hook_code is not None:
         return
-    _installed = True
 
     # Bound as a keyword default: at interpreter shutdown the module's globals are gone first.
-    def hook(event: str, args: tuple[Any, ...], *, find: Any = _handlers.get) -> None:
+    def hook(
+        event: str, args: tuple[Any, ...], *, find: Any = _handlers.get, log: Any = _log.error
+    ) -> None:
         handler = find(event)
         if handler is not None:
-            handler(args)
+            try:
+                handler(args)
+            except Exception:  # a defect of ours must not fail the user's own call
+                log("in the handler of audit event %s", event, exc_info=True)
 
+    _hook_code = hook.__code__
     sys.addaudithook(hook)

@@ -11,8 +11,10 @@ registered (`inherited`), and leaves it alone.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+import types
 import weakref
 from contextvars import ContextVar
 from typing import Any
@@ -42,6 +44,7 @@ class Context:
         self.scope: Scope = scope
         self.parent = parent
         self.closed = False
+        self.part: str | None = None
         # Path to the time of its registration. Most contexts register nothing: the two
         # dictionaries come with the first path.
         self.files: dict[str, float] | None = None
@@ -90,6 +93,11 @@ def enter(id: str, scope: Scope = "context") -> Context:
     _open[context] = None
     _current.set(context)
     return context
+
+
+def adopt(context: Context) -> None:
+    """Make an open context the current one of the running code, without opening another."""
+    _current.set(context)
 
 
 def leave(context: Context) -> None:
@@ -197,6 +205,13 @@ def spared(context: Context) -> dict[str, Context | None]:
         return paths
 
 
+def below(directory: str) -> tuple[str, ...]:
+    """Return the paths below an absolute path that this process has registered."""
+    prefix = directory.rstrip(os.sep) + os.sep
+    with _lock:
+        return tuple(path for path in _owners if path.startswith(prefix))
+
+
 def owner(path: str) -> Context | None:
     """Return the context that an absolute path is registered with (a parent process's
     registration counts), or None."""
@@ -236,3 +251,14 @@ def _inherit() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_inherit)
+
+
+class _CallableModule(types.ModuleType):
+    """Lets `tempfiles.contexts()` be called, as users know it, though it is this module."""
+
+    def __call__(self) -> tuple[str, ...]:
+        """Return the ids of the contexts that are open or still have something registered."""
+        return tuple(context.id for context in holders())
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -113,7 +113,8 @@ class Leak:
     A directory stands for all below it: `bytes` and `entries` are of the whole tree (`entries`
     counts the top as well). `never_closed` says that an object which removes its files when
     closed (a `TemporaryDirectory`) was not. `open_by` names processes that hold it open.
-    `children` are the processes that ran, where more than one can have made it.
+    `files` is how many of the entries are not directories. `children` are the processes that ran,
+    where more than one can have made it.
     """
 
     path: str
@@ -130,6 +131,7 @@ class Leak:
     never_closed: bool = False
     open_by: tuple[str, ...] = ()
     children: tuple[Child, ...] = ()
+    files: int = 0
 
 
 @dataclass(frozen=True, slots=True)

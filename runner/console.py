@@ -1,0 +1,47 @@
+"""Colour, where the stream is a terminal that wants it: the only import of colorama."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+_STYLES = {"leak": "YELLOW", "total": "CYAN"}
+
+
+def wants_colour(stream: Any) -> bool:
+    """Whether to colour what goes to a stream.
+
+    NO_COLOR and PYTHON_COLORS=0 switch it off, FORCE_COLOR and PYTHON_COLORS=1 on (the order is
+    that of Python 3.14); else a terminal decides.
+    """
+    if os.environ.get("PYTHON_COLORS") in ("0", "1") and not sys.flags.ignore_environment:
+        return os.environ["PYTHON_COLORS"] == "1"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    if os.environ.get("TERM") == "dumb":
+        return False
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())
+
+
+class Painter:
+    """Colours lines for a stream, or leaves them as they are."""
+
+    def __init__(self, stream: Any) -> None:
+        self._on = wants_colour(stream)
+        if self._on:
+            import colorama
+
+            colorama.just_fix_windows_console()
+
+    def paint(self, line: str, style: str) -> str:
+        """Return a line in a style: `leak` or `total`."""
+        if not self._on:
+            return line
+        import colorama
+
+        colour: str = getattr(colorama.Fore, _STYLES[style])
+        return f"{colour}{line}{colorama.Style.RESET_ALL}"

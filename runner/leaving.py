@@ -1,0 +1,57 @@
+"""The end of the process, a little early: so that what exit handlers remove is no leak."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+
+def run_exit_handlers() -> None:
+    """Do what the interpreter does first when it exits: wait for threads, call exit handlers.
+
+    Both are done once only: the interpreter then finds nothing left to do.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised like ^C so that fixtures are torn down and the run ends in order."""
+
+
+def catch_termination() -> None:
+    """Turn the first SIGTERM into `Terminated`; a second one ends the process at once.
+
+    Nothing is done where the signal is handled already, or outside the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_restore)
+
+
+def terminate() -> None:
+    """End this process as an unhandled SIGTERM does."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    _restore()
+    raise Terminated
+
+
+def _restore() -> None:
+    # A forked child's parent expects it to die of SIGTERM.
+    if signal.getsignal(signal.SIGTERM) is _terminate:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,196 @@
+"""The places of unittest where contexts open and close: installed and removed as one.
+
+`TestCase.run` is the test. `TestCase.doCleanups`, called by it, is the last moment at which the
+test can still fail in the ordinary way. The suite's fixture hooks are the classes and modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import unittest
+import warnings
+from collections.abc import Iterator
+from typing import Any, Protocol
+from unittest.case import TestCase
+from unittest.suite import TestSuite
+
+# unittest leaves frames of modules that say so out of users' tracebacks.
+__unittest = True
+
+_RUN_CODE = TestCase.run.__code__
+
+
+class Boundaries(Protocol):
+    """What is told when a test, a class or a module begins and ends."""
+
+    def test_begins(self, test: TestCase) -> Any:
+        """Before the test; what is returned comes back to `test_ends`."""
+
+    def test_has_cleaned_up(self, test: TestCase) -> None:
+        """After its last cleanup, while it can still fail."""
+
+    def test_ends(self, test: TestCase, token: Any) -> None:
+        """After the test, however it ended."""
+
+    def subtest_begins(self, test: TestCase) -> Any:
+        """Before a subtest; what is returned comes back to `subtest_ends`."""
+
+    def subtest_ends(self, test: TestCase, token: Any) -> None:
+        """After a subtest."""
+
+    def class_begins(self, test: Any, result: Any) -> None:
+        """Before setUpClass."""
+
+    def class_is_set_up(self, result: Any) -> None:
+        """After setUpClass."""
+
+    def class_ends(self, suite: TestSuite, test: Any, result: Any) -> None:
+        """After tearDownClass and the class cleanups."""
+
+    def module_begins(self, test: Any, result: Any) -> None:
+        """Before the tearDownModule of the module before."""
+
+    def module_is_set_up(self, result: Any) -> None:
+        """After setUpModule."""
+
+    def module_ends(self, suite: TestSuite, result: Any) -> None:
+        """After tearDownModule and the module cleanups."""
+
+
+
+@contextlib.contextmanager
+def installed(boundaries: Boundaries) -> Iterator[None]:
+    """Have the boundaries told, while the block runs."""
+    saved: list[tuple[type, str, Any]] = []
+
+    def patch(owner: type, name: str, replacement: Any) -> None:
+        saved.append((owner, name, owner.__dict__[name]))
+        replacement.__name__ = replacement.__qualname__ = name
+        setattr(owner, name, replacement)
+
+    _patch_case(patch, boundaries)
+    _patch_suite(patch, boundaries)
+    try:
+        yield
+    finally:
+        for owner, name, original in reversed(saved):
+            setattr(owner, name, original)
+
+
+def _patch_case(patch: Any, boundaries: Boundaries) -> None:
+    original_run = TestCase.run
+    original_cleanups = TestCase.doCleanups
+    original_subtest = TestCase.subTest
+    begins, ends = boundaries.test_begins, boundaries.test_ends
+
+    def run(self: TestCase, result: Any = None) -> Any:
+        token = begins(self)
+        try:
+            return original_run(self, result)
+        finally:
+            ends(self, token)
+
+    def do_cleanups(self: TestCase) -> Any:
+        success = original_cleanups(self)
+        if _ends_the_test(sys._getframe(1)):
+            boundaries.test_has_cleaned_up(self)
+        return success
+
+    @contextlib.contextmanager
+    def sub_test(self: TestCase, *args: Any, **kwargs: Any) -> Iterator[None]:
+        with original_subtest(self, *args, **kwargs):
+            token = boundaries.subtest_begins(self)
+            try:
+                yield
+            finally:
+                boundaries.subtest_ends(self, token)
+
+    patch(TestCase, "run", run)
+    patch(TestCase, "doCleanups", do_cleanups)
+    patch(TestCase, "subTest", sub_test)
+    _patch_calls(patch)
+
+
+def _ends_the_test(frame: Any) -> bool:
+    """Whether `doCleanups` was called by `TestCase.run` itself, not early by the user's test."""
+    while frame is not None and frame.f_code.co_name in ("doCleanups", "do_cleanups"):
+        frame = frame.f_back
+    return frame is not None and frame.f_code is _RUN_CODE
+
+
+class _Returning:
+    """Stands in for a test method that has run: returns its value, prints as the method."""
+
+    def __init__(self, method: Any, value: Any) -> None:
+        self._method = method
+        self._value = value
+
+    def __call__(self) -> Any:
+        return self._value
+
+    def __repr__(self) -> str:
+        return repr(self._method)
+
+
+def _patch_calls(patch: Any) -> None:
+    # unittest warns of a returned value with a fixed stacklevel, and our `run` is one frame more.
+    _patch_call(patch, TestCase, lambda self, method: method(), 4)
+    if "unittest.async_case" in sys.modules:
+        case = unittest.IsolatedAsyncioTestCase
+        _patch_call(patch, case, lambda self, method: self._callMaybeAsync(method), 5)
+
+
+def _patch_call(patch: Any, owner: Any, call: Any, stacklevel: int) -> None:
+    original = owner._callTestMethod
+
+    def call_test_method(self: Any, method: Any) -> None:
+        value = call(self, method)
+        if value is None:
+            return
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            original(self, _Returning(method, value))
+        for warning in caught:
+            warnings.warn(warning.message, warning.category, stacklevel=stacklevel)
+
+    patch(owner, "_callTestMethod", call_test_method)
+
+
+def _patch_suite(patch: Any, boundaries: Boundaries) -> None:
+    suite: Any = TestSuite  # the hooks are private: no stub knows them
+    original_class_set_up = suite._handleClassSetUp
+    original_class_tear_down = suite._tearDownPreviousClass
+    original_module = suite._handleModuleFixture
+    original_module_tear_down = suite._handleModuleTearDown
+
+    def handle_class_set_up(self: TestSuite, test: Any, result: Any) -> None:
+        if getattr(result, "_previousTestClass", None) == test.__class__:
+            return
+        boundaries.class_begins(test, result)
+        original_class_set_up(self, test, result)
+        boundaries.class_is_set_up(result)
+
+    def tear_down_previous_class(self: TestSuite, test: Any, result: Any) -> None:
+        previous = getattr(result, "_previousTestClass", None)
+        if test is not None and previous == test.__class__:
+            return
+        original_class_tear_down(self, test, result)
+        if previous is not None:
+            boundaries.class_ends(self, previous, result)
+
+    def handle_module_fixture(self: Any, test: Any, result: Any) -> None:
+        if self._get_previous_module(result) == test.__class__.__module__:
+            return
+        boundaries.module_begins(test, result)
+        original_module(self, test, result)
+        boundaries.module_is_set_up(result)
+
+    def handle_module_tear_down(self: TestSuite, result: Any) -> None:
+        original_module_tear_down(self, result)
+        boundaries.module_ends(self, result)
+
+    patch(TestSuite, "_handleClassSetUp", handle_class_set_up)
+    patch(TestSuite, "_tearDownPreviousClass", tear_down_previous_class)
+    patch(TestSuite, "_handleModuleFixture", handle_module_fixture)
+    patch(TestSuite, "_handleModuleTearDown", handle_module_tear_down)

@@ -1,0 +1,189 @@
+"""One run of tests with its contexts: between unittest's boundaries and the tracker."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import util
+from unittest.case import TestCase
+from unittest.suite import TestSuite
+
+from tempfiles.contexts import Context
+from tempfiles.records import ContextReport, RunReport
+from tempfiles.tracker import Run
+
+from . import event_loops
+from .patching import installed
+from .policy import Policy
+
+__unittest = True
+
+Listener = Callable[[ContextReport], None]
+
+
+class Session:
+    """Opens and closes the contexts of tests, classes and modules of one result.
+
+    Args:
+        run: the tracker's run, open already.
+        policy: says whether what a context left is a failure.
+    """
+
+    def __init__(self, run: Run, policy: Policy) -> None:
+        self.run = run
+        self.policy = policy
+        self.running: TestCase | None = None
+        self.tests_run = 0
+        self._result: Any = None
+        self._listener: Listener = lambda report: None
+        self._class: Context | None = None
+        self._module: Context | None = None
+        self._next_module = ""
+
+    @contextlib.contextmanager
+    def attached(self, result: Any, listener: Listener) -> Iterator[None]:
+        """Follow the tests of a result while the block runs; tell a listener what contexts left."""
+        self._result, self._listener = result, listener
+        with installed(self):
+            try:
+                yield
+            finally:
+                self.tests_run += result.testsRun
+                for context in (self._class, self._module):
+                    if context is not None and not context.closed:
+                        self._close(context)
+                self._class = self._module = None
+
+    def finish(self, tests: int) -> tuple[RunReport, tuple[ContextReport, ...]]:
+        """End the run; see `tempfiles.tracker.Run.finish`."""
+        return self.run.finish(tests)
+
+    # Tests: runs may nest, on one instance too.
+
+    def test_begins(self, test: TestCase) -> Any:
+        """Open the context of a test."""
+        attributes = test.__dict__
+        token = (attributes.get("_temp_context"), self.running)
+        context = self.run.enter(test.id(), "test")
+        attributes["_temp_context"] = context
+        self.running = test
+        if "_asyncioTestContext" in attributes:
+            # It was copied when the test was made, before this context was the current one.
+            attributes["_asyncioTestContext"].run(self.run.adopt, context)
+        return token
+
+    def test_has_cleaned_up(self, test: TestCase) -> None:
+        """Close the context of a test while the test can still fail for what it left."""
+        context: Context = test.__dict__["_temp_context"]
+        if context.closed:
+            return
+        if context.attachment is not None:
+            event_loops.finish(test)
+        report = self._close(context)
+        outcome = test._outcome  # type: ignore[attr-defined]
+        if report is not None and outcome is not None and outcome.success:
+            message = self.policy.failure(report)
+            if message is not None:
+                with outcome.testPartExecutor(test):
+                    raise test.failureException(message)
+
+    def test_ends(self, test: TestCase, token: Any) -> None:
+        """Close the context of a test that has not come to its end in the ordinary way."""
+        context: Context = test.__dict__["_temp_context"]
+        if not context.closed:
+            self._close(context)
+        test.__dict__["_temp_context"], self.running = token
+
+    def loose_test_begins(self, test: Any) -> None:
+        """Open the context of a test whose class has a `run` of its own."""
+        test.__dict__["_loose_context"] = self.run.enter(test.id(), "test")
+
+    def loose_test_ends(self, test: Any) -> None:
+        """Close it; a failure is added, since the test is over."""
+        context = test.__dict__.pop("_loose_context", None)
+        report = self._close(context) if context is not None else None
+        message = self.policy.failure(report) if report is not None else None
+        if message is not None:
+            self._result.addFailure(test, _raised(test.failureException(message)))
+
+    def subtest_begins(self, test: TestCase) -> Any:
+        """Name the part of the test that is under way."""
+        context: Context | None = test.__dict__.get("_temp_context")
+        subtest = getattr(test, "_subtest", None)
+        if context is None or subtest is None:
+            return None
+        self.run.notice(context)
+        outer, context.part = context.part, subtest._subDescription()
+        return context, outer
+
+    def subtest_ends(self, test: TestCase, token: Any) -> None:
+        """Go back to the part around it."""
+        if token is not None:
+            context, outer = token
+            self.run.notice(context)
+            context.part = outer
+
+    # Fixtures, of this session's own result only: a test may run a suite of its own.
+
+    def class_begins(self, test: Any, result: Any) -> None:
+        """Open the context of a class."""
+        if result is self._result:
+            self._class = self.run.enter(util.strclass(test.__class__), "class")
+
+    def class_is_set_up(self, result: Any) -> None:
+        """What is new now is the class's, not its first test's."""
+        if result is self._result and self._class is not None:
+            self.run.notice(self._class)
+
+    def class_ends(self, suite: TestSuite, cls: type, result: Any) -> None:
+        """Close the context of a class."""
+        if result is not self._result:
+            return
+        context, self._class = self._class, None
+        if context is not None:
+            self._close_fixture(suite, context, f"tearDownClass ({util.strclass(cls)})")
+
+    def module_begins(self, test: Any, result: Any) -> None:
+        """Remember which module comes after the one that is torn down now."""
+        if result is self._result:
+            self._next_module = test.__class__.__module__
+
+    def module_is_set_up(self, result: Any) -> None:
+        """What is new now is the module's, not its first class's."""
+        if result is self._result and self._module is not None:
+            self.run.notice(self._module)
+
+    def module_ends(self, suite: TestSuite, result: Any) -> None:
+        """Close the context of a module, and open the next one's."""
+        if result is not self._result:
+            return
+        context, self._module = self._module, None
+        if context is not None:
+            self._close_fixture(suite, context, f"tearDownModule ({context.id})")
+        if self._next_module:
+            self._module = self.run.enter(self._next_module, "module")
+            self._next_module = ""
+
+    def _close_fixture(self, suite: TestSuite, context: Context, name: str) -> None:
+        report = self._close(context)
+        message = self.policy.failure(report) if report is not None else None
+        if message is not None:
+            error = AssertionError(message)
+            suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
+                self._result, error, name, _raised(error)
+            )
+
+    def _close(self, context: Context) -> ContextReport | None:
+        report = self.run.close(context)
+        if report is not None:
+            self._listener(report)
+        return report
+
+
+def _raised(error: BaseException) -> Any:
+    try:
+        raise error
+    except BaseException:  # what sys.exc_info() tells is wanted, of this very exception
+        return sys.exc_info()

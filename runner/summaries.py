@@ -1,0 +1,145 @@
+"""Records into the lines that a user reads under a test and at the end of a run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from tempfiles.quantities import format_size
+from tempfiles.records import ContextReport, Leak, Modification, RunReport
+from tempfiles.text import printable
+
+_PLURALS = {"class": "classes"}
+_KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
+
+
+def context_lines(report: ContextReport) -> Iterator[str]:
+    """Yield the block of lines about one context, indented by two."""
+    for where, place in (("temp", "in the temp directory"), ("outside", "outside it")):
+        leaks = [leak for leak in report.leaks if leak.where == where]
+        if leaks:
+            place = place if where == "temp" else "outside the temp directory"
+            size = format_size(sum(leak.bytes for leak in leaks))
+            yield f"  left {len(leaks)} {place} ({size}):"
+            yield from _leak_lines(leaks)
+    if report.modifications:
+        yield f"  changed {len(report.modifications)} of the project's files:"
+        for modification in report.modifications:
+            yield f"    {_modification_text(modification)}"
+
+
+def failure_message(report: ContextReport) -> str:
+    """Return what a test fails with that left something."""
+    return "\n".join(line[2:] for line in context_lines(report))
+
+
+def titled_lines(report: ContextReport) -> Iterator[str]:
+    """Yield the lines about a context with its name above, for where it does not stand already."""
+    scope = "" if report.scope == "test" else f"{report.scope} "
+    if report.leaks or report.modifications:
+        yield f"{scope}{printable(report.id)}"
+        yield from context_lines(report)
+
+
+def totals_line(report: RunReport) -> str:
+    """Return the last line of a run."""
+    summary = report.summary
+    parts = [
+        f"{summary.made} made",
+        f"{summary.removed_by_tests} removed by their tests",
+        f"{summary.registered} removed for them (registered)",
+        _leaked_text(report),
+    ]
+    return "Temporary files: " + ", ".join(parts)
+
+
+def _leaked_text(report: RunReport) -> str:
+    if not report.leaks:
+        return "none leaked"
+    contexts = Counter(scope for scope, _ in {(leak.scope, leak.context) for leak in report.leaks})
+    by = " and ".join(_count(contexts[s], s, _PLURALS.get(s, f"{s}s")) for s in sorted(contexts))
+    outcomes = Counter(leak.outcome for leak in report.leaks)
+    if len(outcomes) == 1:
+        return f"{len(report.leaks)} leaked by {by} ({next(iter(outcomes))})"
+    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    return f"{len(report.leaks)} leaked by {by} ({told})"
+
+
+def ending_lines(report: RunReport) -> Iterator[str]:
+    """Yield the lines about the run as a whole: its totals, and what nobody is blamed for."""
+    if report.unattributed:
+        yield f"New in shared places, made by nobody known ({len(report.unattributed)}):"
+        for entry in report.unattributed[:10]:
+            yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
+        if len(report.unattributed) > 10:
+            yield f"    ... and {len(report.unattributed) - 10} more"
+    failed = [leak for leak in report.leaks if leak.outcome == "failed"]
+    for leak in failed:
+        yield f"Could not be removed: {printable(leak.path)}"
+    yield totals_line(report)
+
+
+def _leak_lines(leaks: Sequence[Leak]) -> Iterator[str]:
+    rows = [_row(leak) for leak in leaks]
+    names = max(len(name) for _, name, _, _ in rows)
+    sizes = max(len(size) for _, _, size, _ in rows)
+    for (kind, name, size, origin), leak in zip(rows, leaks, strict=True):
+        yield f"    {kind:<4}  {name:<{names}}  {size:>{sizes}}  {origin}".rstrip()
+        yield from _notes(leak)
+
+
+def _row(leak: Leak) -> tuple[str, str, str, str]:
+    kind = _KINDS.get(leak.type, leak.type)
+    size = format_size(leak.bytes)
+    if leak.type == "directory":
+        below = leak.entries - 1
+        names = ("file", "files") if leak.files == below else ("entry", "entries")
+        size = f"{_count(below, *names)} {size}" if below else "empty"
+    origin = printable(str(leak.origin)) if leak.origin is not None else ""
+    return kind, _name(leak), size, origin
+
+
+def _name(leak: Leak) -> str:
+    name = os.path.basename(leak.path) if leak.where == "temp" else _relative(leak.path)
+    return printable(name) + ("/" if leak.type == "directory" else "")
+
+
+def _notes(leak: Leak) -> Iterator[str]:
+    notes = []
+    if leak.subtest is not None:
+        notes.append(f"in subtest {printable(leak.subtest)}")
+    if leak.never_closed:
+        notes.append("its object was never closed")
+    notes += [f"open by {printable(holder)}" for holder in leak.open_by]
+    if leak.children:
+        commands = ", ".join(printable(child.command) for child in leak.children[:5])
+        notes.append(f"made by one of: {commands}")
+    for note in notes:
+        yield f"          {note}"
+    if leak.origin is not None:
+        for frame in leak.origin.trace:
+            yield f"          {printable(frame)}"
+
+
+def _modification_text(modification: Modification) -> str:
+    what = f" ({', '.join(modification.what)})" if modification.what else ""
+    return f"{modification.change}  {printable(_relative(modification.path))}{what}"
+
+
+def _relative(path: str) -> str:
+    try:
+        prefix = os.getcwd() + os.sep
+    except OSError:
+        return path
+    return path[len(prefix) :] if path.startswith(prefix) else path
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def all_lines(reports: Iterable[ContextReport]) -> Iterator[str]:
+    """Yield the titled lines of several contexts."""
+    for report in reports:
+        yield from titled_lines(report)

@@ -1,0 +1,70 @@
+"""What ties an entry that no event named to a context: its name in a command line or in the source.
+
+Found on disk is not enough where others write too. An entry is somebody's only if the command line
+of a child, a script that it ran, or the source of the code under test contains its name.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+from .children import ChildProcess
+from .contexts import Context
+
+_LARGEST_SOURCE = 1024 * 1024
+_SHORTEST_STEM = 4
+
+
+def child_that_made(path: str, children: Sequence[ChildProcess]) -> ChildProcess | None:
+    """Return the one child whose command line or script names a path; None if none or several."""
+    promised = [child for child in children if path in child.promised]
+    if len(promised) == 1:
+        return promised[0]
+    name = os.path.basename(path)
+    mentioning = [child for child in children if any(mentions(t, name) for t in child.texts())]
+    return mentioning[0] if len(mentioning) == 1 else None
+
+
+def is_named_in_source(path: str, context: Context, places: Iterable[str] = ()) -> bool:
+    """Whether the module that a context's id begins with, or another file, contains a name."""
+    name = os.path.basename(path)
+    return any(mentions(_text(file), name) for file in (*_module_files(context.id), *places))
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether a text contains a file name as a word of its own, or as a template of it.
+
+    A template is the part before the name's first digit or random part, followed by a
+    placeholder: `late-{` or `late-%` for `late-17.txt`.
+    """
+    if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text):
+        return True
+    stem = re.split(r"\d", name, maxsplit=1)[0]
+    if len(stem) < _SHORTEST_STEM or stem == name:
+        return False
+    return f"{stem}{{" in text or f"{stem}%" in text or f"{stem}$" in text
+
+
+def _module_files(id: str) -> tuple[str, ...]:
+    parts = id.split(".")
+    for length in range(len(parts), 0, -1):
+        module = sys.modules.get(".".join(parts[:length]))
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            return (file,)
+    return ()
+
+
+@functools.lru_cache(maxsize=64)
+def _text(path: str) -> str:
+    try:
+        if os.path.getsize(path) > _LARGEST_SOURCE:
+            return ""
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

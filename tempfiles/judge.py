@@ -1,0 +1,267 @@
+"""What a context has left, once it has finished its own clean-up: entries into leaks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from . import contexts, evidence, origins, processes, sweep
+from .children import ChildProcess
+from .contexts import Context
+from .ignores import Ignored
+from .observer import Activity, Entry, Observer, activity_of
+from .records import Child, Evidence, Leak, Origin, Unattributed, Where
+from .root import RunRoot
+from .territory import ProjectTree
+
+
+class Judge:
+    """Finds the leaks of one context at a time, each once.
+
+    `unattributed` collects new paths in the project tree that nothing ties to a context, with the
+    processes that ran meanwhile.
+    """
+
+    def __init__(
+        self, root: RunRoot, observer: Observer, tree: ProjectTree, ignored: Ignored
+    ) -> None:
+        self._root = root
+        self._observer = observer
+        self._tree = tree
+        self._ignored = ignored
+        self._base = tree.top
+        self._watched = sweep.Watched(root.slot)
+        self._reported: set[str] = set()
+        self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
+
+    def slot_changed(self) -> bool:
+        """Whether the temp directory may hold other names than when it was last listed."""
+        return self._watched.changed()
+
+    def follow_slot(self) -> None:
+        """Watch the run root's current slot from now on."""
+        self._watched = sweep.Watched(self._root.slot)
+
+    def is_reported(self, path: str) -> bool:
+        """Whether a path, or a directory above it, is a leak already told."""
+        return any(part in self._reported for part in _with_parents(path))
+
+    def assign_new(self, context: Context) -> int:
+        """Give what is new in the current slot to a context; return how many names it holds."""
+        names = self._watched.names()
+        slot = str(len(self._root.slots) - 1)
+        for name in names:
+            self._assign(f"{slot}{os.sep}{name}", context)
+        return len(names)
+
+    def assign_late(self) -> None:
+        """Give what has appeared in former slots to the contexts that these were left to."""
+        owners = zip(self._root.slots, self._root.owners, strict=True)
+        for number, (slot, owner) in enumerate(owners):
+            for name in sweep.Watched(slot).names():
+                if self._assign(f"{number}{os.sep}{name}", owner):
+                    self._observer.late[owner] = None
+
+    def _assign(self, key: str, context: Context) -> bool:
+        if key in self._observer.entries:
+            return False
+        self._observer.entries[key] = Entry(context, None)
+        activity_of(context).created.append(key)
+        return True
+
+    def activity(self, context: Context) -> Activity:
+        """Return what a context did."""
+        return activity_of(context)
+
+    def rest(self, context: Context, activity: Activity) -> None:
+        """Forget what a context did, but for the processes that it started."""
+        context.attachment = None
+        if activity.children:
+            activity_of(context).children = activity.children
+
+    def count_registered(self, context: Context, activity: Activity) -> int:
+        """Return how many of the paths that a context made are there and registered with it."""
+        made = [self._observer.root + key for key in activity.created]
+        return sum(
+            contexts.owner(path) is context and os.path.lexists(path)
+            for path in (*made, *activity.outside)
+        )
+
+    def made_outside(self, context: Context, activity: Activity) -> int:
+        """Return how many topmost paths a context was seen to make outside the temp directory."""
+        return sum(
+            os.path.dirname(path) not in activity.outside and not self._ignored(path)
+            for path in activity.outside
+        )
+
+    def hear_forks(self) -> None:
+        """Take in what forked children have observed."""
+        for context, path, origin in self._observer.forks.read():
+            activity = activity_of(context)
+            if not path.startswith(self._observer.root):
+                activity.outside.setdefault(path, Entry(context, origin))
+                continue
+            key = path[len(self._observer.root) :]
+            if key not in self._observer.entries:
+                self._observer.entries[key] = Entry(context, origin)
+                activity.created.append(key)
+            if context.closed:
+                self._observer.late[context] = None
+
+    def leaks_in_temp(self, context: Context, activity: Activity) -> Iterator[Leak]:
+        """Yield what a context left in the temp directory; forget what is gone."""
+        entries = self._observer.entries
+        for key in activity.created:
+            entry = entries.get(key)
+            if entry is None or entry.context is not context:
+                continue
+            path = self._observer.root + key
+            leak = self._leak(path, entry, activity, "temp")
+            if leak is not None:
+                yield leak
+            elif not os.path.lexists(path):
+                del entries[key]
+
+    def leaks_outside(self, context: Context, activity: Activity) -> Iterator[Leak]:
+        """Yield what a context left elsewhere, as far as events or command lines tell."""
+        promised = {
+            path: Entry(context, child.trail)
+            for child in activity.children
+            for path in child.promised
+            if path not in activity.outside
+        }
+        for path, entry in sorted({**promised, **activity.outside}.items()):
+            if not self._is_others(path, context):
+                where_from: Evidence = "scanned" if path in promised else "observed"
+                leak = self._leak(path, entry, activity, "outside", where_from)
+                if leak is not None:
+                    yield leak
+
+    def leaks_in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
+        """Yield what has newly appeared in the project tree unobserved and is a context's own."""
+        children = [*activity.children, *_children_above(context)]
+        for path in self._tree.new():
+            if self._ignored(path) or self._is_others(path, context, and_own=True):
+                continue
+            child = evidence.child_that_made(path, children)
+            if child is None and not evidence.is_named_in_source(path, context, _sources(children)):
+                self.unattributed[path] = tuple(children)
+                continue
+            entry = Entry(context, child.trail if child else None)
+            leak = self._leak(path, entry, activity, "outside", "scanned")
+            if leak is not None:
+                yield leak
+
+    def _is_others(self, path: str, context: Context, and_own: bool = False) -> bool:
+        """Whether a path lies in something that was told already or that another context made."""
+        parts = _with_parents(path)
+        if any(part in self._reported for part in parts):
+            return True
+        above = [other for other in contexts.opened() if other is not context or and_own]
+        made = [other.attachment.outside for other in above if other.attachment is not None]
+        return any(part in outside for part in parts for outside in made)
+
+    def _leak(
+        self, path: str, entry: Entry, activity: Activity, where: Where, found: Evidence = "scanned"
+    ) -> Leak | None:
+        try:
+            status = os.lstat(path)
+        except (OSError, ValueError):
+            return None
+        if path in self._reported or self._ignored(path) or _is_looked_after(path):
+            return None
+        self._reported.add(path)
+        if where == "temp" and entry.trail is not None:
+            found = "observed"
+        origin, children = self._explain(path, entry, activity, found)
+        extent = sweep.measure(path, status)
+        return Leak(
+            path=path,
+            type=sweep.type_of(status),
+            bytes=extent.bytes,
+            entries=extent.entries,
+            files=extent.files,
+            context=entry.context.id,
+            scope=entry.context.scope,
+            origin=origin,
+            evidence=found,
+            where=where,
+            outcome="removed" if where == "temp" else "left",
+            subtest=entry.part,
+            never_closed=isinstance(entry.trail, origins.Trail) and entry.trail.closes_itself,
+            open_by=_holders(path) if activity.children else (),
+            children=children,
+        )
+
+    def _explain(
+        self, path: str, entry: Entry, activity: Activity, found: Evidence
+    ) -> tuple[Origin | None, tuple[Child, ...]]:
+        if entry.trail is not None:
+            return self._origin(entry.trail), ()
+        children = activity.children or _children_above(entry.context)
+        only = children[0] if len(children) == 1 else evidence.child_that_made(path, children)
+        if only is not None and not activity.native:
+            return self._origin(only.trail), ()
+        return None, self._describe_children(children)
+
+    def _describe_children(self, children: Iterable[ChildProcess]) -> tuple[Child, ...]:
+        return tuple(
+            Child(" ".join(child.command) or child.call, self._origin(child.trail), child.started)
+            for child in children
+        )
+
+    def describe_unattributed(
+        self, found: Mapping[str, Sequence[ChildProcess]]
+    ) -> Iterator[Unattributed]:
+        """Turn paths that nothing ties to a context into records, as far as they exist."""
+        for path, children in sorted(found.items()):
+            try:
+                status = os.lstat(path)
+            except OSError:
+                continue
+            size = sweep.measure(path, status).bytes
+            yield Unattributed(
+                path, sweep.type_of(status), size, self._describe_children(children)
+            )
+
+    def _origin(self, trail: origins.Trail | Origin | None) -> Origin | None:
+        if isinstance(trail, Origin):
+            file = origins.relative(trail.file, self._base)
+            return Origin(file, trail.line, trail.function, trail.call)
+        return origins.describe(trail, self._base) if trail is not None else None
+
+
+def _children_above(context: Context) -> list[ChildProcess]:
+    children: list[ChildProcess] = []
+    parent = context.parent
+    while parent is not None:
+        if parent.attachment is not None:
+            children += parent.attachment.children
+        parent = parent.parent
+    return children
+
+
+def _sources(children: Sequence[ChildProcess]) -> list[str]:
+    return [
+        child.trail.code.co_filename for child in children if child.trail and child.trail.code
+    ]
+
+
+def _is_looked_after(path: str) -> bool:
+    return any(
+        contexts.owner(part) is not None or contexts.is_kept(part) for part in _with_parents(path)
+    )
+
+
+def _holders(path: str) -> tuple[str, ...]:
+    own = f"pid {os.getpid()} "
+    holders = processes.holders_of([path]).get(path, [])
+    return tuple(holder for holder in holders if not holder.startswith(own))
+
+
+def _with_parents(path: str) -> list[str]:
+    parts = [path]
+    while (parent := os.path.dirname(path)) != path:
+        parts.append(parent)
+        path = parent
+    return parts

@@ -1,0 +1,157 @@
+"""From the Python stack to the line of the user's code that made something.
+
+Capturing runs inside the audit hook, for every creation, so it keeps code objects and line
+numbers; names and paths are put together only for what leaked.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+from .records import Origin
+
+_PROJECT, _INSTALLED, _LIBRARY = 1, 2, 3
+
+_STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
+_STDLIB_TESTS = os.path.join(_STDLIB, "test") + os.sep
+_OURS = (
+    os.path.dirname(__file__) + os.sep,
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner") + os.sep,
+)
+_INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+# Objects that remove their files when they are closed or collected.
+# Compared by identity: hashing a code object hashes all its bytecode.
+_NAMED_FILE = tempfile.NamedTemporaryFile.__code__
+_DIRECTORY = tempfile.TemporaryDirectory.__init__.__code__
+
+
+class Trail(NamedTuple):
+    """A captured place: the user's code object and line, and what it called there.
+
+    `callee` and `module` are of the library function that the user's line called, None where the
+    line itself raised the event. `closes_itself` says that an object will remove the resource.
+    """
+
+    code: CodeType | None
+    line: int
+    callee: CodeType | None
+    module: str | None
+    call: str
+    closes_itself: bool
+    frames: tuple[tuple[CodeType, int], ...]
+
+
+_kinds: dict[str, int] = {}
+
+
+def _kind(filename: str) -> int:
+    if filename.startswith("<"):
+        kind = _LIBRARY  # frozen importlib, exec'd helpers of dataclasses and namedtuple
+    elif filename.startswith(_OURS):
+        kind = _LIBRARY
+    elif any(mark in filename for mark in _INSTALLED_MARKS):
+        kind = _INSTALLED
+    elif filename.startswith(_STDLIB_TESTS):
+        kind = _PROJECT  # the standard library's own tests are somebody's project
+    elif filename.startswith(_STDLIB) or os.path.realpath(filename).startswith(_STDLIB):
+        kind = _LIBRARY
+    else:
+        kind = _PROJECT
+    _kinds[filename] = kind
+    return kind
+
+
+def is_library(filename: str) -> bool:
+    """Whether a file belongs to the standard library or to these packages."""
+    return (_kinds.get(filename) or _kind(filename)) == _LIBRARY
+
+
+def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
+    """Find the user's line above a frame.
+
+    The innermost frame outside the standard library and outside installed packages wins; without
+    one, the innermost of an installed package.
+
+    Args:
+        frame: where to start, usually the frame that raised an audit event.
+        call: what raised the event, used where the user's own line did it.
+        trace: keep every frame, not only the one found.
+    """
+    kinds = _kinds
+    callee: FrameType | None = None
+    installed: tuple[FrameType, FrameType | None] | None = None
+    closes_itself = False
+    first = frame
+    while frame is not None:
+        code = frame.f_code
+        kind = kinds.get(code.co_filename) or _kind(code.co_filename)
+        if kind == _PROJECT:
+            break
+        if kind == _INSTALLED and installed is None:
+            installed = (frame, callee)
+        if code is _NAMED_FILE or code is _DIRECTORY:
+            closes_itself = frame.f_locals.get("delete", True)
+        callee = frame
+        frame = frame.f_back
+    if frame is None and installed is not None:
+        frame, callee = installed
+    return Trail(
+        frame.f_code if frame is not None else None,
+        frame.f_lineno if frame is not None else 0,
+        callee.f_code if callee is not None else None,
+        callee.f_globals.get("__name__") if callee is not None else None,
+        call,
+        closes_itself,
+        _all_frames(first) if trace else (),
+    )
+
+
+def _all_frames(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
+    frames = []
+    while frame is not None:
+        frames.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return tuple(frames)
+
+
+def describe(trail: Trail, base: str) -> Origin | None:
+    """Turn a trail into an origin, with file names relative to `base` where they lie below it.
+
+    Returns None where no frame of the user's was on the stack.
+    """
+    if trail.code is None:
+        return None
+    return Origin(
+        file=relative(trail.code.co_filename, base),
+        line=trail.line,
+        function=trail.code.co_qualname.rpartition(".")[2],
+        call=call_name(trail),
+        trace=tuple(
+            f"{relative(code.co_filename, base)}:{line} in {code.co_qualname}"
+            for code, line in trail.frames
+        ),
+    )
+
+
+def call_name(trail: Trail) -> str:
+    """Return the name of what the user's line called, as users write it."""
+    if trail.callee is None or trail.module is None:
+        return trail.call
+    parts = trail.callee.co_qualname.split(".<locals>")[0].split(".")
+    if parts[-1] == "<module>":
+        return trail.call
+    while len(parts) > 1 and parts[-1].startswith("__"):
+        parts.pop()  # tempfile.TemporaryDirectory.__init__, fileinput.FileInput.__next__
+    module = [part for part in trail.module.split(".") if not part.startswith("_")]
+    return ".".join(module + parts)
+
+
+def relative(filename: str, base: str) -> str:
+    """Return a file name relative to `base` if it lies below it, else absolute."""
+    absolute = filename if os.path.isabs(filename) else os.path.join(base, filename)
+    prefix = base.rstrip(os.sep) + os.sep
+    return absolute[len(prefix) :] if absolute.startswith(prefix) else absolute

@@ -1,0 +1,86 @@
+"""What a path is and how much lies in it, and what is new in a directory."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import NamedTuple
+
+from .records import ResourceType
+
+# Kernels before 6.13 stamp directories with the tick's time, up to 10 ms coarse: a directory that
+# changed this recently (ns) may change again without a new stamp.
+RACY_NS = 20_000_000
+
+_TYPES: dict[int, ResourceType] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def type_of(status: os.stat_result) -> ResourceType:
+    """Return the type of a resource from its lstat."""
+    return _TYPES.get(stat.S_IFMT(status.st_mode), "other")
+
+
+class Extent(NamedTuple):
+    """How much a path is: the bytes of its files, its entries (itself one), how many are files."""
+
+    bytes: int
+    entries: int
+    files: int
+
+
+def measure(path: str, status: os.stat_result) -> Extent:
+    """Return how much a path is, with all below it.
+
+    Directories count as entries but not as bytes, and all else counts as files. What vanishes or
+    cannot be read is left out.
+    """
+    if not stat.S_ISDIR(status.st_mode):
+        return Extent(status.st_size if stat.S_ISREG(status.st_mode) else 0, 1, 1)
+    size, entries, directories, pending = 0, 1, 1, [path]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as scan:
+                for entry in scan:
+                    entries += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                        directories += 1
+                    elif entry.is_file(follow_symlinks=False):
+                        size += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return Extent(size, entries, entries - directories)
+
+
+class Watched:
+    """A directory whose listing is read again only when its time stamp says that it changed."""
+
+    __slots__ = ("_stamp", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._stamp = -1
+
+    def changed(self) -> bool:
+        """Whether it may hold other names than when `names` was last called."""
+        try:
+            return os.stat(self.path).st_mtime_ns != self._stamp
+        except OSError:
+            return False
+
+    def names(self) -> list[str]:
+        """Return the names in it now; none if it is gone."""
+        try:
+            stamp = os.stat(self.path).st_mtime_ns
+            names = os.listdir(self.path)
+        except OSError:
+            return []
+        self._stamp = stamp if time.time_ns() - stamp > RACY_NS else -1
+        return names
