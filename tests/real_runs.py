@@ -1,0 +1,55 @@
+"""Real processes that hold a run root, live or killed, for the tests of what comes after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = str(Path(__file__).resolve().parent.parent)
+
+_SCRIPT = """
+import os, sys
+sys.path.insert(0, {here!r})
+from tempfiles import ownership
+from tempfiles.journal import Journal
+claim = ownership.establish(sys.argv[1], project="/some/project", argv=["python", "-m", "suite"])
+root = claim.root
+os.mkdir(root + "/0")
+journal = Journal(root)
+journal.enter("run", "run")
+{body}
+print(root, flush=True)
+sys.stdin.read()
+"""
+
+
+def script(body: str = "") -> str:
+    """Return a program that makes a root, runs `body`, prints the root's path, and waits."""
+    return _SCRIPT.format(here=HERE, body=body)
+
+
+@contextlib.contextmanager
+def live_run(parent: str, body: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Give the root of a run that lives for as long as the block, and its process."""
+    command = [sys.executable, "-W", "error", "-c", script(body), parent]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip(), process
+        finally:
+            process.kill()
+
+
+def dead_run(parent: str, body: str = "") -> str:
+    """Return the root of a run that was killed after it had run `body`."""
+    with live_run(parent, body) as (root, process):
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    return root
