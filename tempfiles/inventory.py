@@ -1,0 +1,165 @@
+"""Register paths, ask for one, and remove, keep or move out one of them now."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from . import contexts, moving, naming
+from .contexts import Context
+from .errors import NotRegisteredError, PathTypeError, RemovalError
+from .naming import StrPath
+from .records import RemovalReport
+from .removal import refuse_if_precious, remove_path
+
+
+def register_file(path: StrPath | bytes) -> Path:
+    """Have a file (or link, socket, FIFO) removed with the current context; return it absolute.
+
+    A relative path is resolved against the working directory of now; it need not exist yet. A
+    symlink itself is meant, not what it leads to. A path of another context changes hands.
+
+    Raises:
+        PathTypeError: it is a directory.
+        RefusedError: it is `/`, the home or working directory, or an ancestor of them.
+    """
+    return _register(path, directory=False)
+
+
+def register_directory(path: StrPath | bytes) -> Path:
+    """Have a directory, with all in it, removed with the current context; return it absolute.
+
+    As `register_file`; what other contexts have registered inside it stays until they close.
+
+    Raises:
+        PathTypeError: it exists and is not a directory.
+        RefusedError: it is `/`, the home or working directory, or an ancestor of them.
+    """
+    return _register(path, directory=True)
+
+
+def unregister(path: StrPath | bytes) -> Path:
+    """Take a path from its context, and leave it where it is; return it absolute.
+
+    Inside a registered directory it is still removed with that; `keep` prevents this.
+
+    Raises:
+        NotRegisteredError: no context has it.
+    """
+    found = naming.absolute(path)
+    contexts.unregister(found)
+    return Path(found)
+
+
+def is_registered(path: StrPath | bytes) -> bool:
+    """Return whether this very path is registered, with whichever context."""
+    return contexts.owner(naming.absolute(path)) is not None
+
+
+def get_context_for_file(path: StrPath | bytes) -> str | None:
+    """Return the id of the context that a path, or the nearest directory above it, is registered
+    with; None if there is none."""
+    holder = _holder(naming.absolute(path))
+    return holder.id if holder is not None else None
+
+
+def remove(path: StrPath | bytes) -> RemovalReport:
+    """Remove one file (or link, socket, FIFO) now, registered or not; a missing one is no failure.
+
+    Raises:
+        PathTypeError: it is a directory.
+        RefusedError: it is `/`, the home or working directory, or an ancestor of them.
+        RemovalError: it could not be removed; it stays registered.
+    """
+    return _remove(path, directory=False)
+
+
+def remove_directory(path: StrPath | bytes) -> RemovalReport:
+    """Remove one directory now with all in it, registered or not; a missing one is no failure.
+
+    Raises:
+        PathTypeError: it is not a directory.
+        RefusedError: it is `/`, the home or working directory, or an ancestor of them.
+        RemovalError: something in it could not be removed; it stays registered.
+    """
+    return _remove(path, directory=True)
+
+
+def keep(path: StrPath | bytes) -> Path:
+    """Give a path up for clean-up: it stays, also in a registered directory; return it absolute.
+
+    Raises:
+        NotRegisteredError: neither it nor a directory above it is registered.
+    """
+    found = naming.absolute(path)
+    if _holder(found) is None and not contexts.is_kept(found):
+        raise NotRegisteredError(f"not registered: {found}")
+    contexts.keep(found)
+    return Path(found)
+
+
+def persist(path: StrPath | bytes, destination: StrPath | bytes) -> Path:
+    """Move a file or directory to where it stays; it is no longer registered.
+
+    The destination appears whole or not at all, also on another device, and nothing is ever
+    overwritten. It is the new name itself, not a directory to move into.
+
+    Returns:
+        The destination, absolute.
+
+    Raises:
+        DestinationExistsError: the destination exists.
+        NotFoundError: the path or the destination's directory does not exist.
+        FileSystemError: it could not be moved; it is where it was.
+    """
+    source, target = naming.absolute(path), naming.absolute(destination)
+    moving.move_without_replacing(source, target)
+    for moved in (source, *contexts.below(source)):
+        if contexts.owned(moved) is not None and not os.path.lexists(moved):
+            contexts.unregister(moved)
+    return Path(target)
+
+
+def _register(path: StrPath | bytes, *, directory: bool) -> Path:
+    found = naming.absolute(path)
+    refuse_if_precious(os.path.realpath(found) if directory else found)
+    _check_type(found, directory=directory)
+    contexts.register(found, directory=directory)
+    return Path(found)
+
+
+def _remove(path: StrPath | bytes, *, directory: bool) -> RemovalReport:
+    found = naming.absolute(path)
+    refuse_if_precious(found)
+    _check_type(found, directory=directory, link=False)
+    report = remove_path(found)
+    for gone in (found, *(contexts.below(found) if directory else ())):
+        if contexts.owned(gone) is not None and not os.path.lexists(gone):
+            contexts.unregister(gone)
+    if report.failed:
+        first = report.failed[0]
+        raise RemovalError(first.errno or errno.EIO, first.cause, first.path)
+    return report
+
+
+def _check_type(path: str, *, directory: bool, link: bool = True) -> None:
+    """A link to a directory may be registered as either: only the link is removed."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return
+    if directory and not stat.S_ISDIR(mode) and not (link and os.path.isdir(path)):
+        raise PathTypeError(errno.ENOTDIR, "not a directory", path)
+    if not directory and stat.S_ISDIR(mode):
+        raise PathTypeError(errno.EISDIR, "a directory, not a file", path)
+
+
+def _holder(path: str) -> Context | None:
+    while True:
+        found = contexts.owner(path)
+        parent = os.path.dirname(path)
+        if found is not None or parent == path:
+            return found
+        path = parent

@@ -1,0 +1,274 @@
+"""Trees of files as dictionaries: made from one, read into one, compared with one.
+
+Keys are relative paths with `/`. A value is text, bytes, `Symlink`, or None for an empty directory
+(whose key ends in `/` when it is read back); a nested dictionary stands for a directory when a
+tree is given, and is read back flat.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from . import creation, naming, reclaiming
+from .errors import ContentError, InvalidNameError, PathTypeError, translated
+from .naming import StrPath
+from .records import ResourceType
+
+
+@dataclass(frozen=True, slots=True)
+class Symlink:
+    """A symlink in a tree; what it leads to is not looked at."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialFile:
+    """A FIFO, socket or device that was found in a tree; it is never opened."""
+
+    type: ResourceType
+
+
+Entry = str | bytes | Symlink | SpecialFile | None
+Tree = Mapping[str, Any]
+"""From relative paths to text, bytes, `Symlink`, None or such a dictionary again."""
+
+_Stored = bytes | Symlink | SpecialFile | None
+_READ = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+)
+_SPECIAL: dict[int, ResourceType] = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
+
+
+class TempTree(type(Path())):  # type: ignore[misc] # the Path class of this system
+    """The path of a tree that `temp_tree` made. As a context manager it removes the tree."""
+
+    given_as_bytes: frozenset[str] = frozenset()
+
+    def with_segments(self, *segments: StrPath) -> Path:
+        """Paths derived from this one are ordinary ones."""
+        return Path(*segments)
+
+    def __enter__(self) -> TempTree:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        reclaiming.discard(str(self))
+
+
+def temp_tree(tree: Tree, prefix: str | None = None) -> TempTree:
+    """Make a temporary directory with this tree in it, registered with the current context.
+
+    The result is its path; used with `with`, the tree is removed when the block ends.
+
+    Args:
+        tree: `{"config.json": "...", "scripts/x.py": b"...", "empty/": None}`.
+        prefix: how the directory's name begins; None for the setting.
+
+    Raises:
+        EscapeError: a key is absolute or has a `..` in it.
+        InvalidNameError: a key cannot be a path, or is both a file and a directory.
+        ContentError: a value is none of those that a tree may have.
+        FileSystemError: something could not be made; nothing is left of it.
+    """
+    flat = _flatten(tree, naming.parts_below)
+    contents = {name: _stored(value) for name, value in flat.items()}
+    top = TempTree(creation.create_temp_directory(prefix))
+    top.given_as_bytes = frozenset(name for name in flat if not isinstance(flat[name], str))
+    try:
+        for name, value in contents.items():
+            _make(os.path.join(top, *name.split("/")), value)
+    except BaseException as error:
+        reclaiming.discard(str(top))
+        if isinstance(error, OSError):
+            raise translated(error) from error
+        raise
+    return top
+
+
+def read_tree(path: StrPath) -> dict[str, Entry]:
+    """Return what is below a directory as a flat dictionary, sorted by key.
+
+    A file is text where it is valid UTF-8, else bytes; what `temp_tree` was given as bytes comes
+    back as bytes if `path` is what it returned. Symlinks are shown and not followed.
+
+    Raises:
+        NotFoundError: there is no such directory.
+        PathTypeError: it is not a directory.
+        FileSystemError: something in it could not be read.
+    """
+    as_bytes = path.given_as_bytes if isinstance(path, TempTree) else frozenset()
+    return {
+        name: _text(value) if isinstance(value, bytes) and name not in as_bytes else value
+        for name, value in sorted(_scan(naming.absolute(path)).items())
+    }
+
+
+def assert_tree(path: StrPath, expected: Tree) -> None:
+    """Fail unless a directory holds exactly this tree; text and bytes with equal content match.
+
+    Raises:
+        AssertionError: something is missing, unexpected or different; the message says what.
+        InvalidNameError, EscapeError, ContentError: `expected` is not a tree.
+    """
+    flat = _flatten(expected, _parts_of_any)
+    wanted = {name: _stored(value, special=True) for name, value in flat.items()}
+    top = naming.absolute(path)
+    if not os.path.isdir(top):
+        raise AssertionError(f"no directory: {_shown(top)}")
+    found = _scan(top)
+    wanted = {
+        name: value
+        for name, value in wanted.items()
+        if not (name.endswith("/") and any(other.startswith(name) for other in found))
+        or name in found
+    }
+    if wanted != found:
+        raise AssertionError(_explain(top, wanted, found))
+
+
+def _flatten(tree: Tree, parts_of: Callable[[str], tuple[str, ...]]) -> dict[str, Any]:
+    """Return one dictionary of whole paths; those of directories without anything end in `/`."""
+    flat: dict[str, Any] = {}
+    pending: list[tuple[str, Tree]] = [("", tree)]
+    while pending:
+        above, part = pending.pop()
+        if not isinstance(part, Mapping):
+            raise ContentError(f"a tree is a dictionary, not {type(part).__name__}")
+        for key, value in part.items():
+            name = above + "/".join(parts_of(key))
+            if value is None or isinstance(value, Mapping):
+                flat.setdefault(name + "/", None)
+                if value is not None:
+                    pending.append((name + "/", value))
+            elif key.endswith("/"):
+                raise InvalidNameError(f"a file's name cannot end in '/': {key!r}")
+            elif name in flat:
+                raise InvalidNameError(f"twice in the tree: {name!r}")
+            else:
+                flat[name] = value
+    return _without_parents(flat)
+
+
+def _parts_of_any(key: str) -> tuple[str, ...]:
+    """What is only compared may have any name that was found somewhere."""
+    if not isinstance(key, str):
+        raise InvalidNameError(f"a key must be text, not {key!r}")
+    return tuple(part for part in key.split("/") if part not in ("", "."))
+
+
+def _without_parents(flat: dict[str, Any]) -> dict[str, Any]:
+    """Leave out directories with something in them; refuse files with something below them."""
+    parents = set()
+    for name in flat:
+        above = name.rstrip("/").rpartition("/")[0]
+        while above and above not in parents:
+            parents.add(above)
+            above = above.rpartition("/")[0]
+    for name in flat:
+        bare = name.rstrip("/")
+        if bare == name and (name in parents or name + "/" in flat):
+            raise InvalidNameError(f"both a file and a directory in the tree: {name!r}")
+    return {name: value for name, value in flat.items() if name.rstrip("/") not in parents}
+
+
+def _stored(value: object, *, special: bool = False) -> _Stored:
+    if value is None or isinstance(value, Symlink) or (special and isinstance(value, SpecialFile)):
+        return value
+    return creation.encoded(value)
+
+
+def _make(path: str, value: _Stored) -> None:
+    if value is None:
+        os.makedirs(path, 0o700, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    if isinstance(value, Symlink):
+        os.symlink(value.target, path)
+    elif isinstance(value, bytes):
+        Path(path).write_bytes(value)
+
+
+def _scan(top: str) -> dict[str, _Stored]:
+    found: dict[str, _Stored] = {}
+    pending = [""]
+    while pending:
+        above = pending.pop()
+        try:
+            with os.scandir(os.path.join(top, above)) as entries:
+                listed = list(entries)
+            for entry in listed:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(f"{above}{entry.name}/")
+                else:
+                    found[above + entry.name] = _read(entry)
+        except NotADirectoryError as error:
+            raise PathTypeError(errno.ENOTDIR, "not a directory", top) from error
+        except OSError as error:
+            raise translated(error) from error
+        if above and not listed:
+            found[above] = None
+    return found
+
+
+def _read(entry: os.DirEntry[str]) -> bytes | Symlink | SpecialFile:
+    if entry.is_symlink():
+        return Symlink(os.readlink(entry.path))
+    mode = entry.stat(follow_symlinks=False).st_mode
+    if not stat.S_ISREG(mode):
+        return SpecialFile(_SPECIAL.get(stat.S_IFMT(mode), "other"))
+    with open(os.open(entry.path, _READ), "rb") as file:
+        return file.read()
+
+
+def _text(value: bytes) -> str | bytes:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _explain(top: str, wanted: dict[str, _Stored], found: dict[str, _Stored]) -> str:
+    lines = [f"{_shown(top)} is not the expected tree"]
+    for title, names in (
+        ("missing", wanted.keys() - found.keys()),
+        ("unexpected", found.keys() - wanted.keys()),
+    ):
+        lines += [f"  {title}: {_shown(name)}" for name in sorted(names)]
+    both = sorted(wanted.keys() & found.keys())
+    different = [name for name in both if wanted[name] != found[name]]
+    lines += [f"  different: {_shown(name)}" for name in different]
+    for name in different:
+        lines += difflib.unified_diff(
+            _lines(wanted[name]), _lines(found[name]),
+            f"expected/{_shown(name)}", f"found/{_shown(name)}", lineterm="",
+        )
+    return "\n".join(lines)
+
+
+def _lines(value: _Stored) -> list[str]:
+    """Return a value as the lines of a diff, in which no terminal sequence is left as it is."""
+    if not isinstance(value, bytes):
+        return [repr(value)]
+    text = _text(value)
+    if isinstance(text, bytes):
+        return [f"{len(text)} bytes: {text[at : at + 32]!r}" for at in range(0, len(text), 32)]
+    return [_shown(line) for line in text.split("\n")]
+
+
+def _shown(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
