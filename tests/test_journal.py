@@ -13,8 +13,7 @@ from typing import Any
 from tempfiles import descriptors, journal
 from tempfiles.journal import Current, Journal
 from tempfiles.records import Child, ContextReport, Leak, Origin
-
-from .real_runs import HERE
+from tests.real_runs import HERE
 
 LEAK = Leak(
     "/tmp/x/\udcff\n", "file", 12, 1, "a.B.test_c", "test",
@@ -209,7 +208,7 @@ class Descriptors(InARoot):
             "j = Journal(sys.argv[1]); j.enter('a', 'test'); print(read(sys.argv[1]).current.id)\n"
         )
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program, self.root], capture_output=True, text=True,
-            check=False,
+            [sys.executable, "-W", "error", "-c", program, self.root],
+            capture_output=True, text=True, check=False,
         )
         self.assertEqual((done.stdout, done.stderr), ("a\n", ""))

@@ -53,7 +53,8 @@ class Format(unittest.TestCase):
                 self.assertEqual(format_size(size), text)
 
     def test_ages_are_in_their_largest_unit(self) -> None:
-        for seconds, text in {0: "0s", -5: "0s", 59.9: "59s", 60: "1m", 7200: "2h", 2e5: "2d"}.items():
+        ages = {0: "0s", -5: "0s", 59.9: "59s", 60: "1m", 7200: "2h", 2e5: "2d"}
+        for seconds, text in ages.items():
             with self.subTest(seconds):
                 self.assertEqual(format_age(seconds), text)
 
