@@ -1,0 +1,116 @@
+"""The order of tests, and how often each runs: pure functions on flat lists of tests.
+
+Tests of a class, and classes of a module, stay side by side, so that each fixture is set up once.
+"""
+
+from __future__ import annotations
+
+import copy
+import unittest
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+Test = Any  # a TestCase, or whatever else a suite may hold: something that is called with a result
+
+
+def flatten(test: Test) -> list[Test]:
+    """Return the tests of a suite in order.
+
+    A suite that runs its tests in a way of its own is one test here.
+    """
+    found: list[Test] = []
+    waiting = [iter([test])]
+    while waiting:
+        item = next(waiting[-1], waiting)
+        if item is waiting:
+            waiting.pop()
+        elif _is_plain_suite(item):
+            waiting.append(iter(item))
+        elif item is not None:
+            found.append(item)
+    return found
+
+
+def shuffled(tests: Iterable[Test], seed: int) -> list[Test]:
+    """Return the tests in an order that depends on the seed and on names only.
+
+    So of any two tests the same comes first, whichever others run, on every Python and machine.
+    """
+    from hashlib import blake2b
+
+    key = str(seed).encode()[:64]
+
+    def rank(name: str) -> bytes:
+        return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=key).digest()
+
+    modules: dict[str, dict[type, list[Test]]] = {}
+    for test in tests:
+        modules.setdefault(type(test).__module__, {}).setdefault(type(test), []).append(test)
+    return [
+        test
+        for module in sorted(modules, key=rank)
+        for kind in sorted(modules[module], key=lambda kind: rank(kind.__qualname__))
+        for test in sorted(modules[module][kind], key=lambda test: rank(test_id(test)))
+    ]
+
+
+def reversed_order(tests: Iterable[Test]) -> list[Test]:
+    """Return the tests, last first."""
+    return list(tests)[::-1]
+
+
+def repeated(tests: Iterable[Test], times: int) -> list[Test]:
+    """Return each test the given number of times in a row, each an object of its own."""
+    return [test if turn == 0 else fresh(test) for test in tests for turn in range(times)]
+
+
+def fresh(test: Test) -> Test:
+    """Return a copy of a test that has not run, to be run by itself."""
+    again = copy.copy(test)
+    if isinstance(again, unittest.TestCase):
+        again._cleanups = []  # type: ignore[attr-defined]
+        if hasattr(again, "_asyncioTestContext"):
+            import contextvars
+
+            again._asyncioTestContext = contextvars.copy_context()
+    return again
+
+
+class Rounds(unittest.TestSuite):
+    """Runs its tests again and again, all of them in each round, until the result says stop.
+
+    Class and module fixtures are set up and torn down in each round. `limit` is the number of
+    rounds; None is without end.
+    """
+
+    def __init__(self, tests: Sequence[Test], limit: int | None = None) -> None:
+        super().__init__(tests)
+        self.limit = limit
+
+    def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
+        """Run the rounds."""
+        turn = 0
+        tests = list(self)
+        while tests and turn != self.limit and not result.shouldStop:
+            # Without these two a suite goes on with the fixtures of the test before.
+            result._testRunEntered = False  # type: ignore[attr-defined]
+            result._previousTestClass = None  # type: ignore[attr-defined]
+            unittest.TestSuite(map(fresh, tests)).run(result, debug)
+            turn += 1
+        return result
+
+
+def test_id(test: Test) -> str:
+    """Return the id of a test; of what has none, the name of its class."""
+    find: Callable[[], str] | None = getattr(test, "id", None)
+    return find() if callable(find) else f"{type(test).__module__}.{type(test).__qualname__}"
+
+
+def _is_plain_suite(test: Test) -> bool:
+    if not isinstance(test, unittest.BaseTestSuite):
+        return False
+    kind = type(test)
+    return kind.__call__ is unittest.BaseTestSuite.__call__ and kind.run in (
+        unittest.BaseTestSuite.run,
+        unittest.TestSuite.run,
+    )

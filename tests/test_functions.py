@@ -1,0 +1,223 @@
+"""Plain functions as tests: what is found, under which id, with which fixtures."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runner import functions  # a TestCase imported by name would be loaded as a test
+from runner.errors import UsageError
+from runner.functions import FunctionLoader
+from runner.ordering import flatten, repeated
+
+
+class WithModules(unittest.TestCase):
+    """A directory on the import path; modules made in it are forgotten after the test."""
+
+    def setUp(self) -> None:
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
+        before = set(sys.modules)
+        sys.path.insert(0, str(self.place))
+        self.addCleanup(sys.path.remove, str(self.place))
+        self.addCleanup(lambda: [sys.modules.pop(name) for name in set(sys.modules) - before])
+        self.loader = FunctionLoader()
+
+    def module(self, name: str, source: str) -> ModuleType:
+        path = self.place / (name.replace(".", "/") + ".py")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("LOG = []\n" + textwrap.dedent(source))
+        __import__(name)
+        return sys.modules[name]
+
+    def ids(self, suite: Any) -> list[str]:
+        return [test.id() for test in flatten(suite)]
+
+    def run_module(self, module: ModuleType) -> unittest.TestResult:
+        result = unittest.TestResult()
+        self.loader.loadTestsFromModule(module)(result)
+        return result
+
+
+class Found(WithModules):
+    def test_functions_come_after_the_cases_by_name_with_dotted_ids(self) -> None:
+        (self.place / "pkg").mkdir()
+        (self.place / "pkg/__init__.py").touch()
+        module = self.module(
+            "pkg.test_mod",
+            """
+            import unittest
+            def test_b(): pass
+            def test_a(): pass
+            def helper_test_c(): pass
+            def testing(): pass
+            test_value = 3
+            class Case(unittest.TestCase):
+                def test_method(self): pass
+            """,
+        )
+        found = ["pkg.test_mod.Case.test_method", "pkg.test_mod.test_a", "pkg.test_mod.test_b"]
+        self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), found)
+        self.assertEqual(self.ids(self.loader.loadTestsFromName("pkg.test_mod")), found)
+        self.assertEqual(
+            self.ids(self.loader.discover(str(self.place / "pkg"), top_level_dir=str(self.place))),
+            found,
+        )
+
+    def test_a_function_of_another_test_module_is_not_run_again(self) -> None:
+        self.module(
+            "mod_a", "def test_a(): pass\ndef make(): \n    def inner(): pass\n    return inner"
+        )
+        module = self.module("mod_b", "from mod_a import *\nimport mod_a\ntest_made = mod_a.make()")
+        self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), ["mod_b.test_made"])
+
+    def test_a_dotted_name_of_a_function_is_found_and_not_called(self) -> None:
+        module = self.module("mod_c", "def test_a(): LOG.append('ran')\ndef test_b(): pass")
+        suite = self.loader.loadTestsFromNames(["mod_c.test_a"])
+        self.assertEqual((self.ids(suite), module.LOG), (["mod_c.test_a"], []))
+        self.assertEqual(
+            self.ids(self.loader.loadTestsFromName("test_b", module)), ["mod_c.test_b"]
+        )
+
+    def test_other_names_are_loaded_as_unittest_loads_them(self) -> None:
+        self.module(
+            "mod_d", "import unittest\nclass C(unittest.TestCase):\n  def test_x(self): pass"
+        )
+        self.assertEqual(
+            self.ids(self.loader.loadTestsFromName("mod_d.C.test_x")), ["mod_d.C.test_x"]
+        )
+        for name in ("test_missing", "no_such.test_x", "mod_d.test_x"):
+            stock = self.ids(unittest.TestLoader().loadTestsFromName(name))
+            self.assertEqual(self.ids(self.loader.loadTestsFromName(name)), stock)
+
+    def test_patterns_choose_among_functions(self) -> None:
+        module = self.module("mod_e", "def test_one(): pass\ndef test_two(): pass")
+        self.loader.testNamePatterns = ["*two*"]
+        self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), ["mod_e.test_two"])
+        self.loader.testNamePatterns = ["mod_e.*"]
+        self.assertEqual(len(self.ids(self.loader.loadTestsFromModule(module))), 2)
+
+    def test_a_module_that_loads_its_tests_itself_is_left_alone(self) -> None:
+        module = self.module(
+            "mod_f", "def test_a(): pass\ndef load_tests(loader, tests, pattern): return tests"
+        )
+        self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), [])
+
+    def test_a_generator_is_refused_in_one_line_that_says_where_it_is(self) -> None:
+        for number, source in enumerate(
+            ("def test_g():\n    yield", "async def test_g():\n    yield")
+        ):
+            module = self.module(f"mod_g{number}", source)
+            with self.assertRaises(UsageError) as caught:
+                self.loader.loadTestsFromModule(module)
+            message = str(caught.exception)
+            self.assertEqual(len(message.splitlines()), 1)
+            self.assertIn(
+                f"mod_g{number}.test_g ({self.place / f'mod_g{number}.py'}:2) is a gen", message
+            )
+
+
+class Run(WithModules):
+    def test_fixtures_of_module_and_function_run_around_it(self) -> None:
+        module = self.module(
+            "mod_h",
+            """
+            def setup_module(): LOG.append("setup module")
+            def teardown_module(module): LOG.append(f"teardown {module.__name__}")
+            def test_a(): LOG.append("a")
+            test_a.setup = lambda: LOG.append("setup a")
+            test_a.teardown = lambda: LOG.append("teardown a")
+            def test_b(): LOG.append("b")
+            """,
+        )
+        self.assertTrue(self.run_module(module).wasSuccessful())
+        log = ["setup module", "setup a", "a", "teardown a", "b", "teardown mod_h"]
+        self.assertEqual(module.LOG, log)
+
+    def test_unittests_own_names_of_fixtures_come_first(self) -> None:
+        module = self.module(
+            "mod_i",
+            "def setUpModule(): LOG.append(1)\ndef setup_module(): LOG.append(2)\ndef test_a(): 1",
+        )
+        self.run_module(module)
+        self.assertEqual(module.LOG, [1])
+
+    def test_the_teardown_runs_after_a_failure_and_not_after_a_broken_setup(self) -> None:
+        module = self.module(
+            "mod_j",
+            """
+            def test_a(): assert False
+            test_a.teardown = lambda: LOG.append("a")
+            def test_b(): LOG.append("ran")
+            test_b.setup = lambda: 1 / 0
+            test_b.teardown = lambda: LOG.append("b")
+            """,
+        )
+        result = self.run_module(module)
+        self.assertEqual((len(result.failures), len(result.errors)), (1, 1))
+        self.assertEqual(module.LOG, ["a"])
+
+    def test_decorators_of_unittest_hold(self) -> None:
+        module = self.module(
+            "mod_k",
+            """
+            import unittest
+            @unittest.skip("not now")
+            def test_a(): LOG.append("a")
+            test_a.setup = lambda: LOG.append("setup")
+            @unittest.expectedFailure
+            def test_b(): assert False
+            @unittest.skipIf(False, "never")
+            def test_c(): LOG.append("c")
+            def test_d(): raise unittest.SkipTest("inside")
+            """,
+        )
+        result = self.run_module(module)
+        self.assertEqual([why for _, why in result.skipped], ["not now", "inside"])
+        self.assertEqual((len(result.expectedFailures), result.failures), (1, []))
+        self.assertEqual(module.LOG, ["c"])
+
+    def test_a_coroutine_function_is_awaited(self) -> None:
+        module = self.module(
+            "mod_l",
+            """
+            import asyncio
+            async def test_a():
+                await asyncio.sleep(0)
+                LOG.append("a")
+            async def test_b():
+                assert False
+            """,
+        )
+        result = self.run_module(module)
+        self.assertEqual((module.LOG, len(result.failures)), (["a"], 1))
+
+    def test_a_function_that_gives_a_generator_does_not_pass(self) -> None:
+        module = self.module("mod_m", "def test_a(): return (1 / 0 for _ in range(1))")
+        self.assertIn("gave a generator", self.run_module(module).errors[0][1])
+
+    def test_a_failure_is_printed_as_unittest_prints_one(self) -> None:
+        module = self.module("mod_n", 'def test_a():\n    """What it holds."""\n    assert 1 == 2')
+        stream = io.StringIO()
+        unittest.TextTestRunner(stream, verbosity=2).run(self.loader.loadTestsFromModule(module))
+        text = stream.getvalue()
+        self.assertIn("test_a (mod_n.test_a)\nWhat it holds. ... FAIL", text)
+        self.assertNotIn("functions.py", text)
+
+    def test_functions_are_told_apart_and_can_be_repeated(self) -> None:
+        module = self.module("mod_o", "def test_a(): LOG.append(1)\ndef test_b(): pass")
+        tests = flatten(self.loader.loadTestsFromModule(module))
+        self.assertNotEqual(*tests)
+        self.assertEqual(tests[0], functions.FunctionCase(module.test_a, "test_a", "mod_o"))
+        result = unittest.TestResult()
+        unittest.TestSuite(repeated(tests, 3))(result)
+        self.assertEqual((result.testsRun, module.LOG), (6, [1, 1, 1]))
+
+
+if __name__ == "__main__":
+    unittest.main()
