@@ -8,8 +8,9 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
+from tempfiles.curve import WIDTH, draw, summarise, thin
 from tempfiles.errors import SettingError
-from tempfiles.plot import WIDTH, draw, summarise, thin, write_plot
+from tempfiles.plot import write_plot
 from tempfiles.usage import Sample, Share
 
 SVG = "{http://www.w3.org/2000/svg}"
