@@ -150,6 +150,11 @@ class NormalisingTests(unittest.TestCase):
         kept = "test_a (m.C.test_a) ... ok\ntest_b (m.C.test_b) ... ok\n"
         self.assertEqual(normalising.without_leaks(text), kept)
 
+    def test_takes_out_the_section_on_leaks_of_a_run_without_v(self) -> None:
+        leaks = "m.C.test_a\n  left 1 in the temp directory (0 B):\n    file  x  0 B\n"
+        text = ".F\n" + leaks + leaks + "\n======\nFAIL: test_b\n"
+        self.assertEqual(normalising.without_leaks(text), ".F\n======\nFAIL: test_b\n")
+
     def test_keeps_frames_of_the_users_code(self) -> None:
         text = (
             '  File "/usr/lib/python3.11/unittest/case.py", line 57, in run\n'

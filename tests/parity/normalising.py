@@ -20,7 +20,11 @@ _FRAME = re.compile(
     re.MULTILINE,
 )
 _SUMMARY = re.compile(r"^Temporary files: .*\n(?:  .*\n)*", re.MULTILINE)
-_LEAKS = re.compile(r"^ *(?:.* )?left \d+ in [^\n]*:\n(?:    [^\n]*\n)*", re.MULTILINE)
+_LEAKS = re.compile(r"^  left \d+ in .*:\n(?:    .*\n)*", re.MULTILINE)
+# Without -v each block has its context above it, and a blank line follows the last.
+_SECTION = re.compile(
+    r"(?:^(?! )(?!.* \.\.\. ).+\n(?:  left \d+ in .*:\n(?:    .*\n)*)+)+\n?", re.MULTILINE
+)
 
 
 def message(text: str, base: str) -> str:
@@ -43,7 +47,7 @@ def output(text: str, base: str) -> str:
 
 def without_leaks(text: str) -> str:
     """Take the runner's additional lines, the leaks and the summary, out of an output."""
-    return _SUMMARY.sub("", _LEAKS.sub("", text))
+    return _SUMMARY.sub("", _LEAKS.sub("", _SECTION.sub("", text)))
 
 
 def name(path: str) -> str:
