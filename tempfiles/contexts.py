@@ -16,6 +16,7 @@ import threading
 import time
 import types
 import weakref
+from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -177,6 +178,18 @@ def release(path: str, context: Context) -> bool:
         return True
 
 
+def release_files(paths: Iterable[str], context: Context) -> None:
+    """Unregister those of many files that are this context's and this process's."""
+    global _files
+    with _lock:
+        files = context.files or {}
+        find = _owners.get
+        for path in paths:
+            if path in files and find(path) is context:
+                del _owners[path], files[path]
+                _files -= 1
+
+
 def keep(path: str) -> None:
     """Unregister a path for good: no removal of a registered directory above it takes it along."""
     with _lock:
@@ -188,6 +201,16 @@ def keep(path: str) -> None:
 def is_kept(path: str) -> bool:
     """Return whether an absolute path was given up with `keep`."""
     return path in _kept
+
+
+def is_looked_after(path: str) -> bool:
+    """Whether an absolute path, or a directory above it, is registered or was given up."""
+    while path not in _owners and path not in _kept:
+        parent = os.path.dirname(path)
+        if parent == path:
+            return False
+        path = parent
+    return True
 
 
 def file_count() -> int:

@@ -40,7 +40,7 @@ def reclaim(context: Context) -> RemovalReport:
         for path in directories:
             report += _remove_directory(path, context, others)
     gone = [path for path in covered if not os.path.lexists(path)]
-    _release(gone, context)
+    contexts.release_files(gone, context)
     return report + _remove_files(set(covered).difference(gone), context)
 
 
@@ -51,7 +51,9 @@ def discard(path: str) -> None:
         return
     if path in (context.directories or ()):
         report = _remove_directory(path, context, _Others(context))
-        _release([inner for inner in contexts.below(path) if not os.path.lexists(inner)], context)
+        for inner in contexts.below(path):
+            if not os.path.lexists(inner):
+                contexts.release(inner, context)
     else:
         report = _remove_files([path], context)
     log_failures(report)
@@ -64,62 +66,68 @@ def log_failures(report: RemovalReport) -> None:
 
 
 def _remove_files(paths: Iterable[str], context: Context) -> RemovalReport:
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[tuple[str, str]]] = {}
     for path in paths:
         parent, _, name = path.rpartition(os.sep)
-        groups.setdefault(parent, []).append(name)
+        group = groups.get(parent)
+        if group is None:
+            groups[parent] = group = []
+        group.append((name, path))
     report = RemovalReport()
     for parent in sorted(groups, key=_depth, reverse=True):
         report += _remove_from(parent, groups[parent], context)
     return report
 
 
-def _remove_from(parent: str, names: Sequence[str], context: Context) -> RemovalReport:
-    if HAS_DIR_FD and len(names) > 1:
+def _remove_from(
+    parent: str, group: Sequence[tuple[str, str]], context: Context
+) -> RemovalReport:
+    if HAS_DIR_FD and len(group) > 1:
         try:
             fd = os.open(parent or os.sep, PARENT)
         except OSError:
             pass  # each path by itself says what is wrong
         else:
             try:
-                return _remove_names(fd, parent, names, context)
+                return _remove_names(fd, group, context)
             finally:
                 close(fd)
     report = RemovalReport()
-    for name in names:
-        path = f"{parent}{os.sep}{name}"
+    for _, path in group:
         if contexts.owned(path) is context:
-            report += _remove_file(path)
-            if not report.failed or report.failed[-1].path != path:
+            one = _remove_file(path)
+            report += one
+            if one.ok:
                 contexts.release(path, context)
     return report
 
 
 def _remove_names(
-    fd: int, parent: str, names: Sequence[str], context: Context
+    fd: int, group: Sequence[tuple[str, str]], context: Context
 ) -> RemovalReport:
     """Remove files of one open directory: as `_remove_file` for each, but at half the cost."""
     done: list[str] = []
     report = RemovalReport()
     files = size = 0
+    owner, look, unlink = contexts.owned, os.stat, os.unlink
     try:
-        for name in names:
-            path = f"{parent}{os.sep}{name}"
-            if contexts.owned(path) is not context:
+        for name, path in group:
+            if owner(path) is not context:
                 continue
             try:
-                status = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                os.unlink(name, dir_fd=fd)
-                files += 1
-                size += freed(status)
+                status = look(name, dir_fd=fd, follow_symlinks=False)
+                unlink(name, dir_fd=fd)  # which refuses a directory
             except OSError:
                 one = _remove_file(path)
                 report += one
                 if one.failed:
                     continue
+            else:
+                files += 1
+                size += freed(status)
             done.append(path)
     finally:
-        _release(done, context)
+        contexts.release_files(done, context)
     return report + RemovalReport(files, 0, size)
 
 
@@ -223,11 +231,6 @@ def _canonical(path: str, parents: dict[str, str] | None = None) -> str:
     if parent not in parents:
         parents[parent] = os.path.realpath(parent or os.sep)
     return os.path.join(parents[parent], name)
-
-
-def _release(paths: Iterable[str], context: Context) -> None:
-    for path in paths:
-        contexts.release(path, context)
 
 
 def _depth(path: str) -> int:
