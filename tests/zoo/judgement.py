@@ -125,8 +125,8 @@ def _contexts(row: Way, expected: Expected, scope: str) -> list[str]:
         names = [name for name in expected.test if name[0].isupper()] or ["Row"]
         return [f"{row.module}.{name}" for name in names]
     return [
-        name if "(" in name else f"{row.module}.Row.{name}" for name in expected.test
-    ] + [name for name in expected.test if "." in name]
+        name[1:] if name[0] == "." else f"{row.module}.Row.{name}" for name in expected.test
+    ]
 
 
 def _origin(row: Way, project: Project, expected: Expected, leak: Leak) -> Iterator[str]:

@@ -46,7 +46,8 @@ CLEANING: tuple[Way, ...] = (
         **{**_KEPT, "evidence": ("observed", "scanned")}),
     way("clean-outside a directory filled by a child",
         "os.mkdir(leaf())  # LEAK\nsubprocess.check_call(['touch', leaf('/x')])",
-        call=("os.mkdir",), type="directory", entries=2, **{**_KEPT, "outcome": ("left", "removed", "failed")}),
+        call=("os.mkdir",), type="directory", entries=2,
+        **{**_KEPT, "outcome": ("left", "removed", "failed")}),
     innocent("clean-outside what was there before", "open(BEFORE, 'w').write('x')\n"
              "open(BEFORE, 'a').close()", imports=_HEAD, places=(PROJECT,), **_OUTSIDE),
 )

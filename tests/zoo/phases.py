@@ -112,7 +112,7 @@ FINALISERS: tuple[Way, ...] = (
         "import asyncio\nasync def gen():\n    try: yield\n    finally:\n"
         f"        {_MAKE}\nclass Row(unittest.IsolatedAsyncioTestCase):\n"
         "    async def test_leak(self):\n        self.g = gen(); await anext(self.g)\n"
-        "    def test_z(self): pass\n", whole=True, function=("gen",)),
+        "    def test_z(self): pass\n", whole=True, function=("gen",), scope=_BETWEEN),
 )
 
 _SUB = "        with self.subTest({}):\n            " + _MAKE + "\n"
@@ -171,7 +171,7 @@ ENDINGS: tuple[Way, ...] = (
     _whole("FunctionTestCase", f"def leaking():\n    {_MAKE}\n"
            "def load_tests(loader, tests, pattern):\n"
            "    return unittest.TestSuite([unittest.FunctionTestCase(leaking)])\n", "leaking",
-           test=("unittest.case.FunctionTestCase (leaking)", "leaking"), alone=True,
+           test=(".leaking",), alone=True,
            places=(TEMP, PROJECT)),
 )
 

@@ -35,7 +35,8 @@ class Expected:
 
     `name` is the entry's name in its place ({stem} is the row's own; `*` matches anything);
     `origin` says whether an origin must be there, or may be null. `marks` are the comments on
-    the lines that may be its origin, in `file`. `extra` are further keys with their values.
+    the lines that may be its origin, in `file`. `test` is a method of the class `Row`, the name of
+    another class, or after a dot the whole id. `extra` are further keys with their values.
     """
 
     name: str = "{stem}"
