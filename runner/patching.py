@@ -106,6 +106,7 @@ def _patch_case(patch: Any, boundaries: Boundaries) -> None:
             finally:
                 boundaries.subtest_ends(self, token)
 
+    run.opens_context = True  # type: ignore[attr-defined]
     patch(TestCase, "run", run)
     patch(TestCase, "doCleanups", do_cleanups)
     patch(TestCase, "subTest", sub_test)

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tempfiles.records import RunReport
 
 from .config import Config
-from .records import SuiteReport
+from .errors import UsageError
+
+_OPTIONS = ("leak_json", "junit_xml", "html")
 
 
 class Reports:
-    """The reports that the settings ask for."""
+    """The reports that the settings ask for; their modules are imported only then."""
 
     def __init__(self, settings: Config) -> None:
-        self._settings = settings
+        named = {option: getattr(settings, option) for option in _OPTIONS}
+        self._destinations: dict[str, Any] = {
+            option.replace("_", "-"): path for option, path in named.items() if path
+        }
+        if settings.github:
+            self._destinations["github"] = None
+
+    def check(self) -> None:
+        """Find out before the tests run what could not be written after them.
+
+        Raises:
+            UsageError: an extra is not installed, or a file cannot be written.
+        """
+        if not self._destinations:
+            return
+        from . import reporters
+
+        for name, destination in self._destinations.items():
+            missing = reporters.missing(name)
+            if missing is not None:
+                raise UsageError(missing)
+            if destination is not None:
+                reporters.load(name).check(destination)
 
     def write(self, report: RunReport) -> None:
         """Write all of them."""
-        if self._settings.leak_json:
-            from .reporters import leak_json
+        if not self._destinations:
+            return
+        import sys
 
-            leak_json.write(SuiteReport(run=report), self._settings.leak_json)
+        from . import reporters
+        from .records import SuiteReport
+
+        for name, destination in self._destinations.items():
+            reporters.load(name).write(SuiteReport(run=report), destination or sys.stdout)

@@ -51,7 +51,7 @@ class TidyTestRunner(unittest.TextTestRunner):
         except BaseException:
             run.abandon()
             raise
-        self.report, late = session.finish(result.testsRun)
+        self.report, late = session.finish()
         tell_ending(self.stream, self.report, late)
         return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
@@ -18,6 +18,9 @@ from . import event_loops
 from .patching import installed
 from .policy import Policy
 
+if TYPE_CHECKING:
+    from .measurement import Measurement
+
 __unittest = True
 
 Listener = Callable[[ContextReport], None]
@@ -29,14 +32,17 @@ class Session:
     Args:
         run: the tracker's run, open already.
         policy: says whether what a context left is a failure.
+        measurement: coverage, told which test runs.
     """
 
-    def __init__(self, run: Run, policy: Policy) -> None:
+    def __init__(self, run: Run, policy: Policy, measurement: Measurement | None = None) -> None:
         self.run = run
         self.policy = policy
         self.running: TestCase | None = None
         self.tests_run = 0
+        self.began = False
         self._result: Any = None
+        self._measurement = measurement
         self._listener: Listener = lambda report: None
         self._class: Context | None = None
         self._module: Context | None = None
@@ -46,6 +52,7 @@ class Session:
     def attached(self, result: Any, listener: Listener) -> Iterator[None]:
         """Follow the tests of a result while the block runs; tell a listener what contexts left."""
         self._result, self._listener = result, listener
+        self.began = True
         with installed(self):
             try:
                 yield
@@ -56,9 +63,9 @@ class Session:
                         self._close(context)
                 self._class = self._module = None
 
-    def finish(self, tests: int) -> tuple[RunReport, tuple[ContextReport, ...]]:
+    def finish(self) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """End the run; see `tempfiles.tracker.Run.finish`."""
-        return self.run.finish(tests)
+        return self.run.finish(self.tests_run)
 
     # Tests: runs may nest, on one instance too.
 
@@ -69,6 +76,8 @@ class Session:
         context = self.run.enter(test.id(), "test")
         attributes["_temp_context"] = context
         self.running = test
+        if self._measurement is not None:
+            self._measurement.switch(context.id)
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was made, before this context was the current one.
             attributes["_asyncioTestContext"].run(self.run.adopt, context)
@@ -94,6 +103,8 @@ class Session:
         context: Context = test.__dict__["_temp_context"]
         if not context.closed:
             self._close(context)
+        if self._measurement is not None:
+            self._measurement.switch("")
         test.__dict__["_temp_context"], self.running = token
 
     def loose_test_begins(self, test: Any) -> None:

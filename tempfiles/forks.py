@@ -54,7 +54,7 @@ class ForkLog:
                 os.write(fd, line.encode())
             finally:
                 os.close(fd)
-        except OSError:
+        except (OSError, ValueError):
             return
 
     def read(self) -> Iterator[tuple[Context, str, Origin | None]]:

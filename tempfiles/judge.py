@@ -168,7 +168,7 @@ class Judge:
             status = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if path in self._reported or self._ignored(path) or _is_looked_after(path):
+        if path in self._reported or self._ignored(path) or contexts.is_looked_after(path):
             return None
         self._reported.add(path)
         if where == "temp" and entry.trail is not None:
@@ -245,12 +245,6 @@ def _sources(children: Sequence[ChildProcess]) -> list[str]:
     return [
         child.trail.code.co_filename for child in children if child.trail and child.trail.code
     ]
-
-
-def _is_looked_after(path: str) -> bool:
-    return any(
-        contexts.owner(part) is not None or contexts.is_kept(part) for part in _with_parents(path)
-    )
 
 
 def _holders(path: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from . import callbacks, cleanup, contexts, late
+from . import callbacks, cleanup, contexts, late, remaining
 from .contexts import Context
 from .ignores import Ignored
 from .judge import Judge
@@ -40,6 +40,7 @@ class RunSettings:
     Args:
         base: the directory for the run root; None for the system's temp directory.
         project: the directory that relative origins are relative to and whose tree is swept.
+        tracks: whether to look for leaks at all; the root is made and removed in any case.
         trace: keep the whole stack of each origin.
         ignore: globs of paths that are no leaks.
         watch_modified: also report pre-existing files of the project that a context changed.
@@ -49,6 +50,7 @@ class RunSettings:
 
     base: str | None = None
     project: str = ""
+    tracks: bool = True
     trace: bool = False
     ignore: tuple[str, ...] = ()
     watch_modified: bool = False
@@ -91,7 +93,15 @@ class Run:
         if self._settings.watch_modified:
             self._remember_places()
             self._states = FileStates(self._tree)
-        self._observer.start()
+        if self._settings.tracks:
+            self._observer.start()
+            remaining.activate(self._observer)
+
+    def guard(self) -> None:
+        """Start the process that removes the root when this one has died."""
+        from . import guard
+
+        guard.start(self.root.path)
 
     def enter(self, id: str, scope: Scope) -> Context:
         """Open a context below the current one."""
@@ -136,8 +146,8 @@ class Run:
             The report of the whole run, and the reports of contexts that left something after
             they were closed, the run's own last.
         """
-        late_reports = self._finish_contexts()
-        self._observer.stop()
+        late_reports = self._finish_contexts() if self._settings.tracks else ()
+        self._stop_observing()
         self.root.restore()
         removal = self.root.remove()
         if self._settings.clean_outside:
@@ -154,11 +164,19 @@ class Run:
 
     def abandon(self) -> None:
         """End without a report, for a process that must stop: remove the root and restore."""
-        self._observer.stop()
+        self._stop_observing()
         self.root.restore()
         self.root.remove()
 
+    def _stop_observing(self) -> None:
+        if not self._settings.tracks:
+            return
+        remaining.deactivate(self._observer)
+        self._observer.stop()
+
     def _may_have_left(self, context: Context) -> bool:
+        if not self._settings.tracks:
+            return context.files is not None or context.directories is not None
         return (
             context.attachment is not None
             or context.files is not None
@@ -178,7 +196,7 @@ class Run:
         self._judge.hear_forks()
         registered = self._judge.count_registered(context, activity)
         removal = cleanup.remove_registered(context)
-        leaks = self._leaks_of(context)
+        leaks = self._leaks_of(context) if self._settings.tracks else ()
         made = len(activity.created) + self._judge.made_outside(context, activity)
         self._judge.rest(context, activity)
         self._made += max(made, registered + len(leaks))

@@ -1,0 +1,52 @@
+# One environment per interpreter; everything a target needs is installed into it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types check zoo parity torture bench bench-quick clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## run a small suite that leaks in several ways
+	cd examples/leaky && ../../$(BIN)/python -m runner discover -v; rm -f debug.log
+
+test: $(READY)  ## run this project's tests with its own runner; a leak fails
+	$(BIN)/python -m runner discover -s tests -t . --leaks fail
+
+lint: $(READY)  ## ruff
+	$(BIN)/ruff check .
+
+types: $(READY)  ## mypy --strict, tests included
+	$(BIN)/mypy .
+
+check: lint types test  ## lint, types and tests
+
+zoo: $(READY)  ## every way to leak, each in a run of its own
+	$(BIN)/python -m tests.zoo
+
+parity: $(READY)  ## the standard library's tests and nose2's under both runners
+	$(BIN)/python -m tests.parity
+
+torture: $(READY)  ## kill, race and swap until something breaks
+	$(BIN)/python -m tests.torture_removal --full
+	$(BIN)/python -m tests.torture_reaping --full
+
+bench: $(READY)  ## every benchmark against its rival; writes benchmarks/results.md
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(READY)  ## the same in under a minute
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks --quick
+
+clean:  ## remove the environment and all caches
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
