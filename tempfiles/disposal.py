@@ -114,9 +114,11 @@ class _Disposal:
 
     def _unlink(self, name: str) -> None:
         """Remove a file of ours; a directory that somebody put in its place goes as well."""
-        path = os.path.join(self.root, name)
+        at = os.path.join(self.root, name) if self.dir_fd is None else name
         try:
-            os.unlink(path if self.dir_fd is None else name, dir_fd=self.dir_fd)
+            status = os.stat(at, dir_fd=self.dir_fd, follow_symlinks=False)
+            os.unlink(at, dir_fd=self.dir_fd)
+            self._count(status)
         except FileNotFoundError:
             return
         except OSError:

@@ -7,8 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
+
+from tempfiles import ownership
+from tempfiles.journal import Journal
 
 HERE = str(Path(__file__).resolve().parent.parent)
 
@@ -49,7 +54,23 @@ def live_run(parent: str, body: str = "") -> Iterator[tuple[str, subprocess.Pope
 
 def dead_run(parent: str, body: str = "") -> str:
     """Return the root of a run that was killed after it had run `body`."""
-    with live_run(parent, body) as (root, process):
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    return root
+    before = {*os.listdir(parent)}
+    child = os.fork()
+    if child == 0:
+        _die_in_a_run(parent, body)
+    os.waitpid(child, 0)
+    (name,) = {*os.listdir(parent)} - before
+    return os.path.join(parent, name)
+
+
+def _die_in_a_run(parent: str, body: str) -> NoReturn:
+    try:
+        claim = ownership.establish(parent, project="/some/project", argv=["python", "-m", "suite"])
+        os.mkdir(claim.root + "/0")
+        journal = Journal(claim.root)
+        journal.enter("run", "run")
+        exec(body, {"os": os, "root": claim.root, "journal": journal})
+    except BaseException:
+        traceback.print_exc()
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
