@@ -39,11 +39,14 @@ def script(body: str = "") -> str:
 
 
 @contextlib.contextmanager
-def live_run(parent: str, body: str = "") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def live_run(
+    parent: str, body: str = "", *, new_group: bool = False
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Give the root of a run that lives for as long as the block, and its process."""
     command = [sys.executable, "-W", "error", "-c", script(body), parent]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        process_group=0 if new_group else None,
     ) as process:
         try:
             assert process.stdout is not None
