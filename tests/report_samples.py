@@ -1,12 +1,12 @@
-"""A run of any size, made up, for the tests of the reports; always the same for the same numbers."""
+"""A made-up run of any size for the tests of the reports; the same numbers give the same run."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from runner.records import (
     FixtureRecord,
-    Status,
     SubtestRecord,
     SuiteReport,
     TestRecord,
@@ -16,7 +16,7 @@ from tempfiles.records import Leak, Origin, RunReport, Summary
 
 STARTED = 1_700_000_000.0
 HOSTILE = (
-    "\x1b[31mred\x1b]0;title\x07 \x00\x08\x7f\x9b \ud800\udcff \ufffe\uffff \u202egnp.exe\u2066 "
+    "\x1b[31mred\x1b]0;title\x07 \x00\x08\x7f\x9b \ud800 \udcff \ufffe\uffff \u202egnp.exe\u2066 "
     "</script><script>alert(1)</script><img src=x onerror=alert(2)> ]]> <!-- & \" ' | ` _*[x](y) "
     "{{ 7 * 7 }} %0A ::error::x \r\n\t\u2028::warning::y"
 )
@@ -63,29 +63,29 @@ def _tests(chance: random.Random, number: int) -> list[TestRecord]:
         method = f"test_{chance.choice(_WORDS)}_{chance.choice(_WORDS)}_{index}"
         seconds = round(chance.expovariate(120), 5) + (0.4 if chance.random() < 0.002 else 0)
         made = chance.choice((0, 0, 0, 1, 2, 5))
-        records.append(TestRecord(
+        plain = TestRecord(
             f"{module}.{class_name}.{method}", module, class_name, method,
             seconds=seconds, started=now, bytes_made=made * chance.randrange(90_000),
-            entries_made=made, **_ending(chance, index),
-        ))
+            entries_made=made,
+        )
+        records.append(_ended(chance, index, plain))
         now += seconds + 0.0004
     return records
 
 
-def _ending(chance: random.Random, index: int) -> dict[str, object]:
+def _ended(chance: random.Random, index: int, test: TestRecord) -> TestRecord:
     draw = chance.random()
-    status: Status = "success"
     if draw < 0.004:
-        return {"status": "failure", "message": "AssertionError: 1 != 2", "details": TRACEBACK}
+        return replace(test, status="failure", message="AssertionError: 1 != 2", details=TRACEBACK)
     if draw < 0.006:
-        return {"status": "error", "message": "KeyError: 'name'", "details": TRACEBACK,
-                "stdout": f"loading {index}\n"}
+        return replace(test, status="error", message="KeyError: 'name'", details=TRACEBACK,
+                       stdout=f"loading {index}\n")
     if draw < 0.03:
-        return {"status": "skipped", "message": "needs a network"}
+        return replace(test, status="skipped", message="needs a network")
     if draw < 0.032:
         inner = SubtestRecord("(n='a')", "failure", "AssertionError: 1 != 2", TRACEBACK)
-        return {"status": "failure", "subtests": (inner,)}
-    return {"status": status}
+        return replace(test, status="failure", subtests=(inner,))
+    return test
 
 
 def _leak(chance: random.Random, tests: list[TestRecord], number: int) -> Leak:

@@ -136,10 +136,10 @@ def _in_repository(file: str, directory: str) -> str:
     """GitHub wants paths from the top of the repository, with slashes."""
     top = os.environ.get("GITHUB_WORKSPACE")
     path = os.path.join(directory, file)
-    if top and path.startswith(os.path.join(top, "")):
-        path = os.path.relpath(path, top)
-    elif path.startswith(os.path.join(directory, "")):
-        path = os.path.relpath(path, directory)
+    for base in (top, directory):
+        if base and path.startswith(os.path.join(base, "")):
+            path = os.path.relpath(path, base)
+            break
     return path.replace(os.sep, "/")
 
 

@@ -186,8 +186,11 @@ def _append_text(
 
 
 def _legal(text: str) -> str:
-    """Replace what XML cannot hold, by any means of escaping, with a visible escape."""
-    return _ILLEGAL.sub(_escape, text)
+    """Replace what XML cannot hold, by any means of escaping, with a visible escape.
+
+    Every parser reads a carriage return as the end of a line, unless its writer took care.
+    """
+    return _ILLEGAL.sub(_escape, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def _escape(match: re.Match[str]) -> str:

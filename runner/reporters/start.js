@@ -10,7 +10,7 @@ let shown = 0;
 /** Show what the fragment says. */
 function followFragment() {
   state = readState();
-  if (!VIEWS[state.view]) state.view = "leaks";
+  if (!Object.hasOwn(VIEWS, state.view)) state.view = "leaks";
   const view = VIEWS[state.view];
   view.all ??= view.rows().slice();
   const known = view.columns.some((column) => column.key === state.sort.replace(/^-/, ""));

@@ -60,18 +60,18 @@ function pathCell(row) {
   return [...twoLines(row.name, row.dir, true), ...tags];
 }
 
-const STATUS_CLASS = (status) =>
+const statusClass = (status) =>
   FAILED.has(status) ? "status-bad" : status === "success" ? "status-good" : "status-quiet";
-const STATUS_MARK = (status) => (FAILED.has(status) ? "✗ " : status === "success" ? "✓ " : "– ");
+const statusMark = (status) => (FAILED.has(status) ? "✗ " : status === "success" ? "✓ " : "– ");
 
 function statusCell(row) {
-  const mark = make("span", { "aria-hidden": "true" }, STATUS_MARK(row.status));
-  return [make("span", { class: STATUS_CLASS(row.status) }, mark, row.status)];
+  const mark = make("span", { "aria-hidden": "true" }, statusMark(row.status));
+  return [make("span", { class: `short ${statusClass(row.status)}` }, mark, row.status)];
 }
 
 function testCell(row) {
   const [last, before] = splitId(row.id);
-  const cell = twoLines(last, row.message ? `${before}  ·  ${row.message}` : before);
+  const cell = twoLines(last, [before, row.message].filter(Boolean).join("  ·  "));
   if (row.texts) {
     cell.push(make("button", { type: "button", class: "texts", "aria-expanded": "false",
       "aria-label": `Details of ${row.id}` }, "Details"));

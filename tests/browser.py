@@ -1,0 +1,132 @@
+"""A headless Chromium, driven over the W3C WebDriver protocol with the standard library alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which(
+    "google-chrome"
+)
+CHROMEDRIVER = shutil.which("chromedriver")
+MISSING = None if CHROMIUM and CHROMEDRIVER else "Chromium or its chromedriver is not installed"
+
+_FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--window-size=1280,1400",
+)
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+
+
+class Browser:
+    """One browser with a profile of its own; `close` ends it and removes all that it wrote."""
+
+    def __init__(self) -> None:
+        assert CHROMIUM and CHROMEDRIVER
+        self._directory = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        home = self._directory.name
+        environment = {**os.environ, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home,
+                       "XDG_CACHE_HOME": home}
+        self._driver = subprocess.Popen(
+            [CHROMEDRIVER, "--port=0"], env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )
+        self._session = ""
+        try:
+            self._base = f"http://127.0.0.1:{self._port()}"
+            self._session = self._start(home)
+        except BaseException:
+            self.close()
+            raise
+
+    def _port(self) -> int:
+        assert self._driver.stdout is not None
+        for line in self._driver.stdout:
+            if "started successfully on port" in line:
+                return int(line.rstrip().rstrip(".").rpartition(" ")[2])
+        raise OSError("chromedriver did not start")
+
+    def _start(self, home: str) -> str:
+        options = {"binary": CHROMIUM, "args": [*_FLAGS, f"--user-data-dir={home}/profile"]}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options,
+                  "goog:loggingPrefs": {"browser": "ALL"}}
+        reply = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
+        return f"/session/{reply['sessionId']}"
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        request = urllib.request.Request(
+            self._base + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                return json.load(reply)["value"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise OSError(error.read().decode()) from error
+
+    def open(self, url: str) -> None:
+        """Load a page and wait until it has."""
+        self._post(f"{self._session}/url", {"url": url})
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Run JavaScript in the page; what it returns comes back."""
+        return self._post(f"{self._session}/execute/sync", {"script": script, "args": arguments})
+
+    def click(self, selector: str) -> None:
+        """Click the first element of a CSS selector, as a user does."""
+        self._post(f"{self._session}/element/{self._find(selector)}/click", {})
+
+    def type(self, selector: str, keys: str) -> None:
+        """Type into an element."""
+        self._post(f"{self._session}/element/{self._find(selector)}/value", {"text": keys})
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other, wherever the focus is."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._post(f"{self._session}/actions",
+                   {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+
+    def _find(self, selector: str) -> str:
+        found = self._post(f"{self._session}/element", {"using": "css selector", "value": selector})
+        return str(found[_ELEMENT])
+
+    def prefer(self, theme: str) -> None:
+        """Make the system prefer `dark` or `light`."""
+        features = [{"name": "prefers-color-scheme", "value": theme}]
+        self._post(f"{self._session}/goog/cdp/execute",
+                   {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
+
+    def log(self) -> list[str]:
+        """Return what the console has said since it was last asked."""
+        return [entry["message"] for entry in self._post(f"{self._session}/se/log",
+                                                         {"type": "browser"})]
+
+    def close(self) -> None:
+        """End the browser and its driver."""
+        try:
+            if self._session:
+                request = urllib.request.Request(self._base + self._session, method="DELETE")
+                with urllib.request.urlopen(request, timeout=60) as reply:
+                    reply.read()
+        finally:
+            self._driver.terminate()
+            self._driver.wait()
+            assert self._driver.stdout is not None
+            self._driver.stdout.close()
+            self._remove()
+
+    def _remove(self) -> None:
+        # The last processes of a browser may still write for a moment.
+        for _ in range(50):
+            self._directory.cleanup()
+            if not os.path.exists(self._directory.name):
+                return
+            time.sleep(0.1)

@@ -1,0 +1,187 @@
+"""What all reports share: the table of them, missing extras, destinations, and safe text."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from runner import reporters
+from runner.reporters import destination, lines, text
+from runner.reporters.destination import ReportError
+from tempfiles.records import Leak, Origin
+from tests.report_samples import HOSTILE, sample
+
+
+class TableTests(unittest.TestCase):
+    def test_every_reporter_can_be_loaded_and_has_both_functions(self) -> None:
+        for name in reporters.REPORTERS:
+            reporter = reporters.load(name)
+            self.assertTrue(callable(reporter.check) and callable(reporter.write), name)
+
+    def test_the_table_imports_no_reporter_and_no_extra(self) -> None:
+        script = (
+            "import sys, runner.reporters as r; [r.missing(n) for n in r.REPORTERS];"
+            "print([m for m in sys.modules if m in ('jinja2', 'junitparser', 'lxml')"
+            " or m.startswith('runner.reporters.')])"
+        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        self.assertEqual((done.stdout.strip(), done.stderr), ("[]", ""))
+
+    def test_a_missing_extra_is_told_in_one_line(self) -> None:
+        self.assertEqual(
+            reporters.require("no_such_module_here", "--junit-xml", "junit"),
+            '--junit-xml needs no_such_module_here, which is not installed: '
+            'pip install "tidytest[junit]"',
+        )
+        self.assertIsNotNone(reporters.require("no_such.module", "--html", "html"))
+
+    def test_what_is_installed_is_not_missing(self) -> None:
+        self.assertIsNone(reporters.require("json", "--html", "html"))
+        self.assertIsNone(reporters.missing("leak-json"))
+        self.assertIsNone(reporters.missing("github"))
+
+
+class RecordTests(unittest.TestCase):
+    def test_a_report_can_be_sent_to_another_process(self) -> None:
+        report = sample(30, 10)
+        self.assertEqual(pickle.loads(pickle.dumps(report)), report)
+
+    def test_records_are_frozen_and_slotted(self) -> None:
+        for record in (sample(1, 1), *sample(1, 1).records, sample(1, 1).usage[0]):
+            self.assertFalse(hasattr(record, "__dict__"))
+            with self.assertRaises((AttributeError, TypeError)):
+                record.started = 1.0  # type: ignore[union-attr, misc]
+
+
+class DestinationTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.directory = self.enterContext(tempfile.TemporaryDirectory())
+        self.path = os.path.join(self.directory, "report.txt")
+
+    def test_checking_leaves_no_trace(self) -> None:
+        destination.check(self.path)
+        self.assertEqual(os.listdir(self.directory), [])
+        with open(self.path, "w") as file:
+            file.write("before")
+        destination.check(self.path)
+        with open(self.path) as file:
+            self.assertEqual(file.read(), "before")
+
+    def test_what_cannot_be_written_is_refused_in_one_line(self) -> None:
+        bad = (
+            os.path.join(self.directory, "missing", "x.html"), self.directory,
+            self.directory + os.sep, "", "nul\0byte", os.path.join(self.directory, "n" * 300),
+            os.path.join(self.directory, "esc\x1b[31m\n", "x"),
+        )
+        for path in bad:
+            for attempt in (destination.check, lambda p: destination.write_text("x", p)):
+                with self.subTest(path=path), self.assertRaises(ReportError) as raised:
+                    attempt(path)
+                self.assertNotRegex(str(raised.exception), r"[\n\x1b\0]")
+                self.assertTrue(str(raised.exception).startswith("cannot write "))
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_a_report_has_the_permissions_of_any_new_file(self) -> None:
+        destination.write_text("x", self.path)
+        umask = os.umask(0)
+        os.umask(umask)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o666 & ~umask)
+
+    def test_a_replaced_report_keeps_its_permissions(self) -> None:
+        destination.write_text("old", self.path)
+        os.chmod(self.path, 0o640)
+        destination.write_text("new", self.path)
+        self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o640)
+        self.assertEqual(os.listdir(self.directory), ["report.txt"])
+
+    @unittest.skipUnless(hasattr(os, "symlink"), "no symbolic links here")
+    def test_a_symlink_stays_and_its_target_is_replaced(self) -> None:
+        destination.write_text("old", self.path)
+        link = os.path.join(self.directory, "link")
+        os.symlink("report.txt", link)
+        destination.write_text("new", link)
+        self.assertTrue(os.path.islink(link))
+        with open(self.path) as file:
+            self.assertEqual(file.read(), "new")
+
+    @unittest.skipUnless(os.path.exists("/dev/null"), "no devices here")
+    def test_a_device_is_written_to_and_not_replaced(self) -> None:
+        destination.check("/dev/null")
+        destination.write_text("x", "/dev/null")
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
+
+    def test_a_stream_gets_what_its_encoding_can_hold(self) -> None:
+        stream = io.TextIOWrapper(io.BytesIO(), "ascii")
+        destination.check(stream)
+        destination.write_text("\u00fc\udcff", stream)
+        self.assertEqual(stream.buffer.getvalue(), b"\\xfc\\udcff")
+        plain = io.StringIO()
+        destination.write_text("\udcff", plain)
+        self.assertEqual(plain.getvalue(), "\\udcff")
+
+
+class TextTests(unittest.TestCase):
+    def test_every_character_that_cannot_be_seen_is_escaped(self) -> None:
+        for code in range(0x11_0000):
+            seen = text.visible(chr(code))
+            if not seen.isprintable() and len(seen) == 1:
+                self.assertGreater(code, 0xA0 - 1, hex(code))
+        self.assertEqual(text.visible("a\x1b\x9b\udcff\u202e\r\n\t"),
+                         "a\\x1b\\x9b\\udcff\\u202e\\r\\n\\t")
+
+    def test_a_block_keeps_its_lines(self) -> None:
+        self.assertEqual(text.visible_block("a\r\n\tb\rc\x00"), "a\n\tb\\rc\\x00")
+
+    def test_hostile_text_can_always_be_written(self) -> None:
+        for escaped in (text.visible(HOSTILE), text.visible_block(HOSTILE)):
+            escaped.encode("utf-8")
+            self.assertNotIn("\x1b", escaped)
+
+    def test_long_text_is_shortened_in_the_middle(self) -> None:
+        short = text.shorten("a" * 600 + "b" * 600, 100)
+        self.assertTrue(short.startswith("a" * 50 + "\n[... 1,100 characters left out"))
+        self.assertTrue(short.endswith("b" * 50))
+        self.assertEqual(text.clip("x" * 500, 11), "xxxx...xxxx")
+
+    def test_sizes_are_told_for_people(self) -> None:
+        told = [text.human_size(n) for n in (0, 1023, 1024, 50_381, 1024**2, 5 * 1024**4)]
+        self.assertEqual(told, ["0 B", "1023 B", "1.0 KiB", "49.2 KiB", "1.0 MiB", "5.0 TiB"])
+
+
+class LineTests(unittest.TestCase):
+    def test_a_leak_is_told_in_one_line(self) -> None:
+        leak = Leak("/tmp/x\n/d", "directory", 2048, 4, "c", "test",
+                    Origin("t.py", 3, "f", "open"), never_closed=True, where="outside")
+        self.assertEqual(
+            lines.leak_line(leak),
+            "directory /tmp/x\\n/d 2.0 KiB, 3 entries, made at t.py:3 in f  open, "
+            "outside the temp directory, never closed, left",
+        )
+
+    def test_the_place_of_a_failure_is_the_innermost_line_of_the_project(self) -> None:
+        traceback = (
+            'Traceback (most recent call last):\n'
+            '  File "/p/tests/test_a.py", line 3, in test_x\n    json.loads("")\n'
+            '  File "/usr/lib/python3/json/__init__.py", line 346, in loads\n    return x\n'
+            'ValueError: see\n  File "/p/tests/liar.py", line 1\n'
+        )
+        self.assertEqual(lines.failure_place(traceback, "/p"), ("/p/tests/test_a.py", 3))
+        self.assertEqual(lines.failure_place(traceback, "/q"),
+                         ("/usr/lib/python3/json/__init__.py", 346))
+        self.assertIsNone(lines.failure_place("no traceback", "/p"))
+
+    def test_the_last_of_chained_exceptions_counts(self) -> None:
+        block = 'Traceback (most recent call last):\n  File "/p/{}.py", line 3, in f\n    x\nE\n'
+        chain = (block.format("a") + "\nDuring handling of the above exception, another "
+                 "exception occurred:\n\n" + block.format("b"))
+        self.assertEqual(lines.failure_place(chain, "/p"), ("/p/b.py", 3))
+
+
+if __name__ == "__main__":
+    unittest.main()
