@@ -45,9 +45,6 @@ _NEEDS = (
 _EXCLUSIVE = (
     ("shuffle", "reverse"),
     ("update-baseline", "strict-baseline"),
-    # Each repetition would be counted as one more leak of the same test.
-    ("update-baseline", "repeat"),
-    ("update-baseline", "until-leak"),
     ("pdb", "progress"),
 )
 _OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
@@ -118,8 +115,6 @@ def _is_active(settings: Settings, name: str) -> bool:
     """Return whether a setting asks for something: it is set, and not to the value for nothing."""
     option, setting = BY_NAME[name], settings[name]
     nothing: tuple[object, ...] = (None, False, ()) if option.default in (None, False, ()) else ()
-    if name == "repeat":
-        nothing = (1,)
     # By identity or equal type: the seed 0 is not False.
     return setting.rank > DEFAULT and not any(
         setting.value == none and type(setting.value) is type(none) for none in nothing

@@ -1,0 +1,64 @@
+"""The state between runs: which tests failed or leaked, and choosing them again."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import unittest
+from pathlib import Path
+
+from runner.state import NAME, State, read, select, write
+
+
+class Keeping(unittest.TestCase):
+    def setUp(self) -> None:
+        self.place = self.enterContext(tempfile.TemporaryDirectory())
+
+    def test_what_is_written_is_read_again(self) -> None:
+        state = State(frozenset({"t.a", "t.\udcff"}), frozenset({"t.b"}))
+        write(self.place, state)
+        self.assertEqual(read(self.place), state)
+        self.assertEqual(os.listdir(self.place), [NAME])
+
+    def test_nothing_left_to_do_is_no_file(self) -> None:
+        write(self.place, State())
+        write(self.place, State(frozenset({"t.a"})))
+        write(self.place, State())
+        self.assertEqual(os.listdir(self.place), [])
+        self.assertEqual(read(self.place), State())
+
+    def test_a_damaged_file_is_as_none(self) -> None:
+        for text in ("", "{", "[]", '{"version": 9}', '{"version": 1, "failed": 3, "leaked": []}'):
+            (Path(self.place) / NAME).write_text(text)
+            with self.subTest(text=text):
+                self.assertEqual(read(self.place), State())
+
+    def test_a_run_changes_only_what_it_ran(self) -> None:
+        before = State(frozenset({"a", "b"}), frozenset({"a", "c"}))
+        after = before.after(ran=["a", "d"], failed=["d"], leaked=["a"])
+        self.assertEqual(after, State(frozenset({"b", "d"}), frozenset({"a", "c"})))
+
+
+class Choosing(unittest.TestCase):
+    def setUp(self) -> None:
+        class One(unittest.TestCase):
+            def test_a(self) -> None: ...
+            def test_b(self) -> None: ...
+
+        class OneMore(unittest.TestCase):
+            def test_a(self) -> None: ...
+
+        self.tests = [One("test_a"), One("test_b"), OneMore("test_a")]
+        self.one = f"{One.__module__}.{One.__qualname__}"
+
+    def test_a_test_is_chosen_by_its_id(self) -> None:
+        self.assertEqual(select(self.tests, [self.tests[1].id()]), [self.tests[1]])
+        self.assertEqual(select(self.tests, ["t.unknown"]), [])
+
+    def test_a_class_or_module_stands_for_all_its_tests(self) -> None:
+        self.assertEqual(select(self.tests, [self.one]), self.tests[:2])
+        self.assertEqual(select(self.tests, [__name__]), self.tests)
+
+
+if __name__ == "__main__":
+    unittest.main()
