@@ -51,11 +51,15 @@ class TidyTestResult(unittest.TextTestResult):
 
     def printErrors(self) -> None:
         """Tell what is not told yet, then the failures."""
+        self.tell_rest()
+        super().printErrors()
+
+    def tell_rest(self) -> None:
+        """Tell what is not told yet."""
         if self._untold:
             if self.dots or self.showAll:
                 self.stream.writeln()
             self._write_titled()
-        super().printErrors()
 
     def _tell_under_test(self, test: unittest.TestCase) -> None:
         own = test.id()

@@ -57,7 +57,12 @@ class TidyTestRunner(unittest.TextTestRunner):
 
     def _run_in(self, session: Session, test: Any) -> Any:
         self._attached = session
-        return super().run(_Attached(test, session))  # type: ignore[arg-type]
+        attached = _Attached(test, session)
+        try:
+            return super().run(attached)  # type: ignore[arg-type]
+        except BaseException:
+            attached.tell_rest()
+            raise
 
     def _makeResult(self) -> Any:
         result = super()._makeResult()
@@ -83,8 +88,15 @@ class _Attached:
     def __init__(self, test: Any, session: Session) -> None:
         self._test = test
         self._session = session
+        self._result: Any = None
+
+    def tell_rest(self) -> None:
+        """Tell what is not told yet, where the run was broken off."""
+        if isinstance(self._result, TidyTestResult):
+            self._result.tell_rest()
 
     def __call__(self, result: Any) -> Any:
+        self._result = result
         listener = getattr(result, "context_closed", None) or (lambda report: None)
         with self._session.attached(result, listener):
             return self._test(result)

@@ -10,6 +10,7 @@ registered (`inherited`), and leaves it alone.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import threading
@@ -249,10 +250,22 @@ def owned(path: str) -> Context | None:
 def _follow_threads() -> None:
     global _following_threads
     _following_threads = True
-    _audit.subscribe({
-        "_thread.start_new_thread": _thread_starts,
-        "_thread.start_joinable_thread": _thread_starts,  # 3.13 and later
-    })
+    if sys.version_info >= (3, 12):
+        _audit.subscribe({
+            "_thread.start_new_thread": _thread_starts,
+            "_thread.start_joinable_thread": _thread_starts,  # 3.13 and later
+        })
+        return
+    # There is no event in 3.11: stand in for the function that `Thread.start` calls.
+    threading_module: Any = threading
+    start_new_thread = threading_module._start_new_thread
+
+    @functools.wraps(start_new_thread)
+    def start(*args: Any) -> Any:
+        _thread_starts(args)
+        return start_new_thread(*args)
+
+    threading_module._start_new_thread = start
 
 
 def _thread_starts(args: tuple[Any, ...]) -> None:

@@ -29,9 +29,18 @@ class Ignored:
         patterns = [fnmatch.translate(glob.rstrip("/")) for glob in globs]
         self._globs = re.compile("|".join(patterns)) if patterns else None
 
-    def __call__(self, path: str) -> bool:
-        """Whether an absolute path is ignored."""
+    def __call__(self, path: str, everywhere: bool = False) -> bool:
+        """Whether an absolute path is ignored.
+
+        Args:
+            path: the path.
+            everywhere: only by what also holds in the run's own temp directory, where caches and
+                virtual environments are left behind like anything else.
+        """
         parts = path.split(os.sep)
+        if everywhere:
+            multiprocessings = parts[-1].startswith("pymp-")
+            return multiprocessings or (self._globs is not None and self._matches(path, parts[-1]))
         if _NAMES.fullmatch(parts[-1]) or not CACHES.isdisjoint(parts):
             return True
         if self._globs is not None and self._matches(path, parts[-1]):

@@ -168,7 +168,8 @@ class Judge:
             status = os.lstat(path)
         except (OSError, ValueError):
             return None
-        if path in self._reported or self._ignored(path) or contexts.is_looked_after(path):
+        ignored = self._ignored(path, everywhere=where == "temp")
+        if path in self._reported or ignored or contexts.is_looked_after(path):
             return None
         self._reported.add(path)
         if where == "temp" and entry.trail is not None:
@@ -198,11 +199,14 @@ class Judge:
     ) -> tuple[Origin | None, tuple[Child, ...]]:
         if entry.trail is not None:
             return self._origin(entry.trail), ()
-        children = activity.children or _children_above(entry.context)
-        only = children[0] if len(children) == 1 else evidence.child_that_made(path, children)
-        if only is not None and not activity.native:
-            return self._origin(only.trail), ()
-        return None, self._describe_children(children)
+        if len(activity.children) == 1 and not activity.native:
+            return self._origin(activity.children[0].trail), ()
+        named = evidence.child_that_made(
+            path, [*activity.children, *_children_above(entry.context)]
+        )
+        if named is not None:
+            return self._origin(named.trail), ()
+        return None, self._describe_children(activity.children)
 
     def _describe_children(self, children: Iterable[ChildProcess]) -> tuple[Child, ...]:
         return tuple(

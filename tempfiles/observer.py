@@ -42,14 +42,18 @@ class Activity:
 
 
 class Entry:
-    """A new path: its context and the part of it, and its trail where it was observed."""
+    """A new path: its context and the part of it, and its trail where it was observed.
 
-    __slots__ = ("context", "part", "trail")
+    `removed` says that somebody was about to remove it: what is made there next is another.
+    """
+
+    __slots__ = ("context", "part", "removed", "trail")
 
     def __init__(self, context: Context, trail: origins.Trail | Origin | None) -> None:
         self.context = context
         self.part = context.part
         self.trail = trail
+        self.removed = False
 
 
 def activity_of(context: Context) -> Activity:
@@ -78,6 +82,7 @@ class Observer:
         self.trace = trace
         self.entries: dict[str, Entry] = {}
         self.late: dict[Context, None] = {}
+        self._were_there: set[str] = set()
         self.native_modules = False
         self.forks = ForkLog(root)
         self._before_foreign: Callable[[], None] | None = before_foreign
@@ -85,6 +90,8 @@ class Observer:
             "open": self._opens,
             "os.mkdir": self._makes_directory,
             "os.rename": self._renames,
+            "os.remove": self._removes,
+            "os.rmdir": self._removes,
             "os.link": self._links,
             "os.symlink": self._symlinks,
             "os.truncate": self._truncates,
@@ -132,7 +139,11 @@ class Observer:
     def _makes_directory(self, args: tuple[Any, ...]) -> None:
         self._note(args[0], "os.mkdir", args[2])
 
+    def _removes(self, args: tuple[Any, ...]) -> None:
+        self._forget(args[0], args[1])
+
     def _renames(self, args: tuple[Any, ...]) -> None:
+        self._forget(args[0], args[2])
         self._note(args[1], "os.rename", args[3])
 
     def _links(self, args: tuple[Any, ...]) -> None:
@@ -226,27 +237,59 @@ class Observer:
     # From a path to a note.
 
     def _note(self, path: Any, call: str, dir_fd: int = -1) -> None:
+        absolute = self._absolute(path, dir_fd)
+        if absolute is not None:
+            self._note_path(absolute, call)
+
+    def _absolute(self, path: Any, dir_fd: int) -> str | None:
         try:
             path = os.fsdecode(path)
         except TypeError:
-            return  # not a path: the call is about to fail
+            return None  # not a path: the call is about to fail
         if not path.startswith(self.root) and not os.path.isabs(path):
             base = _working_directory() if dir_fd == -1 else descriptor_path(dir_fd)
             if base is None:
-                return
+                return None
             path = os.path.join(base, path)
-        self._note_path(path, call)
-
-    def _note_path(self, path: str, call: str, expected: bool = True) -> None:
         if "//" in path or "/." in path or path.endswith("/"):
             path = os.path.normpath(path)
+        return str(path)
+
+    def _note_path(self, path: str, call: str, expected: bool = True) -> None:
+        if not path.startswith(self.root):
+            if _is_bytecode(path):
+                return
+            path = _real(path, follow=call in ("open", "os.open"))
         if path.startswith(self.root):
             self._note_entry(path[len(self.root) :], call)
-        elif not _is_bytecode(path) and (not expected or not os.path.lexists(path)):
+        elif not expected or not (path in self._were_there or os.path.lexists(path)):
             self._note_outside(path, call)
 
+    def _forget(self, path: Any, dir_fd: int) -> None:
+        """Somebody is about to remove a path or to move it away."""
+        absolute = self._absolute(path, dir_fd)
+        if absolute is None:
+            return
+        if absolute.startswith(self.root):
+            entry = self.entries.get(absolute[len(self.root) :])
+            if entry is not None:
+                entry.removed = True
+        elif not self._was_made(absolute) and os.path.lexists(absolute):
+            # It was there before: whoever makes it again gives back what was the user's.
+            self._were_there.add(_real(absolute, follow=False))
+
+    def _was_made(self, path: str) -> bool:
+        """Whether the current context or one around it was seen to make a path."""
+        context: Context | None = contexts.current()
+        while context is not None:
+            if context.attachment is not None and path in context.attachment.outside:
+                return True
+            context = context.parent
+        return False
+
     def _note_entry(self, key: str, call: str) -> None:
-        if key in self.entries or key.count(os.sep) != 1:
+        known = self.entries.get(key)
+        if (known is not None and not known.removed) or key.count(os.sep) != 1:
             return
         context = contexts.current()
         trail = self._trail(call)
@@ -254,7 +297,8 @@ class Observer:
             self.forks.write(context, self.root + key, trail)
             return
         self.entries[key] = Entry(context, trail)
-        activity_of(context).created.append(key)
+        if known is None or known.context is not context:
+            activity_of(context).created.append(key)
         if context.closed:
             self.late[context] = None
 
@@ -264,7 +308,8 @@ class Observer:
         if self.forks.in_child:
             self.forks.write(context, path, trail)
             return
-        activity_of(context).outside.setdefault(path, Entry(context, trail))
+        # Nothing is there now: if it was made before, it has been removed since.
+        activity_of(context).outside[path] = Entry(context, trail)
         if context.closed:
             self.late[context] = None
 
@@ -294,6 +339,14 @@ def _working_directory() -> str:
         return os.getcwd()
     except OSError:
         return ""  # it was removed: nothing can be made relative to it
+
+
+def _real(path: str, follow: bool) -> str:
+    """Resolve the links on the way to a path; with `follow`, also a link that it is itself."""
+    if follow and os.path.islink(path):
+        return os.path.realpath(path)
+    directory, name = os.path.split(path)
+    return os.path.join(os.path.realpath(directory), name)
 
 
 def _is_bytecode(path: str) -> bool:

@@ -152,6 +152,8 @@ def call_name(trail: Trail) -> str:
 
 def relative(filename: str, base: str) -> str:
     """Return a file name relative to `base` if it lies below it, else absolute."""
+    if not base:
+        return filename
     absolute = filename if os.path.isabs(filename) else os.path.join(base, filename)
     prefix = base.rstrip(os.sep) + os.sep
     return absolute[len(prefix) :] if absolute.startswith(prefix) else absolute

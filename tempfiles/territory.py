@@ -16,7 +16,7 @@ from .ignores import Ignored
 from .sweep import RACY_NS
 
 # Beyond this a tree is not a project's (somebody runs tests from their home directory).
-MOST_ENTRIES = 200_000
+MOST_ENTRIES = 100_000
 
 
 class ProjectTree:

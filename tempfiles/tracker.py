@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 
-from . import callbacks, cleanup, contexts, late, remaining
+from . import callbacks, cleanup, contexts, finalizers, late, remaining
 from .contexts import Context
 from .ignores import Ignored
 from .judge import Judge
@@ -90,10 +90,10 @@ class Run:
         """Begin: redirect the temp directory, listen to what is made."""
         contexts.root.attachment = None
         self.root.redirect()
-        if self._settings.watch_modified:
-            self._remember_places()
-            self._states = FileStates(self._tree)
         if self._settings.tracks:
+            self._tree.snapshot()
+            if self._settings.watch_modified:
+                self._states = FileStates(self._tree)
             self._observer.start()
             remaining.activate(self._observer)
 
@@ -148,6 +148,7 @@ class Run:
         """
         late_reports = self._finish_contexts() if self._settings.tracks else ()
         self._stop_observing()
+        finalizers.disarm([leak.path for leak in self._leaks if leak.never_closed])
         self.root.restore()
         removal = self.root.remove()
         if self._settings.clean_outside:
@@ -245,9 +246,7 @@ class Run:
         self._judge.follow_slot()
 
     def _remember_places(self) -> None:
-        if not self._tree.known:
-            self._tree.snapshot()
-            self._shared = SharedPlaces(shared_places(os.path.dirname(self.root.path)))
+        self._shared = SharedPlaces(shared_places(os.path.dirname(self.root.path)))
 
     def _finish_contexts(self) -> tuple[ContextReport, ...]:
         self.notice(contexts.root)
