@@ -23,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the campaigns that are asked for; return 1 if anything differs."""
     options = _parser().parse_args(arguments)
     differing = 0
+    if options.list:
+        print("\n".join(modules.available((options.python or [sys.executable])[0])))
+        return 0
     for python in options.python or [sys.executable]:
         print(f"\n{_version(python, full=True)}: python -m {options.candidate} "
               f"against python -m unittest", flush=True)
@@ -57,9 +60,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _verdicts(python: str, options: argparse.Namespace) -> Iterator[Verdict]:
     everything = not (options.modules or options.suites or options.third_party)
-    if options.list:
-        print("\n".join(modules.available(python)))
-        return
     if everything or options.suites:
         yield from _suites(python, options)
     if everything or options.modules:

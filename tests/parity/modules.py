@@ -34,7 +34,6 @@ _SHIMS = {
     "mp_spawn_misc": ("spawn", "exclude_types=True"),
     "mp_spawn_manager": ("spawn", "only_type='manager'"),
     "mp_fork_misc": ("fork", "exclude_types=True"),
-    "mp_fork_processes": ("fork", "only_type='processes'"),
     "mp_forkserver_misc": ("forkserver", "exclude_types=True"),
 }
 

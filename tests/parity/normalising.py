@@ -19,7 +19,11 @@ _FRAME = re.compile(
     r"[^\n]*\n(?:    [^\n]*\n)*",
     re.MULTILINE,
 )
-_SUMMARY = re.compile(r"^Temporary files: .*\n(?:  .*\n)*", re.MULTILINE)
+_SUMMARY = re.compile(
+    r"^(?:Temporary files: |New in shared places).*\n(?:  .*\n)*", re.MULTILINE
+)
+# How deep a recursion goes depends on the frames below it, and those are the runner's.
+_REPEATED = re.compile(r"\[Previous line repeated \d+ more times\]")
 _LEAKS = re.compile(r"^  left \d+ in .*:\n(?:    .*\n)*", re.MULTILINE)
 # Without -v each block has its context above it, and a blank line follows the last.
 _SECTION = re.compile(
@@ -41,6 +45,7 @@ def output(text: str, base: str) -> str:
     text = _USAGE.sub("", text)
     text = _FRAME.sub("", text)
     text = _PROGRAM.sub("PROGRAM", text)
+    text = _REPEATED.sub("[Previous line repeated]", text)
     text = _SECONDS.sub("0.000s", text)
     return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
 

@@ -25,14 +25,16 @@ SETTLE = 3.0  # seconds that late writers and a root's guard get to be done
 class Job:
     """What both programs are given.
 
-    `arguments` follow the program's name. `files` are written into the working directory; `source`
-    is a tree to be copied there instead. `timeout` is in seconds.
+    `arguments` follow the program's name, `interpreter` options come before it. `files` are
+    written into the working directory; `source` is a tree to be copied there instead. `timeout` is
+    in seconds.
     """
 
     name: str
     arguments: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
     source: Path | None = None
+    interpreter: tuple[str, ...] = ()
     timeout: float = 600.0
 
 
@@ -142,7 +144,7 @@ def _write(directory: Path, files: Mapping[str, str]) -> None:
 
 
 def _execute(side: Side, job: Job, place: _Place) -> int | None:
-    command = [side.python, "-m", side.program, *_arguments(side, job, place)]
+    command = [side.python, *job.interpreter, "-m", side.program, *_arguments(side, job, place)]
     with (
         (place.out / "stdout").open("wb") as stdout,
         (place.out / "stderr").open("wb") as stderr,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
+from . import hostile
 from .sides import Job
 
 _SOURCES = {
@@ -369,7 +370,6 @@ _COMMANDS = """
     -v test_async
     -f test_async
     -v test_warns
-    -W error -v test_warns
     -v test_twice test_good
     -v test_nested
     -v test_runs
@@ -404,6 +404,16 @@ _COMMANDS = """
     -v -s tree
 """
 
+# Options of the interpreter, then the arguments.
+_INTERPRETER = """
+    -W error | -v test_warns
+    -X dev | -v test_warns test_ends
+    -W ignore | -v test_warns
+    -O | -v test_ends
+    -B -s | test_good
+    -u | -v test_output
+"""
+
 _SINCE_3_12 = """
     --durations 2 test_slow
     --durations 0 -v test_slow
@@ -419,9 +429,18 @@ _QUICK = (
 
 def jobs(version: tuple[int, int], *, quick: bool = False) -> list[Job]:
     """Return the jobs for one version of Python; the quick ones are a selection."""
-    files = {name: dedent(source).lstrip() for name, source in _SOURCES.items()}
-    lines = [line.strip() for line in _COMMANDS.strip().splitlines()]
+    sources = _SOURCES | hostile.SOURCES
+    files = {name: dedent(source).lstrip() for name, source in sources.items()}
+    tables = [_COMMANDS, _INTERPRETER, hostile.COMMANDS]
     if version >= (3, 12):
-        lines += [line.strip() for line in _SINCE_3_12.strip().splitlines()]
-    chosen = [line for line in lines if not quick or line in _QUICK]
-    return [Job(line, tuple(line.split()), files, timeout=60) for line in chosen]
+        tables.append(_SINCE_3_12)
+    lines = [line.strip() for table in tables for line in table.strip().splitlines()]
+    return [_job(line, files) for line in ("", *lines) if not quick or line in _QUICK]
+
+
+def _job(line: str, files: dict[str, str]) -> Job:
+    before, _, after = line.rpartition("|")
+    return Job(
+        line or "(no arguments)", tuple(after.split()), files,
+        interpreter=tuple(before.split()), timeout=60,
+    )
