@@ -26,8 +26,10 @@ Key = tuple[int, int]
 
 def close(fd: int) -> None:
     """Close a descriptor that was only read from: what goes wrong then has no consequence."""
-    with suppress(OSError):
+    try:  # not `suppress`: this is done for every directory
         os.close(fd)
+    except OSError:
+        return
 
 
 def key_of(status: os.stat_result) -> Key:

@@ -41,13 +41,9 @@ class Descent:
     def __init__(self, parent_fd: int, parent_path: str) -> None:
         self._parent_path = parent_path
         self.top = Directory("", parent_fd, unread=False)
+        self.current = self.top  # its descriptor is always open
         self._stack = [self.top]
         self._oldest = 1  # the lowest index above the top whose descriptor is open
-
-    @property
-    def current(self) -> Directory:
-        """The directory at work; its descriptor is always open."""
-        return self._stack[-1]
 
     def path_of(self, directory: Directory, name: str) -> str:
         """Return the path of an entry of a directory, as far as it still holds."""
@@ -82,7 +78,8 @@ class Descent:
 
     def enter(self, name: str, fd: int, key: Key) -> None:
         """Make an open directory, an entry of the current one, the current one."""
-        self._stack.append(Directory(name, fd, key))
+        self.current = Directory(name, fd, key)
+        self._stack.append(self.current)
         if len(self._stack) - self._oldest > _DESCRIPTORS:
             self._give_up_oldest()
 
@@ -109,6 +106,7 @@ class Descent:
     def leave(self) -> None:
         """Make the parent, which `parent` has opened, the current directory."""
         close(self._stack.pop().fd)
+        self.current = self._stack[-1]
         self._oldest = max(1, min(self._oldest, len(self._stack) - 1))
 
     def leave_all(self) -> str | None:
@@ -117,6 +115,7 @@ class Descent:
             close(directory.fd)
         name = self._stack[1].name if len(self._stack) > 1 else None
         del self._stack[1:]
+        self.current = self.top
         self._oldest = 1
         return name
 

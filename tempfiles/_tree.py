@@ -53,22 +53,22 @@ class TreeRemoval:
                 self._visit(top, name)
             else:
                 self._unlink(top, name)
-            while self._step():
-                pass
+            self._work()
         finally:
             self._descent.leave_all()
 
-    def _step(self) -> bool:
-        directory = self._descent.current
-        if directory.pending:
-            self._enter(directory, directory.pending.pop())
-        elif directory.unread:
-            self._read(directory)
-        elif directory is not self._descent.top:
-            self._leave(directory)
-        else:
-            return False
-        return True
+    def _work(self) -> None:
+        descent = self._descent
+        while True:
+            directory = descent.current
+            if directory.pending:
+                self._enter(directory, directory.pending.pop())
+            elif directory.unread:
+                self._read(directory)
+            elif directory is not descent.top:
+                self._leave(directory)
+            else:
+                return
 
     def _read(self, directory: Directory) -> None:
         """Remove all that is no directory, and all empty directories; remember the others."""
