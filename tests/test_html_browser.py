@@ -18,6 +18,8 @@ from tests.report_samples import HOSTILE, sample
 ROWS = "return document.querySelectorAll('#table tbody tr').length"
 FIRST = "return document.querySelector('#table tbody th').innerText"
 COUNT = "return document.getElementById('count').innerText"
+HIDDEN_BUT_SEEN = """return [...document.querySelectorAll('[hidden]')]
+    .filter(element => element.offsetHeight).map(element => element.outerHTML)"""
 COLUMN = """return [...document.querySelectorAll('#table tbody tr')]
     .map(row => row.cells[arguments[0]].innerText)"""
 TAB, ENTER, SPACE, RIGHT = "\ue004", "\ue007", " ", "\ue014"
@@ -73,6 +75,7 @@ class PageTests(unittest.TestCase):
         self.show("empty")
         self.assertIn("Nothing left behind", self.run_script("return document.body.innerText"))
         self.assertIn("There are none.", self.run_script("return document.body.innerText"))
+        self.assertEqual(self.run_script(HIDDEN_BUT_SEEN), [])
 
     def test_the_rest_of_the_rows_comes_when_asked_for(self) -> None:
         self.show("large")
@@ -80,7 +83,7 @@ class PageTests(unittest.TestCase):
         self.assertEqual(self.run_script(ROWS), 600)
         self.browser.click("#more [data-rows=next]")
         self.assertEqual(self.run_script(ROWS), 1_000)
-        self.assertTrue(self.run_script("return document.getElementById('more').hidden"))
+        self.assertEqual(self.run_script("return document.getElementById('more').offsetHeight"), 0)
 
     def test_typing_filters_and_the_number_is_told(self) -> None:
         self.show("medium")
@@ -218,6 +221,17 @@ class PageTests(unittest.TestCase):
         self.assertEqual(self.run_script(LUMINANCE), shades["dark"])
         self.run_script("localStorage.clear()")
 
+    def test_every_word_has_enough_contrast_in_both_themes(self) -> None:
+        for theme in ("dark", "light"):
+            self.browser.prefer(theme)
+            for fragment in ("", "#view=tests&sort=status"):
+                self.browser.open("about:blank")
+                self.show("medium", fragment)
+                pairs = self.run_script(EVERY_WORD)
+                self.assertGreater(len(pairs), 50)
+                faint = [words for words, *shades in pairs if contrast(*shades) < 4.5]
+                self.assertEqual(faint, [], theme)
+
     def test_nothing_that_a_test_says_becomes_markup(self) -> None:
         for view in ("leaks", "contexts", "origins", "directories", "tests"):
             self.browser.open("about:blank")
@@ -245,13 +259,23 @@ class PageTests(unittest.TestCase):
                 "return document.documentElement.scrollWidth - innerWidth > 0"), False, page)
 
 
-LUMINANCE = """const style = getComputedStyle(document.body);
-    const light = (color) => {
+LIGHT = """const light = (color) => {
       const parts = color.match(/[\\d.]+/g).slice(0, 3).map(Number).map(part => part / 255)
         .map(part => part <= .03928 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
       return .2126 * parts[0] + .7152 * parts[1] + .0722 * parts[2];
     };
+"""
+LUMINANCE = LIGHT + """const style = getComputedStyle(document.body);
     return [light(style.color), light(style.backgroundColor)]"""
+EVERY_WORD = LIGHT + """
+    const behind = (element) => {
+      const shade = getComputedStyle(element).backgroundColor;
+      return /rgba\\(.* 0\\)/.test(shade) ? behind(element.parentElement) : shade;
+    };
+    return [...document.querySelectorAll('body *')].filter(element => element.offsetHeight
+        && [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim()))
+      .map(element => [element.className + ' ' + element.innerText,
+        light(getComputedStyle(element).color), light(behind(element))])"""
 
 
 def contrast(one: float, other: float) -> float:

@@ -37,7 +37,9 @@ def check(destination: str | TextIO) -> None:
     """
     _destination.check(destination)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path and not os.path.exists(path):
+    if path and os.path.isfile(path):
+        _append(b"", path)
+    elif path:
         _destination.check(path)
 
 
@@ -50,7 +52,8 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
     _destination.write_text("".join(f"{line}\n" for line in commands(report)), destination)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
-        _append(report, path)
+        size = os.path.getsize(path) if os.path.isfile(path) else 0
+        _append(summary(report, SUMMARY_LIMIT - size).encode("utf-8"), path)
 
 
 def commands(report: SuiteReport) -> list[str]:
@@ -143,10 +146,10 @@ def _in_repository(file: str, directory: str) -> str:
     return path.replace(os.sep, "/")
 
 
-def _append(report: SuiteReport, path: str) -> None:
+def _append(content: bytes, path: str) -> None:
     try:
         with open(path, "ab") as file:
-            file.write(summary(report, SUMMARY_LIMIT - file.tell()).encode("utf-8"))
+            file.write(content)
     except OSError as error:
         raise _destination.ReportError(
             f"cannot write {visible(path)}: {error.strerror}"

@@ -39,9 +39,6 @@ function openView(view) {
       make("button", { type: "button" }, column.label)));
   byId("table").tHead.replaceChildren(make("tr", {}, ...heads));
   openFacet(view);
-  for (const column of view.columns) {
-    if (column.number) column.most = view.all.reduce((top, row) => Math.max(top, row[column.key]), 0);
-  }
 }
 
 function openFacet(view) {
@@ -56,6 +53,9 @@ function openFacet(view) {
 
 function render() {
   selected = selectRows(current, state);
+  for (const column of current.columns) {
+    if (column.number) column.most = selected.reduce((top, row) => Math.max(top, row[column.key]), 0);
+  }
   for (const head of byId("table").tHead.rows[0].cells) {
     const { key } = head.dataset;
     if (state.sort === key) head.setAttribute("aria-sort", "ascending");
