@@ -124,9 +124,10 @@ def _contexts(row: Way, expected: Expected, scope: str) -> list[str]:
     if scope == "class":
         names = [name for name in expected.test if name[0].isupper()] or ["Row"]
         return [f"{row.module}.{name}" for name in names]
-    return [
-        name[1:] if name[0] == "." else f"{row.module}.Row.{name}" for name in expected.test
-    ]
+    whole_ids = [name[1:] for name in expected.test if name[0] == "."]
+    if whole_ids:
+        return [name.replace("{module}", row.module) for name in whole_ids]
+    return [f"{row.module}.Row.{name}" for name in expected.test]
 
 
 def _origin(row: Way, project: Project, expected: Expected, leak: Leak) -> Iterator[str]:
@@ -136,6 +137,8 @@ def _origin(row: Way, project: Project, expected: Expected, leak: Leak) -> Itera
             yield "no origin"
         return
     file = expected.file.replace("{module}", row.module)
+    if file == "*":
+        return
     if origin["file"] != file:
         yield f"origin's file {origin['file']}, not {file}"
         return
@@ -153,7 +156,12 @@ def _facts(row: Way, project: Project, expected: Expected, leak: Leak) -> Iterat
     directory = str(project.top / "base") if temp else project.where()
     if temp and not leak["path"].startswith(f"{directory}/"):
         yield f"path {leak['path']} not below {directory}"
-    if not temp and os.path.dirname(leak["path"]) != os.path.realpath(str(directory)):
+    inside = expected.extra.get("path")
+    if inside:
+        path = project.directory / str(inside).replace("{stem}", project.stem(row))
+        if leak["path"] != str(path):
+            yield f"path {leak['path']}, not {path}"
+    elif not temp and os.path.dirname(leak["path"]) != os.path.realpath(str(directory)):
         yield f"path {leak['path']} not in {directory}"
     for key, value in (("type", expected.type), ("where", "temp" if temp else "outside")):
         if leak[key] != value:
@@ -179,6 +187,8 @@ def _fate(expected: Expected, leak: Leak, temp: bool) -> Iterator[str]:
 
 def _extra(expected: Expected, leak: Leak) -> Iterator[str]:
     for key, value in expected.extra.items():
+        if key == "path":
+            continue
         got = leak.get(key)
         right = value if isinstance(value, tuple) else (value,)
         if key == "open_by":

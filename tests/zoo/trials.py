@@ -63,6 +63,26 @@ def _judge_late(way: str, run: Run, owners: dict[str, str]) -> Verdict:
     return verdict
 
 
+def late_in_project(count: int) -> Verdict:
+    """Run tests that each leave a process writing late into the project, not the temp directory."""
+    source, owners = _HEAD, {}
+    for i in range(count):
+        source += f"    def test_{i:03}(self): Row.p = subprocess.Popen(" \
+                  f"['sh', '-c', 'sleep .5; touch late-{i:03}'])\n"
+        owners[f"late-{i:03}"] = f"test_late.Row.test_{i:03}"
+    project = Project(PROJECT, ())
+    project.add("test_late.py", source)
+    try:
+        run = project.run(["test_late"])
+        verdict = _judge_late(f"{count} late writers in the project", run, owners)
+        apart = {os.path.basename(e["path"]) for e in (run.report or {}).get("unattributed", ())}
+        verdict.problems = [
+            p for p in verdict.problems if p[:8] not in apart or "not reported" not in p]
+        return verdict
+    finally:
+        project.remove()
+
+
 def late_writers(form: str, count: int, last: str = "") -> Verdict:
     """Run `count` tests that each leave a process writing half a second after they have ended.
 
@@ -197,5 +217,6 @@ def trials(full: bool) -> dict[str, Callable[[], Verdict]]:
     named["late writers, suite goes on"] = lambda: late_writers("mixed", count, "time.sleep(2)")
     for rate in (10, 25, 50):
         named[f"neighbours {rate}"] = lambda rate=rate: neighbours(rate)  # type: ignore[misc]
+    named["late writers in the project"] = lambda: late_in_project(20)
     named["two runs in one project"] = two_runs
     return named

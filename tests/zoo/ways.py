@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from . import databases, in_process, innocent, library, names, native, options, phases, processes
+from . import (
+    databases,
+    in_process,
+    innocent,
+    library,
+    names,
+    native,
+    oddities,
+    options,
+    phases,
+    processes,
+)
 from .rows import Way
 
 FAMILIES: dict[str, tuple[Way, ...]] = {
@@ -13,6 +24,7 @@ FAMILIES: dict[str, tuple[Way, ...]] = {
     "native code": native.WAYS,
     "names": names.WAYS,
     "phases": phases.WAYS,
+    "oddities": oddities.WAYS,
     "options": options.WAYS,
     "innocent": innocent.WAYS,
 }
