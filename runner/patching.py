@@ -7,9 +7,8 @@ test can still fail in the ordinary way. The suite's fixture hooks are the class
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
-import unittest
-import warnings
 from collections.abc import Iterator
 from typing import Any, Protocol
 from unittest.case import TestCase
@@ -19,6 +18,10 @@ from unittest.suite import TestSuite
 __unittest = True
 
 _RUN_CODE = TestCase.run.__code__
+
+# `warnings` does not count frames of the import system, which it knows by these two words, so
+# that unittest's warning of a returned value, with its fixed stacklevel, names the same line.
+_UNCOUNTED = "<tidytest importlib _bootstrap>"
 
 
 class Boundaries(Protocol):
@@ -66,7 +69,7 @@ def installed(boundaries: Boundaries) -> Iterator[None]:
 
     def patch(owner: type, name: str, replacement: Any) -> None:
         saved.append((owner, name, owner.__dict__[name]))
-        replacement.__name__ = replacement.__qualname__ = name
+        functools.update_wrapper(replacement, owner.__dict__[name])
         setattr(owner, name, replacement)
 
     _patch_case(patch, boundaries)
@@ -106,11 +109,11 @@ def _patch_case(patch: Any, boundaries: Boundaries) -> None:
             finally:
                 boundaries.subtest_ends(self, token)
 
-    run.opens_context = True  # type: ignore[attr-defined]
+    run.__code__ = run.__code__.replace(co_filename=_UNCOUNTED)
     patch(TestCase, "run", run)
+    run.opens_context = True  # type: ignore[attr-defined]
     patch(TestCase, "doCleanups", do_cleanups)
     patch(TestCase, "subTest", sub_test)
-    _patch_calls(patch)
 
 
 def _ends_the_test(frame: Any) -> bool:
@@ -118,44 +121,6 @@ def _ends_the_test(frame: Any) -> bool:
     while frame is not None and frame.f_code.co_name in ("doCleanups", "do_cleanups"):
         frame = frame.f_back
     return frame is not None and frame.f_code is _RUN_CODE
-
-
-class _Returning:
-    """Stands in for a test method that has run: returns its value, prints as the method."""
-
-    def __init__(self, method: Any, value: Any) -> None:
-        self._method = method
-        self._value = value
-
-    def __call__(self) -> Any:
-        return self._value
-
-    def __repr__(self) -> str:
-        return repr(self._method)
-
-
-def _patch_calls(patch: Any) -> None:
-    # unittest warns of a returned value with a fixed stacklevel, and our `run` is one frame more.
-    _patch_call(patch, TestCase, lambda self, method: method(), 4)
-    if "unittest.async_case" in sys.modules:
-        case = unittest.IsolatedAsyncioTestCase
-        _patch_call(patch, case, lambda self, method: self._callMaybeAsync(method), 5)
-
-
-def _patch_call(patch: Any, owner: Any, call: Any, stacklevel: int) -> None:
-    original = owner._callTestMethod
-
-    def call_test_method(self: Any, method: Any) -> None:
-        value = call(self, method)
-        if value is None:
-            return
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            original(self, _Returning(method, value))
-        for warning in caught:
-            warnings.warn(warning.message, warning.category, stacklevel=stacklevel)
-
-    patch(owner, "_callTestMethod", call_test_method)
 
 
 def _patch_suite(patch: Any, boundaries: Boundaries) -> None:

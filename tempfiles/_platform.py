@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from os import readlink
 from pathlib import Path
 
 WINDOWS = os.name == "nt"
@@ -21,7 +22,7 @@ def descriptor_path(fd: int) -> str | None:
     """Return the path that an open descriptor was opened by, or None where that cannot be told."""
     try:
         if HAS_PROC:
-            path = os.readlink(f"/proc/self/fd/{fd}")
+            path = readlink(f"/proc/self/fd/{fd}")
             return path if path.startswith("/") else None
         if MACOS:
             import fcntl

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import syscalls
 from .origins import Trail
 
 # Longer command lines name lists of input files, not the one output to look for.
@@ -64,7 +65,7 @@ def _may_name(word: str) -> bool:
 
 
 def _is_free(path: str) -> bool:
-    return not os.path.lexists(path) and os.path.isdir(os.path.dirname(path))
+    return not syscalls.lexists(path) and syscalls.is_directory(os.path.dirname(path))
 
 
 def _script(directory: str, word: str) -> str:

@@ -7,6 +7,8 @@ import os
 import re
 from collections.abc import Sequence
 
+from . import syscalls
+
 # Directories that tools keep between runs; an entry with such a name, or below one, is no leak.
 CACHES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
@@ -50,7 +52,7 @@ class Ignored:
     def skips_directory(self, path: str) -> bool:
         """Whether a directory need not be looked into at all."""
         name = os.path.basename(path)
-        return name in CACHES or os.path.lexists(os.path.join(path, "pyvenv.cfg"))
+        return name in CACHES or syscalls.lexists(os.path.join(path, "pyvenv.cfg"))
 
     def _matches(self, path: str, name: str) -> bool:
         assert self._globs is not None
@@ -65,7 +67,7 @@ class Ignored:
     def _in_environment(self, path: str) -> bool:
         directory = path
         while directory != (parent := os.path.dirname(directory)):
-            if os.path.lexists(os.path.join(directory, "pyvenv.cfg")):
+            if syscalls.lexists(os.path.join(directory, "pyvenv.cfg")):
                 return True
             if directory == self._base:
                 break

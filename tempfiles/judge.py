@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from . import contexts, evidence, origins, processes, sweep
+from . import contexts, evidence, origins, processes, sweep, syscalls
 from .children import ChildProcess
 from .contexts import Context
 from .ignores import Ignored
@@ -83,7 +83,7 @@ class Judge:
         """Return how many of the paths that a context made are there and registered with it."""
         made = [self._observer.root + key for key in activity.created]
         return sum(
-            contexts.owner(path) is context and os.path.lexists(path)
+            contexts.owner(path) is context and syscalls.lexists(path)
             for path in (*made, *activity.outside)
         )
 
@@ -102,9 +102,12 @@ class Judge:
                 activity.outside.setdefault(path, Entry(context, origin))
                 continue
             key = path[len(self._observer.root) :]
-            if key not in self._observer.entries:
+            known = self._observer.entries.get(key)
+            if known is None:
                 self._observer.entries[key] = Entry(context, origin)
                 activity.created.append(key)
+            elif known.trail is None:
+                known.trail = origin
             if context.closed:
                 self._observer.late[context] = None
 
@@ -119,7 +122,7 @@ class Judge:
             leak = self._leak(path, entry, activity, "temp")
             if leak is not None:
                 yield leak
-            elif not os.path.lexists(path):
+            elif not syscalls.lexists(path):
                 del entries[key]
 
     def leaks_outside(self, context: Context, activity: Activity) -> Iterator[Leak]:
@@ -165,7 +168,7 @@ class Judge:
         self, path: str, entry: Entry, activity: Activity, where: Where, found: Evidence = "scanned"
     ) -> Leak | None:
         try:
-            status = os.lstat(path)
+            status = syscalls.lstat(path)
         except (OSError, ValueError):
             return None
         ignored = self._ignored(path, everywhere=where == "temp")
@@ -220,7 +223,7 @@ class Judge:
         """Turn paths that nothing ties to a context into records, as far as they exist."""
         for path, children in sorted(found.items()):
             try:
-                status = os.lstat(path)
+                status = syscalls.lstat(path)
             except OSError:
                 continue
             size = sweep.measure(path, status).bytes

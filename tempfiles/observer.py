@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import _audit, contexts, nodes, origins
+from . import _audit, contexts, nodes, origins, syscalls
 from ._platform import descriptor_path
 from .children import ChildProcess, command_of, promised_paths
 from .contexts import Context
@@ -262,7 +262,7 @@ class Observer:
             path = _real(path, follow=call in ("open", "os.open"))
         if path.startswith(self.root):
             self._note_entry(path[len(self.root) :], call)
-        elif not expected or not (path in self._were_there or os.path.lexists(path)):
+        elif not expected or not (path in self._were_there or syscalls.lexists(path)):
             self._note_outside(path, call)
 
     def _forget(self, path: Any, dir_fd: int) -> None:
@@ -274,7 +274,7 @@ class Observer:
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
                 entry.removed = True
-        elif not self._was_made(absolute) and os.path.lexists(absolute):
+        elif not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             self._were_there.add(_real(absolute, follow=False))
 
@@ -336,17 +336,17 @@ def _raiser() -> FrameType | None:
 
 def _working_directory() -> str:
     try:
-        return os.getcwd()
+        return syscalls.getcwd()
     except OSError:
         return ""  # it was removed: nothing can be made relative to it
 
 
 def _real(path: str, follow: bool) -> str:
     """Resolve the links on the way to a path; with `follow`, also a link that it is itself."""
-    if follow and os.path.islink(path):
-        return os.path.realpath(path)
+    if follow and syscalls.is_link(path):
+        return syscalls.real_path(path)
     directory, name = os.path.split(path)
-    return os.path.join(os.path.realpath(directory), name)
+    return os.path.join(syscalls.real_path(directory), name)
 
 
 def _is_bytecode(path: str) -> bool:
@@ -355,15 +355,15 @@ def _is_bytecode(path: str) -> bool:
 
 def _is_empty(path: str) -> bool:
     try:
-        return os.stat(path).st_size == 0
+        return syscalls.stat(path).st_size == 0
     except OSError:
         return False
 
 
 def _open_directories() -> list[str]:
     try:
-        descriptors = os.listdir("/proc/self/fd")
+        descriptors = syscalls.listdir("/proc/self/fd")
     except OSError:
         return []
     paths = (descriptor_path(int(descriptor)) for descriptor in descriptors)
-    return [path for path in paths if path is not None and os.path.isdir(path)]
+    return [path for path in paths if path is not None and syscalls.is_directory(path)]

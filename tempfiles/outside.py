@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
+from . import syscalls
 from .records import Leak
 from .removal import Identity, identity_of, remove_path
 
@@ -25,7 +26,7 @@ class OutsideCleaner:
         if leak.where != "outside" or leak.evidence != "observed":
             return
         try:
-            status = os.lstat(leak.path)
+            status = syscalls.lstat(leak.path)
         except OSError:
             return
         own = not hasattr(os, "getuid") or status.st_uid == os.getuid()

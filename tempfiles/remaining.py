@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import contexts
+from . import contexts, syscalls
 from .contexts import Context
 from .observer import Activity, Observer
 
@@ -54,6 +54,6 @@ def paths_left(context: Context) -> list[str]:
     left: list[str] = []
     for path in made:
         below = any(path.startswith(top + os.sep) for top in left)
-        if not below and os.path.lexists(path) and not contexts.is_looked_after(path):
+        if not below and syscalls.lexists(path) and not contexts.is_looked_after(path):
             left.append(path)
     return left

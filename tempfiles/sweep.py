@@ -7,6 +7,7 @@ import stat
 import time
 from typing import NamedTuple
 
+from . import syscalls
 from .records import ResourceType
 
 # Kernels before 6.13 stamp directories with the tick's time, up to 10 ms coarse: a directory that
@@ -46,7 +47,7 @@ def measure(path: str, status: os.stat_result) -> Extent:
     size, entries, directories, pending = 0, 1, 1, [path]
     while pending:
         try:
-            with os.scandir(pending.pop()) as scan:
+            with syscalls.scandir(pending.pop()) as scan:
                 for entry in scan:
                     entries += 1
                     if entry.is_dir(follow_symlinks=False):
@@ -71,15 +72,15 @@ class Watched:
     def changed(self) -> bool:
         """Whether it may hold other names than when `names` was last called."""
         try:
-            return os.stat(self.path).st_mtime_ns != self._stamp
+            return syscalls.stat(self.path).st_mtime_ns != self._stamp
         except OSError:
             return False
 
     def names(self) -> list[str]:
         """Return the names in it now; none if it is gone."""
         try:
-            stamp = os.stat(self.path).st_mtime_ns
-            names = os.listdir(self.path)
+            stamp = syscalls.stat(self.path).st_mtime_ns
+            names = syscalls.listdir(self.path)
         except OSError:
             return []
         self._stamp = stamp if time.time_ns() - stamp > RACY_NS else -1

@@ -12,6 +12,7 @@ import stat
 import time
 from collections.abc import Iterator
 
+from . import syscalls
 from .ignores import Ignored
 from .sweep import RACY_NS
 
@@ -46,7 +47,7 @@ class ProjectTree:
         """Yield the topmost paths that appeared since the last call."""
         for directory, (stamp, before) in list(self._directories.items()):
             try:
-                changed = os.stat(directory).st_mtime_ns != stamp
+                changed = syscalls.stat(directory).st_mtime_ns != stamp
             except OSError:
                 del self._directories[directory]
                 continue
@@ -59,7 +60,7 @@ class ProjectTree:
         """Whether the top directory itself may have other names than when last read."""
         stamp, _ = self._directories.get(self.top, (-1, None))
         try:
-            return self.known and os.stat(self.top).st_mtime_ns != stamp
+            return self.known and syscalls.stat(self.top).st_mtime_ns != stamp
         except OSError:
             return False
 
@@ -75,8 +76,8 @@ class ProjectTree:
         names: list[str] = []
         below: list[str] = []
         try:
-            stamp = os.stat(directory).st_mtime_ns
-            with os.scandir(directory) as scan:
+            stamp = syscalls.stat(directory).st_mtime_ns
+            with syscalls.scandir(directory) as scan:
                 for entry in scan:
                     names.append(entry.name)
                     if entry.is_dir(follow_symlinks=False) and not self._skips(entry.path):
@@ -116,7 +117,7 @@ class FileStates:
     def _read(self) -> Iterator[tuple[str, tuple[int, int, int]]]:
         for directory in self._tree.directories():
             try:
-                with os.scandir(directory) as scan:
+                with syscalls.scandir(directory) as scan:
                     for entry in scan:
                         status = entry.stat(follow_symlinks=False)
                         if not stat.S_ISDIR(status.st_mode):
@@ -146,18 +147,19 @@ class SharedPlaces:
 def shared_places(base: str) -> list[str]:
     """Return the shared places of this system, each once."""
     places = [base, "/tmp", os.path.expanduser("~"), "/dev/shm"]
-    return list(dict.fromkeys(os.path.realpath(place) for place in places if os.path.isdir(place)))
+    present = filter(syscalls.is_directory, places)
+    return list(dict.fromkeys(map(syscalls.real_path, present)))
 
 
 def _listing(place: str) -> frozenset[str]:
     try:
-        return frozenset(os.listdir(place))
+        return frozenset(syscalls.listdir(place))
     except OSError:
         return frozenset()
 
 
 def _is_own(path: str) -> bool:
     try:
-        return not hasattr(os, "getuid") or os.lstat(path).st_uid == os.getuid()
+        return not hasattr(os, "getuid") or syscalls.lstat(path).st_uid == os.getuid()
     except OSError:
         return False

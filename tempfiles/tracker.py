@@ -190,11 +190,11 @@ class Run:
     def _close(self, context: Context) -> ContextReport:
         activity = self._judge.activity(context)
         self._late.look(context, activity)
+        self._judge.hear_forks()
         if self._judge.slot_changed() or activity.created:
             leftovers = self._judge.assign_new(context)
         else:
             leftovers = 0
-        self._judge.hear_forks()
         registered = self._judge.count_registered(context, activity)
         removal = cleanup.remove_registered(context)
         leaks = self._leaks_of(context) if self._settings.tracks else ()
