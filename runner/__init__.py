@@ -1,9 +1,33 @@
 """A unittest runner that names every temporary file a test leaves behind."""
 
-from .case import TrackedAsyncTestCase, TrackedTestCase
-from .program import main
-from .result import TidyTestResult
-from .runner import TidyTestRunner
+from __future__ import annotations
+
+from typing import Any
+
+TYPE_CHECKING = False  # not from `typing`: each name is imported only when it is asked for
+if TYPE_CHECKING:
+    from .case import TrackedAsyncTestCase, TrackedTestCase
+    from .program import main
+    from .result import TidyTestResult
+    from .runner import TidyTestRunner
 
 __all__ = ["TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase", "main"]
 
+_HOMES = {
+    "TrackedAsyncTestCase": "case",
+    "TrackedTestCase": "case",
+    "main": "program",
+    "TidyTestResult": "result",
+    "TidyTestRunner": "runner",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    # A submodule of the same name (`runner.runner`) would otherwise stand in its place.
+    globals()[name] = value
+    return value
