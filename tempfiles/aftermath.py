@@ -15,6 +15,9 @@ from .records import Leak, ResourceType
 from .usage import measure
 from .walk import CancelledError
 
+MOST_NAMED = 200
+"""How many of the things that no line of the journal names are told one by one."""
+
 _TYPES: dict[int, ResourceType] = {
     stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink",
     stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket",
@@ -25,10 +28,12 @@ _TYPES: dict[int, ResourceType] = {
 class Aftermath:
     """`running` is the context that was under way, None where none was. `leaks` are those that
     the journal names, then what was in the slots besides: the running context's. Their paths are
-    those that the run itself had seen."""
+    those that the run itself had seen. `more` counts what is not told: beyond the first 200 that
+    no line of the journal names, or for want of time."""
 
     running: Current | None = None
     leaks: tuple[Leak, ...] = ()
+    more: int = 0
 
 
 def examine(root: str, marker: Marker | None, *, deadline: float | None = None) -> Aftermath:
@@ -37,35 +42,43 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
     Args:
         root: where the root is now.
         marker: its marker; its paths are told as they were at `marker.root`.
-        deadline: when to stop measuring sizes (they are then 0), on the clock of
-            `time.monotonic`; None for no limit.
+        deadline: when to stop reading and measuring, on the clock of `time.monotonic`; None
+            for no limit.
     """
-    view = journal.read(root)
+    view = journal.read(root, deadline=deadline)
+    if view.unread:
+        # Whose the things in the slots are cannot be told then.
+        return Aftermath(view.current, view.leaks, view.unread)
     home = marker.root if marker else root
     known = {leak.path for leak in view.leaks}
-    found = tuple(
-        _leak(path, os.path.join(home, name), view.current, deadline)
-        for path, name in _slot_entries(root)
-        if os.path.join(home, name) not in known
-    )
-    return Aftermath(view.current, view.leaks + found)
+    found: list[Leak] = []
+    more = 0
+    for path, name in _slot_entries(root):
+        told = os.path.join(home, name)
+        if told in known:
+            continue
+        if len(found) < MOST_NAMED:
+            found.append(_leak(path, told, view.current, deadline))
+        else:
+            more += 1
+        if _late(deadline):
+            break
+    found.sort(key=lambda leak: leak.path)
+    return Aftermath(view.current, view.leaks + tuple(found), more)
 
 
 def _slot_entries(root: str) -> Iterator[tuple[str, str]]:
     """Yield the topmost entries of the slots: the path, and the path as seen from the root."""
-    for slot in sorted(filter(str.isdecimal, _names(root)), key=int):
+    for slot in sorted(filter(str.isdecimal, os.listdir(root)), key=int):
         directory = os.path.join(root, slot)
         if os.path.islink(directory):
             continue
-        for name in sorted(_names(directory)):
-            yield os.path.join(directory, name), os.path.join(slot, name)
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    yield entry.path, os.path.join(slot, entry.name)
+        except OSError:
+            continue  # its owner may have made it unreadable
 
 
 def _leak(path: str, name: str, running: Current | None, deadline: float | None) -> Leak:

@@ -15,7 +15,7 @@ import stat
 import time
 
 from . import journal, locks, marker
-from .ownership import BARE_MODE
+from .ownership import BARE_MODE, TRASH_PREFIX
 from .records import RemovalFailure, RemovalReport
 from .removal import Identity, remove_path, remove_tree_at
 
@@ -196,21 +196,26 @@ class _Disposal:
             raise OutOfTimeError
 
 
-def rename_to_trash(root: str, new: str, lock: locks.DirectoryLock) -> bool:
-    """Move a root whose lock is held aside; False where it is not the directory that is locked.
+def move_aside(root: str, lock: locks.DirectoryLock) -> str | None:
+    """Give a root a name that says it is being removed, and return its new path.
+
+    Returns None where it is not the directory that is locked (any more).
 
     Raises:
         OSError: it cannot be renamed.
     """
-    if lock.dir_fd is None:
-        return True  # an open directory cannot be renamed there; it is removed where it is
+    parent, name = os.path.split(root)
+    if name.startswith(TRASH_PREFIX) or lock.dir_fd is None:
+        # An interrupted removal is gone on with; and an open directory cannot be renamed there.
+        return root
     if not os.path.samestat(os.lstat(root), os.fstat(lock.dir_fd)):
-        return False
-    os.rename(root, new)
-    if os.path.samestat(os.lstat(new), os.fstat(lock.dir_fd)):
-        return True
+        return None
+    trash = os.path.join(parent, TRASH_PREFIX + secrets.token_hex(4))
+    os.rename(root, trash)
+    if os.path.samestat(os.lstat(trash), os.fstat(lock.dir_fd)):
+        return trash
     # Somebody put another directory there between the look and the deed: give it back.
     with contextlib.suppress(OSError):
         if not os.path.lexists(root):
-            os.rename(new, root)
-    return False
+            os.rename(trash, root)
+    return None

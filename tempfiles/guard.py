@@ -14,6 +14,7 @@ _DIRECTORY = getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 # The shell puts the guard into the background and ends, so it is nobody's child that a test
 # could wait for. What it ignores, the guard ignores: also ^C and the hang-up of its terminal.
 _LAUNCH = "trap '' HUP INT QUIT TERM; \"$@\" </dev/null >/dev/null 2>&1 & echo $!"
+_PATIENCE = 1.0
 _PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH")
 
 
@@ -61,13 +62,18 @@ def watch(root: str, device: int, inode: int) -> None:
 
 
 def _reap(root: str) -> None:
-    """Let the ordinary reaper do it: it takes the lock again, and looks at everything anew."""
-    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    from tempfiles import orphans, ownership
+    """Take the lock again, look at everything anew, and remove the root."""
+    # The package without its `__init__`, which would import all of the library.
+    package = type(sys)("tempfiles")
+    package.__path__ = [os.path.dirname(os.path.abspath(__file__))]
+    sys.modules["tempfiles"] = package
+    from tempfiles import disposal, locks, ownership
 
-    verdict = ownership.judge(root)
-    if verdict.state == "orphaned":
-        orphans.reap(orphans.Plan((verdict,)))
+    lock = locks.acquire(root, patience=_PATIENCE)
+    if lock is not None and ownership.examine(root).state == "orphaned":
+        trash = disposal.move_aside(root, lock)
+        if trash is not None:
+            disposal.dispose(trash, lock)
 
 
 if __name__ == "__main__":

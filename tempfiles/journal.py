@@ -13,6 +13,7 @@ import mmap
 import os
 import stat
 import struct
+import time
 import weakref
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
@@ -46,11 +47,13 @@ class Current:
 
 @dataclass(frozen=True, slots=True)
 class JournalView:
-    """What a journal tells. `damaged` counts the lines that could not be understood."""
+    """What a journal tells. `damaged` counts the lines that could not be understood, `unread`
+    those that there was no time for."""
 
     current: Current | None = None
     leaks: tuple[Leak, ...] = ()
     damaged: int = 0
+    unread: int = 0
 
     def by_context(self) -> dict[str, tuple[Leak, ...]]:
         """Return the leaks by the id of the context that left them, in their order."""
@@ -141,10 +144,23 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
 
 
-def read(root: str) -> JournalView:
-    """Return what a root's journal tells; never raises, whatever the files hold."""
-    leaks, damaged = _read_leaks(_content(root, JOURNAL, _LARGEST))
-    return JournalView(_read_current(_content(root, CURRENT, _SIZE)), leaks, damaged)
+def read(root: str, *, deadline: float | None = None) -> JournalView:
+    """Return what a root's journal tells; never raises, whatever the files hold.
+
+    `deadline` is when to stop, on the clock of `time.monotonic`; None for no limit.
+    """
+    current = _read_current(_content(root, CURRENT, _SIZE))
+    lines = [line for line in _content(root, JOURNAL, _LARGEST).split(b"\n") if line.strip()]
+    leaks: list[Leak] = []
+    damaged = 0
+    for number, line in enumerate(lines):
+        if deadline is not None and time.monotonic() >= deadline:
+            return JournalView(current, tuple(leaks), damaged, len(lines) - number)
+        try:
+            leaks += [_leak(found) for found in json.loads(line)["leaks"]]
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            damaged += 1
+    return JournalView(current, tuple(leaks), damaged)
 
 
 def _map(path: str) -> mmap.mmap:
@@ -185,19 +201,6 @@ def _read_current(page: bytes) -> Current | None:
     if number not in _NAMES:
         return None
     return Current(name[: min(length, _LONGEST)].decode("utf-8", "replace"), _NAMES[number])
-
-
-def _read_leaks(content: bytes) -> tuple[tuple[Leak, ...], int]:
-    leaks: list[Leak] = []
-    damaged = 0
-    for line in content.split(b"\n"):
-        if not line.strip():
-            continue
-        try:
-            leaks += [_leak(found) for found in json.loads(line)["leaks"]]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            damaged += 1
-    return tuple(leaks), damaged
 
 
 def _leak(found: Any) -> Leak:

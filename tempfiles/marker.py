@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import stat
@@ -146,6 +147,7 @@ def host() -> str:
     return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
 
 
+@functools.cache
 def boot_id() -> str:
     """Return what identifies this boot of the kernel; empty where there is no such thing."""
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from . import aftermath, disposal, locks, mounts, ownership
 from .aftermath import Aftermath
 from .journal import Current
 from .marker import Marker
-from .ownership import PREFIX, TRASH_PREFIX, Verdict
+from .ownership import PREFIX, Verdict
 from .records import Leak, RemovalFailure, RemovalReport
 
 Fate = Literal["removed", "remaining", "failed", "skipped"]
@@ -35,7 +34,8 @@ class Reaped:
     `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is.
     `failed`: something in it could not be removed. `skipped`: it is not what it was when it was
     planned, or another process is at it; `reason` says which. `age` is in seconds. `running` is
-    the context that was under way, `leaks` what it and those before it had left.
+    the context that was under way, `leaks` what it and those before it had left; `more`
+    counts what is not told one by one.
     """
 
     root: str
@@ -45,6 +45,7 @@ class Reaped:
     age: float = 0.0
     running: Current | None = None
     leaks: tuple[Leak, ...] = ()
+    more: int = 0
     removal: RemovalReport = field(default_factory=RemovalReport)
 
 
@@ -113,6 +114,13 @@ def reap(plan: Plan, *, deadline: float | None = None) -> ReapReport:
     return ReapReport(tuple(done), Plan(tuple(remaining)))
 
 
+def _story(root: str, marker: Marker | None, end: float | None) -> Aftermath:
+    """Read what it was about, in half of the time at most: the rest is for the removal."""
+    now = time.monotonic()
+    half = None if end is None else now + (end - now) / 2
+    return aftermath.examine(root, marker, deadline=half) if marker else Aftermath()
+
+
 def _candidates(directory: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
@@ -147,10 +155,10 @@ def _reap_locked(
         return replace(reaped, reason="it is gone already")
     if now.identity != verdict.identity or now.state != verdict.state:
         return replace(reaped, reason=f"it has changed since it was planned: {now.reason}")
-    story = aftermath.examine(verdict.root, now.marker, deadline=end) if now.marker else Aftermath()
-    reaped = replace(reaped, running=story.running, leaks=story.leaks)
+    story = _story(verdict.root, now.marker, end)
+    reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
     try:
-        trash = _to_trash(verdict.root, lock)
+        trash = disposal.move_aside(verdict.root, lock)
     except OSError as error:
         failure = RemovalFailure(verdict.root, error.strerror or str(error), error.errno)
         return replace(reaped, fate="failed", removal=RemovalReport(failed=(failure,)))
@@ -159,14 +167,3 @@ def _reap_locked(
     removal, finished = disposal.dispose(trash, lock, deadline=end)
     fate: Fate = "removed" if finished else "remaining" if removal.ok else "failed"
     return replace(reaped, root=verdict.root if finished else trash, fate=fate, removal=removal)
-
-
-def _to_trash(root: str, lock: locks.DirectoryLock) -> str | None:
-    """Give a root a name that says it is being removed; None where it is not what is locked."""
-    parent, name = os.path.split(root)
-    if name.startswith(TRASH_PREFIX):
-        return root  # an interrupted reap is gone on with
-    trash = os.path.join(parent, TRASH_PREFIX + secrets.token_hex(4))
-    if not disposal.rename_to_trash(root, trash, lock):
-        return None
-    return trash if lock.dir_fd is not None else root

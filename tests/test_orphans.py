@@ -234,7 +234,7 @@ class ADeadline(InATempDirectory):
 
 class AnInterruptedReap(InATempDirectory):
     STEPS = {
-        "before the rename": "orphans.disposal.rename_to_trash = die",
+        "before the rename": "orphans.disposal.move_aside = die",
         "after the rename": "orphans.disposal.dispose = die",
         "in the middle": "disposal._Disposal._count = die",
         "before the journal goes": "disposal._Disposal.finish = die",

@@ -158,7 +158,8 @@ def _done_as_text(done: _Done) -> str:
         if root.marker:
             words += f", {printable(root.marker.project)}, {format_age(root.age)} old"
         lines.append(words + (f"; {printable(root.reason)}" if root.reason else ""))
-        lines += [f"  {text}" for text in status.told(Aftermath(root.running, root.leaks))]
+        story = Aftermath(root.running, root.leaks, root.more)
+        lines += [f"  {text}" for text in status.told(story)]
         lines += _failures(root.removal)
     for item, report in done.litter:
         fate = "removed" if report.ok else "failed"

@@ -90,6 +90,7 @@ def _root_as_json(root: _Root) -> dict[str, Any]:
         "bytes": usage.bytes if usage else None,
         "running": asdict(root.aftermath.running) if root.aftermath.running else None,
         "leaks": [asdict(leak) for leak in root.aftermath.leaks],
+        "more": root.aftermath.more,
     }
 
 
@@ -128,7 +129,8 @@ def told(story: Aftermath) -> list[str]:
     lines = []
     if story.running is not None and story.running.scope != "run":
         lines.append(f"running: {printable(story.running.id)} ({story.running.scope})")
-    return lines + [_leak_line(leak) for leak in story.leaks]
+    lines += [_leak_line(leak) for leak in story.leaks]
+    return lines + ([f"left: {story.more:,} more"] if story.more else [])
 
 
 def _leak_line(leak: Leak) -> str:
