@@ -83,7 +83,7 @@ class TempDirectory:
         try:
             with self._place(name) as (dir_fd, last):
                 return stat.S_ISREG(os.stat(last, dir_fd=dir_fd, follow_symlinks=False).st_mode)
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, PathTypeError):
             return False
 
     def create_file(self, name: StrPath, content: Content = "") -> Path:

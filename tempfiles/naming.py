@@ -58,9 +58,8 @@ def suffix_of(extension: str) -> str:
     Raises:
         InvalidNameError: it has a separator, `..` or NUL in it, is empty or too long.
     """
-    if not isinstance(extension, str):
-        raise InvalidNameError(f"an extension must be text, not {extension!r}")
-    return "." + checked_part(extension.removeprefix("."), "extension")
+    whole = checked_part(extension, "extension")
+    return "." + checked_part(whole.removeprefix("."), "extension")
 
 
 def checked_part(part: str, what: str) -> str:
@@ -77,7 +76,7 @@ def checked_part(part: str, what: str) -> str:
         raise InvalidNameError(f"{what} must not contain '..': {part!r}")
     if "\0" in part:
         raise InvalidNameError(f"{what} must not contain NUL: {part!r}")
-    _check_length(part)
+    _check_length(part, what)
     return part
 
 
@@ -134,10 +133,10 @@ def absolute(path: StrPath | bytes) -> str:
         raise translated(error) from error
 
 
-def _check_length(name: str) -> None:
+def _check_length(name: str, what: str = "name") -> None:
     try:
         length = len(os.fsencode(name))
     except UnicodeEncodeError:
-        raise InvalidNameError(f"the file system cannot encode this name: {name!a}") from None
+        raise InvalidNameError(f"{what} that the file system cannot encode: {name!a}") from None
     if length > MAX_BYTES:
-        raise InvalidNameError(f"a name of {length} bytes; the limit is {MAX_BYTES}: {name[:40]!r}")
+        raise InvalidNameError(f"{what} of {length} bytes; the limit is {MAX_BYTES}: {name[:40]!r}")

@@ -1,0 +1,99 @@
+"""The direction of imports, read from the source of both packages."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import unittest
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ONLY_IN = {"colorama": {"runner.console"}, "coverage": {"runner.measurement"}}
+ONE_MODULE_EACH = ("junitparser", "jinja2", "tqdm", "argcomplete", "shtab")
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in ("tempfiles", "runner"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(name: str, path: Path, source: str | None = None) -> Iterator[str]:
+    """Yield the absolute names that a module imports, anywhere in it."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8") if source is None else source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                yield whole if whole in MODULES else base
+
+
+GRAPH = {name: set(imported(name, path)) for name, path in MODULES.items()}
+
+
+def importers(library: str) -> set[str]:
+    return {
+        name for name, targets in GRAPH.items()
+        if any(target.split(".")[0] == library for target in targets)
+    }
+
+
+class Imports(unittest.TestCase):
+    def test_the_reader_sees_all_forms(self) -> None:
+        source = "import a.b\ndef f():\n    from . import errors, x\n    from ..runner import y\n"
+        path = ROOT / "tempfiles" / "some.py"
+        self.assertEqual(
+            sorted(imported("tempfiles.some", path, source)),
+            ["a.b", "runner", "tempfiles", "tempfiles.errors"],
+        )
+        self.assertIn("tempfiles.contexts", GRAPH["tempfiles.cleanup"])
+
+    def test_tempfiles_never_imports_runner(self) -> None:
+        wrong = [n for n in importers("runner") if n.split(".")[0] == "tempfiles"]
+        self.assertEqual(wrong, [])
+
+    def test_tempfiles_uses_the_standard_library_only(self) -> None:
+        allowed = {*sys.stdlib_module_names, "tempfiles"}
+        wrong = {
+            name: extra
+            for name, targets in GRAPH.items()
+            if name.split(".")[0] == "tempfiles"
+            and (extra := {t for t in targets if t.split(".")[0] not in {*allowed, *OPTIONAL}})
+        }
+        self.assertEqual(wrong, {})
+
+    def test_each_optional_library_has_its_one_module(self) -> None:
+        for library, allowed in ONLY_IN.items():
+            with self.subTest(library):
+                self.assertLessEqual(importers(library), allowed)
+        for library in ONE_MODULE_EACH:
+            with self.subTest(library):
+                self.assertLessEqual(len(importers(library)), 1, importers(library))
+
+    def test_there_is_no_cycle(self) -> None:
+        own = {
+            name: {target for target in targets if target in MODULES and target != name}
+            for name, targets in GRAPH.items()
+        }
+        try:
+            TopologicalSorter(own).prepare()
+        except CycleError as error:
+            self.fail(f"imports in a circle: {' -> '.join(error.args[1])}")
+
+
+# The progress bar of `python -m tempfiles clean` is an optional extra.
+OPTIONAL = {"tqdm"}

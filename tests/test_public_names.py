@@ -1,0 +1,59 @@
+"""The public names of `tempfiles`: a change here is a change for users."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import unittest
+
+import tempfiles
+
+FUNCTIONS = [
+    "assert_tree", "cleanup_all", "cleanup_context", "configure", "context", "contexts",
+    "copy_to_temp", "create_nested_directory", "create_temp_directory",
+    "create_with_content", "current_context", "generate_temp_path", "get_context_for_file",
+    "get_registered_directories", "get_registered_files", "get_temp_dir", "is_registered",
+    "keep", "on_context_close", "on_context_open", "on_run_close", "persist", "read_tree",
+    "register_directory", "register_file", "remove", "remove_callback", "remove_directory",
+    "set_temp_dir", "stats", "temp_directory", "temp_file", "temp_tree", "unregister",
+]
+CLASSES = [
+    "ContextRecord", "ContextReport", "Leak", "Origin", "RemovalFailure", "RemovalReport",
+    "Resource", "RunReport", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
+    "TempDirectory", "TempTree", "Usage",
+]
+ERRORS = [
+    "ContentError", "DestinationExistsError", "EscapeError", "FileSystemError",
+    "InvalidNameError", "LimitError", "NotFoundError", "NotRegisteredError",
+    "OwnershipError", "PathTypeError", "PermissionDeniedError", "RefusedError",
+    "RemovalError", "SettingError", "TempFilesError", "UnknownContextError",
+]
+
+
+class PublicNames(unittest.TestCase):
+    def test_they_are_these(self) -> None:
+        self.assertEqual(
+            sorted(tempfiles.__all__), sorted([*FUNCTIONS, *CLASSES, *ERRORS, "__version__"])
+        )
+
+    def test_each_is_there_callable_and_documented(self) -> None:
+        for name in [*FUNCTIONS, *CLASSES, *ERRORS]:
+            with self.subTest(name):
+                value = getattr(tempfiles, name)
+                self.assertTrue(callable(value))
+                self.assertTrue(inspect.getdoc(value))
+
+    def test_nothing_public_is_left_out(self) -> None:
+        public = {
+            name for name, value in vars(tempfiles).items()
+            if not name.startswith("_") and not isinstance(value, types.ModuleType)
+        }
+        self.assertLessEqual(public, set(tempfiles.__all__))
+
+    def test_each_error_is_of_the_package_and_of_a_builtin(self) -> None:
+        for name in ERRORS:
+            with self.subTest(name):
+                error = getattr(tempfiles, name)
+                self.assertTrue(issubclass(error, tempfiles.TempFilesError))
+                if error is not tempfiles.TempFilesError:
+                    self.assertTrue(issubclass(error, (OSError, ValueError, TypeError)))
