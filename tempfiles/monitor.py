@@ -3,8 +3,11 @@
 A `Monitor` samples in a thread beside the code that is looked at, and takes care not to change
 what that code sees. The thread is started below `threading`, so that `threading.enumerate()` and
 `active_count()` are as without it; it is gone while the process forks, so that a child inherits
-nothing half done and Python does not warn of forking with threads; and it sleeps for at least
-nine times as long as a sample took.
+nothing half done; and it sleeps for at least nine times as long as a sample took.
+
+What a program can see: one more thread in `/proc`, now and then a descriptor, and from Python 3.13
+on the DeprecationWarning of forking with threads, which counts them when the fork is done and the
+thread is back (3.12 counts before that, and does not warn).
 """
 
 from __future__ import annotations
