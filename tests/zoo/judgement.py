@@ -68,7 +68,8 @@ def _find(row: Way, project: Project, expected: Expected, leaks: list[Leak]) -> 
 
 
 def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or ("*" in pattern and fnmatch.fnmatchcase(name, pattern))
+    wild = "*" in pattern or "?" in pattern
+    return name == pattern or (wild and fnmatch.fnmatchcase(name, pattern))
 
 
 def _absent(row: Way, project: Project, run: Run, expected: Expected, verdict: Verdict) -> None:

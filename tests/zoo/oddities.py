@@ -9,7 +9,9 @@ from .rows import (
     SCANNED,
     SLASH_TMP,
     TEMP,
+    UNNAMED,
     Expected,
+    Limit,
     Way,
     innocent,
     line,
@@ -21,6 +23,7 @@ _ONE = "    def test_leak(self):\n"
 _MAKE = "open(leaf(), 'w').close()  # LEAK"
 _HEAD = "import here, shutil, subprocess\nfrom unittest import mock\n" \
         "BEFORE = os.path.join(os.path.dirname(here.__file__), 'before.txt')\n"
+_BY_ANY = {**BY_CHILD, PROJECT: Limit(UNNAMED, apart=True)}
 _NEVER = {"never_closed": True}
 
 OWNERS: tuple[Way, ...] = (
@@ -40,7 +43,8 @@ OWNERS: tuple[Way, ...] = (
         f"kept = tempfile.TemporaryDirectory(prefix=SLUG, dir=place())  # LEAK\n{_CASE}{_ONE}"
         "        pass\n", whole=True, scope=("run",), function=("<module>",), name="{stem}*",
         type="directory", call=("tempfile.TemporaryDirectory",), extra=_NEVER, vanishes=True,
-        alone=True),
+        alone=True, limits=dict.fromkeys((TEMP, PROJECT), Limit(
+            "its own finaliser removed it at the end of the process", absent=True))),
     way("TemporaryDirectory of a class",
         f"{_CASE}    @classmethod\n    def setUpClass(cls):\n"
         f"        cls.d = tempfile.TemporaryDirectory(prefix=SLUG, dir=place())  # LEAK\n{_ONE}"
@@ -87,7 +91,8 @@ CODE: tuple[Way, ...] = (
         "os.close(fd); os.close(proc)", call=("os.link",)),
     way("functions patched while the context closes",
         "def setUpModule():\n    for n in ('os.lstat', 'os.stat', 'os.listdir', 'os.scandir', "
-        "'os.path.exists', 'os.path.lexists', 'os.path.realpath', 'os.getcwd'):\n        p = mock.patch(n, side_effect=ZeroDivisionError)\n"
+        "'os.path.exists', 'os.path.lexists', 'os.path.realpath', 'os.getcwd'):\n"
+        "        p = mock.patch(n, side_effect=ZeroDivisionError)\n"
         f"        p.start(); unittest.addModuleCleanup(p.stop)\n{_CASE}{_ONE}"
         f"        {_MAKE}\n", whole=True, alone=True,
         imports=_HEAD + "tempfile.gettempdir()"),
@@ -123,7 +128,12 @@ PLACES_IN_THE_PROJECT: tuple[Way, ...] = (
         "subprocess.check_call(['sh', '-c', 'for i in 0 1 2; do : > \"$0$i\"; done', "
         "leaf()])  # LEAK", imports=_HEAD,
         leaks=tuple(Expected(f"{{stem}}{i}", call=("subprocess sh",), evidence=SCANNED)
-                    for i in range(3)), limits=BY_CHILD),
+                    for i in range(3)), limits=_BY_ANY),
+    way("a child that makes up a name",
+        "subprocess.check_call([sys.executable, '-c', 'import sys, uuid; '  # CALL\n"
+        "    'open(sys.argv[1] + \"/u\" + uuid.uuid4().hex, \"w\")', place()])  # LEAK",
+        imports=_HEAD, call=("subprocess python*",), evidence=SCANNED, limits=_BY_ANY, alone=True,
+        name="u????????????????????????????????", marks=("LEAK", "CALL")),
     line("sizes are exact", "open(leaf(), 'w').write('x' * 5001)", extra={"bytes": 5001}),
     way("sizes of a tree are exact",
         "os.makedirs(leaf() + '/a')  # LEAK\nopen(leaf() + '/a/x', 'w').write('x' * 10)\n"

@@ -43,7 +43,7 @@ CLEANING: tuple[Way, ...] = (
         "n = 'touch \"$0.n\"; mv \"$0.n\" \"$0\"'\n"
         "subprocess.check_call(['sh', '-c', n, leaf()])  # CHILD",
         call=("open", "subprocess sh"), marks=("LEAK", "CHILD"), origin=False,
-        **{**_KEPT, "evidence": ("observed", "scanned")}),
+        **{**_KEPT, "evidence": ("observed", "scanned"), "outcome": ("left", "removed")}),
     way("clean-outside a directory filled by a child",
         "os.mkdir(leaf())  # LEAK\nsubprocess.check_call(['touch', leaf('/x')])",
         call=("os.mkdir",), type="directory", entries=2,

@@ -127,6 +127,8 @@ DEEP = "only the top of shared directories is swept, not what lies deeper"
 SHARED = "in a shared directory, without an event, nothing ties it to the test"
 NO_EVENT = "native code raises no event; the project tree is swept when the module ends"
 
+UNNAMED = "others write there too, and neither command line nor script holds the name"
+
 BY_CHILD = {
     TMP: Limit(DEEP, absent=True, apart=True),
     HOME: Limit(SHARED, apart=True),
@@ -136,7 +138,7 @@ BY_CHILD = {
 """Made by a child outside the temp directory and the project."""
 
 BY_NATIVE = {
-    PROJECT: Limit(NO_EVENT, wider=True),
+    PROJECT: Limit(NO_EVENT, wider=True, apart=True),
     TMP: Limit(DEEP, absent=True, apart=True, wider=True),
     HOME: Limit(SHARED, apart=True, wider=True),
     SHM: Limit(SHARED, apart=True, wider=True),
