@@ -126,6 +126,8 @@ class FaultTests(_InTemp):
 class AttackTests(_InTemp):
     """Others change the tree while it is removed."""
 
+    directory = IN_MEMORY
+
     def test_directories_that_become_links_lead_nowhere(self) -> None:
         self.assertGreater(swapped_removals(self.base, 1000, remove_path), 1)
 
