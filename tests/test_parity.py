@@ -129,6 +129,11 @@ class ComparisonTests(unittest.TestCase):
         stock = finished(left=(Entry("t/tmpabcd1234", "file", 0),))
         self.assertEqual(len(comparison.leaks(stock, finished()).missed), 1)
 
+    def test_file_that_is_listed_as_nobodys_is_not_missed(self) -> None:
+        stock = finished(left=(Entry("h/.history", "file", 0),))
+        told = {"leaks": [], "unattributed": [{"path": "/tmp/par-x/h/.history", "type": "file"}]}
+        self.assertEqual(comparison.leaks(stock, finished(report=told)).missed, ())
+
     def test_object_that_was_never_closed_is_no_false_leak(self) -> None:
         told = leak("t/tidy-abcdefgh/0/tmp1234abcd", type="directory", never_closed=True)
         verdict = comparison.leaks(finished(), finished(report={"leaks": [told]}))
