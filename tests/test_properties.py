@@ -25,7 +25,7 @@ except ImportError as error:
 
 PROFILE = hypothesis_settings(
     max_examples=int(os.environ.get("TIDYTEST_EXAMPLES", "30")),
-    stateful_step_count=20,
+    stateful_step_count=30,
     deadline=None,
     database=None,
     derandomize="TIDYTEST_EXAMPLES" not in os.environ,
@@ -88,8 +88,18 @@ class Names(unittest.TestCase):
     @PROFILE
     @given(st.text(max_size=30) | st.text("./\\ab:C", max_size=12))
     def test_no_name_leads_out_of_a_temp_directory(self, name: str) -> None:
+        base = self.enterContext(tempfile.TemporaryDirectory())
+        before = settings.current().temp_dir
+        tempfiles.set_temp_dir(base)
+        try:
+            self.check_name(base, name)
+        finally:
+            tempfiles.configure(temp_dir=before)
+            shutil.rmtree(base)
+            os.mkdir(base)
+
+    def check_name(self, base: str, name: str) -> None:
         with tempfiles.TempDirectory() as directory:
-            around = set(os.listdir(directory.path.parent))
             try:
                 path = directory.create_file(name, "x")
             except (tempfiles.EscapeError, tempfiles.InvalidNameError, tempfiles.FileSystemError):
@@ -97,7 +107,7 @@ class Names(unittest.TestCase):
             else:
                 self.assertTrue(path.resolve().is_relative_to(directory.path.resolve()))
                 self.assertEqual(directory.read_file(name), "x")
-            self.assertEqual(set(os.listdir(directory.path.parent)) - around, set())
+            self.assertEqual(os.listdir(base), [directory.path.name])
 
 
 class Machine(RuleBasedStateMachine):
@@ -145,7 +155,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(where=NUMBERS, number=st.integers(0, 5))
     def register_inside(self, where: int, number: int) -> None:
-        places = self.places()
+        places = self.places()[1:] or [self.top]
         path = places[where % len(places)] / f"f{number}"
         path.write_text("x" * number)
         tempfiles.register_file(path)
@@ -171,21 +181,23 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def open_context(self) -> None:
-        opened = tempfiles.context(f"c{len(self.open) % 2}")  # ids that are not unique
+        opened = tempfiles.context(f"c{len(self.open) + 1}")
         opened.__enter__()
         self.open.append(opened)
 
     @rule()
     def close(self) -> None:
         if self.open:
-            self.check_removal(lambda: self.open.pop().__exit__(None, None, None), leaving=True)
+            depth = len(self.open)
+            self.check_removal(lambda: self.open.pop().__exit__(None, None, None), depth)
 
-    @rule()
-    def clean(self) -> None:
-        self.check_removal(lambda: tempfiles.cleanup_context(), leaving=False)
+    @rule(where=NUMBERS)
+    def clean(self, where: int) -> None:
+        depth = where % (len(self.open) + 1)
+        id = f"c{depth}" if depth else "run"
+        self.check_removal(lambda: tempfiles.cleanup_context(id), depth)
 
-    def check_removal(self, remove: Any, *, leaving: bool) -> None:
-        depth = len(self.open)
+    def check_removal(self, remove: Any, depth: int) -> None:
         mine = {path for path, owner in self.owner.items() if owner == depth}
         others = {path for path in self.owner if path not in mine and os.path.lexists(path)}
         before = self.snapshot()
@@ -195,7 +207,7 @@ class Machine(RuleBasedStateMachine):
             result = remove()
         finally:
             tempfiles.remove_callback(listener)
-        report = reports[-1] if leaving else result
+        report = reports[-1] if reports else result
         after = self.snapshot()
         assert report.ok, report
         for path in others:
