@@ -9,14 +9,13 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from types import CodeType
 from typing import Any
 
 Handler = Callable[[tuple[Any, ...]], None]
 
 _log = logging.getLogger("tempfiles")
 _handlers: dict[str, Handler] = {}
-_hook_code: CodeType | None = None
+_installed = False
 
 
 def subscribe(handlers: Mapping[str, Handler]) -> None:
@@ -41,15 +40,11 @@ def unsubscribe(handlers: Mapping[str, Handler]) -> None:
             del _handlers[event]
 
 
-def hook_code() -> CodeType | None:
-    """Return the hook's code: the frame above it on a handler's stack raised the event."""
-    return _hook_code
-
-
 def _install() -> None:
-    global _hook_code
-    if _hook_code is not None:
+    global _installed
+    if _installed:
         return
+    _installed = True
 
     # Bound as a keyword default: at interpreter shutdown the module's globals are gone first.
     def hook(
@@ -62,5 +57,4 @@ def _install() -> None:
             except Exception:  # a defect of ours must not fail the user's own call
                 log("in the handler of audit event %s", event, exc_info=True)
 
-    _hook_code = hook.__code__
     sys.addaudithook(hook)

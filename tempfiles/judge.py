@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from . import contexts, evidence, origins, processes, sweep, syscalls
+from .activity import Activity, Entry, activity_of
 from .children import ChildProcess
 from .contexts import Context
 from .ignores import Ignored
-from .observer import Activity, Entry, Observer, activity_of
+from .observer import Observer
 from .records import Child, Evidence, Leak, Origin, Unattributed, Where
 from .root import RunRoot
 from .territory import ProjectTree
@@ -31,6 +32,7 @@ class Judge:
         self._ignored = ignored
         self._base = tree.top
         self._watched = sweep.Watched(root.slot)
+        self._seen: frozenset[str] = frozenset()  # the names that the slot held when last listed
         self._reported: set[str] = set()
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
 
@@ -41,6 +43,20 @@ class Judge:
     def follow_slot(self) -> None:
         """Watch the run root's current slot from now on."""
         self._watched = sweep.Watched(self._root.slot)
+        self._seen = frozenset()
+
+    def all_gone(self, activity: Activity) -> bool:
+        """Whether the slot holds nothing new, and nothing that a context made; forgets it then."""
+        names = self._watched.names()
+        if (names or self._seen) and frozenset(names) != self._seen:
+            return False
+        entries = self._observer.entries
+        for key in activity.created:
+            if self._seen and key.partition(os.sep)[2] in self._seen:
+                return False
+        for key in activity.created:
+            entries.pop(key, None)
+        return True
 
     def is_reported(self, path: str) -> bool:
         """Whether a path, or a directory above it, is a leak already told."""
@@ -49,6 +65,7 @@ class Judge:
     def assign_new(self, context: Context) -> int:
         """Give what is new in the current slot to a context; return how many names it holds."""
         names = self._watched.names()
+        self._seen = frozenset(names)
         slot = str(len(self._root.slots) - 1)
         for name in names:
             self._assign(f"{slot}{os.sep}{name}", context)
@@ -69,10 +86,6 @@ class Judge:
         activity_of(context).created.append(key)
         return True
 
-    def activity(self, context: Context) -> Activity:
-        """Return what a context did."""
-        return activity_of(context)
-
     def rest(self, context: Context, activity: Activity) -> None:
         """Forget what a context did, but for the processes that it started."""
         context.attachment = None
@@ -87,7 +100,7 @@ class Judge:
             for path in (*made, *activity.outside)
         )
 
-    def made_outside(self, context: Context, activity: Activity) -> int:
+    def made_outside(self, activity: Activity) -> int:
         """Return how many topmost paths a context was seen to make outside the temp directory."""
         return sum(
             os.path.dirname(path) not in activity.outside and not self._ignored(path)

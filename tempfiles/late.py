@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 
 from . import _proc
+from .activity import Activity
 from .contexts import Context
-from .observer import Activity
 from .processes import Process, ProcessWatch, alive
 from .root import RunRoot
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from . import contexts, syscalls
+from .activity import Activity
 from .contexts import Context
-from .observer import Activity, Observer
+from .observer import Observer
 
 _active: list[Observer] = []
 
@@ -20,7 +21,7 @@ def observed() -> Iterator[None]:
         yield
         return
     # A root that no path lies below: everything is noted by its whole path.
-    observer = Observer("\0", trace=False, before_foreign=lambda: None)
+    observer = Observer("\0")
     observer.start()
     activate(observer)
     try:

@@ -1,0 +1,54 @@
+"""What one context has done so far, as far as it was observed."""
+
+from __future__ import annotations
+
+from .children import ChildProcess
+from .contexts import Context
+from .origins import Trail
+from .records import Origin
+
+
+class Entry:
+    """A new path: its context and the part of it, and its trail where it was observed.
+
+    `removed` says that somebody was about to remove it: what is made there next is another.
+    """
+
+    __slots__ = ("context", "part", "removed", "trail")
+
+    def __init__(self, context: Context, trail: Trail | Origin | None) -> None:
+        self.context = context
+        self.part = context.part
+        self.trail = trail
+        self.removed = False
+
+
+class Activity:
+    """What one context did, kept on `Context.attachment` from its first deed on.
+
+    `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `native` says that
+    code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what it removed
+    itself, where that is measured.
+    """
+
+    __slots__ = ("bytes_removed", "children", "created", "native", "outside")
+
+    def __init__(self) -> None:
+        self.created: list[str] = []
+        self.outside: dict[str, Entry] = {}
+        self.children: list[ChildProcess] = []
+        self.native = False
+        self.bytes_removed = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing happened but creations in the temp directory."""
+        return not (self.outside or self.children or self.native or self.bytes_removed)
+
+
+def activity_of(context: Context) -> Activity:
+    """Return the activity of a context, made on its first use."""
+    activity: Activity | None = context.attachment
+    if activity is None:
+        activity = context.attachment = Activity()
+    return activity
