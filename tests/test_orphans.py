@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import signal
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from tempfiles import disposal, locks, marker, orphans, ownership
 from tempfiles.journal import Current
 from tempfiles.orphans import Plan, ReapReport
 from tests.real_runs import HERE, dead_run, live_run
+from tests.torture_reaping import torture
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 LEAKY = """
@@ -268,6 +270,10 @@ class AnInterruptedReap(InATempDirectory):
 
 
 class ManyAtOnce(InATempDirectory):
+    def test_reapers_and_runs_that_are_killed_leave_nothing_and_take_nothing(self) -> None:
+        self.assertGreater(torture(random.Random(1), self.temp), 0)
+        self.assert_empty()
+
     def test_reapers_remove_each_root_once_and_touch_no_live_one(self) -> None:
         program = (
             f"import sys; sys.path.insert(0, {HERE!r})\n"
