@@ -37,7 +37,7 @@ def _batch(family: str, place: str) -> None:
 
 for _family in FAMILIES:
     for _place in (TEMP, PROJECT):
-        if _family != "names":
+        if _family not in ("names", "options"):  # these rows do not share a process
             _batch(_family, _place)
 _batch("in-process", TMP)
 _batch("in-process", HOME)

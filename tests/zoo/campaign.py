@@ -61,9 +61,10 @@ def run_together(rows: Sequence[Way], place: str) -> list[Verdict]:
     try:
         run = project.run(row.module for row in able)
         verdicts = [judge(row, project, run, _own(row, project, run.leaks)) for row in able]
+        owned = {id(leak) for row in able for leak in _own(row, project, run.leaks)}
         general = whole(run, 0) + [
             f"belongs to no row: {leak['path']!r} of {leak['context']}" for leak in run.leaks
-            if not any(leak in _own(row, project, run.leaks) for row in able)
+            if id(leak) not in owned
         ]
         if general:
             verdicts.append(Verdict("(the run as a whole)", place, problems=general))

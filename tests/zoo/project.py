@@ -59,7 +59,7 @@ class Run:
 
     @property
     def leaks(self) -> list[dict[str, Any]]:
-        """The leaks of the JSON report; none where there is no report."""
+        """The leaks of the JSON report (the same objects each time); none without a report."""
         return list(self.report["leaks"]) if self.report else []
 
 
