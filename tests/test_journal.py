@@ -9,6 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tempfiles import descriptors, journal
 from tempfiles.journal import Current, Journal
@@ -91,6 +92,26 @@ class WhatIsUnderWay(InARoot):
                 process.stdout.readline()
                 process.send_signal(signal.SIGKILL)
             self.assertIn(journal.read(root).current, good)
+
+    def test_is_the_context_before_where_the_kill_came_between_the_writes(self) -> None:
+        class Killed(Exception):
+            pass
+
+        class Page(bytearray):
+            def __setitem__(self, index: Any, value: Any) -> None:
+                raise Killed
+
+        writer = self.open()
+        writer.enter("run", "run")
+        for id in ("a" * 300, "b" * 20):
+            page = Page(self.file("current").read_bytes())
+            with mock.patch.object(writer, "_page", page), self.assertRaises(Killed):
+                writer.enter(id, "test")
+            self.assertIn(id.encode(), page)
+            self.file("torn").mkdir(exist_ok=True)
+            self.file("torn/current").write_bytes(page)
+            self.assertEqual(journal.read(str(self.file("torn"))).current, Current("run", "run"))
+            writer._turn = self.file("current").read_bytes()[0]
 
     def test_is_the_parents_also_after_a_forked_child_has_written(self) -> None:
         writer = self.open()

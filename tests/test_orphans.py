@@ -137,6 +137,15 @@ class AReap(InATempDirectory):
         self.assertIn("changed", reaped.reason)
         self.assertEqual(len(os.listdir(self.temp)), 2)
 
+    def test_leaves_another_root_that_has_the_name_of_the_planned_one(self) -> None:
+        one = dead_run(self.temp)
+        plan = self.plan()
+        other = dead_run(self.temp)
+        os.rename(one, one + "-aside")
+        os.rename(other, one)
+        self.assertEqual(orphans.reap(plan).roots[0].fate, "skipped")
+        self.assertEqual(len(os.listdir(self.temp)), 2)
+
     def test_leaves_a_root_that_became_a_link_since_it_was_planned(self) -> None:
         dead = dead_run(self.temp)
         plan = self.plan()
