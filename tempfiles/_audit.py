@@ -6,6 +6,7 @@ subscription; without handlers it leaves after one dictionary look-up.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -48,13 +49,19 @@ def _install() -> None:
 
     # Bound as a keyword default: at interpreter shutdown the module's globals are gone first.
     def hook(
-        event: str, args: tuple[Any, ...], *, find: Any = _handlers.get, log: Any = _log.error
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        find: Any = _handlers.get,
+        log: Any = _log.error,
+        suppress: Any = contextlib.suppress,
     ) -> None:
         handler = find(event)
         if handler is not None:
             try:
                 handler(args)
             except Exception:  # a defect of ours must not fail the user's own call
-                log("in the handler of audit event %s", event, exc_info=True)
+                with suppress(Exception):  # nor must the telling of it
+                    log("in the handler of audit event %s", event, exc_info=True)
 
     sys.addaudithook(hook)

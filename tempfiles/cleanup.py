@@ -176,11 +176,17 @@ def _in_multiprocessing_child() -> None:
         util.Finalize(None, _at_exit, exitpriority=-100)  # after those of the child's own objects
 
 
+_following_multiprocessing = False
+
+
 def _follow_multiprocessing() -> None:
     """Its children leave by `os._exit`: no `atexit`, but finalizers of their own."""
+    global _following_multiprocessing
     util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # A child forgets the finalizers it knew when it begins, and then calls these.
+    if util is not None and not _following_multiprocessing:
+        # A child forgets the finalizers it knew when it begins, and then calls these. Children
+        # inherit the registration: once is enough for all generations.
+        _following_multiprocessing = True
         util.register_after_fork(_at_exit, lambda _: _in_multiprocessing_child())
         _in_multiprocessing_child()
 

@@ -204,6 +204,11 @@ def is_kept(path: str) -> bool:
     return path in _kept
 
 
+def kept() -> frozenset[str]:
+    """Return the absolute paths that were given up with `keep`."""
+    return frozenset(_kept)
+
+
 def is_looked_after(path: str) -> bool:
     """Whether an absolute path, or a directory above it, is registered or was given up."""
     while path not in _owners and path not in _kept:

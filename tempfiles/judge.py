@@ -20,7 +20,8 @@ class Judge:
     """Finds the leaks of one context at a time, each once.
 
     `unattributed` collects new paths in the project tree that nothing ties to a context, with the
-    processes that ran meanwhile.
+    processes that ran meanwhile; `late_leaks` those that processes made which had outlived their
+    context.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class Judge:
         self._watched = sweep.Watched(root.slot)
         self._seen: frozenset[str] = frozenset()  # the names that the slot held when last listed
         self._reported: set[str] = set()
+        self._outlived: list[tuple[Context, ChildProcess]] = []
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
+        self.late_leaks: list[Leak] = []
 
     def slot_changed(self) -> bool:
         """Whether the temp directory may hold other names than when it was last listed."""
@@ -67,8 +70,9 @@ class Judge:
         names = self._watched.names()
         self._seen = frozenset(names)
         slot = str(len(self._root.slots) - 1)
+        owner = _who_has_processes(context)
         for name in names:
-            self._assign(f"{slot}{os.sep}{name}", context)
+            self._assign(f"{slot}{os.sep}{name}", owner)
         return len(names)
 
     def assign_late(self) -> None:
@@ -86,11 +90,12 @@ class Judge:
         activity_of(context).created.append(key)
         return True
 
-    def rest(self, context: Context, activity: Activity) -> None:
-        """Forget what a context did, but for the processes that it started."""
+    def rest(self, context: Context, activity: Activity, outlived: bool) -> None:
+        """Forget what a context did, but for processes of it that outlived it."""
         context.attachment = None
-        if activity.children:
+        if outlived:
             activity_of(context).children = activity.children
+            self._outlived += [(context, child) for child in activity.children]
 
     def count_registered(self, context: Context, activity: Activity) -> int:
         """Return how many of the paths that a context made are there and registered with it."""
@@ -159,14 +164,30 @@ class Judge:
         for path in self._tree.new():
             if self._ignored(path) or self._is_others(path, context, and_own=True):
                 continue
-            child = evidence.child_that_made(path, children)
-            if child is None and not evidence.is_named_in_source(path, context, _sources(children)):
+            maker = self._maker(path, context, children)
+            if maker is None:
                 self.unattributed[path] = tuple(children)
                 continue
-            entry = Entry(context, child.trail if child else None)
-            leak = self._leak(path, entry, activity, "outside", "scanned")
-            if leak is not None:
+            leak = self._leak(path, maker, activity, "outside", "scanned")
+            if leak is not None and maker.context is context:
                 yield leak
+            elif leak is not None:
+                self.late_leaks.append(leak)
+
+    def _maker(
+        self, path: str, context: Context, children: Sequence[ChildProcess]
+    ) -> Entry | None:
+        """Return whose an unobserved path of the project tree is, as far as there is evidence."""
+        child = evidence.child_that_made(path, children)
+        if child is not None:
+            return Entry(context, child.trail)
+        outlived = [child for _, child in self._outlived]
+        child = evidence.child_that_made(path, outlived)
+        for owner, candidate in self._outlived:
+            if candidate is child:
+                return Entry(owner, candidate.trail)
+        named = evidence.is_named_in_source(path, context, _sources(children))
+        return Entry(context, None) if named and not outlived else None
 
     def _is_others(self, path: str, context: Context, and_own: bool = False) -> bool:
         """Whether a path lies in something that was told already or that another context made."""
@@ -249,6 +270,22 @@ class Judge:
             file = origins.relative(trail.file, self._base)
             return Origin(file, trail.line, trail.function, trail.call)
         return origins.describe(trail, self._base) if trail is not None else None
+
+
+def _who_has_processes(context: Context) -> Context:
+    """Return the innermost context, from this one outwards, that may have made what no event named.
+
+    A test that started nothing did not: a server that its class has started may have.
+    """
+    activity: Activity | None = context.attachment
+    if activity is not None and (activity.children or activity.native):
+        return context
+    parent = context.parent
+    while parent is not None:
+        if parent.attachment is not None and parent.attachment.children:
+            return parent
+        parent = parent.parent
+    return context
 
 
 def _children_above(context: Context) -> list[ChildProcess]:

@@ -58,7 +58,9 @@ class Observer:
         )
         self._trace = trace
         self._measure = measure
+        self.older: set[str] = set()
         self._were_there: set[str] = set()
+        self._links_in_temp: set[str] = set()
         self._handlers: dict[str, _audit.Handler] = {
             "open": self._opens,
             "os.mkdir": self._makes_directory,
@@ -106,14 +108,31 @@ class Observer:
         self._note(args[0], "os.mkdir", sys._getframe(2), args[2])
 
     def _renames(self, args: tuple[Any, ...]) -> None:
+        self._brings_older(args)
         self._forget(args[0], args[2])
         self._note(args[1], "os.rename", sys._getframe(2), args[3])
 
     def _links(self, args: tuple[Any, ...]) -> None:
+        self._brings_older(args)
         self._note(args[1], "os.link", sys._getframe(2), args[3])
 
     def _symlinks(self, args: tuple[Any, ...]) -> None:
+        key = (self._absolute(args[1], args[2]) or "")[len(self.root) :]
         self._note(args[1], "os.symlink", sys._getframe(2), args[2])
+        if key in self.entries:
+            self._links_in_temp.add(key)
+
+    def _brings_older(self, args: tuple[Any, ...]) -> None:
+        """What was there before the run is moved or linked to another name: it stays the user's."""
+        source, target = self._absolute(args[0], args[2]), self._absolute(args[1], args[3])
+        if source is None or target is None or source.startswith(self.root):
+            return
+        if not self._was_made(source) and syscalls.lexists(source):
+            self.older.add(_real(target, follow=False))
+
+    def holds_older(self, path: str) -> bool:
+        """Whether something from before the run was brought to a path, or below it."""
+        return any(f"{older}{os.sep}".startswith(path + os.sep) for older in self.older)
 
     def _makes_node(self, args: tuple[Any, ...]) -> None:
         # Raised by the function that stands in for the real one: the user's is a frame more.
@@ -176,7 +195,10 @@ class Observer:
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
-        if (known is not None and not known.removed) or key.count(os.sep) != 1:
+        if known is not None and not known.removed:
+            return
+        if key.count(os.sep) != 1:
+            self._note_through_link(key, call, frame)
             return
         context = contexts.current()
         trail = origins.capture(frame, call, self._trace)
@@ -188,6 +210,14 @@ class Observer:
             activity_of(context).created.append(key)
         if context.closed:
             self.late[context] = None
+
+    def _note_through_link(self, key: str, call: str, frame: FrameType) -> None:
+        """What is made below a topmost entry is that entry's, unless that is a link elsewhere."""
+        top = os.sep.join(key.split(os.sep)[:2])
+        if top in self._links_in_temp:
+            self._links_in_temp.discard(top)
+            self._note(_real(self.root + key, follow=False), call, frame)
+            self._links_in_temp.add(top)
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
         context = contexts.current()
@@ -216,11 +246,15 @@ class Observer:
             self._were_there.add(_real(absolute, follow=False))
 
     def _was_made(self, path: str) -> bool:
-        """Whether the current context or one around it was seen to make a path."""
+        """Whether the current context or one around it made a path, or what it lies in."""
         context: Context | None = contexts.current()
         while context is not None:
-            if context.attachment is not None and path in context.attachment.outside:
-                return True
+            made = context.attachment.outside if context.attachment is not None else ()
+            part = path
+            while made and part != (above := os.path.dirname(part)):
+                if part in made:
+                    return True
+                part = above
             context = context.parent
         return False
 

@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 from .records import Origin
+from .syscalls import real_path
 
 _PROJECT, _INSTALLED, _LIBRARY = 1, 2, 3
 
@@ -57,7 +58,7 @@ def _kind(filename: str) -> int:
         kind = _INSTALLED
     elif filename.startswith(_STDLIB_TESTS):
         kind = _PROJECT  # the standard library's own tests are somebody's project
-    elif filename.startswith(_STDLIB) or os.path.realpath(filename).startswith(_STDLIB):
+    elif filename.startswith(_STDLIB) or real_path(filename).startswith(_STDLIB):
         kind = _LIBRARY
     else:
         kind = _PROJECT
@@ -146,6 +147,8 @@ def call_name(trail: Trail) -> str:
         return trail.call
     while len(parts) > 1 and parts[-1].startswith("__"):
         parts.pop()  # tempfile.TemporaryDirectory.__init__, fileinput.FileInput.__next__
+    if parts[0] in ("PathBase", "PurePathBase"):
+        parts[0] = parts[0].removesuffix("Base")  # where 3.13 keeps methods of pathlib.Path
     module = [part for part in trail.module.split(".") if not part.startswith("_")]
     return ".".join(module + parts)
 

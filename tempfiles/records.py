@@ -8,7 +8,7 @@ kept as surrogate escapes (`os.fsdecode`). Times are seconds since the epoch, si
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = Literal["run", "module", "class", "test", "context"]
@@ -184,9 +184,14 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """All of a run's leaks with its totals."""
+    """All of a run's leaks with its totals.
+
+    `removed_later` are those that another test or a fixture has removed before the run ended; they
+    count as removed.
+    """
 
     summary: Summary
     leaks: tuple[Leak, ...] = ()
     unattributed: tuple[Unattributed, ...] = ()
     modifications: tuple[Modification, ...] = ()
+    removed_later: tuple[Leak, ...] = ()

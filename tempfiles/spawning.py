@@ -66,7 +66,10 @@ class SpawnObserver:
         self._add(sys._getframe(2), f"subprocess {name}", command, cwd)
 
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
-        self._add(sys._getframe(2), "os.posix_spawn", command_of(args[1], args[0]))
+        frame = sys._getframe(2)
+        # From 3.13 on `subprocess.Popen` may use it, and has told already.
+        if frame.f_globals.get("__name__") != "subprocess":
+            self._add(frame, "os.posix_spawn", command_of(args[1], args[0]))
 
     def _windows_spawns(self, args: tuple[Any, ...]) -> None:
         self._add(sys._getframe(2), "os.spawn", command_of(args[2], args[1]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 
 from .records import ContextReport, Leak, Modification, RemovalReport, Summary
+from .syscalls import lexists
 
 
 class Totals:
@@ -16,6 +18,7 @@ class Totals:
         self.registered = 0
         self.leaks: list[Leak] = []
         self.modifications: list[Modification] = []
+        self.removed_later: list[Leak] = []
 
     def add(self, report: ContextReport) -> None:
         """Count what a context made and left."""
@@ -23,6 +26,23 @@ class Totals:
         self.registered += report.registered
         self.leaks += report.leaks
         self.modifications += report.modifications
+
+    def set_aside_gone(self) -> None:
+        """Take out the leaks that somebody else has removed meanwhile: a fixture, another test.
+
+        An object that was never closed stays a leak, though it may be collected by now.
+        """
+        gone = [leak for leak in self.leaks if not leak.never_closed and not lexists(leak.path)]
+        if gone:
+            self.removed_later += gone
+            self.leaks = [leak for leak in self.leaks if leak not in gone]
+
+    def note_kept(self, moved: Mapping[str, str]) -> None:
+        """Say of each leak that was moved out of the run root where it is now."""
+        self.leaks = [
+            replace(leak, path=moved[leak.path], outcome="kept") if leak.path in moved else leak
+            for leak in self.leaks
+        ]
 
     def note_failures(self, removal: RemovalReport) -> None:
         """Say of each leak in the temp directory that could not be removed that it failed."""

@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from . import callbacks, cleanup, contexts, finalizers, late, remaining
+from . import callbacks, cleanup, contexts, finalizers, late, remaining, syscalls
 from .activity import Activity, activity_of
 from .contexts import Context
 from .ignores import Ignored
@@ -25,6 +25,7 @@ from .records import (
     Scope,
     Unattributed,
 )
+from .rescue import rescue
 from .root import RunRoot
 from .territory import FileStates, ProjectTree, SharedPlaces, shared_places
 from .totals import Totals
@@ -69,7 +70,7 @@ class Run:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        project = os.path.realpath(settings.project or os.getcwd())
+        project = syscalls.real_path(settings.project or syscalls.getcwd())
         self.root = RunRoot(settings.base, project)
         self._journal = self.root.journal
         self._ignored = Ignored(settings.ignore, project)
@@ -149,8 +150,11 @@ class Run:
         late_reports = self._finish_contexts() if self._settings.tracks else ()
         totals = self._totals
         self._stop_observing()
+        totals.set_aside_gone()
         finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
         self.root.restore()
+        kept = rescue({*contexts.kept(), *self._observer.older}, self.root.path)
+        totals.note_kept(kept)
         totals.note_failures(self.root.remove())
         if self._settings.clean_outside:
             totals.leaks = self._cleaner.remove(totals.leaks)
@@ -159,6 +163,7 @@ class Run:
             tuple(totals.leaks),
             self._unattributed(),
             tuple(totals.modifications),
+            tuple(totals.removed_later),
         )
         callbacks.run_closed(report)
         return report, late_reports
@@ -214,7 +219,7 @@ class Run:
         )
         self._journal.left(report)
         self._totals.add(report)
-        self._judge.rest(context, activity)
+        self._judge.rest(context, activity, self._late.outlived(context))
         if self._late.outlived(context):
             self._replace_slot(context)
         elif leftovers > _MOST_LEFTOVERS:
@@ -228,7 +233,8 @@ class Run:
         if self._tree.known and (foreign or context.scope != "test"):
             leaks += self._judge.leaks_in_tree(context, activity)
         for leak in leaks:
-            self._cleaner.remember(leak)
+            if not self._observer.holds_older(leak.path):
+                self._cleaner.remember(leak)
         return tuple(leaks)
 
     def _modifications_of(self, context: Context) -> tuple[Modification, ...]:
@@ -254,6 +260,10 @@ class Run:
         self._judge.assign_late()
         found = dict.fromkeys([*self._late.contexts(), *self._observer.late, contexts.root])
         reports = [self._close(context) for context in found]
+        for leak in self._judge.late_leaks:
+            report = ContextReport(leak.context, leak.scope, made=1, leaks=(leak,))
+            self._totals.add(report)
+            reports.append(report)
         return tuple(report for report in reports if report.leaks or report.modifications)
 
     def _unattributed(self) -> tuple[Unattributed, ...]:
