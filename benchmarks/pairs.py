@@ -49,11 +49,14 @@ class Rounds:
         return median(sample[what] for sample in self.samples[contestant])
 
 
-def interleave(contestants: Mapping[str, Contestant], rounds: int) -> Rounds:
-    """Let each contestant go once a round; who goes first changes. A first round is not counted."""
+def interleave(
+    contestants: Mapping[str, Contestant], rounds: int, *, warm_up: bool = True
+) -> Rounds:
+    """Let each contestant go once a round; who goes first changes. The first round, the warm-up,
+    is not counted."""
     names = list(contestants)
     samples: dict[str, list[Sample]] = {name: [] for name in names}
-    for number in range(rounds + 1):
+    for number in range(0 if warm_up else 1, rounds + 1):
         shift = number % len(names)
         for name in (*names[shift:], *names[:shift]):
             gc.collect()

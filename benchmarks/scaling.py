@@ -17,16 +17,16 @@ import tempfiles
 
 from .files import places, temp_dir
 from .pairs import Contestant, interleave
-from .rows import Row, Scale
+from .rows import Row, Scale, seconds
 from .suites import OURS, REPOSITORY, STOCK, project
 
 NAME = "Time and memory by the number of files"
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 TRACKED = 5_000
 MADE_AND_REMOVED = 100_000
-ROOM = 2.0  # the part of a file system's free inodes that a count may not exceed is its half
+ROOM = 2.0  # times as many free inodes as files are asked for
 
-# Makes files in two halves; the second must leave no more memory than the first.
+# Some tests to warm up, one that looks, a hundred that make and remove files, one that looks again.
 _MEMORY_SUITE = """\
 import gc, os, tempfile, tracemalloc, unittest
 class Memory(unittest.TestCase):
@@ -35,16 +35,16 @@ class Memory(unittest.TestCase):
             fd, path = tempfile.mkstemp()
             os.close(fd)
             os.unlink(path)
-        gc.collect()
 def add(number):
     def test(self):
-        self.make({each})
-        if number == {warm}:
-            tracemalloc.start()
+        if number == {first}:
             gc.collect()
-            Memory.before = tracemalloc.get_traced_memory()[0]
-        if number == {last}:
-            print("grown", tracemalloc.get_traced_memory()[0] - Memory.before, flush=True)
+            tracemalloc.start()
+        elif number == {last}:
+            gc.collect()
+            print("grown", tracemalloc.get_traced_memory()[0], flush=True)
+        else:
+            self.make({each})
     setattr(Memory, "test_%04d" % number, test)
 for number in range({last} + 1):
     add(number)
@@ -65,7 +65,6 @@ def _times(place: str, words: str, counts: tuple[int, ...], rounds: int) -> Iter
     contestants: dict[str, Contestant] = {
         str(count): _timed(place, count) for count in fitting
     }
-    # The start of a process that imports nothing new is not part of any figure.
     done = interleave(contestants, rounds)
     first = str(fitting[0])
     for count in counts:
@@ -74,10 +73,10 @@ def _times(place: str, words: str, counts: tuple[int, ...], rounds: int) -> Iter
             continue
         for what in ("create", "clean"):
             each = done.seconds(str(count), what)
+            ratio = done.ratio(str(count), first, what) if str(count) != first else None
             yield Row(
-                f"{what} {count} files, {words}, each", f"each of {first}",
-                done.ratio(str(count), first, what),
-                figure=f"{each * count:.2f} s in all",
+                f"{what} {count} files, {words}, each", f"each of {first}", ratio,
+                figure=f"{seconds(each)} each, {seconds(each * count)} in all",
             )
 
 
@@ -100,7 +99,7 @@ def _memory(place: str, words: str, counts: tuple[int, ...]) -> Iterator[Row]:
 
 def _made_and_removed(scale: Scale) -> Row:
     each = scale.amount(MADE_AND_REMOVED) // 100
-    source = _MEMORY_SUITE.format(each=each, warm=9, last=109)
+    source = _MEMORY_SUITE.format(each=each, first=9, last=110)
     grown = {}
     with project({"test_suite.py": source}) as base:
         for name, program in (("ours", OURS), ("stock", STOCK)):
