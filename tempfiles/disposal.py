@@ -32,7 +32,7 @@ class OutOfTimeError(Exception):
 
 
 def dispose(
-    root: str, lock: locks.DirectoryLock, *, deadline: float | None = None
+    root: str, lock: locks.DirectoryLock, *, deadline: float | None = None, measure: bool = True
 ) -> tuple[RemovalReport, bool]:
     """Remove a root whose lock is held; return what was done, and whether nothing is left of it.
 
@@ -40,8 +40,9 @@ def dispose(
         root: the path of the root now.
         lock: the held lock; the caller releases it.
         deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
+        measure: whether to count bytes, which costs a look at each file.
     """
-    disposal = _Disposal(root, lock.dir_fd, deadline)
+    disposal = _Disposal(root, lock.dir_fd, deadline, measure)
     try:
         disposal.clear()
     except OutOfTimeError:
@@ -53,10 +54,13 @@ def dispose(
 class _Disposal:
     """One removal under way: the root, what has been counted, and when to stop."""
 
-    def __init__(self, root: str, dir_fd: int | None, deadline: float | None) -> None:
+    def __init__(
+        self, root: str, dir_fd: int | None, deadline: float | None, measure: bool
+    ) -> None:
         self.root = root
         self.dir_fd = dir_fd
         self.deadline = deadline
+        self.measure = measure
         self.failed: list[RemovalFailure] = []
         self._done = RemovalReport()
         self._files = self._directories = self._bytes = 0
@@ -128,9 +132,9 @@ class _Disposal:
         path = os.path.join(self.root, name)
         self._check_time()
         if self.dir_fd is None:
-            self._add(remove_path(path))
+            self._add(remove_path(path, measure=self.measure))
         elif self.deadline is None:
-            self._add(remove_tree_at(self.dir_fd, name, path=path))
+            self._add(remove_tree_at(self.dir_fd, name, path=path, measure=self.measure))
         else:
             try:
                 self._bounded(self.dir_fd, name, path, 0)
