@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import tempfiles
-from tempfiles import contexts, remaining
-from tempfiles.contexts import Context
+from tempfiles import _contexts as contexts
+from tempfiles import remaining
+from tempfiles._contexts import Context
 
 __unittest = True
 

@@ -10,7 +10,7 @@ from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
-from tempfiles.contexts import Context
+from tempfiles._contexts import Context
 from tempfiles.records import ContextReport, RunReport
 from tempfiles.tracker import Run
 

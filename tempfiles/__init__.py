@@ -1,68 +1,70 @@
-"""Track, attribute and remove temporary files."""
+"""Track, attribute and remove temporary files.
 
-from . import contexts
+The names are imported when they are first asked for: a program that only opens a run does not pay
+for the rest.
+"""
+
 from ._version import __version__
-from .callbacks import on_context_close, on_context_open, on_run_close, remove_callback
-from .cleanup import cleanup_all, cleanup_context, context, current_context
-from .counting import (
-    Stats,
-    Usage,
-    get_registered_directories,
-    get_registered_files,
-    stats,
-)
-from .creation import (
-    copy_to_temp,
-    create_nested_directory,
-    create_temp_directory,
-    create_with_content,
-    generate_temp_path,
-    temp_directory,
-    temp_file,
-)
-from .directory import TempDirectory
-from .errors import (
-    ContentError,
-    DestinationExistsError,
-    EscapeError,
-    FileSystemError,
-    InvalidNameError,
-    LimitError,
-    NotFoundError,
-    NotRegisteredError,
-    OwnershipError,
-    PathTypeError,
-    PermissionDeniedError,
-    RefusedError,
-    RemovalError,
-    SettingError,
-    TempFilesError,
-    UnknownContextError,
-)
-from .inventory import (
-    get_context_for_file,
-    is_registered,
-    keep,
-    persist,
-    register_directory,
-    register_file,
-    remove,
-    remove_directory,
-    unregister,
-)
-from .records import (
-    ContextRecord,
-    ContextReport,
-    Leak,
-    Origin,
-    RemovalFailure,
-    RemovalReport,
-    Resource,
-    RunReport,
-    Summary,
-)
-from .settings import Settings, configure, get_temp_dir, set_temp_dir
-from .trees import SpecialFile, Symlink, TempTree, assert_tree, read_tree, temp_tree
+
+TYPE_CHECKING = False  # not from `typing`, which takes as long to import as all that a run needs
+if TYPE_CHECKING:
+    from .callbacks import on_context_close, on_context_open, on_run_close, remove_callback
+    from .cleanup import cleanup_all, cleanup_context, context, contexts, current_context
+    from .counting import Stats, Usage, get_registered_directories, get_registered_files, stats
+    from .creation import (
+        copy_to_temp,
+        create_nested_directory,
+        create_temp_directory,
+        create_with_content,
+        generate_temp_path,
+        temp_directory,
+        temp_file,
+    )
+    from .directory import TempDirectory
+    from .errors import (
+        ContentError,
+        DestinationExistsError,
+        EscapeError,
+        FileSystemError,
+        InvalidNameError,
+        LimitError,
+        NotFoundError,
+        NotRegisteredError,
+        OwnershipError,
+        PathTypeError,
+        PermissionDeniedError,
+        RefusedError,
+        RemovalError,
+        SettingError,
+        TempFilesError,
+        UnknownContextError,
+    )
+    from .inventory import (
+        get_context_for_file,
+        is_registered,
+        keep,
+        persist,
+        register_directory,
+        register_file,
+        remove,
+        remove_directory,
+        unregister,
+    )
+    from .records import (
+        ContextRecord,
+        ContextReport,
+        Leak,
+        Origin,
+        RemovalFailure,
+        RemovalReport,
+        Resource,
+        RunReport,
+        Summary,
+    )
+    from .settings import Settings, configure, get_temp_dir, set_temp_dir
+    from .tracker import Run, RunSettings
+    from .trees import SpecialFile, Symlink, TempTree, assert_tree, read_tree, temp_tree
+del TYPE_CHECKING
 
 __all__ = [
     "ContentError",
@@ -85,7 +87,9 @@ __all__ = [
     "RemovalFailure",
     "RemovalReport",
     "Resource",
+    "Run",
     "RunReport",
+    "RunSettings",
     "SettingError",
     "Settings",
     "SpecialFile",
@@ -133,3 +137,46 @@ __all__ = [
     "temp_tree",
     "unregister",
 ]
+
+_HOMES = {
+    "callbacks": "on_context_close on_context_open on_run_close remove_callback",
+    "cleanup": "cleanup_all cleanup_context context contexts current_context",
+    "counting": "Stats Usage get_registered_directories get_registered_files stats",
+    "creation": (
+        "copy_to_temp create_nested_directory create_temp_directory create_with_content "
+        "generate_temp_path temp_directory temp_file"
+    ),
+    "directory": "TempDirectory",
+    "errors": (
+        "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
+        "LimitError NotFoundError NotRegisteredError OwnershipError PathTypeError "
+        "PermissionDeniedError RefusedError RemovalError SettingError TempFilesError "
+        "UnknownContextError"
+    ),
+    "inventory": (
+        "get_context_for_file is_registered keep persist register_directory register_file "
+        "remove remove_directory unregister"
+    ),
+    "records": (
+        "ContextRecord ContextReport Leak Origin RemovalFailure RemovalReport Resource "
+        "RunReport Summary"
+    ),
+    "settings": "Settings configure get_temp_dir set_temp_dir",
+    "tracker": "Run RunSettings",
+    "trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names.split():
+            from importlib import import_module
+
+            value: object = getattr(import_module(f".{module}", __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

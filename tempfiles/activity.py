@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ._contexts import Context
 from .children import ChildProcess
-from .contexts import Context
 from .origins import Trail
 from .records import Origin
 

@@ -11,8 +11,9 @@ import sys
 import time
 from types import TracebackType
 
-from . import callbacks, contexts, reclaiming, settings
-from .contexts import Context
+from . import _contexts as tree
+from . import callbacks, reclaiming, settings
+from ._contexts import Context
 from .errors import InvalidNameError, SettingError, UnknownContextError
 from .records import ContextRecord, ContextReport, RemovalReport
 
@@ -39,7 +40,7 @@ class context:
         self._opened: list[Context] = []
 
     def __enter__(self) -> str:
-        opened = contexts.enter(self._name)
+        opened = tree.enter(self._name)
         self._opened.append(opened)
         parent = opened.parent.id if opened.parent is not None else None
         callbacks.context_opened(ContextRecord(opened.id, opened.scope, parent))
@@ -57,7 +58,7 @@ class context:
         try:
             removal = remove_registered(closing)
         finally:
-            contexts.leave(closing)
+            tree.leave(closing)
             callbacks.context_closed(
                 ContextReport(
                     closing.id,
@@ -72,15 +73,15 @@ class context:
 
 def current_context() -> str:
     """Return the id of the context that the running code belongs to; `run` outside of any."""
-    return contexts.current().id
+    return tree.current().id
 
 
-def open_contexts() -> tuple[str, ...]:
+def contexts() -> tuple[str, ...]:
     """Return the ids of the contexts that are open or still have something registered.
 
     `run`, which is always open, comes first.
     """
-    return tuple(holder.id for holder in contexts.holders())
+    return tuple(holder.id for holder in tree.holders())
 
 
 def remove_registered(closing: Context) -> RemovalReport:
@@ -143,29 +144,29 @@ def cleanup_all(max_attempts: int = 3) -> RemovalReport:
 def _reclaim_all() -> RemovalReport:
     report = RemovalReport()
     # The innermost first: what lies in an outer context's directory is gone when its turn comes.
-    for holder in reversed(contexts.holders()):
+    for holder in reversed(tree.holders()):
         report += reclaiming.reclaim(holder)
     return report
 
 
 def _find(id: str | None) -> list[Context]:
-    around: Context | None = contexts.current()
+    around: Context | None = tree.current()
     if id is None and around is not None:
         return [around]
     while around is not None:
         if around.id == id:
             return [around]
         around = around.parent
-    found = [holder for holder in contexts.holders() if holder.id == id]
+    found = [holder for holder in tree.holders() if holder.id == id]
     if not found:
-        raise UnknownContextError(f"no context {id!r}; there are: {', '.join(open_contexts())}")
+        raise UnknownContextError(f"no context {id!r}; there are: {', '.join(contexts())}")
     return found
 
 
 def _at_exit() -> None:
     chosen = settings.current()
     if chosen.cleanup_on_exit and chosen.cleanup_policy != "never":
-        for holder in reversed(contexts.holders()):
+        for holder in reversed(tree.holders()):
             reclaiming.log_failures(reclaiming.reclaim(holder))
 
 

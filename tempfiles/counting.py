@@ -7,8 +7,8 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import contexts
-from .contexts import Context
+from . import _contexts as contexts
+from ._contexts import Context
 from .records import Resource, ResourceType
 
 _TYPES: dict[int, ResourceType] = {

@@ -12,8 +12,8 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+from ._contexts import Context
 from .children import ChildProcess
-from .contexts import Context
 
 _LARGEST_SOURCE = 1024 * 1024
 _SHORTEST_STEM = 4

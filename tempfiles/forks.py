@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterator
 
 from . import origins
-from .contexts import Context
+from ._contexts import Context
 from .records import Origin
 
 _FILE = "forked"

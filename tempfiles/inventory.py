@@ -7,8 +7,10 @@ import os
 import stat
 from pathlib import Path
 
-from . import contexts, moving, naming
-from .contexts import Context
+from . import _contexts as contexts
+from . import cleanup  # noqa: F401 - it removes at exit what is registered
+from . import moving, naming
+from ._contexts import Context
 from .errors import NotRegisteredError, PathTypeError, RemovalError
 from .naming import StrPath
 from .records import RemovalReport

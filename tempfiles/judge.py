@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from . import contexts, evidence, origins, processes, sweep, syscalls
+from . import _contexts as contexts
+from . import evidence, origins, processes, sweep, syscalls
+from ._contexts import Context
 from .activity import Activity, Entry, activity_of
 from .children import ChildProcess
-from .contexts import Context
 from .ignores import Ignored
 from .observer import Observer
 from .records import Child, Evidence, Leak, Origin, Unattributed, Where

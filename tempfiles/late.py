@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 
 from . import _proc
+from ._contexts import Context
 from .activity import Activity
-from .contexts import Context
 from .processes import Process, ProcessWatch, alive
 from .root import RunRoot
 

@@ -15,10 +15,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import _audit, contexts, nodes, origins, syscalls
+from . import _audit, nodes, origins, syscalls
+from . import _contexts as contexts
+from ._contexts import Context
 from ._platform import descriptor_path
 from .activity import Entry, activity_of
-from .contexts import Context
 from .forks import ForkLog
 from .spawning import SpawnObserver, working_directory
 

@@ -14,10 +14,10 @@ import os
 import stat
 from collections.abc import Iterable, Sequence
 
-from . import contexts
+from . import _contexts as contexts
 from ._access import PARENT, READ, close, freed
+from ._contexts import Context
 from ._platform import HAS_DIR_FD
-from .contexts import Context
 from .errors import RefusedError
 from .records import RemovalFailure, RemovalReport
 from .removal import Identity, remove_path

@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import contexts, syscalls
+from . import _contexts as contexts
+from . import syscalls
+from ._contexts import Context
 from .activity import Activity
-from .contexts import Context
 from .observer import Observer
 
 _active: list[Observer] = []

@@ -10,9 +10,9 @@ import os
 import sys
 import tempfile
 
-from . import contexts
+from . import _contexts as contexts
+from ._contexts import Context
 from ._platform import HAS_DIR_FD
-from .contexts import Context
 from .journal import Journal
 from .ownership import establish
 from .records import RemovalReport

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import _audit, contexts, origins, syscalls
+from . import _audit, origins, syscalls
+from . import _contexts as contexts
 from .activity import activity_of
 from .children import ChildProcess, command_of, promised_paths
 from .forks import ForkLog

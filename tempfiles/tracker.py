@@ -9,9 +9,10 @@ import os
 import time
 from dataclasses import dataclass
 
-from . import callbacks, cleanup, contexts, finalizers, late, remaining, syscalls
+from . import _contexts as contexts
+from . import callbacks, cleanup, finalizers, late, remaining, syscalls
+from ._contexts import Context
 from .activity import Activity, activity_of
-from .contexts import Context
 from .ignores import Ignored
 from .judge import Judge
 from .observer import Observer

@@ -10,16 +10,15 @@ import subprocess
 import sys
 import threading
 import unittest
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import tempfiles
 from tempfiles import InvalidNameError, UnknownContextError, context, current_context
 
 from .isolation import IsolatedTestCase
 
-open_contexts: Callable[[], tuple[str, ...]] = cast(Any, tempfiles.contexts)
+open_contexts = tempfiles.contexts
 ROOT = Path(__file__).parent.parent
 
 

@@ -60,7 +60,7 @@ class Imports(unittest.TestCase):
             sorted(imported("tempfiles.some", path, source)),
             ["a.b", "runner", "tempfiles", "tempfiles.errors"],
         )
-        self.assertIn("tempfiles.contexts", GRAPH["tempfiles.cleanup"])
+        self.assertIn("tempfiles._contexts", GRAPH["tempfiles.cleanup"])
 
     def test_tempfiles_never_imports_runner(self) -> None:
         wrong = [n for n in importers("runner") if n.split(".")[0] == "tempfiles"]

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import tempfiles
-from tempfiles import contexts, settings
+from tempfiles import _contexts as contexts
+from tempfiles import settings
 
 try:
     from hypothesis import HealthCheck, given

@@ -19,7 +19,7 @@ FUNCTIONS = [
 ]
 CLASSES = [
     "ContextRecord", "ContextReport", "Leak", "Origin", "RemovalFailure", "RemovalReport",
-    "Resource", "RunReport", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
+    "Resource", "Run", "RunReport", "RunSettings", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
     "TempDirectory", "TempTree", "Usage",
 ]
 ERRORS = [

@@ -15,7 +15,6 @@ import os
 import sys
 import threading
 import time
-import types
 import weakref
 from collections.abc import Iterable
 from contextvars import ContextVar
@@ -292,14 +291,3 @@ def _inherit() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_inherit)
-
-
-class _CallableModule(types.ModuleType):
-    """Lets `tempfiles.contexts()` be called, as users know it, though it is this module."""
-
-    def __call__(self) -> tuple[str, ...]:
-        """Return the ids of the contexts that are open or still have something registered."""
-        return tuple(context.id for context in holders())
-
-
-sys.modules[__name__].__class__ = _CallableModule
