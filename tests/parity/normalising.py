@@ -15,7 +15,7 @@ _ROOT_AND_SLOT = re.compile(r"<base>/t/tidy-[A-Za-z0-9_]+(?:/\d+)?")
 _USAGE = re.compile(r"^usage: .*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
 # A frame of the runner's or unittest's own: its line, its source, and the marks below that.
 _FRAME = re.compile(
-    r"^  File \"[^\"]*(?:/lib/python3\.\d+/unittest/|/runner/|/tempfiles/|<frozen runpy>)"
+    r"^  File \"[^\"]*(?:/lib/python3\.\d+/unittest/|/runner/|/tempfiles/|<frozen runpy>|<tidytest )"
     r"[^\n]*\n(?:    [^\n]*\n)*",
     re.MULTILINE,
 )
@@ -57,4 +57,4 @@ def without_leaks(text: str) -> str:
 
 def name(path: str) -> str:
     """Normalise a path on disk: random names and process numbers differ from run to run."""
-    return re.sub(r"\d+", "N", re.sub(r"[a-z0-9_]{8,}", "*", path))
+    return re.sub(r"\d+", "N", re.sub(r"[A-Za-z0-9_]{8,}", "*", path))
