@@ -15,7 +15,8 @@ _ROOT_AND_SLOT = re.compile(r"<base>/t/tidy-[A-Za-z0-9_]+(?:/\d+)?")
 _USAGE = re.compile(r"^usage: .*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
 # A frame of the runner's or unittest's own: its line, its source, and the marks below that.
 _FRAME = re.compile(
-    r"^  File \"[^\"]*(?:/lib/python3\.\d+/unittest/|/runner/|/tempfiles/|<frozen runpy>|<tidytest )"
+    r"^  File \"[^\"]*"
+    r"(?:/lib/python3\.\d+/unittest/|/runner/|/tempfiles/|<frozen runpy>|<tidytest )"
     r"[^\n]*\n(?:    [^\n]*\n)*",
     re.MULTILINE,
 )
