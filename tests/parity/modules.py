@@ -22,7 +22,7 @@ MODULES = (
     "test_runpy", "test_pkgutil", "test_configparser", "test_csv", "test_pickle", "test_mmap",
     "test_fcntl", "test_posix", "test_trace", "test_doctest", "test_cmd_line_script",
     "test_largefile", "test_fileio", "test_httpservers", "test_pty", "test_plistlib", "test_wave",
-    "test_mimetypes", "test_gettext", "test_venv",
+    "test_mimetypes", "test_gettext",
 )
 
 # Not all builds carry the packages of multiprocessing's tests; the code of the tests they do.
