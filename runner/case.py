@@ -64,6 +64,23 @@ class _Tracked(unittest.TestCase):
         """Have a directory removed, with all in it, when the test is over; return it absolute."""
         return tempfiles.register_directory(path)
 
+    def artifactPath(self, name: str) -> Path:
+        """Return a path for something that is to be kept whatever the outcome, a log or a picture.
+
+        It lies in a directory of this test, in that of `--keep-dir` or else in the system's temp
+        directory; nothing is made there but the directories on the way.
+
+        Args:
+            name: a file name, or a relative path.
+
+        Raises:
+            InvalidNameError: the name is empty or has NUL in it.
+            EscapeError: it leads out of the test's directory.
+        """
+        from . import keeping
+
+        return keeping.artifact(self._temp_context or contexts.current(), name)
+
     def assertTreeEqual(self, path: StrPath, expected: Mapping[str, Any]) -> None:
         """Fail, with a diff, if a directory does not hold exactly what a dictionary says."""
         tempfiles.assert_tree(path, expected)

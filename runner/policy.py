@@ -1,10 +1,17 @@
-"""What a leak does to the outcome of its context."""
+"""What a leak does to the outcome of its context: nothing, a failure, or nothing as it is known."""
 
 from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tempfiles.records import ContextReport
 
 from .summaries import failure_message
+
+if TYPE_CHECKING:
+    from .baseline import Ledger
 
 
 class Policy:
@@ -12,13 +19,41 @@ class Policy:
 
     Args:
         fails: whether leaks fail at all (`--leaks fail`).
+        ledger: the leaks known already, which do not fail; None where there is no baseline.
+
+    Attributes:
+        known: how many known leaks there were.
+        new: how many others.
     """
 
-    def __init__(self, fails: bool) -> None:
+    def __init__(self, fails: bool, ledger: Ledger | None = None) -> None:
         self._fails = fails
+        self.ledger = ledger
+        self.known = self.new = 0
+        self._known_paths: set[str] = set()
 
-    def failure(self, report: ContextReport) -> str | None:
-        """Return the message to fail the context with, or None."""
-        if not self._fails or not report.leaks:
+    def judge(self, report: ContextReport) -> ContextReport:
+        """Take note of a context that has closed, once; return it with its new leaks only."""
+        if self.ledger is None:
+            self.new += len(report.leaks)
+            return report
+        judged = self.ledger.judge(report)
+        self.known += len(judged.known)
+        self.new += len(judged.new)
+        self._known_paths.update(leak.path for leak in judged.known)
+        return replace(report, leaks=judged.new) if judged.known else report
+
+    @property
+    def known_paths(self) -> Container[str]:
+        """The paths of the known leaks so far."""
+        return self._known_paths
+
+    def failure(self, judged: ContextReport) -> str | None:
+        """Return the message to fail a context with, or None.
+
+        Args:
+            judged: the context with its new leaks only, as `judge` returned it.
+        """
+        if not self._fails or not judged.leaks:
             return None
-        return failure_message(report)
+        return failure_message(judged)

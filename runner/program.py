@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from tempfiles.errors import TempFilesError
-from tempfiles.tracker import Run, RunSettings
+from tempfiles.tracker import Run
 
 from . import config, leaving
+from .assembly import Assembly
 from .errors import UsageError
-from .policy import Policy
-from .reaping import Reaper
-from .reporting import Reports
-from .runner import TidyTestRunner, tell_ending
+from .finishing import Ending
+from .runner import TidyTestRunner
 from .session import Session
 
 ExitCode = str | int | None
@@ -42,49 +41,54 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
 
 
 class Program:
-    """One invocation: opens the run, has unittest load and run the tests, ends the run."""
+    """One invocation: opens the run, has unittest load and run the tests, ends the run.
+
+    Raises:
+        UsageError: something that the settings ask for is missing or cannot be written.
+    """
 
     def __init__(self, name: str, loaded: config.Loaded) -> None:
         self._argv = [name, *loaded.remaining]
-        self._settings = settings = loaded.config
-        self._reports = Reports(settings)
-        self._reaper = Reaper() if settings.reap else None
-        self._measurement: Any = None
-        if settings.coverage:
-            from .measurement import Measurement
-
-            self._measurement = Measurement(settings)
+        self._settings = loaded.config
+        self._assembly = Assembly(loaded.config, loaded.remaining)
+        self._result: Any = None
 
     def run(self) -> ExitCode:
         """Run the tests; return the exit code, or what `sys.exit` was called with.
 
         Raises:
-            UsageError: a report cannot be written where it should be.
+            UsageError: the tests cannot be loaded as the settings ask for.
             KeyboardInterrupt: the run was interrupted; it has been cleaned up.
         """
-        self._reports.check()
-        if self._reaper is not None:
-            self._reaper.begin(sys.stderr)
-        run = Run(_run_settings(self._settings))
+        assembly = self._assembly
+        if assembly.reaper is not None:
+            assembly.reaper.begin(sys.stderr)
+        run = Run(assembly.run_settings())
         run.open()
         if self._settings.guard:
             run.guard()
         leaving.catch_termination()
-        session = Session(run, Policy(self._settings.leaks == "fail"), self._measurement)
+        session = Session(run, assembly.policy())
+        session.measurement = assembly.measurement
+        session.keeper = assembly.keeper if self._settings.keep != "never" else None
         code: ExitCode = 1
         failed = True
         try:
             code = self._run_unittest(session)
         finally:
-            failed = self._finish(session)
+            failed = Ending(assembly, session, self._result)()
         return code or int(failed)
 
     def _run_unittest(self, session: Session) -> ExitCode:
-        runner: Any = type("TidyTestRunner", (TidyTestRunner,), {"session": session})
-        if self._measurement is not None:
-            self._measurement.start()
+        if session.measurement is not None:
+            session.measurement.start()
+        if self._assembly.watcher is not None:
+            self._assembly.watcher.start(session)
         try:
-            unittest.main(module=None, argv=self._argv, testRunner=runner)
+            unittest.main(
+                module=None, argv=self._argv, testRunner=self._runner_class(session),
+                **self._unittest_settings(),
+            )  # fmt: skip
         except SystemExit as exit:
             if exit.code == 0 and not session.began:
                 from . import usage
@@ -93,30 +97,31 @@ class Program:
             return exit.code
         return 0
 
-    def _finish(self, session: Session) -> bool:
-        """End the run and write the reports; return whether something in that fails it."""
-        leaving.run_exit_handlers()
-        report, late = session.finish()
-        tell_ending(sys.stderr, report, late)
-        failed = any(session.policy.failure(found) for found in late)
-        if self._measurement is not None and not self._measurement.finish(sys.stdout):
-            failed = True
-        self._reports.write(report)
-        if self._reaper is not None:
-            self._reaper.end(sys.stderr)
-        return failed
+    def _runner_class(self, session: Session) -> Any:
+        program = self
+        selection = self._assembly.selection
 
+        class Runner(TidyTestRunner):
+            def arrange(self, test: Any) -> Any:
+                return selection.arrange(test) if selection is not None else test
 
-def _run_settings(settings: config.Config) -> RunSettings:
-    return RunSettings(
-        project=os.getcwd(),
-        tracks=settings.leaks != "off",
-        trace=settings.leak_trace,
-        ignore=settings.leak_ignore,
-        watch_modified=settings.watch_modified,
-        clean_outside=settings.clean_outside,
-        late_grace=settings.late_grace,
-    )
+            def _makeResult(self) -> Any:
+                program._result = super()._makeResult()
+                return program._result
+
+        Runner.session = session
+        Runner.resultclass = self._assembly.result_class()
+        return Runner
+
+    def _unittest_settings(self) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        if self._settings.functions:
+            from .functions import FunctionLoader
+
+            given["testLoader"] = FunctionLoader()
+        if self._settings.durations is not None and sys.version_info >= (3, 12):
+            given["durations"] = self._settings.durations
+        return given
 
 
 def _told_instead(loaded: config.Loaded) -> bool:

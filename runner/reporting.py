@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 from tempfiles.records import RunReport
 
 from .config import Config
 from .errors import UsageError
 
+if TYPE_CHECKING:
+    from tempfiles.usage import Sample
+
+    from .collection import Recorder
+
 _OPTIONS = ("leak_json", "junit_xml", "html")
+_NEED_RECORDS = frozenset({"junit-xml", "html", "github"})
 
 
 class Reports:
-    """The reports that the settings ask for; their modules are imported only then."""
+    """The reports that the settings ask for; their modules are imported only then.
+
+    Attributes:
+        recorder: collects what the tests do, where a report needs it.
+        samples: of the temp directory during the run, for the page.
+    """
 
     def __init__(self, settings: Config) -> None:
         named = {option: getattr(settings, option) for option in _OPTIONS}
@@ -22,6 +34,12 @@ class Reports:
         }
         if settings.github:
             self._destinations["github"] = None
+        self.samples: list[Sample] = []
+        self.recorder: Recorder | None = None
+        if not _NEED_RECORDS.isdisjoint(self._destinations):
+            from .collection import Recorder
+
+            self.recorder = Recorder()
 
     def check(self) -> None:
         """Find out before the tests run what could not be written after them.
@@ -32,22 +50,37 @@ class Reports:
         if not self._destinations:
             return
         from . import reporters
+        from .reporters.destination import ReportError
 
         for name, destination in self._destinations.items():
             missing = reporters.missing(name)
             if missing is not None:
                 raise UsageError(missing)
-            if destination is not None:
-                reporters.load(name).check(destination)
+            try:
+                reporters.load(name).check(destination or sys.stdout)
+            except ReportError as error:
+                raise UsageError(f"--{name}: {error}") from None
 
-    def write(self, report: RunReport) -> None:
-        """Write all of them."""
+    def write(self, run: RunReport) -> None:
+        """Write all of them; one that cannot be written does not keep the others from it.
+
+        Raises:
+            ReportError: the first that could not be written.
+        """
         if not self._destinations:
             return
-        import sys
-
         from . import reporters
         from .records import SuiteReport
+        from .reporters.destination import ReportError
 
+        report = SuiteReport(run=run)
+        if self.recorder is not None:
+            report = self.recorder.suite_report(run, self.samples)
+        failed: list[ReportError] = []
         for name, destination in self._destinations.items():
-            reporters.load(name).write(SuiteReport(run=report), destination or sys.stdout)
+            try:
+                reporters.load(name).write(report, destination or sys.stdout)
+            except ReportError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]

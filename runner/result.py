@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Container
 from typing import Any
+from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from tempfiles.records import ContextReport
 
@@ -25,6 +27,9 @@ class TidyTestResult(unittest.TextTestResult):
         self._painter = Painter(stream)
         self._untold: list[ContextReport] = []
 
+    def tests_follow(self, test: Any) -> None:
+        """Hear, before they run, of the test or the suite that is run."""
+
     def startTest(self, test: unittest.TestCase) -> None:
         """Open a context for a test whose class runs itself."""
         session = self.session
@@ -41,8 +46,10 @@ class TidyTestResult(unittest.TextTestResult):
         if self._untold and self.showAll:
             self._tell_under_test(test)
 
-    def context_closed(self, report: ContextReport) -> None:
-        """Take note of what a context left."""
+    def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
+        """Take note of what a context left, all of it and what of that is new."""
+        if not self.showAll:
+            report = judged  # known leaks are told one by one with `-v` only
         if not report.leaks and not report.modifications:
             return
         self._untold.append(report)
@@ -61,19 +68,52 @@ class TidyTestResult(unittest.TextTestResult):
                 self.stream.writeln()
             self._write_titled()
 
+    def annotate(self, test: unittest.TestCase | None, name: str, text: str) -> bool:
+        """Add text to what is told of a failure.
+
+        Args:
+            test: the test that failed; None for a fixture.
+            name: where `test` is None, the class or module of the fixture.
+            text: what to add, whole lines.
+
+        Returns:
+            Whether there is such a failure.
+        """
+        for failures in (self.errors, self.failures):
+            for index in range(len(failures) - 1, -1, -1):
+                failed, details = failures[index]
+                if is_failure_of(failed, test, name):
+                    failures[index] = failed, f"{details}\n{text}"
+                    return True
+        return False
+
     def _tell_under_test(self, test: unittest.TestCase) -> None:
         own = test.id()
         for report in self._untold:
-            lines = context_lines(report) if report.id == own else titled_lines(report)
-            self._write(lines)
+            tell = context_lines if report.id == own else titled_lines
+            self._write(tell(report, self._known))
         self._untold.clear()
 
     def _write_titled(self) -> None:
         for report in self._untold:
-            self._write(titled_lines(report))
+            self._write(titled_lines(report, self._known))
         self._untold.clear()
+
+    @property
+    def _known(self) -> Container[str]:
+        return self.session.policy.known_paths if self.session is not None else ()
 
     def _write(self, lines: Any) -> None:
         for line in lines:
             self.stream.writeln(self._painter.paint(line, "leak"))
         self.stream.flush()
+
+
+def is_failure_of(failed: Any, test: unittest.TestCase | None, name: str) -> bool:
+    """Return whether an entry of `errors` or `failures` is of a test (or a subtest of it).
+
+    Without a test, whether it is of a fixture of the class or module `name`.
+    """
+    if test is not None:
+        return failed is test or getattr(failed, "test_case", None) is test
+    return isinstance(failed, _ErrorHolder) and failed.description.endswith(f" ({name})")

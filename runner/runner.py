@@ -6,14 +6,13 @@ import os
 import unittest
 from typing import Any
 
-from tempfiles.records import ContextReport, RunReport
+from tempfiles.records import RunReport
 from tempfiles.tracker import Run, RunSettings
 
-from .console import Painter
 from .policy import Policy
 from .result import TidyTestResult
 from .session import Session
-from .summaries import all_lines, ending_lines
+from .telling import tell_ending
 
 
 class TidyTestRunner(unittest.TextTestRunner):
@@ -34,6 +33,8 @@ class TidyTestRunner(unittest.TextTestRunner):
     session: Session | None = None
 
     def __init__(self, *args: Any, leaks: str = "report", **kwargs: Any) -> None:
+        if leaks not in ("report", "fail"):
+            raise ValueError(f"leaks must be 'report' or 'fail', not {leaks!r}")
         super().__init__(*args, **kwargs)
         self._leaks = leaks
         self._attached: Session | None = None
@@ -52,12 +53,17 @@ class TidyTestRunner(unittest.TextTestRunner):
             run.abandon()
             raise
         self.report, late = session.finish()
-        tell_ending(self.stream, self.report, late)
+        tell_ending(self.stream, session, self.report, late)
         return result
+
+    def arrange(self, test: Any) -> Any:
+        """Return what is run in place of a test or a suite: other tests, in another order."""
+        return test
 
     def _run_in(self, session: Session, test: Any) -> Any:
         self._attached = session
-        attached = _Attached(test, session)
+        session.verbosity = self.verbosity
+        attached = _Attached(self.arrange(test), session)
         try:
             return super().run(attached)  # type: ignore[arg-type]
         except BaseException:
@@ -69,17 +75,6 @@ class TidyTestRunner(unittest.TextTestRunner):
         if isinstance(result, TidyTestResult):
             result.session = self._attached
         return result
-
-
-def tell_ending(stream: Any, report: RunReport, late: tuple[ContextReport, ...]) -> None:
-    """Write what was found at the end of a run, and its totals, to a stream."""
-    painter = Painter(stream)
-    for line in all_lines(late):
-        stream.write(painter.paint(line, "leak") + "\n")
-    if report.summary.made or report.unattributed:
-        for line in ending_lines(report):
-            stream.write(painter.paint(line, "total") + "\n")
-    stream.flush()
 
 
 class _Attached:
@@ -97,6 +92,8 @@ class _Attached:
 
     def __call__(self, result: Any) -> Any:
         self._result = result
-        listener = getattr(result, "context_closed", None) or (lambda report: None)
+        if isinstance(result, TidyTestResult):
+            result.tests_follow(self._test)
+        listener = getattr(result, "context_closed", None) or (lambda report, judged: None)
         with self._session.attached(result, listener):
             return self._test(result)

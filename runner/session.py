@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
-from tempfiles._contexts import Context
+from tempfiles._contexts import Context, opened
 from tempfiles.records import ContextReport, RunReport
 from tempfiles.tracker import Run
 
@@ -19,11 +19,13 @@ from .patching import installed
 from .policy import Policy
 
 if TYPE_CHECKING:
+    from .keeping import Keeper
     from .measurement import Measurement
 
 __unittest = True
 
-Listener = Callable[[ContextReport], None]
+Listener = Callable[[ContextReport, ContextReport], None]
+"""Told what a context left, all of it and what of that is new."""
 
 
 class Session:
@@ -32,18 +34,29 @@ class Session:
     Args:
         run: the tracker's run, open already.
         policy: says whether what a context left is a failure.
+
+    Attributes:
         measurement: coverage, told which test runs.
+        keeper: keeps what failed tests still have.
+        running: the test under way, if it is one whose `run` is patched.
+        tests_run: how many tests have run; `began` says that it has been tried.
+        verbosity: unittest's, of the runner.
+        ran: the ids of all contexts so far, `leaked` of those that left something.
     """
 
-    def __init__(self, run: Run, policy: Policy, measurement: Measurement | None = None) -> None:
+    def __init__(self, run: Run, policy: Policy) -> None:
         self.run = run
         self.policy = policy
+        self.measurement: Measurement | None = None
+        self.keeper: Keeper | None = None
         self.running: TestCase | None = None
         self.tests_run = 0
         self.began = False
+        self.verbosity = 1
+        self.ran: set[str] = {"run"}
+        self.leaked: set[str] = set()
         self._result: Any = None
-        self._measurement = measurement
-        self._listener: Listener = lambda report: None
+        self._listener: Listener = lambda report, judged: None
         self._class: Context | None = None
         self._module: Context | None = None
         self._next_module = ""
@@ -64,8 +77,23 @@ class Session:
                 self._class = self._module = None
 
     def finish(self) -> tuple[RunReport, tuple[ContextReport, ...]]:
-        """End the run; see `tempfiles.tracker.Run.finish`."""
-        return self.run.finish(self.tests_run)
+        """End the run; see `tempfiles.tracker.Run.finish`.
+
+        Returns:
+            The report of the run, and what contexts left after they had closed, new leaks only.
+        """
+        if self.keeper is not None:
+            self.keeper.move_leaks()
+        report, late = self.run.finish(self.tests_run)
+        if self.keeper is not None:
+            report = self.keeper.noted(report)
+        self.leaked.update(found.id for found in late if found.leaks)
+        return report, tuple(map(self.policy.judge, late))
+
+    @property
+    def context_now(self) -> str:
+        """The id of the context under way, for whoever looks on from another thread."""
+        return opened()[-1].id
 
     # Tests: runs may nest, on one instance too.
 
@@ -73,11 +101,13 @@ class Session:
         """Open the context of a test."""
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
-        context = self.run.enter(test.id(), "test")
+        id = test.id()
+        context = self.run.enter(id, "test")
+        self.ran.add(id)
         attributes["_temp_context"] = context
         self.running = test
-        if self._measurement is not None:
-            self._measurement.switch(context.id)
+        if self.measurement is not None:
+            self.measurement.switch(id)
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was made, before this context was the current one.
             attributes["_asyncioTestContext"].run(self.run.adopt, context)
@@ -90,34 +120,48 @@ class Session:
             return
         if context.attachment is not None:
             event_loops.finish(test)
-        report = self._close(context)
+        if self.keeper is not None:
+            self.keeper.keep_registered(context, self._result, test)
+        report, judged = self._close(context)
+        if report is None or judged is None:
+            return
         outcome = test._outcome  # type: ignore[attr-defined]
-        if report is not None and outcome is not None and outcome.success:
-            message = self.policy.failure(report)
+        if judged.leaks and outcome is not None and outcome.success:
+            message = self.policy.failure(judged)
             if message is not None:
                 with outcome.testPartExecutor(test):
                     raise test.failureException(message)
+        if self.keeper is not None:
+            self.keeper.keep_leaks(context, report.leaks, self._result, test)
 
     def test_ends(self, test: TestCase, token: Any) -> None:
         """Close the context of a test that has not come to its end in the ordinary way."""
         context: Context = test.__dict__["_temp_context"]
         if not context.closed:
             self._close(context)
-        if self._measurement is not None:
-            self._measurement.switch("")
+        if self.measurement is not None:
+            self.measurement.switch("")
         test.__dict__["_temp_context"], self.running = token
 
     def loose_test_begins(self, test: Any) -> None:
         """Open the context of a test whose class has a `run` of its own."""
-        test.__dict__["_loose_context"] = self.run.enter(test.id(), "test")
+        id = test.id()
+        test.__dict__["_loose_context"] = self.run.enter(id, "test")
+        self.ran.add(id)
 
     def loose_test_ends(self, test: Any) -> None:
         """Close it; a failure is added, since the test is over."""
         context = test.__dict__.pop("_loose_context", None)
-        report = self._close(context) if context is not None else None
-        message = self.policy.failure(report) if report is not None else None
+        if context is None:
+            return
+        if self.keeper is not None:
+            self.keeper.keep_registered(context, self._result, test)
+        report, judged = self._close(context)
+        message = self.policy.failure(judged) if judged is not None else None
         if message is not None:
             self._result.addFailure(test, _raised(test.failureException(message)))
+        if report is not None and self.keeper is not None:
+            self.keeper.keep_leaks(context, report.leaks, self._result, test)
 
     def subtest_begins(self, test: TestCase) -> Any:
         """Name the part of the test that is under way."""
@@ -141,7 +185,7 @@ class Session:
     def class_begins(self, test: Any, result: Any) -> None:
         """Open the context of a class."""
         if result is self._result:
-            self._class = self.run.enter(util.strclass(test.__class__), "class")
+            self._class = self._enter(util.strclass(test.__class__), "class")
 
     def class_is_set_up(self, result: Any) -> None:
         """What is new now is the class's, not its first test's."""
@@ -174,23 +218,36 @@ class Session:
         if context is not None:
             self._close_fixture(suite, context, f"tearDownModule ({context.id})")
         if self._next_module:
-            self._module = self.run.enter(self._next_module, "module")
+            self._module = self._enter(self._next_module, "module")
             self._next_module = ""
 
+    def _enter(self, id: str, scope: Literal["class", "module"]) -> Context:
+        self.ran.add(id)
+        return self.run.enter(id, scope)
+
     def _close_fixture(self, suite: TestSuite, context: Context, name: str) -> None:
-        report = self._close(context)
-        message = self.policy.failure(report) if report is not None else None
+        if self.keeper is not None:
+            self.keeper.keep_registered(context, self._result)
+        report, judged = self._close(context)
+        message = self.policy.failure(judged) if judged is not None else None
         if message is not None:
             error = AssertionError(message)
             suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
                 self._result, error, name, _raised(error)
             )
+        if report is not None and self.keeper is not None:
+            self.keeper.keep_leaks(context, report.leaks, self._result)
 
-    def _close(self, context: Context) -> ContextReport | None:
+    def _close(self, context: Context) -> tuple[ContextReport | None, ContextReport | None]:
+        """Close a context; return what it left, all of it and what of that is new."""
         report = self.run.close(context)
-        if report is not None:
-            self._listener(report)
-        return report
+        if report is None:
+            return None, None
+        judged = self.policy.judge(report)
+        if report.leaks:
+            self.leaked.add(report.id)
+        self._listener(report, judged)
+        return report, judged
 
 
 def _raised(error: BaseException) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tempfiles.quantities import format_size
 from tempfiles.records import ContextReport, Leak, Modification, RunReport
@@ -14,15 +14,20 @@ _PLURALS = {"class": "classes"}
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
 
 
-def context_lines(report: ContextReport) -> Iterator[str]:
-    """Yield the block of lines about one context, indented by two."""
+def context_lines(report: ContextReport, known: Container[str] = ()) -> Iterator[str]:
+    """Yield the block of lines about one context, indented by two.
+
+    Args:
+        report: what it left.
+        known: the paths of leaks that a baseline knows.
+    """
     for where, place in (("temp", "in the temp directory"), ("outside", "outside it")):
         leaks = [leak for leak in report.leaks if leak.where == where]
         if leaks:
             place = place if where == "temp" else "outside the temp directory"
             size = format_size(sum(leak.bytes for leak in leaks))
             yield f"  left {len(leaks)} {place} ({size}):"
-            yield from _leak_lines(leaks)
+            yield from _leak_lines(leaks, known)
     if report.modifications:
         yield f"  changed {len(report.modifications)} of the project's files:"
         for modification in report.modifications:
@@ -34,12 +39,12 @@ def failure_message(report: ContextReport) -> str:
     return "\n".join(line[2:] for line in context_lines(report))
 
 
-def titled_lines(report: ContextReport) -> Iterator[str]:
+def titled_lines(report: ContextReport, known: Container[str] = ()) -> Iterator[str]:
     """Yield the lines about a context with its name above, for where it does not stand already."""
     scope = "" if report.scope == "test" else f"{report.scope} "
     if report.leaks or report.modifications:
         yield f"{scope}{printable(report.id)}"
-        yield from context_lines(report)
+        yield from context_lines(report, known)
 
 
 def totals_line(report: RunReport) -> str:
@@ -80,12 +85,14 @@ def ending_lines(report: RunReport) -> Iterator[str]:
     yield totals_line(report)
 
 
-def _leak_lines(leaks: Sequence[Leak]) -> Iterator[str]:
+def _leak_lines(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
     rows = [_row(leak) for leak in leaks]
     names = max(len(name) for _, name, _, _ in rows)
     sizes = max(len(size) for _, _, size, _ in rows)
     for (kind, name, size, origin), leak in zip(rows, leaks, strict=True):
         yield f"    {kind:<4}  {name:<{names}}  {size:>{sizes}}  {origin}".rstrip()
+        if leak.path in known:
+            yield "          known (baseline)"
         yield from _notes(leak)
 
 

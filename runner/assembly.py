@@ -1,0 +1,187 @@
+"""The parts of a run that its settings ask for, made and checked before any test runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tempfiles.tracker import RunSettings
+
+from .config import Config
+from .errors import UsageError
+from .policy import Policy
+from .reaping import Reaper
+from .reporting import Reports
+from .result import TidyTestResult
+
+if TYPE_CHECKING:
+    from .adoption import Adoption
+    from .keeping import Keeper
+    from .measurement import Measurement
+    from .selection import Selection
+    from .watching import Watcher
+
+_BASELINE = ".tidytest-leaks.json"
+_STATE = ".tidytest-state.json"
+
+
+class Assembly:
+    """What a run is made of. Modules of what is not asked for are not imported.
+
+    Attributes:
+        settings: of the run.
+        directory: the working directory.
+        reports: to be written.
+        reaper: removes what earlier runs left.
+        measurement: coverage.
+        keeper: keeps what failed tests have.
+        watcher: samples the temp directory.
+        adoption: the baseline.
+        selection: chooses and orders the tests.
+
+    Raises:
+        UsageError: something is missing that the settings ask for, or cannot be written to.
+    """
+
+    def __init__(self, settings: Config, words: Sequence[str]) -> None:
+        self.settings = settings
+        self.directory = os.getcwd()
+        self.reports = Reports(settings)
+        self.reaper = Reaper() if settings.reap else None
+        self.measurement: Measurement | None = None
+        self.keeper: Keeper | None = None
+        self.watcher: Watcher | None = None
+        self.adoption: Adoption | None = None
+        self.selection: Selection | None = None
+        self._assemble(words)
+
+    def _assemble(self, words: Sequence[str]) -> None:
+        settings = self.settings
+        self.reports.check()
+        if settings.progress:
+            _require_tqdm()
+        if settings.coverage:
+            from .measurement import Measurement
+
+            self.measurement = Measurement(settings)
+        if settings.keep != "never" or settings.keep_dir is not None:
+            self.keeper = _new_keeper(settings)
+        if settings.leak_baseline or settings.update_baseline or os.path.isfile(_BASELINE):
+            from .adoption import Adoption
+
+            self.adoption = Adoption(settings, words) if settings.leaks != "off" else None
+        if _selects(settings) or os.path.lexists(_STATE):
+            self.selection = self.new_selection()
+        if settings.monitor is not None or settings.html is not None:
+            from .watching import Watcher
+
+            self.watcher = Watcher(settings.monitor)
+
+    def new_selection(self) -> Selection:
+        """Return what chooses and orders the tests, with the state of the last run."""
+        from .selection import Selection
+
+        return Selection(self.settings, self.directory, sys.stderr)
+
+    def policy(self) -> Policy:
+        """Return what a leak does."""
+        ledger = self.adoption.ledger if self.adoption is not None else None
+        fails = self.settings.leaks == "fail" and not self.settings.update_baseline
+        return Policy(fails, ledger)
+
+    def run_settings(self) -> RunSettings:
+        """Return how the run tracks."""
+        settings = self.settings
+        ignore = settings.leak_ignore
+        if settings.keep_dir is not None:
+            import glob
+
+            ignore += (glob.escape(settings.keep_dir), f"{glob.escape(settings.keep_dir)}/*")
+        return RunSettings(
+            project=self.directory,
+            tracks=settings.leaks != "off",
+            trace=settings.leak_trace,
+            ignore=ignore,
+            measure_made=settings.slowest_temp is not None or settings.html is not None,
+            watch_modified=settings.watch_modified,
+            clean_outside=settings.clean_outside,
+            late_grace=settings.late_grace,
+        )
+
+    def result_class(self) -> type[TidyTestResult]:
+        """Return the class of the result: what is not asked for has no part in it."""
+        settings = self.settings
+        parts: list[type[TidyTestResult]] = []
+        contents: dict[str, Any] = {}
+        if settings.progress and _is_terminal(sys.stderr):
+            from .progress import ProgressResult
+
+            parts.append(ProgressResult)
+        if settings.slowest_temp is not None:
+            from .slowest import SlowestTempResult
+
+            parts.append(SlowestTempResult)
+            contents["slowest_temp"] = settings.slowest_temp
+        if settings.durations is not None and sys.version_info < (3, 12):
+            from .slowest import DurationsResult
+
+            parts.append(DurationsResult)
+            contents["durations"] = settings.durations
+        if self.reports.recorder is not None:
+            from .recording import RecordingResult
+
+            parts.append(RecordingResult)
+            contents["recorder"] = self.reports.recorder
+        if settings.until_leak:
+            from .selection import HuntingResult
+
+            parts.append(HuntingResult)
+        if settings.pdb:
+            from .debugging import DebuggingResult
+
+            parts.append(DebuggingResult)
+        if not parts:
+            return TidyTestResult
+        return type("TidyTestResult", (*parts, TidyTestResult), contents)
+
+
+def _selects(settings: Config) -> bool:
+    return bool(
+        settings.last_failed
+        or settings.leaked_last
+        or settings.shuffle is not None
+        or settings.reverse
+        or settings.repeat > 1
+        or settings.until_leak
+    )
+
+
+def _new_keeper(settings: Config) -> Keeper:
+    from . import keeping
+
+    keeper = keeping.Keeper(
+        keeping.KeepSettings(
+            settings.keep,
+            settings.keep_dir,
+            settings.keep_runs,
+            settings.keep_bytes,
+            settings.clean_outside,
+        )
+    )
+    keeping.use(keeper)
+    return keeper
+
+
+def _require_tqdm() -> None:
+    from .reporters import require
+
+    missing = require("tqdm", "--progress", "progress")
+    if missing is not None:
+        raise UsageError(missing)
+
+
+def _is_terminal(stream: Any) -> bool:
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())

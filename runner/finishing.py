@@ -1,0 +1,111 @@
+"""The end of a run, step by step: a step that fails is told, and the others are still done."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from tempfiles.errors import TempFilesError
+from tempfiles.records import ContextReport, RunReport
+
+from . import leaving
+from .assembly import Assembly
+from .errors import UsageError
+from .session import Session
+from .telling import tell_ending
+
+
+class Ending:
+    """Ends a run.
+
+    Args:
+        assembly: what the run was made of.
+        session: its tests.
+        result: of its tests; None where it did not come to running any.
+    """
+
+    def __init__(self, assembly: Assembly, session: Session, result: Any) -> None:
+        self._assembly = assembly
+        self._session = session
+        self._result = result
+        self._report: RunReport | None = None
+        self._late: tuple[ContextReport, ...] = ()
+        self._failed = False
+
+    def __call__(self) -> bool:
+        """Clean up, tell, and write the reports; return whether something in that fails the run."""
+        assembly = self._assembly
+        self._attempt(leaving.run_exit_handlers)
+        if assembly.watcher is not None:
+            self._attempt(self._stop_watching)
+        self._attempt(self._finish_session)
+        if assembly.keeper is not None:
+            self._attempt(assembly.keeper.finish)
+        self._attempt(self._tell)
+        if assembly.adoption is not None:
+            self._attempt(self._adopt)
+        if assembly.measurement is not None:
+            self._attempt(self._finish_measurement)
+        if self._report is not None:
+            self._attempt(self._write_reports)
+        self._attempt(self._remember)
+        if assembly.reaper is not None:
+            reaper = assembly.reaper
+            self._attempt(lambda: reaper.end(sys.stderr))
+        return self._failed
+
+    def _attempt(self, step: Callable[[], Any]) -> None:
+        try:
+            step()
+        except (TempFilesError, OSError, UsageError) as error:
+            self._failed = True
+            sys.stderr.write(f"tidytest: error: {error}\n")
+        except Exception:  # a defect of ours must neither keep the rest from it nor fail the tests
+            sys.stderr.write("tidytest: a defect in tidytest; the run is ended all the same:\n")
+            traceback.print_exc()
+
+    def _finish_session(self) -> None:
+        session = self._session
+        try:
+            self._report, self._late = session.finish()
+        except Exception:
+            session.run.abandon()
+            raise
+        self._failed |= any(session.policy.failure(found) is not None for found in self._late)
+
+    def _tell(self) -> None:
+        if self._report is not None:
+            tell_ending(sys.stderr, self._session, self._report, self._late)
+
+    def _stop_watching(self) -> None:
+        assert self._assembly.watcher is not None
+        self._assembly.reports.samples = self._assembly.watcher.stop()
+
+    def _adopt(self) -> None:
+        assert self._assembly.adoption is not None
+        whole = self._result is not None and not self._result.shouldStop
+        lines, failed = self._assembly.adoption.finish(self._session.ran, whole)
+        self._failed |= failed
+        for line in lines:
+            sys.stderr.write(f"{line}\n")
+
+    def _finish_measurement(self) -> None:
+        assert self._assembly.measurement is not None
+        self._failed |= not self._assembly.measurement.finish(sys.stdout)
+
+    def _write_reports(self) -> None:
+        assert self._report is not None
+        self._assembly.reports.write(self._report)
+
+    def _remember(self) -> None:
+        result, selection = self._result, self._assembly.selection
+        if result is None or not os.path.isdir(self._assembly.directory):
+            return
+        unsuccessful = result.errors or result.failures or result.unexpectedSuccesses
+        if selection is None and (unsuccessful or self._session.leaked):
+            selection = self._assembly.new_selection()
+        if selection is not None and os.access(self._assembly.directory, os.W_OK):
+            selection.remember(self._session, result)

@@ -1,0 +1,273 @@
+"""Keep what failed tests still have (`--keep`), and artifacts: one directory a run, marked as kept.
+
+What is registered would be removed when its context closes, and is moved then. What leaked stays
+for the tests that follow, as without `--keep`, and is moved at the end of the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tempfiles import _contexts as contexts
+from tempfiles._contexts import Context
+from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
+from tempfiles.ownership import KEPT_PREFIX, PREFIX, mark_kept
+from tempfiles.records import Leak, RunReport
+from tempfiles.text import printable
+
+from .errors import UsageError
+
+_UNSAFE = re.compile(r"[^\w.-]")
+_LONGEST_NAME = 120  # characters, four bytes each at most would not fit: ids are mostly ASCII
+
+
+class KeepSettings(NamedTuple):
+    """When to keep (`never`, `on-failure`, `always`), where (None: the system's temp directory),
+    how many runs, and at most how many bytes; `outside` says that leaks outside the temp directory
+    would be removed as well."""
+
+    when: str = "never"
+    directory: str | None = None
+    runs: int = 3
+    bytes: int = 1 << 30
+    outside: bool = False
+
+
+class Keeper:
+    """Keeps things of one run in a directory of its own, made with the first of them.
+
+    Raises:
+        UsageError: `directory` is something else, or cannot be written to.
+    """
+
+    def __init__(self, settings: KeepSettings) -> None:
+        self._settings = settings
+        self._base = settings.directory or _system_temp()
+        self._place: str | None = None
+        self._claim: Any = None
+        self._directories: dict[Context, str] = {}
+        self._pending: list[tuple[Leak, str]] = []
+        self._kept: set[str] = set()
+        self._told: set[Context] = set()
+        if settings.directory is not None:
+            _check(settings.directory)
+            contexts.keep(settings.directory)
+
+    def keep_registered(self, context: Context, result: Any, test: Any = None) -> None:
+        """Move what a context has registered, if it failed; `test` is None for a fixture."""
+        if not self._is_wanted(result, test, context.id):
+            return
+        registered = sorted({*(context.files or ()), *(context.directories or ())})
+        moved = False
+        with _unseen():
+            for path in registered:
+                if os.path.lexists(path):  # else it has been moved with the directory above it
+                    moved = self._move(path, self._target(context, path)) or moved
+        if moved:
+            self._annotate(result, test, context)
+
+    def keep_leaks(
+        self, context: Context, leaks: Iterable[Leak], result: Any, test: Any = None
+    ) -> None:
+        """Have leaks of a context moved at the end of the run, if it failed."""
+        leaks = [leak for leak in leaks if leak.where == "temp" or self._settings.outside]
+        if not leaks or not self._is_wanted(result, test, context.id):
+            return
+        with _unseen():
+            for leak in leaks:
+                self._pending.append((leak, self._target(context, leak.path)))
+        self._annotate(result, test, context)
+
+    def move_leaks(self) -> None:
+        """Move the leaks now; what has vanished meanwhile is left out."""
+        from tempfiles import finalizers
+
+        finalizers.disarm([leak.path for leak, _ in self._pending if leak.never_closed])
+        with _unseen():
+            for leak, target in self._pending:
+                if self._move(leak.path, target):
+                    self._kept.add(leak.path)
+        self._pending.clear()
+
+    def noted(self, report: RunReport) -> RunReport:
+        """Return the report of the run with what was kept told as such."""
+        if not self._kept:
+            return report
+        leaks = (
+            replace(leak, outcome="kept") if leak.path in self._kept else leak
+            for leak in report.leaks
+        )
+        return replace(report, leaks=tuple(leaks))
+
+    def artifact(self, context: Context, name: str) -> Path:
+        """Return the path of an artifact of a test; the directories on the way are made.
+
+        Raises:
+            InvalidNameError: the name is empty or has NUL in it.
+            EscapeError: it leads out of the test's directory.
+        """
+        if not name or "\0" in name:
+            raise InvalidNameError(f"not a name for an artifact: {name!r}")
+        if os.path.isabs(name) or ".." in re.split(r"[/\\]", name):
+            raise EscapeError(f"an artifact stays in its directory: {name!r}")
+        with _unseen():
+            path = Path(self._directory(context), name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def told(self) -> Iterator[str]:
+        """Yield the line on where things were kept, if any were."""
+        if self._place is not None:
+            number = len(self._directories)
+            of = "1 context" if number == 1 else f"{number} contexts"
+            yield f"Kept, of {of}: {printable(self._place)}"
+
+    def finish(self) -> None:
+        """Remove the oldest runs beyond what is to be held, and let go of this one's directory."""
+        if self._claim is not None:
+            _prune(self._base, self._place or "", self._settings)
+            self._claim.release()
+            self._claim = None
+
+    def _is_wanted(self, result: Any, test: Any, name: str) -> bool:
+        if self._settings.when != "on-failure":
+            return self._settings.when == "always"
+        from .result import is_failure_of
+
+        last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
+        return any(is_failure_of(failed, test, name) for failed in last)
+
+    def _annotate(self, result: Any, test: Any, context: Context) -> None:
+        annotate = getattr(result, "annotate", None)
+        text = f"Kept: {printable(self._directory(context))}"
+        if annotate is not None and context not in self._told:
+            self._told.add(context)
+            annotate(test, context.id, f"{text}\n")
+
+    def _target(self, context: Context, path: str) -> str:
+        taken = {target for _, target in self._pending}
+        return _free(os.path.join(self._directory(context), os.path.basename(path)), taken)
+
+    def _directory(self, context: Context) -> str:
+        """Return the directory of a test, a class or a module; it is made."""
+        found = self._directories.get(context)
+        if found is None:
+            name = _UNSAFE.sub("_", context.id)[:_LONGEST_NAME].strip(".") or "_"
+            found = _free(os.path.join(self._run_directory(), name), set())
+            os.mkdir(found, 0o700)
+            self._directories[context] = found
+        return found
+
+    def _run_directory(self) -> str:
+        if self._place is None:
+            stamp = time.strftime("%Y%m%d-%H%M%S")
+            name = f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}"
+            place = os.path.join(self._base, name)
+            os.makedirs(place, 0o700)
+            contexts.keep(place)
+            self._claim = mark_kept(place, project=os.getcwd(), argv=sys.orig_argv)
+            self._place = place
+        return self._place
+
+    def _move(self, source: str, target: str) -> bool:
+        from tempfiles import persist
+
+        try:
+            persist(source, target)
+        except (TempFilesError, OSError) as error:
+            if os.path.lexists(source):
+                sys.stderr.write(f"tidytest: cannot keep {printable(source)}: {error}\n")
+            return False
+        return True
+
+
+_used: list[Keeper] = []
+
+
+def use(keeper: Keeper) -> None:
+    """Have `artifact` put things where this keeper does."""
+    _used.append(keeper)
+
+
+def artifact(context: Context, name: str) -> Path:
+    """Return the path of an artifact; see `Keeper.artifact`."""
+    if not _used:
+        use(Keeper(KeepSettings()))
+    return _used[-1].artifact(context, name)
+
+
+def told() -> Iterator[str]:
+    """Yield the line on where things were kept, if any were."""
+    if _used:
+        yield from _used[-1].told()
+
+
+def _free(path: str, taken: Container[str]) -> str:
+    """Return a path that is not there, with a number where it would be."""
+    number, found = 1, path
+    while found in taken or os.path.lexists(found):
+        number += 1
+        found = f"{path}~{number}"
+    return found
+
+
+def _system_temp() -> str:
+    """Return the temp directory as it is outside any run."""
+    directory = os.path.realpath(tempfile.gettempdir())
+    parts = directory.split(os.sep)
+    for index, part in enumerate(parts):
+        if part.startswith(PREFIX):
+            return os.sep.join(parts[:index])
+    return directory
+
+
+def _check(directory: str) -> None:
+    if os.path.lexists(directory) and not os.path.isdir(directory):
+        raise UsageError(f"--keep-dir {printable(directory)}: not a directory")
+    existing = directory
+    while not os.path.isdir(existing):
+        existing = os.path.dirname(existing)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UsageError(f"--keep-dir {printable(directory)}: cannot be written to")
+
+
+@contextlib.contextmanager
+def _unseen() -> Iterator[None]:
+    """What is made in the block is nobody's: it does not count as made by a test."""
+    before = contexts.current()
+    contexts.adopt(Context("keeping"))
+    try:
+        yield
+    finally:
+        contexts.adopt(before)
+
+
+def _prune(base: str, own: str, settings: KeepSettings) -> None:
+    """Remove the oldest kept runs of this project beyond the number and the bytes to hold."""
+    from tempfiles import orphans
+    from tempfiles.sweep import measure
+
+    project = os.getcwd()
+    found = [
+        verdict
+        for verdict in orphans.plan([base], include_kept=True).chosen
+        if verdict.state == "kept" and verdict.root != os.path.realpath(own)
+        and verdict.marker is not None and verdict.marker.project == project
+    ]  # fmt: skip
+    found.sort(key=lambda verdict: verdict.created, reverse=True)
+    total = measure(own, os.lstat(own)).bytes
+    surplus = []
+    for number, verdict in enumerate(found, 2):
+        total += measure(verdict.root, os.lstat(verdict.root)).bytes
+        if number > settings.runs or total > settings.bytes:
+            surplus.append(verdict)
+    orphans.reap(orphans.Plan(tuple(surplus)))

@@ -1,0 +1,98 @@
+"""Which tests run, how often and in which order: the options on a suite that has been loaded."""
+
+from __future__ import annotations
+
+import unittest
+from typing import Any
+
+from tempfiles.records import ContextReport
+
+from . import ordering, state
+from .config import Config
+from .result import TidyTestResult
+from .session import Session
+
+
+class Selection:
+    """Chooses and orders tests, and remembers for the next run which failed or leaked.
+
+    Args:
+        settings: of the run.
+        directory: where the state between runs is kept.
+        stream: where the seed is told, and what there was nothing to choose from for.
+    """
+
+    def __init__(self, settings: Config, directory: str, stream: Any) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._stream = stream
+        self._before = state.read(directory)
+
+    def arrange(self, test: Any) -> Any:
+        """Return what is to run in place of a suite; the suite itself where nothing is asked."""
+        settings = self._settings
+        changes = (
+            settings.last_failed, settings.leaked_last, settings.shuffle is not None,
+            settings.reverse, settings.repeat > 1, settings.until_leak,
+        )  # fmt: skip
+        if not any(changes):
+            return test
+        tests = self._ordered(self._chosen(ordering.flatten(test)))
+        if settings.until_leak:
+            return ordering.Rounds(tests, settings.repeat if settings.repeat > 1 else None)
+        if settings.repeat > 1:
+            tests = ordering.repeated(tests, settings.repeat)
+        return unittest.TestSuite(tests)
+
+    def remember(self, session: Session, result: Any) -> None:
+        """Keep for the next run which tests failed or leaked in this one."""
+        failed = [_owner(test) for test, _ in [*result.errors, *result.failures]]
+        failed += [_owner(test) for test in result.unexpectedSuccesses]
+        now = self._before.after({*session.ran, *failed}, failed, session.leaked)
+        if now != self._before:
+            state.write(self._directory, now)
+
+    def _chosen(self, tests: list[Any]) -> list[Any]:
+        wanted: set[str] = set()
+        if self._settings.last_failed:
+            wanted |= self._before.failed
+        if self._settings.leaked_last:
+            wanted |= self._before.leaked
+        if not (self._settings.last_failed or self._settings.leaked_last):
+            return tests
+        if not wanted:
+            what = "failed" if self._settings.last_failed else "leaked"
+            self._tell(f"no test is known to have {what}: all are run")
+            return tests
+        return state.select(tests, wanted)
+
+    def _ordered(self, tests: list[Any]) -> list[Any]:
+        seed = self._settings.shuffle
+        if seed is not None:
+            self._tell(f"shuffled with --shuffle {seed}")
+            return ordering.shuffled(tests, seed)
+        return ordering.reversed_order(tests) if self._settings.reverse else tests
+
+    def _tell(self, line: str) -> None:
+        self._stream.write(f"tidytest: {line}\n")
+        self._stream.flush()
+
+
+class HuntingResult(TidyTestResult):
+    """A result that stops the run when something has leaked that is not known (`--until-leak`)."""
+
+    def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
+        """Stop."""
+        super().context_closed(report, judged)
+        if judged.leaks:
+            self.stop()
+
+
+def _owner(test: Any) -> str:
+    """Return the id of the test, the class or the module that an entry of a result is of."""
+    test = getattr(test, "test_case", test)
+    id = ordering.test_id(test)
+    fixture, bracket, rest = id.partition(" (")
+    if bracket and " " not in fixture and rest.endswith(")"):
+        return rest[:-1]  # `setUpClass (pkg.mod.Class)`
+    return id
