@@ -7,8 +7,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from leaky import archive, export
 from runner import TrackedTestCase
+
+from leaky import archive, export
 
 ROWS = [("apples", 3), ("pears", 5)]
 

@@ -1,0 +1,29 @@
+"""How Sphinx builds these pages: `make docs`, where a warning is an error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+import generate  # noqa: E402
+
+from tempfiles import __version__  # noqa: E402
+
+project = "tidytest"
+author = "the authors of tidytest"
+version = release = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+suppress_warnings = ["toc.glob"]  # a page that is not there yet
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+napoleon_numpy_docstring = False
+html_theme = "alabaster"
+html_theme_options = {"description": "Tests that leave nothing behind", "fixed_sidebar": True}
+html_show_copyright = False
+
+generate.write()
