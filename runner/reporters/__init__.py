@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, TextIO, cast
 
-from runner.records import SuiteReport
+from ..records import SuiteReport
 
 
 class Reporter(Protocol):
@@ -24,12 +24,12 @@ class Reporter(Protocol):
 
 
 REPORTERS: dict[str, str] = {
-    "leak-json": "runner.reporters.leak_json",
-    "junit-xml": "runner.reporters.junit",
-    "github": "runner.reporters.github",
-    "html": "runner.reporters.html",
+    "leak-json": ".leak_json",
+    "junit-xml": ".junit",
+    "github": ".github",
+    "html": ".html",
 }
-"""The name of each report, which is its option without the dashes, and its module."""
+"""The name of each report, which is its option without the dashes, and its module here."""
 
 EXTRAS: dict[str, tuple[str, str]] = {
     "junit-xml": ("junitparser", "junit"),
@@ -68,4 +68,4 @@ def load(name: str) -> Reporter:
         KeyError: there is none.
         ImportError: its library is missing; `missing` tells so before.
     """
-    return cast(Reporter, import_module(REPORTERS[name]))
+    return cast(Reporter, import_module(REPORTERS[name], __name__))

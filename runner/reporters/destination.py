@@ -8,7 +8,7 @@ import secrets
 import stat
 from typing import TextIO
 
-from runner.reporters.text import visible
+from .text import visible
 
 
 class ReportError(OSError):

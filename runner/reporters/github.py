@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from runner.records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from runner.reporters import destination as _destination
-from runner.reporters.lines import failure_place, leak_line, leak_notes
-from runner.reporters.text import clip, human_size, plural, shorten, visible, visible_block
 from tempfiles.records import Leak
+
+from ..records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from . import destination as _destination
+from .lines import failure_place, leak_line, leak_notes
+from .text import clip, human_size, plural, shorten, visible, visible_block
 
 MOST_ANNOTATIONS = 10
 """Warnings, and errors, that GitHub shows of one step."""

@@ -19,11 +19,12 @@ from typing import Any, TextIO
 import jinja2
 from markupsafe import Markup
 
-from runner.records import UNSUCCESSFUL, SuiteReport, TestRecord, UsageSample
-from runner.reporters.destination import check, write_text
-from runner.reporters.lines import leak_notes
-from runner.reporters.text import human_size, plural, shorten, visible, visible_block
 from tempfiles.records import Leak, Modification, Origin, Unattributed
+
+from ..records import UNSUCCESSFUL, SuiteReport, TestRecord, UsageSample
+from .destination import check, write_text
+from .lines import leak_notes
+from .text import human_size, plural, shorten, visible, visible_block
 
 __all__ = ["check", "render", "write"]
 

@@ -24,11 +24,12 @@ from junitparser import (
     TestSuite,
 )
 
-from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from runner.reporters.destination import check, write_bytes, write_text
-from runner.reporters.lines import exception_type, leak_line
-from runner.reporters.text import shorten
 from tempfiles.records import Leak
+
+from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from .destination import check, write_bytes, write_text
+from .lines import exception_type, leak_line
+from .text import shorten
 
 __all__ = ["check", "write"]
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from runner.records import SuiteReport
-from runner.reporters.destination import check, write_text
 from tempfiles.records import Child, Leak, Modification, Origin, RunReport, Summary, Unattributed
+
+from ..records import SuiteReport
+from .destination import check, write_text
 
 __all__ = ["as_dictionary", "check", "write"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-from runner.reporters.text import human_size, plural, visible
 from tempfiles.records import Leak
+
+from .text import human_size, plural, visible
 
 _CHAINED = re.compile(
     r"^\n?(?:During handling of the above exception, another exception occurred:"
