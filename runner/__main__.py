@@ -1,6 +1,49 @@
-"""`python -m runner`."""
+"""`python -m runner`, and the console script `tidytest`."""
 
-from .program import main
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+
+def main() -> None:
+    """Run `tidytest`: as `python -m runner`, but the user's own modules of our names come first."""
+    from . import shadowing
+
+    cwd = os.getcwd()
+    if not sys.flags.safe_path:
+        # In a script this is the directory of the script, with `-m` the working directory.
+        sys.path[0] = cwd
+    directories = shadowing.places(cwd, sys.argv[1:])
+    _refuse_tempfiles(shadowing.shadowed("tempfiles", directories))
+    program: Any
+    if shadowing.shadowed("runner", directories) is not None:
+        program = shadowing.step_aside()
+    else:
+        from . import program
+    program.main(name="tidytest")
+
+
+def _run_as_module() -> None:
+    from . import shadowing
+
+    if not sys.flags.safe_path:
+        _refuse_tempfiles(shadowing.shadowed("tempfiles", [os.getcwd()]))
+    from . import program
+
+    program.main()
+
+
+def _refuse_tempfiles(path: str | None) -> None:
+    if path is not None:
+        print(
+            f"tidytest: error: {os.path.relpath(path)} hides the package `tempfiles` that tidytest"
+            " brings: give it another name",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
 
 if __name__ == "__main__":
-    main()
+    _run_as_module()

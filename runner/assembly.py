@@ -163,11 +163,7 @@ def _new_keeper(settings: Config) -> Keeper:
 
     keeper = keeping.Keeper(
         keeping.KeepSettings(
-            settings.keep,
-            settings.keep_dir,
-            settings.keep_runs,
-            settings.keep_bytes,
-            settings.clean_outside,
+            settings.keep, settings.keep_dir, settings.keep_runs, settings.keep_bytes
         )
     )
     keeping.use(keeper)

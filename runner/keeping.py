@@ -1,7 +1,8 @@
 """Keep what failed tests still have (`--keep`), and artifacts: one directory a run, marked as kept.
 
-What is registered would be removed when its context closes, and is moved then. What leaked stays
-for the tests that follow, as without `--keep`, and is moved at the end of the run.
+What is registered would be removed when its context closes, and is moved then; so is what an
+object would remove that nobody has closed. What else has leaked stays for the tests that follow, as
+without `--keep`, and is moved at the end of the run. What leaked outside the temp directory stays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
+from tempfiles import finalizers
 from tempfiles._contexts import Context
 from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
 from tempfiles.ownership import KEPT_PREFIX, PREFIX, mark_kept
@@ -32,14 +34,12 @@ _LONGEST_NAME = 120  # characters, four bytes each at most would not fit: ids ar
 
 class KeepSettings(NamedTuple):
     """When to keep (`never`, `on-failure`, `always`), where (None: the system's temp directory),
-    how many runs, and at most how many bytes; `outside` says that leaks outside the temp directory
-    would be removed as well."""
+    how many runs, and at most how many bytes."""
 
     when: str = "never"
     directory: str | None = None
     runs: int = 3
     bytes: int = 1 << 30
-    outside: bool = False
 
 
 class Keeper:
@@ -79,24 +79,30 @@ class Keeper:
         self, context: Context, leaks: Iterable[Leak], result: Any, test: Any = None
     ) -> None:
         """Have leaks of a context moved at the end of the run, if it failed."""
-        leaks = [leak for leak in leaks if leak.where == "temp" or self._settings.outside]
+        leaks = [leak for leak in leaks if leak.where == "temp"]
         if not leaks or not self._is_wanted(result, test, context.id):
             return
         with _unseen():
             for leak in leaks:
                 self._pending.append((leak, self._target(context, leak.path)))
+            self._move_pending(never_closed=True)
         self._annotate(result, test, context)
 
     def move_leaks(self) -> None:
         """Move the leaks now; what has vanished meanwhile is left out."""
-        from tempfiles import finalizers
-
-        finalizers.disarm([leak.path for leak, _ in self._pending if leak.never_closed])
         with _unseen():
-            for leak, target in self._pending:
-                if self._move(leak.path, target):
-                    self._kept.add(leak.path)
-        self._pending.clear()
+            self._move_pending(never_closed=False)
+
+    def _move_pending(self, never_closed: bool) -> None:
+        chosen = [entry for entry in self._pending if entry[0].never_closed or not never_closed]
+        if never_closed:
+            finalizers.disarm([leak.path for leak, _ in chosen])
+        for leak, target in chosen:
+            self._pending.remove((leak, target))
+            if self._move(leak.path, target):
+                self._kept.add(leak.path)
+                if not leak.never_closed:
+                    os.symlink(target, leak.path)  # so that the end of the run knows it as a leak
 
     def noted(self, report: RunReport) -> RunReport:
         """Return the report of the run with what was kept told as such."""
