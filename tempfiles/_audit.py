@@ -6,15 +6,12 @@ subscription; without handlers it leaves after one dictionary look-up.
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Handler = Callable[[tuple[Any, ...]], None]
 
-_log = logging.getLogger("tempfiles")
 _handlers: dict[str, Handler] = {}
 _installed = False
 
@@ -47,21 +44,24 @@ def _install() -> None:
         return
     _installed = True
 
-    # Bound as a keyword default: at interpreter shutdown the module's globals are gone first.
+    # Bound as keyword defaults: at interpreter shutdown the module's globals are gone first.
     def hook(
-        event: str,
-        args: tuple[Any, ...],
-        *,
-        find: Any = _handlers.get,
-        log: Any = _log.error,
-        suppress: Any = contextlib.suppress,
+        event: str, args: tuple[Any, ...], *, find: Any = _handlers.get, tell: Any = _tell
     ) -> None:
         handler = find(event)
         if handler is not None:
             try:
                 handler(args)
             except Exception:  # a defect of ours must not fail the user's own call
-                with suppress(Exception):  # nor must the telling of it
-                    log("in the handler of audit event %s", event, exc_info=True)
+                tell(event)
 
     sys.addaudithook(hook)
+
+
+def _tell(event: str) -> None:
+    try:
+        import logging
+
+        logging.getLogger("tempfiles").error("in the handler of %s", event, exc_info=True)
+    except Exception:  # nor must the telling: the test may have replaced what logging needs
+        return

@@ -18,11 +18,13 @@ import time
 import weakref
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _audit
 from .errors import NotRegisteredError
-from .records import Scope
+
+if TYPE_CHECKING:
+    from .records import Scope
 
 RUN = "run"
 

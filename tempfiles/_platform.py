@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from os import readlink
-from pathlib import Path
 
 WINDOWS = os.name == "nt"
 MACOS = sys.platform == "darwin"
@@ -15,7 +14,7 @@ HAS_DIR_FD = {os.open, os.unlink, os.rmdir, os.stat} <= os.supports_dir_fd and (
     os.scandir in os.supports_fd
 )
 HAS_FORK = hasattr(os, "fork")
-HAS_PROC = LINUX and Path("/proc/self/fd").is_dir()
+HAS_PROC = LINUX and os.path.isdir("/proc/self/fd")
 
 
 def descriptor_path(fd: int) -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ._contexts import Context
-from .children import ChildProcess
 from .origins import Trail
-from .records import Origin
+
+if TYPE_CHECKING:
+    from .children import ChildProcess
+    from .records import Origin
 
 
 class Entry:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from . import journal
-from .journal import Current
+from . import journal_view
+from .journal_view import Current
 from .marker import Marker
 from .records import Leak, ResourceType
 from .usage import measure
@@ -45,7 +45,7 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         deadline: when to stop reading and measuring, on the clock of `time.monotonic`; None
             for no limit.
     """
-    view = journal.read(root, deadline=deadline)
+    view = journal_view.read(root, deadline=deadline)
     if view.unread:
         # Whose the things in the slots are cannot be told then.
         return Aftermath(view.current, view.leaks, view.unread)

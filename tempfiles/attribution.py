@@ -11,7 +11,8 @@ import os
 import stat
 from typing import Any
 
-from . import journal, marker
+from . import journal_view, marker
+from .text import printable
 
 _LARGEST_MARKER = 1 << 20
 _OPEN = (
@@ -36,16 +37,6 @@ def describe(root: str) -> tuple[str, str] | None:
     return printable(owner), printable(_context(root))
 
 
-def printable(text: str) -> str:
-    """Return a text with what cannot be shown on one line (controls, bad bytes) escaped."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
-
-
 def _marker(path: str) -> dict[str, Any] | None:
     """Read a marker if it is one; a FIFO of that name is not opened."""
     try:
@@ -59,5 +50,5 @@ def _marker(path: str) -> dict[str, Any] | None:
 
 
 def _context(root: str) -> str:
-    current = journal.read(root).current
+    current = journal_view.read(root).current
     return current.id if current else ""

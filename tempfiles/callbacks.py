@@ -5,18 +5,16 @@ A callback gets one frozen record. One that raises is logged and stops nothing.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from .records import ContextRecord, ContextReport, RunReport
-
-_log = logging.getLogger("tempfiles")
+if TYPE_CHECKING:
+    from .records import ContextRecord, ContextReport, RunReport
 
 R = TypeVar("R")
-OpenCallback = TypeVar("OpenCallback", bound=Callable[[ContextRecord], object])
-CloseCallback = TypeVar("CloseCallback", bound=Callable[[ContextReport], object])
-RunCallback = TypeVar("RunCallback", bound=Callable[[RunReport], object])
+OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]")
+CloseCallback = TypeVar("CloseCallback", bound="Callable[[ContextReport], object]")
+RunCallback = TypeVar("RunCallback", bound="Callable[[RunReport], object]")
 
 # Tuples, replaced as a whole: a callback may add or remove others while they are called.
 _on_open: tuple[Callable[[ContextRecord], object], ...] = ()
@@ -84,7 +82,9 @@ def _call(callbacks: tuple[Callable[[R], object], ...], record: R) -> None:
         try:
             callback(record)
         except Exception:  # whatever a stranger's callback raises, the others and the run go on
-            _log.exception("callback %r failed", callback)
+            import logging
+
+            logging.getLogger("tempfiles").exception("callback %r failed", callback)
 
 
 def _checked(callback: Callable[[R], object]) -> Callable[[R], object]:

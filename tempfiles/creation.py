@@ -11,8 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from . import _contexts as contexts
-from . import cleanup  # noqa: F401 - it removes at exit what is registered
-from . import naming, reclaiming, settings
+from . import (
+    cleanup,  # noqa: F401 - it removes at exit what is registered
+    naming,
+    reclaiming,
+    settings,
+)
 from .errors import ContentError, LimitError, PathTypeError, translated
 from .naming import StrPath
 

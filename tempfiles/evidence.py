@@ -7,10 +7,12 @@ of a child, a script that it ran, or the source of the code under test contains 
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from types import CodeType, FunctionType
 
 from ._contexts import Context
 from .children import ChildProcess
@@ -33,6 +35,38 @@ def is_named_in_source(path: str, context: Context, places: Iterable[str] = ()) 
     """Whether the module that a context's id begins with, or another file, contains a name."""
     name = os.path.basename(path)
     return any(mentions(_text(file), name) for file in (*_module_files(context.id), *places))
+
+
+def is_named_in_test(path: str, context: Context) -> bool:
+    """Whether the code of the very function that a context's id names contains a name literally."""
+    function = _function(context.id)
+    name = os.path.basename(path)
+    return function is not None and any(
+        os.path.basename(text) == name for text in _literals(function.__code__)
+    )
+
+
+def _function(id: str) -> FunctionType | None:
+    parts = id.split(".")
+    found: object = None
+    for length in range(len(parts) - 1, 0, -1):
+        found = sys.modules.get(".".join(parts[:length]))
+        if found is not None:
+            for part in parts[length:]:
+                found = getattr(found, part, None)
+            break
+    found = inspect.unwrap(found) if callable(found) else None
+    return found if isinstance(found, FunctionType) else None
+
+
+def _literals(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, bytes):
+            yield os.fsdecode(constant)
+        elif isinstance(constant, CodeType):
+            yield from _literals(constant)
 
 
 def mentions(text: str, name: str) -> bool:

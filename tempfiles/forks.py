@@ -6,16 +6,18 @@ parent reads the new lines when it judges a context that forked.
 
 from __future__ import annotations
 
-import json
 import os
 import weakref
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from . import origins
 from ._contexts import Context
-from .records import Origin
 
-_FILE = "forked"
+if TYPE_CHECKING:
+    from .records import Origin
+
+FILE = "forked"
 
 
 class ForkLog:
@@ -23,7 +25,7 @@ class ForkLog:
 
     def __init__(self, root: str) -> None:
         self.in_child = False
-        self._path = os.path.join(root, _FILE)
+        self._path = os.path.join(root, FILE)
         self._contexts: dict[int, Context] = {}
         self._read_to = 0
 
@@ -47,6 +49,8 @@ class ForkLog:
             owner = owner.parent
         origin = origins.describe(trail, "")
         place = [origin.file, origin.line, origin.function, origin.call] if origin else None
+        import json
+
         line = json.dumps([id(owner), path, place]) + "\n"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -67,6 +71,10 @@ class ForkLog:
                 text = file.read()
         except OSError:
             return
+        import json
+
+        from .records import Origin
+
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
         for line in whole.splitlines():

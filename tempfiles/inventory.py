@@ -8,8 +8,11 @@ import stat
 from pathlib import Path
 
 from . import _contexts as contexts
-from . import cleanup  # noqa: F401 - it removes at exit what is registered
-from . import moving, naming
+from . import (
+    cleanup,  # noqa: F401 - it removes at exit what is registered
+    moving,
+    naming,
+)
 from ._contexts import Context
 from .errors import NotRegisteredError, PathTypeError, RemovalError
 from .naming import StrPath

@@ -13,7 +13,6 @@ from .children import ChildProcess
 from .ignores import Ignored
 from .observer import Observer
 from .records import Child, Evidence, Leak, Origin, Unattributed, Where
-from .root import RunRoot
 from .territory import ProjectTree
 
 
@@ -25,71 +24,19 @@ class Judge:
     context.
     """
 
-    def __init__(
-        self, root: RunRoot, observer: Observer, tree: ProjectTree, ignored: Ignored
-    ) -> None:
-        self._root = root
+    def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
         self._observer = observer
         self._tree = tree
         self._ignored = ignored
         self._base = tree.top
-        self._watched = sweep.Watched(root.slot)
-        self._seen: frozenset[str] = frozenset()  # the names that the slot held when last listed
         self._reported: set[str] = set()
         self._outlived: list[tuple[Context, ChildProcess]] = []
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self.late_leaks: list[Leak] = []
 
-    def slot_changed(self) -> bool:
-        """Whether the temp directory may hold other names than when it was last listed."""
-        return self._watched.changed()
-
-    def follow_slot(self) -> None:
-        """Watch the run root's current slot from now on."""
-        self._watched = sweep.Watched(self._root.slot)
-        self._seen = frozenset()
-
-    def all_gone(self, activity: Activity) -> bool:
-        """Whether the slot holds nothing new, and nothing that a context made; forgets it then."""
-        names = self._watched.names()
-        if (names or self._seen) and frozenset(names) != self._seen:
-            return False
-        entries = self._observer.entries
-        for key in activity.created:
-            if self._seen and key.partition(os.sep)[2] in self._seen:
-                return False
-        for key in activity.created:
-            entries.pop(key, None)
-        return True
-
     def is_reported(self, path: str) -> bool:
         """Whether a path, or a directory above it, is a leak already told."""
         return any(part in self._reported for part in _with_parents(path))
-
-    def assign_new(self, context: Context) -> int:
-        """Give what is new in the current slot to a context; return how many names it holds."""
-        names = self._watched.names()
-        self._seen = frozenset(names)
-        slot = str(len(self._root.slots) - 1)
-        owner = _who_has_processes(context)
-        for name in names:
-            self._assign(f"{slot}{os.sep}{name}", owner)
-        return len(names)
-
-    def assign_late(self) -> None:
-        """Give what has appeared in former slots to the contexts that these were left to."""
-        owners = zip(self._root.slots, self._root.owners, strict=True)
-        for number, (slot, owner) in enumerate(owners):
-            for name in sweep.Watched(slot).names():
-                if self._assign(f"{number}{os.sep}{name}", owner):
-                    self._observer.late[owner] = None
-
-    def _assign(self, key: str, context: Context) -> bool:
-        if key in self._observer.entries:
-            return False
-        self._observer.entries[key] = Entry(context, None)
-        activity_of(context).created.append(key)
-        return True
 
     def rest(self, context: Context, activity: Activity, outlived: bool) -> None:
         """Forget what a context did, but for processes of it that outlived it."""
@@ -182,13 +129,16 @@ class Judge:
         child = evidence.child_that_made(path, children)
         if child is not None:
             return Entry(context, child.trail)
-        outlived = [child for _, child in self._outlived]
-        child = evidence.child_that_made(path, outlived)
+        child = evidence.child_that_made(path, [child for _, child in self._outlived])
         for owner, candidate in self._outlived:
             if candidate is child:
                 return Entry(owner, candidate.trail)
+        if evidence.is_named_in_test(path, context):
+            return Entry(context, None)
+        if any(evidence.is_named_in_source(path, owner) for owner, _ in self._outlived):
+            return None  # it may be theirs as well
         named = evidence.is_named_in_source(path, context, _sources(children))
-        return Entry(context, None) if named and not outlived else None
+        return Entry(context, None) if named else None
 
     def _is_others(self, path: str, context: Context, and_own: bool = False) -> bool:
         """Whether a path lies in something that was told already or that another context made."""
@@ -271,22 +221,6 @@ class Judge:
             file = origins.relative(trail.file, self._base)
             return Origin(file, trail.line, trail.function, trail.call)
         return origins.describe(trail, self._base) if trail is not None else None
-
-
-def _who_has_processes(context: Context) -> Context:
-    """Return the innermost context, from this one outwards, that may have made what no event named.
-
-    A test that started nothing did not: a server that its class has started may have.
-    """
-    activity: Activity | None = context.attachment
-    if activity is not None and (activity.children or activity.native):
-        return context
-    parent = context.parent
-    while parent is not None:
-        if parent.attachment is not None and parent.attachment.children:
-            return parent
-        parent = parent.parent
-    return context
 
 
 def _children_above(context: Context) -> list[ChildProcess]:

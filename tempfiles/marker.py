@@ -8,8 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _proc
 from .errors import OwnershipError
@@ -25,8 +24,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(NamedTuple):
     """Who made a root, and which one: `inode` is the root's own, so a copy does not pass for it.
 
     `started` is the process's start in clock ticks since boot, `boot` the system's boot id (both
@@ -64,7 +62,7 @@ def write(marker: Marker, root: str, dir_fd: int | None) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    content = json.dumps({"format": FORMAT, **asdict(marker)}).encode()
+    content = json.dumps({"format": FORMAT, **marker._asdict()}).encode()
     draft, name = _at(DRAFT, root, dir_fd), _at(NAME, root, dir_fd)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     fd = os.open(draft, flags | getattr(os, "O_NOFOLLOW", 0), 0o600, dir_fd=dir_fd)
@@ -131,15 +129,13 @@ def _parse(content: bytes) -> Marker:
         raise OwnershipError("its marker is malformed")
     if isinstance(found.get("argv"), list):
         found["argv"] = tuple(found["argv"])
-    for field in fields(Marker):
-        value = found.get(field.name)
-        if not isinstance(value, _TYPES[field.name]) or isinstance(value, bool) != (
-            field.name == "kept"
-        ):
-            raise OwnershipError(f"its marker is malformed: {field.name}")
+    for field in Marker._fields:
+        value = found.get(field)
+        if not isinstance(value, _TYPES[field]) or isinstance(value, bool) != (field == "kept"):
+            raise OwnershipError(f"its marker is malformed: {field}")
     if not all(isinstance(word, str) for word in found["argv"]):
         raise OwnershipError("its marker is malformed: argv")
-    return Marker(**{field.name: found[field.name] for field in fields(Marker)})
+    return Marker(**{field: found[field] for field in Marker._fields})
 
 
 def host() -> str:

@@ -20,8 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .attribution import printable
 from .errors import SettingError
+from .text import printable
 from .usage import Sample, Share, measure
 from .walk import CancelledError
 

@@ -32,7 +32,8 @@ class Observer:
     """Listens while started.
 
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
-    made something after they were closed.
+    made something after they were closed. `leaked` is to be told which context left a path; if a
+    context around that one removes it, as its fixtures do, it comes into `taken_back`.
 
     Args:
         root: the run root.
@@ -59,6 +60,8 @@ class Observer:
         )
         self._trace = trace
         self._measure = measure
+        self.leaked: dict[str, Context] = {}
+        self.taken_back: set[str] = set()
         self.older: set[str] = set()
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
@@ -99,6 +102,8 @@ class Observer:
         if type(path) is int:
             self.spawning.opens_pipe(frame)
             return
+        if frame.f_code.co_name == "_get_default_tempdir":
+            return  # `tempfile` tries whether it can write where we told it to
         self._note(path, "open" if mode is not None else "os.open", frame)
         if mode is None and not os.path.isabs(path):
             # The event does not tell dir_fd: try every directory that is open.
@@ -126,7 +131,7 @@ class Observer:
     def _brings_older(self, args: tuple[Any, ...]) -> None:
         """What was there before the run is moved or linked to another name: it stays the user's."""
         source, target = self._absolute(args[0], args[2]), self._absolute(args[1], args[3])
-        if source is None or target is None or source.startswith(self.root):
+        if source is None or target is None or source.startswith((self.root, "/proc/")):
             return
         if not self._was_made(source) and syscalls.lexists(source):
             self.older.add(_real(target, follow=False))
@@ -236,6 +241,9 @@ class Observer:
         absolute = self._absolute(path, dir_fd)
         if absolute is None:
             return
+        leaker = self.leaked.get(absolute)
+        if leaker is not None and _is_around(contexts.current(), leaker):
+            self.taken_back.add(absolute)
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
@@ -258,6 +266,13 @@ class Observer:
                 part = above
             context = context.parent
         return False
+
+
+def _is_around(context: Context, inner: Context) -> bool:
+    parent = inner.parent
+    while parent is not None and parent is not context:
+        parent = parent.parent
+    return parent is not None
 
 
 def _real(path: str, follow: bool) -> str:

@@ -7,12 +7,13 @@ numbers; names and paths are put together only for what leaked.
 from __future__ import annotations
 
 import os
-import tempfile
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from .records import Origin
 from .syscalls import real_path
+
+if TYPE_CHECKING:
+    from .records import Origin
 
 _PROJECT, _INSTALLED, _LIBRARY = 1, 2, 3
 
@@ -25,9 +26,8 @@ _OURS = (
 _INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 # Objects that remove their files when they are closed or collected.
-# Compared by identity: hashing a code object hashes all its bytecode.
-_NAMED_FILE = tempfile.NamedTemporaryFile.__code__
-_DIRECTORY = tempfile.TemporaryDirectory.__init__.__code__
+# Of the module `tempfile`, which may not be imported yet.
+_SELF_REMOVING = ("NamedTemporaryFile", "TemporaryDirectory.__init__")
 
 
 class Trail(NamedTuple):
@@ -94,7 +94,7 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
             break
         if kind == _INSTALLED and installed is None:
             installed = (frame, callee)
-        if code is _NAMED_FILE or code is _DIRECTORY:
+        if code.co_qualname in _SELF_REMOVING and code.co_filename.endswith("tempfile.py"):
             closes_itself = frame.f_locals.get("delete", True)
         callee = frame
         frame = frame.f_back
@@ -126,6 +126,8 @@ def describe(trail: Trail, base: str) -> Origin | None:
     """
     if trail.code is None:
         return None
+    from .records import Origin
+
     return Origin(
         file=relative(trail.code.co_filename, base),
         line=trail.line,

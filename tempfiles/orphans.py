@@ -10,7 +10,7 @@ from typing import Literal
 
 from . import aftermath, disposal, locks, mounts, ownership
 from .aftermath import Aftermath
-from .journal import Current
+from .journal_view import Current
 from .marker import Marker
 from .ownership import PREFIX, Verdict
 from .records import Leak, RemovalFailure, RemovalReport

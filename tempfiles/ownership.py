@@ -1,34 +1,38 @@
 """Whose root is this, and is its owner provably gone?
 
-A root is born without a marker: the directory is made with the sticky bit, locked, marked, and
-then loses the bit. So a reaper that meets one between these steps either finds it locked, or
-takes the lock first, and then the maker starts again with another name. A directory without a
-marker and without these signs is never ours.
+How one is made is told in `claims`. A directory without a marker and without the signs of one that
+is just being made or removed is never ours.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import locks, marker, mounts
+from .claims import (
+    BARE_MODE,
+    KEPT_PREFIX,
+    PREFIX,
+    TRASH_PREFIX,
+    Claim,
+    claim,
+    establish,
+    mark_kept,
+)
 from .errors import OwnershipError
 from .marker import Marker
 from .removal import Identity
 
-PREFIX = "tidy-"
-TRASH_PREFIX = "tidy-trash-"
-KEPT_PREFIX = "tidy-kept-"
-BARE_MODE = 0o1700
-"""The mode of a root that has no marker: not yet, or (when it is removed) no longer."""
+__all__ = [
+    "BARE_MODE", "KEPT_PREFIX", "PREFIX", "TRASH_PREFIX", "Claim", "Verdict", "claim", "establish",
+    "examine", "judge", "mark_kept",
+]  # fmt: skip
 
 State = Literal["live", "orphaned", "kept", "foreign", "refused"]
-_PATIENCE = 0.25
-_ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,94 +51,6 @@ class Verdict:
     marker: Marker | None = None
     identity: Identity | None = None
     created: float = 0.0
-
-
-class Claim:
-    """A held root: `root` is its path. Forked children share the hold until they end."""
-
-    __slots__ = ("_lock", "root")
-
-    def __init__(self, root: str, lock: locks.DirectoryLock) -> None:
-        self.root = root
-        self._lock = lock
-
-    @property
-    def lock(self) -> locks.DirectoryLock:
-        """The lock that is held."""
-        return self._lock
-
-    def release(self) -> None:
-        """Give up our hold; a second call does nothing."""
-        self._lock.release()
-
-
-def establish(parent: str, *, project: str, argv: Sequence[str]) -> Claim:
-    """Make a new root in a directory, locked and marked, and return the claim on it.
-
-    Raises:
-        OwnershipError: no directory could be made there.
-    """
-    for _ in range(_ATTEMPTS):
-        # Short: the paths of AF_UNIX sockets end at about 107 bytes.
-        root = os.path.join(parent, PREFIX + secrets.token_hex(4))
-        try:
-            os.mkdir(root, BARE_MODE)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            reason = f"cannot make a run root in {parent}: {error.strerror}"
-            raise OwnershipError(error.errno, reason) from error
-        try:
-            return claim(root, project=project, argv=argv)
-        except (FileNotFoundError, BlockingIOError):
-            continue  # a reaper was faster than our lock
-        except BaseException:
-            _undo(root)
-            raise
-    raise OwnershipError(f"no free name for a run root in {parent}")
-
-
-def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -> Claim:
-    """Lock an existing directory and put the marker of this process into it.
-
-    Args:
-        root: the directory; it must be this user's.
-        project: the working directory of the run.
-        argv: its command line.
-        kept: whether a user asked to keep the directory.
-
-    Raises:
-        FileNotFoundError: it has vanished.
-        BlockingIOError: another process holds its lock.
-        OSError: it cannot be locked or written to.
-    """
-    lock = locks.acquire(root, patience=_PATIENCE)
-    if lock is None:
-        raise BlockingIOError(f"another process holds the lock of {root}")
-    try:
-        status = os.lstat(root)
-        if lock.dir_fd is not None and not os.path.samestat(os.fstat(lock.fd), status):
-            raise FileNotFoundError(f"{root} was replaced while it was claimed")
-        found = marker.describe(root, status.st_ino, project, argv, kept)
-        marker.write(found, root, lock.dir_fd)
-        if lock.dir_fd is not None:
-            os.fchmod(lock.fd, 0o700)
-        lock.park()
-    except BaseException:
-        lock.release()
-        raise
-    return Claim(root, lock)
-
-
-def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
-    """Mark a directory as kept for a user, so that only `clean --kept` removes it.
-
-    The claim protects it also from that while this process lives, or until it is released.
-
-    Raises:
-        OSError: as for `claim`.
-    """
-    return claim(path, project=project, argv=argv, kept=True)
 
 
 def judge(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
@@ -238,12 +154,3 @@ def _life(found: Marker | None) -> str:
     if found is None:
         return "it is being made or removed"
     return f"pid {found.pid}, or a forked child of it, holds its lock"
-
-
-def _undo(root: str) -> None:
-    for remove, path in ((os.unlink, os.path.join(root, marker.DRAFT)),
-                         (os.unlink, os.path.join(root, marker.NAME)), (os.rmdir, root)):
-        try:
-            remove(path)
-        except OSError:
-            continue  # it was not there, or is left for the next reaper

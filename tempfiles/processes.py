@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from . import _proc
 from ._platform import HAS_PROC
 
 _VARIABLE = b"TMPDIR="
+_READS, _PAUSE = 5, 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class ProcessWatch:
         stat = _proc.stat(pid)
         if stat is None or stat.state in "ZX" or int(pid) == self._pid:
             return None
-        environment = _proc.read(pid, "environ") or b""
+        environment = _environment(pid)
         tmpdir = _tmpdir(environment)
         if tmpdir is None or not self._is_below(tmpdir):
             if stat.ppid not in self._related and not self._is_copy(pid, environment):
@@ -142,6 +144,18 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
         for path in sorted(held):
             found.setdefault(path, []).append(f"pid {pid} ({stat.command})")
     return found
+
+
+def _environment(pid: str) -> bytes:
+    """Return a process's environment; for a moment, while it starts a program, it has none."""
+    for _ in range(_READS):
+        environment = _proc.read(pid, "environ")
+        if environment:
+            return environment
+        if environment is None:
+            break  # gone, or another user's
+        time.sleep(_PAUSE)
+    return b""
 
 
 def _pids() -> list[str]:

@@ -186,8 +186,7 @@ class Summary:
 class RunReport:
     """All of a run's leaks with its totals.
 
-    `removed_later` are those that another test or a fixture has removed before the run ended; they
-    count as removed.
+    `removed_later` are those that a fixture around their context has removed; they count as removed.
     """
 
     summary: Summary

@@ -8,16 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
+from typing import TYPE_CHECKING, Any
 
 from . import _contexts as contexts
+from . import forks, journal, marker
 from ._contexts import Context
-from ._platform import HAS_DIR_FD
-from .journal import Journal
-from .ownership import establish
-from .records import RemovalReport
-from .removal import remove_path, remove_tree_at
+from .claims import BARE_MODE, establish
 from .syscalls import getcwd
+
+if TYPE_CHECKING:
+    from .records import RemovalReport
 
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
@@ -25,17 +25,21 @@ _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 class RunRoot:
     """A new directory in `base` (default: the system's temp directory), private to this run.
 
-    It is marked and locked as this process's (see `ownership`), and has a journal.
+    It is marked and locked as this process's (see `claims`), and has a journal.
+
+    Args:
+        base: where to make it; None for the system's temp directory.
+        project: the working directory of the run, for the marker.
 
     Raises:
         OwnershipError: no directory could be made there.
     """
 
     def __init__(self, base: str | None, project: str) -> None:
-        parent = os.path.realpath(base or tempfile.gettempdir())
+        parent = os.path.realpath(base or _system_directory())
         self._claim = establish(parent, project=project, argv=sys.orig_argv)
         self.path = self._claim.root
-        self.journal = Journal(self.path)
+        self.journal = journal.Journal(self.path)
         self.slots: list[str] = []
         self.owners: list[Context] = []
         self._saved: tuple[str | None, dict[str, str | None]] | None = None
@@ -60,7 +64,8 @@ class RunRoot:
     def redirect(self) -> None:
         """Point `tempfile.tempdir` and TMPDIR, TEMP and TMP at the current slot."""
         environment = {name: os.environ.get(name) for name in _VARIABLES}
-        self._saved = (tempfile.tempdir, environment)
+        module = _tempfile()
+        self._saved = (module.tempdir if module is not None else None, environment)
         self._point()
 
     def restore(self) -> None:
@@ -69,8 +74,9 @@ class RunRoot:
             return
         directory, environment = self._saved
         self._saved = None
-        if tempfile.tempdir in (None, *self.slots):
-            tempfile.tempdir = directory
+        module = _tempfile()
+        if module is not None and module.tempdir in (None, *self.slots):
+            module.tempdir = directory
         for name, value in environment.items():
             if os.environ.get(name) not in self.slots:
                 continue
@@ -79,29 +85,66 @@ class RunRoot:
             else:
                 os.environ[name] = value
 
+    def remove_empty(self) -> bool:
+        """Remove the directory if nothing was left in it; return whether that was so.
+
+        The marker goes last, as in `disposal`, so that a kill in between leaves a known root.
+        """
+        try:
+            for slot in self.slots:
+                os.rmdir(slot)
+        except OSError:
+            return False
+        self.journal.close()
+        with contextlib.suppress(OSError):
+            os.chmod(self.path, BARE_MODE)
+            for name in (journal.CURRENT, journal.JOURNAL, forks.FILE, marker.NAME):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self.path, name))
+            os.rmdir(self.path)
+            self._claim.release()
+            return True
+        return False
+
     def remove(self) -> RemovalReport:
         """Remove the directory with all in it; leave it first if the process works in it."""
+        from .disposal import dispose
+
         with contextlib.suppress(OSError):
             if (getcwd() + os.sep).startswith(self.path + os.sep):
                 os.chdir(os.path.dirname(self.path))
         self.journal.close()
-        report = _remove(self.path)
+        report, _ = dispose(self.path, self._claim.lock, measure=False)
         self._claim.release()
         return report
 
     def _point(self) -> None:
-        tempfile.tempdir = self.slot
+        module = _tempfile()
+        if module is not None:
+            module.tempdir = self.slot
         for name in _VARIABLES:
             os.environ[name] = self.slot
 
 
-def _remove(path: str) -> RemovalReport:
-    # A test may have left HOME in here: what `remove_path` would refuse is ours all the same.
-    if not HAS_DIR_FD:
-        return remove_path(path, measure=False)
-    parent, name = os.path.split(path)
-    parent_fd = os.open(parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return remove_tree_at(parent_fd, name, path=path, measure=False)
-    finally:
-        os.close(parent_fd)
+def _tempfile() -> Any:
+    """Return the module `tempfile` if somebody has imported it.
+
+    Otherwise it reads TMPDIR when it is: a suite without temporary files need not pay for it.
+    """
+    return sys.modules.get("tempfile")
+
+
+def _system_directory() -> str:
+    # What `tempfile.gettempdir()` tries first, without its import where that is enough.
+    for name in _VARIABLES:
+        directory = os.environ.get(name)
+        if directory and os.path.isabs(directory) and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    module = _tempfile()
+    if module is None and os.access("/tmp", os.W_OK | os.X_OK) and not any(
+        os.environ.get(name) for name in _VARIABLES
+    ):
+        return "/tmp"
+    import tempfile
+
+    return tempfile.gettempdir()

@@ -11,7 +11,6 @@ from typing import Any
 from . import _audit, origins, syscalls
 from . import _contexts as contexts
 from .activity import activity_of
-from .children import ChildProcess, command_of, promised_paths
 from .forks import ForkLog
 
 _MULTIPROCESSING = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
@@ -62,6 +61,8 @@ class SpawnObserver:
 
     def _popens(self, args: tuple[Any, ...]) -> None:
         executable, argv, cwd, _ = args
+        from .children import command_of
+
         command = command_of(argv, executable)
         name = os.path.basename(command[0]) if command else ""
         self._add(sys._getframe(2), f"subprocess {name}", command, cwd)
@@ -70,15 +71,21 @@ class SpawnObserver:
         frame = sys._getframe(2)
         # From 3.13 on `subprocess.Popen` may use it, and has told already.
         if frame.f_globals.get("__name__") != "subprocess":
+            from .children import command_of
+
             self._add(frame, "os.posix_spawn", command_of(args[1], args[0]))
 
     def _windows_spawns(self, args: tuple[Any, ...]) -> None:
+        from .children import command_of
+
         self._add(sys._getframe(2), "os.spawn", command_of(args[2], args[1]))
 
     def _systems(self, args: tuple[Any, ...]) -> None:
         self._add(sys._getframe(2), "os.system", (os.fsdecode(args[0]),))
 
     def _forks_off(self, args: tuple[Any, ...]) -> None:
+        from .children import ChildProcess
+
         self._foreign_deed()
         context = contexts.current()
         self._forks.expect(context)
@@ -95,6 +102,8 @@ class SpawnObserver:
             self._add(frame, "multiprocessing", ("python",))
 
     def _add(self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None) -> None:
+        from .children import ChildProcess, promised_paths
+
         self._foreign_deed()
         # What is told is the program, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)._replace(callee=None, module=None)

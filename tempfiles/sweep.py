@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import syscalls
-from .records import ResourceType
+
+if TYPE_CHECKING:
+    from .records import ResourceType
 
 # Kernels before 6.13 stamp directories with the tick's time, up to 10 ms coarse: a directory that
 # changed this recently (ns) may change again without a new stamp.

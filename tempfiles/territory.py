@@ -46,23 +46,24 @@ class ProjectTree:
     def new(self) -> Iterator[str]:
         """Yield the topmost paths that appeared since the last call."""
         for directory, (stamp, before) in list(self._directories.items()):
-            try:
-                changed = syscalls.stat(directory).st_mtime_ns != stamp
-            except OSError:
+            now = _stamp(directory)
+            if now is None:
                 del self._directories[directory]
-                continue
-            if changed:
+            elif now != stamp:
                 after, _ = self._read(directory)
                 for name in sorted(after - before):
                     yield os.path.join(directory, name)
 
+    def changed(self) -> bool:
+        """Whether any directory of it may have other names than when last read."""
+        return any(
+            _stamp(directory) != stamp for directory, (stamp, _) in self._directories.items()
+        )
+
     def top_changed(self) -> bool:
         """Whether the top directory itself may have other names than when last read."""
         stamp, _ = self._directories.get(self.top, (-1, None))
-        try:
-            return self.known and syscalls.stat(self.top).st_mtime_ns != stamp
-        except OSError:
-            return False
+        return self.known and _stamp(self.top) != stamp
 
     def directories(self) -> list[str]:
         """Return the directories of the tree that are known."""
@@ -149,6 +150,13 @@ def shared_places(base: str) -> list[str]:
     places = [base, "/tmp", os.path.expanduser("~"), "/dev/shm"]
     present = filter(syscalls.is_directory, places)
     return list(dict.fromkeys(map(syscalls.real_path, present)))
+
+
+def _stamp(directory: str) -> int | None:
+    try:
+        return syscalls.stat(directory).st_mtime_ns
+    except OSError:
+        return None
 
 
 def _listing(place: str) -> frozenset[str]:

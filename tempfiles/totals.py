@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 from .records import ContextReport, Leak, Modification, RemovalReport, Summary
@@ -27,12 +27,9 @@ class Totals:
         self.leaks += report.leaks
         self.modifications += report.modifications
 
-    def set_aside_gone(self) -> None:
-        """Take out the leaks that somebody else has removed meanwhile: a fixture, another test.
-
-        An object that was never closed stays a leak, though it may be collected by now.
-        """
-        gone = [leak for leak in self.leaks if not leak.never_closed and not lexists(leak.path)]
+    def set_aside(self, taken_back: Container[str]) -> None:
+        """Take out the leaks that a fixture around their context has removed since."""
+        gone = [x for x in self.leaks if x.path in taken_back and not lexists(x.path)]
         if gone:
             self.removed_later += gone
             self.leaks = [leak for leak in self.leaks if leak not in gone]

@@ -5,38 +5,24 @@ The cost of a context in which nothing happened is one `stat` of the temp direct
 
 from __future__ import annotations
 
-import os
-import time
-from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import _contexts as contexts
-from . import callbacks, cleanup, finalizers, late, remaining, syscalls
+from . import callbacks, remaining, syscalls
 from ._contexts import Context
-from .activity import Activity, activity_of
+from .activity import Activity
 from .ignores import Ignored
-from .judge import Judge
 from .observer import Observer
-from .outside import OutsideCleaner
-from .records import (
-    ContextRecord,
-    ContextReport,
-    Leak,
-    Modification,
-    RunReport,
-    Scope,
-    Unattributed,
-)
-from .rescue import rescue
 from .root import RunRoot
-from .territory import FileStates, ProjectTree, SharedPlaces, shared_places
-from .totals import Totals
+from .slots import Slots
+from .territory import ProjectTree
 
-# A slot with more leftovers than this is left for a new one, so that listing it stays cheap.
-_MOST_LEFTOVERS = 256
+if TYPE_CHECKING:
+    from .closing import Closing
+    from .records import ContextReport, RunReport, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class RunSettings:
+class RunSettings(NamedTuple):
     """How a run tracks.
 
     Args:
@@ -80,14 +66,11 @@ class Run:
             self.root.path,
             trace=settings.trace,
             measure=settings.measure_made,
-            before_foreign=self._remember_places,
+            before_foreign=self._before_foreign_deed,
         )
-        self._judge = Judge(self.root, self._observer, self._tree, self._ignored)
-        self._late = late.LateProcesses(self.root)
-        self._shared: SharedPlaces | None = None
-        self._states: FileStates | None = None
-        self._totals = Totals()
-        self._cleaner = OutsideCleaner(time.time_ns())
+        self._slots = Slots(self.root, self._observer)
+        self._closing_part: Closing | None = None
+        self._made_and_removed = 0
 
     def open(self) -> None:
         """Begin: redirect the temp directory, listen to what is made."""
@@ -96,7 +79,7 @@ class Run:
         if self._settings.tracks:
             self._tree.snapshot()
             if self._settings.watch_modified:
-                self._states = FileStates(self._tree)
+                self._closing.remember_files()
             self._observer.start()
             remaining.activate(self._observer)
 
@@ -111,6 +94,8 @@ class Run:
         context = contexts.enter(id, scope)
         self._journal.enter(id, scope)
         if callbacks.has_open_callbacks():
+            from .records import ContextRecord
+
             parent = context.parent.id if context.parent is not None else None
             callbacks.context_opened(ContextRecord(id, scope, parent))
         return context
@@ -122,10 +107,8 @@ class Run:
         and removed at the end of the run.
         """
         report = None
-        if not self._left_nothing(context):
-            report = self._close(context)
-        elif callbacks.has_close_callbacks():
-            callbacks.context_closed(ContextReport(context.id, context.scope))
+        if not self._left_nothing(context) or callbacks.has_close_callbacks():
+            report = self._closing.close(context, self._settings.tracks)
         contexts.leave(context)
         self._journal.leave()
         if report is not None:
@@ -138,42 +121,47 @@ class Run:
 
     def notice(self, context: Context) -> None:
         """Give what newly appeared to a context now, before other code runs."""
-        if self._settings.tracks and self._judge.slot_changed():
-            self._judge.assign_new(context)
+        if self._settings.tracks and self._slots.changed():
+            self._slots.assign_new(context)
 
     def finish(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """End the run: judge what came late and what belongs to no context, remove the root.
+
+        Args:
+            tests: how many tests were run, for the report.
 
         Returns:
             The report of the whole run, and the reports of contexts that left something after
             they were closed, the run's own last.
         """
-        late_reports = self._finish_contexts() if self._settings.tracks else ()
-        totals = self._totals
+        late: tuple[ContextReport, ...] = ()
+        if self._settings.tracks and self._something_happened():
+            self.notice(contexts.root)
+            late = self._closing.close_late(self._settings.late_grace)
         self._stop_observing()
-        totals.set_aside_gone()
-        finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
         self.root.restore()
-        kept = rescue({*contexts.kept(), *self._observer.older}, self.root.path)
-        totals.note_kept(kept)
-        totals.note_failures(self.root.remove())
-        if self._settings.clean_outside:
-            totals.leaks = self._cleaner.remove(totals.leaks)
-        report = RunReport(
-            totals.summary(tests),
-            tuple(totals.leaks),
-            self._unattributed(),
-            tuple(totals.modifications),
-            tuple(totals.removed_later),
-        )
+        report = self._end(tests)
         callbacks.run_closed(report)
-        return report, late_reports
+        return report, late
 
     def abandon(self) -> None:
         """End without a report, for a process that must stop: remove the root and restore."""
         self._stop_observing()
         self.root.restore()
         self.root.remove()
+
+    @property
+    def _closing(self) -> Closing:
+        if self._closing_part is None:
+            from .closing import Closing
+
+            self._closing_part = Closing(
+                self.root, self._observer, self._slots, self._tree, self._ignored
+            )
+        return self._closing_part
+
+    def _before_foreign_deed(self) -> None:
+        self._closing.remember_places()
 
     def _stop_observing(self) -> None:
         if self._settings.tracks:
@@ -187,92 +175,39 @@ class Run:
             return False
         if not self._settings.tracks:
             return True
-        if self._states is not None or self._tree_needs_look():
+        if self._settings.watch_modified or self._tree_needs_look(context):
             return False
         if activity is None:
-            return not self._judge.slot_changed()
-        if not activity.is_plain or not self._judge.all_gone(activity):
+            return not self._slots.changed()
+        if not activity.is_plain or not self._slots.all_gone(activity):
             return False
-        self._totals.made += len(activity.created)
+        self._made_and_removed += len(activity.created)
         return True
 
-    def _tree_needs_look(self) -> bool:
+    def _tree_needs_look(self, context: Context) -> bool:
+        if context.scope != "test":
+            return self._tree.changed()
         return self._observer.spawning.native_modules and self._tree.top_changed()
 
-    def _close(self, context: Context) -> ContextReport:
-        activity = activity_of(context)
-        self._late.look(context, activity)
-        self._judge.hear_forks()
-        leftovers = self._judge.assign_new(context) if self._settings.tracks else 0
-        registered = self._judge.count_registered(context, activity)
-        removal = cleanup.remove_registered(context)
-        leaks = self._leaks_of(context, activity) if self._settings.tracks else ()
-        made = len(activity.created) + self._judge.made_outside(activity)
-        report = ContextReport(
-            context.id,
-            context.scope,
-            made=max(made, registered + len(leaks)),
-            registered=registered,
-            bytes_made=activity.bytes_removed + removal.bytes + sum(leak.bytes for leak in leaks),
-            leaks=leaks,
-            modifications=self._modifications_of(context),
-            removal=removal,
-        )
-        self._journal.left(report)
-        self._totals.add(report)
-        self._judge.rest(context, activity, self._late.outlived(context))
-        if self._late.outlived(context):
-            self._replace_slot(context)
-        elif leftovers > _MOST_LEFTOVERS:
-            self._replace_slot(contexts.root)
-        return report
-
-    def _leaks_of(self, context: Context, activity: Activity) -> tuple[Leak, ...]:
-        leaks = [*self._judge.leaks_in_temp(context, activity)]
-        leaks += self._judge.leaks_outside(context, activity)
-        foreign = activity.children or activity.native or self._tree_needs_look()
-        if self._tree.known and (foreign or context.scope != "test"):
-            leaks += self._judge.leaks_in_tree(context, activity)
-        for leak in leaks:
-            if not self._observer.holds_older(leak.path):
-                self._cleaner.remember(leak)
-        return tuple(leaks)
-
-    def _modifications_of(self, context: Context) -> tuple[Modification, ...]:
-        if self._states is None:
-            return ()
-        return tuple(
-            Modification(path, "changed" if what else "deleted", context.id, context.scope, what)
-            for path, what in self._states.changes()
-            if not self._ignored(path)
+    def _something_happened(self) -> bool:
+        return (
+            self._closing_part is not None
+            or contexts.root.attachment is not None
+            or bool(self._observer.late)
+            or self._slots.changed()
+            or self._tree.changed()
         )
 
-    def _replace_slot(self, leaving_to: Context) -> None:
-        self.root.add_slot(leaving_to)
-        self._judge.follow_slot()
+    def _end(self, tests: int) -> RunReport:
+        if self._closing_part is None and self.root.remove_empty():
+            from .records import RunReport, Summary
 
-    def _remember_places(self) -> None:
-        self._shared = SharedPlaces(shared_places(os.path.dirname(self.root.path)))
-
-    def _finish_contexts(self) -> tuple[ContextReport, ...]:
-        self.notice(contexts.root)
-        self._late.wait(self._settings.late_grace)
-        self._judge.hear_forks()
-        self._judge.assign_late()
-        found = dict.fromkeys([*self._late.contexts(), *self._observer.late, contexts.root])
-        reports = [self._close(context) for context in found]
-        for leak in self._judge.late_leaks:
-            report = ContextReport(leak.context, leak.scope, made=1, leaks=(leak,))
-            self._totals.add(report)
-            reports.append(report)
-        return tuple(report for report in reports if report.leaks or report.modifications)
-
-    def _unattributed(self) -> tuple[Unattributed, ...]:
-        found = dict(self._judge.unattributed)
-        if self._shared is not None:
-            found.update({path: () for path in self._shared.new() if self._is_strange(path)})
-        return tuple(self._judge.describe_unattributed(found))
-
-    def _is_strange(self, path: str) -> bool:
-        own = os.path.basename(path).startswith("tidy-")
-        return not (own or self._ignored(path) or self._judge.is_reported(path))
+            made = self._made_and_removed
+            return RunReport(Summary(tests=tests, made=made, removed_by_tests=made))
+        closing = self._closing
+        closing.totals.made += self._made_and_removed
+        closing.prepare_removal()
+        closing.totals.note_failures(self.root.remove())
+        if self._settings.clean_outside:
+            closing.clean_outside()
+        return closing.report(tests)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from . import attribution, ownership
 from .errors import SettingError
+from .text import printable
 from .walk import Tally, Walk
 
 LARGEST = 5
@@ -127,5 +128,5 @@ def _shares(walk: Walk, whole: Tally) -> Iterable[Share]:
 
 
 def _share(tally: Tally, owner: str = "", context: str = "") -> Share:
-    name = attribution.printable(tally.name)
+    name = printable(tally.name)
     return Share(name, tally.files, tally.directories, tally.bytes, owner, context)

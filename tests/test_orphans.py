@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from unittest import mock
 
 from tempfiles import disposal, locks, marker, orphans, ownership
-from tempfiles.journal import Current
+from tempfiles.journal_view import Current
 from tempfiles.orphans import Plan, ReapReport
 from tests.real_runs import HERE, dead_run, live_run
 from tests.torture_reaping import torture

@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from tempfiles import locks, marker, mounts, ownership
+from tempfiles import claims, locks, marker, mounts, ownership
 from tempfiles.errors import OwnershipError
 from tempfiles.ownership import Claim, Verdict
 from tests.real_runs import HERE, dead_run, live_run
@@ -89,7 +89,7 @@ class AClaim(InATempDirectory):
             ownership.establish(os.path.join(self.temp, "none"), project="/p", argv=[])
 
     def test_starts_anew_when_a_reaper_was_faster(self) -> None:
-        real, calls = ownership.claim, []
+        real, calls = claims.claim, []
 
         def claim(root: str, **given: Any) -> Claim:
             calls.append(root)
@@ -97,8 +97,8 @@ class AClaim(InATempDirectory):
                 os.rmdir(root)
             return real(root, **given)
 
-        self.addCleanup(setattr, ownership, "claim", real)
-        ownership.claim = claim
+        self.addCleanup(setattr, claims, "claim", real)
+        claims.claim = claim
         self.assertEqual(self.establish().root, calls[1])
 
     def test_leaves_the_low_descriptors_to_the_tests_and_is_not_inherited_by_programs(self) -> None:

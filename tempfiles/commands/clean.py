@@ -10,7 +10,6 @@ from typing import Any
 
 from .. import litter, orphans, progress
 from ..aftermath import Aftermath
-from ..attribution import printable
 from ..errors import RefusedError
 from ..litter import Item, LitterPlan
 from ..orphans import Plan, Reaped
@@ -18,6 +17,7 @@ from ..ownership import Verdict
 from ..quantities import format_age, format_count, format_size
 from ..records import RemovalFailure, RemovalReport
 from ..removal import remove_path
+from ..text import printable
 from . import BAD_USAGE, FAILED, OK, add_temp_dir, age, pattern, status, temp_dirs, warn
 
 _DAY = 86400.0

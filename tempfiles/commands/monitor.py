@@ -10,11 +10,11 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from ..attribution import printable
 from ..errors import SettingError
 from ..plot import check_ending
 from ..quantities import parse_age, parse_size
 from ..recording import Recording
+from ..text import printable
 from ..usage import name_matcher
 from . import BAD_USAGE, warn
 from .watching import Session, Settings

@@ -11,10 +11,10 @@ from typing import Any
 
 from .. import aftermath, orphans, progress
 from ..aftermath import Aftermath
-from ..attribution import printable
 from ..ownership import Verdict
 from ..quantities import format_age, format_count, format_size
 from ..records import Leak
+from ..text import printable
 from ..usage import Sample, measure
 from . import OK, add_temp_dir, temp_dirs
 
@@ -78,7 +78,7 @@ def _as_json(roots: list[_Root], totals: dict[str, Sample]) -> dict[str, Any]:
 
 def _root_as_json(root: _Root) -> dict[str, Any]:
     verdict, usage = root.verdict, root.usage
-    marker = asdict(verdict.marker) if verdict.marker else {}
+    marker = verdict.marker._asdict() if verdict.marker else {}
     return {
         "path": verdict.root,
         "state": verdict.state,

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..attribution import printable
 from ..monitor import Sample, Share, watch
 from ..plot import write_plot
 from ..quantities import format_count, format_size
 from ..recording import Recording
+from ..text import printable
 from ..usage import measure
 from . import FAILED, OK, warn
 

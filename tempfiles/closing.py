@@ -1,0 +1,175 @@
+"""The close of a context in which something happened, and the end of a run.
+
+Apart from the tracker, so that a run in which nothing happens imports none of what this needs.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from . import _contexts as contexts
+from . import cleanup, finalizers
+from ._contexts import Context
+from .activity import Activity, activity_of
+from .ignores import Ignored
+from .judge import Judge
+from .late import LateProcesses
+from .observer import Observer
+from .outside import OutsideCleaner
+from .records import ContextReport, Leak, Modification, RunReport, Unattributed
+from .rescue import rescue
+from .root import RunRoot
+from .slots import Slots
+from .sweep import RACY_NS
+from .territory import FileStates, ProjectTree, SharedPlaces, shared_places
+from .totals import Totals
+
+# A slot with more leftovers than this is left for a new one, so that listing it stays cheap.
+_MOST_LEFTOVERS = 256
+
+
+class Closing:
+    """Judges contexts as they close, and adds up what they made and left.
+
+    Args:
+        root: the run root.
+        observer: what was observed.
+        slots: what lies in the run root.
+        tree: the project's, read already.
+        ignored: what is no leak.
+    """
+
+    def __init__(
+        self, root: RunRoot, observer: Observer, slots: Slots, tree: ProjectTree, ignored: Ignored
+    ) -> None:
+        self._root = root
+        self._observer = observer
+        self._slots = slots
+        self._tree = tree
+        self._ignored = ignored
+        self._judge = Judge(observer, tree, ignored)
+        self._late = LateProcesses(root)
+        self._shared: SharedPlaces | None = None
+        self._states: FileStates | None = None
+        self._cleaner = OutsideCleaner(time.time_ns() - RACY_NS)
+        self.totals = Totals()
+
+    def remember_files(self) -> None:
+        """From now on tell which of the project's files each context changes."""
+        self._states = FileStates(self._tree)
+
+    def remember_places(self) -> None:
+        """Note what shared places hold, before the first process that may write there."""
+        self._shared = SharedPlaces(shared_places(os.path.dirname(self._root.path)))
+
+    def close(self, context: Context, tracks: bool = True) -> ContextReport:
+        """Remove what a context has registered, and tell what else it made and left.
+
+        Args:
+            context: what closes; it is still open.
+            tracks: whether to look for leaks.
+        """
+        activity = activity_of(context)
+        leftovers = self._look(context, activity) if tracks else 0
+        registered = self._judge.count_registered(context, activity)
+        removal = cleanup.remove_registered(context)
+        leaks = self._leaks_of(context, activity) if tracks else ()
+        self._observer.leaked.update({leak.path: context for leak in leaks})
+        made = len(activity.created) + self._judge.made_outside(activity)
+        report = ContextReport(
+            context.id,
+            context.scope,
+            made=max(made, registered + len(leaks)),
+            registered=registered,
+            bytes_made=activity.bytes_removed + removal.bytes + sum(leak.bytes for leak in leaks),
+            leaks=leaks,
+            modifications=self._modifications_of(context),
+            removal=removal,
+        )
+        self._root.journal.left(report)
+        self.totals.add(report)
+        self._settle(context, activity, leftovers)
+        return report
+
+    def close_late(self, grace: float) -> tuple[ContextReport, ...]:
+        """Close again the contexts that made something after they were closed, and the run's own.
+
+        Args:
+            grace: seconds to wait for processes that outlived their context.
+        """
+        self._late.wait(grace)
+        self._judge.hear_forks()
+        self._slots.assign_late()
+        found = dict.fromkeys([*self._late.contexts(), *self._observer.late, contexts.root])
+        reports = [self.close(context) for context in found]
+        for leak in self._judge.late_leaks:
+            report = ContextReport(leak.context, leak.scope, made=1, leaks=(leak,))
+            self.totals.add(report)
+            reports.append(report)
+        return tuple(report for report in reports if report.leaks or report.modifications)
+
+    def prepare_removal(self) -> None:
+        """Set apart what the removal of the run root must not, or need not, deal with."""
+        totals = self.totals
+        totals.set_aside(self._observer.taken_back)
+        finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
+        totals.note_kept(rescue({*contexts.kept(), *self._observer.older}, self._root.path))
+
+    def clean_outside(self) -> None:
+        """Remove the leaks outside the temp directory that this run was seen to make."""
+        self.totals.leaks = self._cleaner.remove(self.totals.leaks)
+
+    def report(self, tests: int) -> RunReport:
+        """Return the report of the whole run."""
+        totals = self.totals
+        return RunReport(
+            totals.summary(tests),
+            tuple(totals.leaks),
+            self._unattributed(),
+            tuple(totals.modifications),
+            tuple(totals.removed_later),
+        )
+
+    def _look(self, context: Context, activity: Activity) -> int:
+        self._late.look(context, activity)
+        self._judge.hear_forks()
+        return self._slots.assign_new(context)
+
+    def _leaks_of(self, context: Context, activity: Activity) -> tuple[Leak, ...]:
+        leaks = [*self._judge.leaks_in_temp(context, activity)]
+        leaks += self._judge.leaks_outside(context, activity)
+        foreign = activity.children or activity.native or self._observer.spawning.native_modules
+        if self._tree.known and (foreign or context.scope != "test"):
+            leaks += self._judge.leaks_in_tree(context, activity)
+        for leak in leaks:
+            if not self._observer.holds_older(leak.path):
+                self._cleaner.remember(leak)
+        return tuple(leaks)
+
+    def _settle(self, context: Context, activity: Activity, leftovers: int) -> None:
+        outlived = self._late.outlived(context)
+        self._judge.rest(context, activity, outlived)
+        if outlived:
+            self._slots.replace(context)
+        elif leftovers > _MOST_LEFTOVERS:
+            self._slots.replace(contexts.root)
+
+    def _modifications_of(self, context: Context) -> tuple[Modification, ...]:
+        if self._states is None:
+            return ()
+        return tuple(
+            Modification(path, "changed" if what else "deleted", context.id, context.scope, what)
+            for path, what in self._states.changes()
+            if not self._ignored(path)
+        )
+
+    def _unattributed(self) -> tuple[Unattributed, ...]:
+        found = dict(self._judge.unattributed)
+        if self._shared is not None:
+            found.update({path: () for path in self._shared.new() if self._is_strange(path)})
+        return tuple(self._judge.describe_unattributed(found))
+
+    def _is_strange(self, path: str) -> bool:
+        own = os.path.basename(path).startswith("tidy-")
+        return not (own or self._ignored(path) or self._judge.is_reported(path))

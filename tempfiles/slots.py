@@ -1,0 +1,87 @@
+"""What lies in the temp directory of a run, compared with what is known of it."""
+
+from __future__ import annotations
+
+import os
+
+from . import _contexts as contexts
+from . import sweep
+from ._contexts import Context
+from .activity import Activity, Entry, activity_of
+from .observer import Observer
+from .root import RunRoot
+
+
+class Slots:
+    """Lists the slots of a run root, and gives what is new in them to contexts."""
+
+    def __init__(self, root: RunRoot, observer: Observer) -> None:
+        self._root = root
+        self._observer = observer
+        self._watched = sweep.Watched(root.slot)
+        self._seen: frozenset[str] = frozenset()  # the names that the slot held when last listed
+        self.changed = self._watched.changed
+
+    def replace(self, leaving_to: Context) -> None:
+        """Have the run use a new slot; what appears in the old one is a context's from now on."""
+        self._root.add_slot(leaving_to)
+        self._watched = sweep.Watched(self._root.slot)
+        self._seen = frozenset()
+        self.changed = self._watched.changed
+
+    def all_gone(self, activity: Activity) -> bool:
+        """Whether the slot holds nothing new, and nothing that a context made; forgets it then."""
+        names = self._watched.names()
+        if (names or self._seen) and frozenset(names) != self._seen:
+            return False
+        entries = self._observer.entries
+        for key in activity.created:
+            if self._seen and key.partition(os.sep)[2] in self._seen:
+                return False
+        for key in activity.created:
+            entries.pop(key, None)
+        return True
+
+    def assign_new(self, context: Context) -> int:
+        """Give what is new in the current slot to a context; return how many names it holds."""
+        names = self._watched.names()
+        self._seen = frozenset(names)
+        slot = str(len(self._root.slots) - 1)
+        owner = context
+        if not self._observer.spawning.native_modules:
+            owner = _who_has_processes(context)
+        for name in names:
+            self._assign(f"{slot}{os.sep}{name}", owner)
+        return len(names)
+
+    def assign_late(self) -> None:
+        """Give what has appeared in former slots to the contexts that these were left to."""
+        owners = zip(self._root.slots, self._root.owners, strict=True)
+        for number, (slot, owner) in enumerate(owners):
+            for name in sweep.Watched(slot).names():
+                if self._assign(f"{number}{os.sep}{name}", owner) and owner is not contexts.root:
+                    self._observer.late[owner] = None
+
+    def _assign(self, key: str, context: Context) -> bool:
+        if key in self._observer.entries:
+            return False
+        self._observer.entries[key] = Entry(context, None)
+        activity_of(context).created.append(key)
+        return True
+
+
+def _who_has_processes(context: Context) -> Context:
+    """Return the innermost context, from this one outwards, that may have made what no event named.
+
+    A test that started nothing did not: a server that its class has started may have.
+    """
+    activity: Activity | None = context.attachment
+    if activity is not None and (activity.children or activity.native):
+        return context
+    parent = context.parent
+    while parent is not None:
+        has_children = parent.attachment is not None and parent.attachment.children
+        if has_children and parent.scope != "run":
+            return parent
+        parent = parent.parent
+    return context
