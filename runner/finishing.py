@@ -34,9 +34,14 @@ class Ending:
         self._report: RunReport | None = None
         self._late: tuple[ContextReport, ...] = ()
         self._failed = False
+        self._interrupt: KeyboardInterrupt | None = None
 
     def __call__(self) -> bool:
-        """Clean up, tell, and write the reports; return whether something in that fails the run."""
+        """Clean up, tell, and write the reports; return whether something in that fails the run.
+
+        Raises:
+            KeyboardInterrupt: a step was interrupted; the others have been done.
+        """
         assembly = self._assembly
         self._attempt(leaving.run_exit_handlers)
         if assembly.watcher is not None:
@@ -55,11 +60,15 @@ class Ending:
         if assembly.reaper is not None:
             reaper = assembly.reaper
             self._attempt(lambda: reaper.end(sys.stderr))
+        if self._interrupt is not None:
+            raise self._interrupt
         return self._failed
 
     def _attempt(self, step: Callable[[], Any]) -> None:
         try:
             step()
+        except KeyboardInterrupt as interrupt:
+            self._interrupt = interrupt
         except (TempFilesError, OSError, UsageError) as error:
             self._failed = True
             sys.stderr.write(f"tidytest: error: {error}\n")
@@ -71,7 +80,7 @@ class Ending:
         session = self._session
         try:
             self._report, self._late = session.finish()
-        except Exception:
+        except BaseException:
             session.run.abandon()
             raise
         self._failed |= any(session.policy.failure(found) is not None for found in self._late)

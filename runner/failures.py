@@ -1,0 +1,16 @@
+"""Whose the entries of a result's `errors` and `failures` are."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
+
+
+def is_failure_of(failed: Any, test: Any, name: str) -> bool:
+    """Return whether an entry of `errors` or `failures` is of a test (or a subtest of it).
+
+    Without a test, whether it is of a fixture of the class or module `name`.
+    """
+    if test is not None:
+        return failed is test or getattr(failed, "test_case", None) is test
+    return isinstance(failed, _ErrorHolder) and failed.description.endswith(f" ({name})")

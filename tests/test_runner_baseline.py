@@ -1,0 +1,121 @@
+"""Adopting the runner on a suite that leaks: the baseline, and where to begin."""
+
+from __future__ import annotations
+
+import json
+
+from tests.projects import ProjectTestCase
+
+NAME = ".tidytest-leaks.json"
+
+
+def suite(numbers: range, extra: str = "") -> str:
+    tests = "".join(
+        f"    def test_{n}(self): os.close(tempfile.mkstemp(suffix='.dat')[0])\n" for n in numbers
+    )
+    return f"import os, tempfile, unittest\n{extra}class Old(unittest.TestCase):\n{tests}"
+
+
+class Baseline(ProjectTestCase):
+    def adopt(self, number: int = 30) -> None:
+        self.write("test_old.py", suite(range(number)))
+        outcome = self.tidytest("--leaks", "fail", "--update-baseline")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn(f"Baseline: {number} known leaks written to {NAME}\n", outcome.err)
+
+    def test_three_hundred_known_leaks_pass_and_a_new_one_fails_by_name(self) -> None:
+        self.adopt(300)
+        outcome = self.tidytest("--leaks", "fail")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("Known leaks: 300 of 300 are in the baseline\n", outcome.err)
+        self.assertNotIn("left 1 in the temp directory", outcome.err)
+        self.write("test_new.py", suite(range(1)).replace("Old", "New"))
+        outcome = self.tidytest("--leaks", "fail")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("FAIL: test_0 (test_new.New.test_0)", outcome.err)
+        self.assertIn("FAILED (failures=1)", outcome.err)
+
+    def test_moved_lines_and_another_order_change_nothing(self) -> None:
+        self.adopt()
+        self.write("test_old.py", suite(range(29, -1, -1), extra="# moved\n\n"))
+        self.assertEqual(self.tidytest("--leaks", "fail", "--shuffle", "3").code, 0)
+        self.assertEqual(self.tidytest("--leaks", "fail", "--reverse").code, 0)
+
+    def test_what_is_fixed_is_told_and_fails_only_with_strict(self) -> None:
+        self.adopt()
+        self.write("test_old.py", suite(range(28)) + "    def test_28(self): pass\n")
+        outcome = self.tidytest("--leaks", "fail")
+        self.assertEqual(outcome.code, 0)
+        self.assertIn(f"Baseline {NAME}: 2 fixed: run with --update-baseline\n", outcome.err)
+        outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("test_old.Old.test_29", outcome.err)
+        self.assertEqual(self.tidytest("--update-baseline").code, 0)
+        self.assertNotIn("fixed", self.tidytest("--strict-baseline").err)
+
+    def test_a_run_of_some_tests_says_nothing_of_the_others(self) -> None:
+        self.adopt()
+        for words in (["test_old.Old.test_1"], ["-k", "test_2"]):
+            with self.subTest(words):
+                outcome = self.tidytest(*words, "--strict-baseline")
+                self.assertEqual((outcome.code, "fixed" in outcome.err), (0, False), outcome.err)
+        self.tidytest("test_old.Old.test_1", "--update-baseline")
+        document = json.loads((self.project / NAME).read_text("utf-8"))
+        self.assertEqual(len(document["leaks"]), 30)
+
+    def test_a_module_that_is_gone_leaks_no_more(self) -> None:
+        self.adopt()
+        (self.project / "test_old.py").unlink()
+        self.write("test_new.py", suite(range(0)) + "    def test(self): pass\n")
+        self.assertIn("30 fixed", self.tidytest().err)
+
+    def test_known_leaks_stay_told_with_v_and_in_the_json(self) -> None:
+        self.adopt()
+        outcome = self.tidytest("-v", "--leak-json", "out.json")
+        self.assertEqual(outcome.err.count("known (baseline)"), 30)
+        document = json.loads((self.project / "out.json").read_text("utf-8"))
+        self.assertEqual(document["summary"]["leaked"], 30)
+
+    def test_a_file_that_is_no_baseline_is_refused(self) -> None:
+        self.write("test_a.py", "raise SystemExit")
+        self.assertRefused(self.tidytest("--leak-baseline", "none.json"), "none.json")
+        self.write(NAME, "{")
+        self.assertRefused(self.tidytest(), NAME)
+
+
+class WhereToBegin(ProjectTestCase):
+    SUITE = """
+        import os, pathlib, socket, tempfile, unittest
+        def export():
+            top = tempfile.gettempdir()
+            path = pathlib.Path(top, f"r{len(os.listdir(top))}.csv")
+            path.write_text("text")
+        class T(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls): tempfile.mkdtemp()
+            def test_a(self):
+                export(); export()
+            def test_b(self): export()
+            def test_c(self): tempfile.mkdtemp()
+            def test_d(self):
+                with open(tempfile.mkstemp()[0], "wb") as file: file.write(bytes(9000))
+    """
+
+    def test_the_worst_come_first_each_with_a_remedy_to_paste(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        lines = self.tidytest("test_a").err.splitlines()
+        start = lines.index("Where to begin:")
+        self.assertEqual(lines[start + 1 : start + 3], [
+            "  3 leaks, 12 B  test_a.py:6 in export  pathlib.Path.write_text",
+            '      path = self.createTempFile(extension="csv")  # of TrackedTestCase',
+        ])
+        advice = "\n".join(lines[start:])
+        self.assertIn("self.addCleanup(os.unlink, path)", advice)
+        self.assertIn("(tempfile.TemporaryDirectory())", advice)
+        self.assertIn("1 leak, 8.8 KiB in all  test_a.T.test_d", advice)
+        self.assertTrue(lines[-1].startswith("Temporary files: "))
+
+    def test_nothing_with_q_and_nothing_for_a_few(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.assertNotIn("Where to begin", self.tidytest("-q", "test_a").err)
+        self.assertNotIn("Where to begin", self.tidytest("test_a.T.test_b").err)

@@ -1,0 +1,158 @@
+"""`--keep`: what a failed test still had is found again, under its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from tests.projects import Outcome, ProjectTestCase
+
+SUITE = """
+    import os, tempfile, unittest
+    import tempfiles
+    from runner import TrackedTestCase
+
+    def make(name, content="text"):
+        with open(os.path.join(tempfile.gettempdir(), name), "w") as file:
+            file.write(content)
+
+    class Phases(TrackedTestCase):
+        def setUp(self):
+            make(self._testMethodName)
+            if "set_up" in self._testMethodName: self.fail("in setUp")
+        def tearDown(self):
+            if "tear_down" in self._testMethodName: self.fail("in tearDown")
+        def test_set_up(self): pass
+        def test_body(self):
+            self.createTempTree({"deep": {"er.txt": "tree"}})
+            self.fail("in the body")
+        def test_tear_down(self): pass
+        def test_cleanup(self): self.addCleanup(self.fail, "in a cleanup")
+        def test_subtest(self):
+            with self.subTest(n=1): self.fail("in a subtest")
+        def test_pass(self): self.createTempFile("x")
+        def test_skip(self): self.skipTest("why")
+        @unittest.expectedFailure
+        def test_expected(self): self.fail("as expected")
+
+    class Fixture(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls): make("of_class")
+        @classmethod
+        def tearDownClass(cls): raise OSError("in tearDownClass")
+        def test(self): pass
+"""
+FAILED = {"test_set_up", "test_body", "test_tear_down", "test_cleanup", "test_subtest"}
+
+
+class Keeping(ProjectTestCase):
+    def kept(self) -> list[Path]:
+        return sorted((self.project / "kept").glob("tidy-kept-*"))
+
+    def keep(self, *words: str) -> Outcome:
+        return self.tidytest("--keep-dir", "kept", *words)
+
+    def test_failure_in_any_phase_counts_and_its_message_has_the_path(self) -> None:
+        self.write("test_a.py", SUITE)
+        outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        (run,) = self.kept()
+        names = {*os.listdir(run)} - {"marker.json"}
+        wanted = {f"test_a.Phases.{name}" for name in FAILED} | {"test_a.Fixture"}
+        self.assertEqual(names, wanted)
+        for name in FAILED:
+            self.assertEqual((run / f"test_a.Phases.{name}" / name).read_text(), "text")
+        self.assertTrue((run / "test_a.Fixture" / "of_class").exists())
+        (tree,) = (run / "test_a.Phases.test_body").glob("*/deep")
+        self.assertEqual((tree / "er.txt").read_text(), "tree")
+        sections = re.split(r"^={70}$", outcome.err, flags=re.MULTILINE)[1:]
+        for section in sections:
+            (id,) = re.findall(r"\((\S+)\)", section.splitlines()[1])[:1]
+            self.assertIn(f"\nKept: {run / id}\n", section)
+        leaks = json.loads((self.project / "out.json").read_text())["leaks"]
+        outcomes = {leak["context"]: leak["outcome"] for leak in leaks}
+        self.assertEqual(outcomes["test_a.Phases.test_body"], "kept")
+        self.assertEqual(outcomes["test_a.Phases.test_pass"], "removed")
+
+    def test_a_test_that_fails_for_its_leak_keeps_it(self) -> None:
+        self.write("test_a.py", SUITE)
+        outcome = self.keep("--keep", "on-failure", "--leaks", "fail", "test_a.Phases.test_pass")
+        self.assertEqual(outcome.code, 1)
+        (run,) = self.kept()
+        self.assertTrue((run / "test_a.Phases.test_pass" / "test_pass").exists())
+
+    def test_what_an_object_would_remove_is_kept_too(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    self.directory = tempfile.TemporaryDirectory()
+                    self.file = tempfile.NamedTemporaryFile("w", dir=None, suffix=".log")
+                    self.file.write("told"); self.file.flush()
+                    open(self.directory.name + "/in_it", "w").close()
+                    self.fail()
+        """)
+        outcome = self.keep("--keep", "on-failure", "test_a")
+        self.assertNotIn("Exception ignored", outcome.err)
+        (run,) = self.kept()
+        self.assertEqual([p.read_text() for p in run.glob("*/*.log")], ["told"])
+        self.assertEqual(len([*run.glob("*/*/in_it")]), 1)
+
+    def test_always_and_never(self) -> None:
+        self.write("test_a.py", SUITE)
+        self.keep("--keep", "always", "test_a.Phases.test_pass")
+        (run,) = self.kept()
+        self.assertEqual({*os.listdir(run)}, {"marker.json", "test_a.Phases.test_pass"})
+        self.assertEqual(len(os.listdir(run / "test_a.Phases.test_pass")), 2)
+        self.tidytest("--keep", "never", "test_a.Phases.test_body")
+        self.assertEqual(self.kept(), [run])
+
+    def test_older_runs_are_removed_by_number_and_by_size(self) -> None:
+        self.write("test_a.py", SUITE)
+        foreign = self.project / "kept" / "tidy-kept-of-mine"
+        foreign.mkdir(parents=True)
+        for _ in range(3):
+            self.keep("--keep", "always", "--keep-runs", "2", "test_a.Phases.test_pass")
+        self.assertEqual(len(self.kept()), 3)
+        self.assertTrue(foreign.exists())
+        last = max(set(self.kept()) - {foreign}, key=lambda run: run.stat().st_ctime)
+        self.keep("--keep", "always", "--keep-bytes", "2", "test_a.Phases.test_pass")
+        self.assertEqual(len(self.kept()), 2)
+        self.assertNotIn(last, self.kept())
+
+    def test_without_a_directory_the_temp_directory_has_it_and_clean_removes_it(self) -> None:
+        self.write("test_a.py", SUITE)
+        outcome = self.run_python("-m", "runner", "--keep", "on-failure", "test_a.Phases.test_body")
+        (run,) = self.base.iterdir()
+        self.assertIn(f"Kept: {run}/test_a.Phases.test_body\n", outcome.err)
+        self.run_python("-m", "tempfiles", "clean", str(self.base))
+        self.assertTrue(run.exists())
+        cleaned = self.run_python("-m", "tempfiles", "clean", "--kept", "--min-age", "0s")
+        self.assertFalse(run.exists(), cleaned)
+
+    def test_an_artifact_is_kept_whatever_the_outcome(self) -> None:
+        self.write("test_a.py", """
+            from runner import TrackedTestCase
+            class T(TrackedTestCase):
+                def test(self):
+                    self.artifactPath("logs/a.txt").write_text("told")
+                    for wrong in ("../x", "/x", ""):
+                        with self.assertRaises(ValueError): self.artifactPath(wrong)
+        """)
+        outcome = self.keep("--leaks", "fail", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        (run,) = self.kept()
+        self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "told")
+        self.assertIn(f"Kept, of 1 context: {run}\n", outcome.err)
+        self.assertNotIn("1 leaked", outcome.err)
+        stock = self.run_python("-m", "unittest", "test_a")
+        self.assertEqual(stock.code, 0, stock.err)
+        (run,) = self.base.iterdir()
+        self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "told")
+
+    def test_a_place_that_is_no_directory_is_refused(self) -> None:
+        self.write("test_a.py", "raise SystemExit")
+        self.write("kept", "a file")
+        self.assertRefused(self.keep("--keep", "always"), "--keep-dir", "not a directory")

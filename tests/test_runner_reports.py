@@ -1,0 +1,196 @@
+"""Reports through the command line: checked before the tests, complete after them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import xml.etree.ElementTree as ElementTree
+
+from tests.projects import ProjectTestCase
+
+SUITE = """
+    import os, sys, tempfile, unittest
+
+    class Kinds(unittest.TestCase):
+        def test_pass(self):
+            tempfile.mkdtemp()
+        def test_fail(self):
+            print("printed")
+            print("to stderr", file=sys.stderr)
+            self.assertEqual(1, 2)
+        def test_error(self):
+            raise KeyError("two\\nlines")
+        @unittest.skip("no reason")
+        def test_skip(self):
+            pass
+        @unittest.expectedFailure
+        def test_expected(self):
+            self.fail()
+        @unittest.expectedFailure
+        def test_unexpected(self):
+            pass
+        def test_subtests(self):
+            for n in range(3):
+                with self.subTest(n=n):
+                    self.assertNotEqual(n, 1)
+
+    class Fixture(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            print("of the class")
+            raise OSError("no such luck")
+        def test_never(self):
+            pass
+
+    class Skipped(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            raise unittest.SkipTest("not here")
+        def test_never(self):
+            pass
+"""
+
+
+class Junit(ProjectTestCase):
+    def test_each_kind_of_end_is_told_once(self) -> None:
+        self.write("test_kinds.py", SUITE)
+        outcome = self.tidytest("-b", "--junit-xml", "out.xml", "test_kinds")
+        self.assertEqual(outcome.code, 1)
+        root = ElementTree.parse(self.project / "out.xml").getroot()
+        cases = {(c.get("classname"), c.get("name")): c for c in root.iter("testcase")}
+        found = {
+            key: [child.tag for child in case if child.tag not in ("system-out", "system-err")]
+            for key, case in cases.items()
+        }
+        kinds = "test_kinds.Kinds"
+        self.assertEqual(found, {
+            (kinds, "test_pass"): [],
+            (kinds, "test_fail"): ["failure"],
+            (kinds, "test_error"): ["error"],
+            (kinds, "test_skip"): ["skipped"],
+            (kinds, "test_expected"): ["skipped"],
+            (kinds, "test_unexpected"): ["failure"],
+            (kinds, "test_subtests"): [],
+            (kinds, "test_subtests (n=1)"): ["failure"],
+            ("test_kinds.Fixture", "setUpClass"): ["error"],
+            ("test_kinds.Skipped", "setUpClass"): ["skipped"],
+        })
+        failed = cases[kinds, "test_fail"]
+        self.assertEqual(failed.findtext("system-out"), "printed\n")
+        self.assertEqual(failed.findtext("system-err"), "to stderr\n")
+        failure = failed.find("failure")
+        assert failure is not None and failure.text is not None
+        self.assertEqual(failure.get("message"), "AssertionError: 1 != 2")
+        self.assertNotIn("printed", failure.text)
+        self.assertIn("of the class", cases["test_kinds.Fixture", "setUpClass"].findtext(
+            "system-out", ""))
+        self.assertIn("mkdtemp", cases[kinds, "test_pass"].findtext("system-out", ""))
+
+    def test_a_leak_is_a_failure_where_leaks_fail(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test_leak(self): tempfile.mkdtemp()
+        """)
+        outcome = self.tidytest("--leaks", "fail", "--junit-xml", "out.xml", "test_a")
+        self.assertEqual(outcome.code, 1)
+        root = ElementTree.parse(self.project / "out.xml").getroot()
+        self.assertEqual(root.get("failures"), "1")
+
+
+class Other(ProjectTestCase):
+    def test_html_holds_the_tests_and_the_usage(self) -> None:
+        self.write("test_kinds.py", SUITE)
+        self.assertEqual(self.tidytest("--html", "out.html", "test_kinds").code, 1)
+        page = (self.project / "out.html").read_text("utf-8")
+        self.assertIn("test_subtests", page)
+        document = page.split('type="application/json"')[1].split(">", 1)[1].split("</script>")[0]
+        self.assertTrue(json.loads(document)["usage"])
+
+    def test_github_annotates_on_the_standard_output_by_itself(self) -> None:
+        self.write("test_kinds.py", SUITE)
+        summary = self.project / "summary.md"
+        outcome = self.tidytest(
+            "test_kinds", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary)
+        )
+        self.assertIn("::error file=test_kinds.py,line=10,title=FAIL%3A ", outcome.out)
+        self.assertIn("::warning file=test_kinds.py,line=6,", outcome.out)
+        self.assertIn("### Temporary files", summary.read_text("utf-8"))
+        self.assertNotIn("::", self.tidytest("--no-github", "test_kinds", GITHUB_ACTIONS="1").out)
+
+    def test_json_of_a_run_without_leaks(self) -> None:
+        self.write("test_a.py", "import unittest\nclass T(unittest.TestCase):\n def test(self): 0")
+        self.assertEqual(self.tidytest("--leak-json", "out.json", "test_a").code, 0)
+        document = json.loads((self.project / "out.json").read_text("utf-8"))
+        self.assertEqual(document["leaks"], [])
+        self.assertEqual(document["summary"]["tests"], 1)
+
+    def test_monitor_records_while_the_tests_run(self) -> None:
+        self.write("test_a.py", """
+            import os, tempfile, threading, time, unittest
+            class T(unittest.TestCase):
+                def test_long(self):
+                    with tempfile.NamedTemporaryFile() as file:
+                        file.write(b"x" * 5000)
+                        file.flush()
+                        recording = os.path.join(os.getcwd(), "usage.csv")
+                        while "test_long" not in open(recording).read():
+                            time.sleep(0.01)
+                    self.assertEqual(threading.active_count(), 1)
+        """)
+        outcome = self.tidytest("--monitor", "usage.csv", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        with open(self.project / "usage.csv", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        during = [row for row in rows if row["context"] == "test_a.T.test_long"]
+        self.assertTrue(any(int(row["bytes"]) > 5000 for row in during), rows)
+
+
+class Refusals(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("test_a.py", "raise SystemExit('a test module was imported')")
+
+    def test_a_place_that_cannot_be_written_to_is_told_before_the_tests(self) -> None:
+        for option in ("--leak-json", "--junit-xml", "--html", "--monitor"):
+            with self.subTest(option):
+                outcome = self.tidytest(option, "no/such/place.csv", "test_a")
+                self.assertRefused(outcome, option, "No such file or directory")
+
+    def test_a_missing_extra_is_told_with_what_installs_it(self) -> None:
+        for option, module, extra in (
+            ("--junit-xml=x", "junitparser", "junit"),
+            ("--html=x", "jinja2", "html"),
+            ("--progress", "tqdm", "progress"),
+            ("--completion=bash", "shtab", "completion"),
+        ):
+            with self.subTest(option):
+                self.write("block/sitecustomize.py", f"""
+                    import sys
+                    class Finder:
+                        def find_spec(self, name, path=None, target=None):
+                            if name == {module!r}:
+                                raise ModuleNotFoundError(name)
+                    sys.meta_path.insert(0, Finder())
+                """)
+                path = f"{self.project / 'block'}{os.pathsep}{self.environment()['PYTHONPATH']}"
+                outcome = self.tidytest(option, "test_a", PYTHONPATH=path)
+                self.assertRefused(outcome, f'pip install "tidytest[{extra}]"')
+
+    def test_a_monitor_file_of_no_known_kind_is_refused(self) -> None:
+        self.assertRefused(self.tidytest("--monitor", "usage.txt", "test_a"), ".csv")
+
+    def test_a_report_that_fails_after_the_tests_fails_the_run_and_keeps_the_others(self) -> None:
+        self.write("test_b.py", """
+            import os, shutil, unittest
+            class T(unittest.TestCase):
+                def test(self): shutil.rmtree("reports")
+        """)
+        (self.project / "reports").mkdir()
+        outcome = self.tidytest(
+            "--junit-xml", "reports/out.xml", "--leak-json", "out.json", "test_b"
+        )
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("tidytest: error: cannot write", outcome.err)
+        self.assertTrue((self.project / "out.json").exists())
