@@ -7,8 +7,8 @@ A page is Markdown. An HTML comment before a block says what is done with it:
     <!-- shown: why -->              the next block is not run
 
 A `console` block is commands after `$ ` and what they print. `...` stands for any part of a line,
-and on a line of its own for any lines. A command must succeed unless `echo $?` comes next. A
-`python` block that is no file is run as a script.
+and on a line of its own for any lines; random parts of names and times are not compared. A command
+must succeed unless `echo $?` comes next. A `python` block that is no file is run as a script.
 """
 
 from __future__ import annotations
@@ -22,10 +22,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+SHOWN_AS = "/home/ann/project"
+"""What the directory of the reader is called in the pages."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 _EXTERNAL = ("TIDYTEST_", "GITHUB_", "COVERAGE_", "PYTHONWARNINGS", "FORCE_COLOR", "MAKE", "MFLAGS")
 _COMMENT = re.compile(r"<!-- (in|file|shown): (.+?) -->")
 _FENCE = re.compile(r"(```+)([\w-]*)$")
+_VARIABLE = (
+    (re.compile(r"\b(tmp|child-|shared-|ledger-)[a-z0-9_]{8}"), r"\1RANDOM"),
+    (re.compile(r"\b\d+\.\d+s\b"), "SECONDS"),
+    (re.compile(r"\bpython3(\.\d+)?\b"), "python"),
+    (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b"), "RUN"),
+)
 _STRANGERS = re.compile(r"New in shared places, made by nobody known.*\n(?: {4}.*\n)*")
 
 
@@ -88,11 +97,16 @@ def difference(expected: str, printed: str) -> str | None:
     """Return how a text differs from what it should be, with `...` for any part; None if not."""
     if "New in shared places" not in expected:
         printed = _STRANGERS.sub("", printed)  # other programs of this machine
-    wanted = [line.rstrip() for line in expected.rstrip("\n").split("\n")]
-    found = [line.rstrip() for line in printed.rstrip("\n").split("\n")]
+    wanted, found = _comparable(expected), _comparable(printed)
     if _pattern(wanted).fullmatch("".join(f"{line}\n" for line in found)):
         return None
     return "\n".join(["The page says:", *wanted, "", "It printed:", *found])
+
+
+def _comparable(text: str) -> list[str]:
+    for pattern, replacement in _VARIABLE:
+        text = pattern.sub(replacement, text)
+    return [line.rstrip() for line in text.rstrip("\n").split("\n")]
 
 
 def _pattern(lines: list[str]) -> re.Pattern[str]:
@@ -115,7 +129,7 @@ class Workshop:
     """
 
     def __init__(self, directory: Path, place: str) -> None:
-        self.path = directory / "work"
+        self.path = directory.resolve() / "work"
         self._bin = directory / "bin"
         self._temp = directory / "temp"
         self._temp.mkdir()
@@ -150,7 +164,7 @@ class Workshop:
             encoding="utf-8", check=False,
         )  # fmt: skip
         self._status = done.returncode
-        return done.returncode, done.stdout
+        return done.returncode, done.stdout.replace(str(self.path), SHOWN_AS)
 
     def run_script(self, text: str) -> tuple[int, str]:
         """Run a text as a Python script; return its status, and all that it printed."""
@@ -158,9 +172,12 @@ class Workshop:
         script.write_text(text, encoding="utf-8")
         return self.type(f"python {script}")
 
-    def leftovers(self) -> list[str]:
-        """Return the names of what is in the temp directory, where nothing may be left."""
-        return sorted(os.listdir(self._temp))
+    def take_leftovers(self) -> list[str]:
+        """Remove what is in the temp directory, where nothing may be left; return its names."""
+        found = sorted(os.listdir(self._temp))
+        shutil.rmtree(self._temp)
+        self._temp.mkdir()
+        return found
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_EXTERNAL)}
@@ -217,14 +234,16 @@ def _try_block(block: Block, workshop: Workshop | None) -> Iterator[str]:
         yield "a block that no `in:` comment gives a place"
     elif block.file:
         workshop.write(block.file, block.text)
+        return
     elif block.language == "python":
         status, printed = workshop.run_script(block.text)
         if status:
             yield f"exit status {status}\n{printed}"
     else:
         yield from _try_commands(list(commands(block)), workshop)
-    if workshop is not None and workshop.leftovers():
-        yield f"left in the temp directory: {workshop.leftovers()}"
+    left = workshop.take_leftovers() if workshop is not None else []
+    if left and "python -m unittest" not in block.text:
+        yield f"left in the temp directory: {left}"
 
 
 def _try_commands(typed: list[Command], workshop: Workshop) -> Iterator[str]:
