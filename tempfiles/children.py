@@ -73,7 +73,7 @@ def _script(directory: str, word: str) -> str:
         return ""
     try:
         path = os.path.join(directory, word)
-        if os.path.getsize(path) > _LARGEST_SCRIPT:
+        if syscalls.stat(path).st_size > _LARGEST_SCRIPT:
             return ""
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType
 
+from . import syscalls
 from ._contexts import Context
 from .children import ChildProcess
 
@@ -96,7 +97,7 @@ def _module_files(id: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=64)
 def _text(path: str) -> str:
     try:
-        if os.path.getsize(path) > _LARGEST_SOURCE:
+        if syscalls.stat(path).st_size > _LARGEST_SOURCE:
             return ""
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -242,7 +242,7 @@ class Observer:
         if absolute is None:
             return
         leaker = self.leaked.get(absolute)
-        if leaker is not None and _is_around(contexts.current(), leaker):
+        if leaker is not None and _is_fixture_of(contexts.current(), leaker):
             self.taken_back.add(absolute)
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
@@ -268,11 +268,11 @@ class Observer:
         return False
 
 
-def _is_around(context: Context, inner: Context) -> bool:
+def _is_fixture_of(context: Context, inner: Context) -> bool:
     parent = inner.parent
     while parent is not None and parent is not context:
         parent = parent.parent
-    return parent is not None
+    return parent is not None and parent.scope != "run"
 
 
 def _real(path: str, follow: bool) -> str:

@@ -112,11 +112,14 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
 
 
 def _all_frames(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
-    frames = []
+    """Return the stack from a frame outwards, up to the last frame of the user's."""
+    frames, length = [], 0
     while frame is not None:
         frames.append((frame.f_code, frame.f_lineno))
+        if not is_library(frame.f_code.co_filename):
+            length = len(frames)
         frame = frame.f_back
-    return tuple(frames)
+    return tuple(frames[:length])
 
 
 def describe(trail: Trail, base: str) -> Origin | None:
@@ -131,10 +134,10 @@ def describe(trail: Trail, base: str) -> Origin | None:
     return Origin(
         file=relative(trail.code.co_filename, base),
         line=trail.line,
-        function=trail.code.co_qualname.rpartition(".")[2],
+        function=trail.code.co_name,
         call=call_name(trail),
         trace=tuple(
-            f"{relative(code.co_filename, base)}:{line} in {code.co_qualname}"
+            f"{relative(code.co_filename, base)}:{line} in {code.co_name}"
             for code, line in trail.frames
         ),
     )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from . import _proc
+from . import _proc, syscalls
 from ._platform import HAS_PROC
 
 _VARIABLE = b"TMPDIR="
@@ -61,9 +61,9 @@ class ProcessWatch:
     __slots__ = ("_known", "_listed", "_pid", "_prefix", "_related")
 
     def __init__(self, prefix: str) -> None:
-        self._prefix = os.path.realpath(prefix)
+        self._prefix = syscalls.real_path(prefix)
         self._pid = os.getpid()
-        self._listed: list[str] = os.listdir("/proc") if HAS_PROC else []
+        self._listed: list[str] = syscalls.listdir("/proc") if HAS_PROC else []
         self._known = set(filter(str.isdecimal, self._listed))
         self._related: set[int] = {self._pid}
 
@@ -76,7 +76,7 @@ class ProcessWatch:
         """Return the processes that have come up since the last call, by pid."""
         if not HAS_PROC:
             return []
-        listed = os.listdir("/proc")
+        listed = syscalls.listdir("/proc")
         if listed == self._listed:
             return []
         self._listed = listed
@@ -117,7 +117,7 @@ def open_files_under(path: str) -> dict[str, list[str]]:
 
     Open files, mapped files, working directories and programs count.
     """
-    top = os.path.realpath(path)
+    top = syscalls.real_path(path)
     inside = top if top.endswith(os.sep) else top + os.sep
     found: dict[str, list[str]] = {}
     for pid in _pids():
@@ -135,7 +135,7 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
     A path that nobody holds is left out. All processes are looked at once, whatever the number
     of paths.
     """
-    wanted = {os.path.realpath(path): path for path in paths}
+    wanted = {syscalls.real_path(path): path for path in paths}
     found: dict[str, list[str]] = {}
     for pid in _pids() if wanted else ():
         held = {wanted[top] for name in _paths(pid) for top in _parents(name) if top in wanted}
@@ -159,7 +159,7 @@ def _environment(pid: str) -> bytes:
 
 
 def _pids() -> list[str]:
-    return sorted(filter(str.isdecimal, os.listdir("/proc")), key=int) if HAS_PROC else []
+    return sorted(filter(str.isdecimal, syscalls.listdir("/proc")), key=int) if HAS_PROC else []
 
 
 def _parents(path: str) -> Iterator[str]:
@@ -173,7 +173,7 @@ def _paths(pid: str) -> set[str]:
     """Return the paths that a process holds: open, mapped, working in, or running."""
     found = {_link(f"/proc/{pid}/{name}") for name in ("cwd", "exe", "root")}
     with contextlib.suppress(OSError):  # another user's, or gone
-        found |= {_link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+        found |= {_link(f"/proc/{pid}/fd/{fd}") for fd in syscalls.listdir(f"/proc/{pid}/fd")}
     for line in (_proc.read(pid, "maps") or b"").splitlines():
         _, slash, name = line.partition(b" /")
         if slash:
@@ -183,7 +183,7 @@ def _paths(pid: str) -> set[str]:
 
 def _link(path: str) -> str:
     try:
-        return os.readlink(path)
+        return syscalls.readlink(path)
     except OSError:
         return ""
 

@@ -10,6 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .reports import RunReport, Summary
+
+__all__ = [
+    "Child", "ContextRecord", "ContextReport", "Evidence", "Leak", "Modification", "Origin",
+    "Outcome", "RemovalFailure", "RemovalReport", "Resource", "ResourceType", "RunReport", "Scope",
+    "Summary", "Unattributed", "Where",
+]  # fmt: skip
+
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = Literal["run", "module", "class", "test", "context"]
 Evidence = Literal["observed", "scanned"]
@@ -167,30 +175,3 @@ class ContextReport:
     leaks: tuple[Leak, ...] = ()
     modifications: tuple[Modification, ...] = ()
     removal: RemovalReport = field(default_factory=RemovalReport)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""
-
-    tests: int = 0
-    made: int = 0
-    removed_by_tests: int = 0
-    registered: int = 0
-    leaked: int = 0
-    leaked_bytes: int = 0
-    leaking_contexts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """All of a run's leaks with its totals.
-
-    `removed_later` are those that a fixture around their context has removed; they count as removed.
-    """
-
-    summary: Summary
-    leaks: tuple[Leak, ...] = ()
-    unattributed: tuple[Unattributed, ...] = ()
-    modifications: tuple[Modification, ...] = ()
-    removed_later: tuple[Leak, ...] = ()

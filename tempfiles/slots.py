@@ -29,6 +29,10 @@ class Slots:
         self._seen = frozenset()
         self.changed = self._watched.changed
 
+    def has_new(self) -> bool:
+        """Whether the slot holds other names than when it was last listed."""
+        return frozenset(self._watched.names()) != self._seen
+
     def all_gone(self, activity: Activity) -> bool:
         """Whether the slot holds nothing new, and nothing that a context made; forgets it then."""
         names = self._watched.names()

@@ -60,6 +60,13 @@ class ProjectTree:
             _stamp(directory) != stamp for directory, (stamp, _) in self._directories.items()
         )
 
+    def has_new(self) -> bool:
+        """Whether a directory of it that changed has other names than when last read."""
+        return any(
+            _stamp(directory) != stamp and _listing(directory) - names
+            for directory, (stamp, names) in self._directories.items()
+        )
+
     def top_changed(self) -> bool:
         """Whether the top directory itself may have other names than when last read."""
         stamp, _ = self._directories.get(self.top, (-1, None))

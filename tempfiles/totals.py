@@ -29,7 +29,11 @@ class Totals:
 
     def set_aside(self, taken_back: Container[str]) -> None:
         """Take out the leaks that a fixture around their context has removed since."""
-        gone = [x for x in self.leaks if x.path in taken_back and not lexists(x.path)]
+        gone = [
+            leak for leak in self.leaks
+            # An object that was never closed, and removed its files when collected, is no fixture.
+            if leak.path in taken_back and not leak.never_closed and not lexists(leak.path)
+        ]
         if gone:
             self.removed_later += gone
             self.leaks = [leak for leak in self.leaks if leak not in gone]

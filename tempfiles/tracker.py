@@ -194,13 +194,13 @@ class Run:
             self._closing_part is not None
             or contexts.root.attachment is not None
             or bool(self._observer.late)
-            or self._slots.changed()
-            or self._tree.changed()
+            or self._slots.has_new()
+            or self._tree.has_new()
         )
 
     def _end(self, tests: int) -> RunReport:
         if self._closing_part is None and self.root.remove_empty():
-            from .records import RunReport, Summary
+            from .reports import RunReport, Summary
 
             made = self._made_and_removed
             return RunReport(Summary(tests=tests, made=made, removed_by_tests=made))

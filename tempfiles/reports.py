@@ -1,0 +1,36 @@
+"""The record of a whole run, apart from `records`: it is all that a run without leaks needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .records import Leak, Modification, Unattributed
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""
+
+    tests: int = 0
+    made: int = 0
+    removed_by_tests: int = 0
+    registered: int = 0
+    leaked: int = 0
+    leaked_bytes: int = 0
+    leaking_contexts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """All of a run's leaks with its totals.
+
+    `removed_later` are those that a fixture around their context has removed; they count as removed.
+    """
+
+    summary: Summary
+    leaks: tuple[Leak, ...] = ()
+    unattributed: tuple[Unattributed, ...] = ()
+    modifications: tuple[Modification, ...] = ()
+    removed_later: tuple[Leak, ...] = ()
