@@ -46,6 +46,7 @@ class ProgressResult(TidyTestResult):
     def tell_rest(self) -> None:
         """Take the line away: what follows are lines that stay."""
         if self._bar is not None:
+            self._bar.refresh()
             self._bar.close()
             self._bar = None
         super().tell_rest()

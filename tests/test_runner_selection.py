@@ -1,0 +1,162 @@
+"""Which tests run, how often, in which order; and what is told of the slowest."""
+
+from __future__ import annotations
+
+import re
+
+from tests.projects import Outcome, ProjectTestCase
+
+SUITE = """
+    import tempfile, unittest
+    class A(unittest.TestCase):
+        def test_1(self): pass
+        def test_2(self): pass
+        def test_3(self): pass
+    class B(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls): print("set up B", flush=True)
+        def test_4(self): pass
+        def test_5(self): pass
+"""
+_TEST = re.compile(r"^(test_\w+) \(\S+\) \.\.\. ", re.MULTILINE)
+
+
+def order(outcome: Outcome) -> list[str]:
+    """Return the tests in the order in which they ran, as `-v` tells."""
+    return _TEST.findall(outcome.err)
+
+
+class Order(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("test_a.py", SUITE)
+
+    def test_shuffle_prints_the_seed_which_gives_the_same_order_again(self) -> None:
+        first = self.tidytest("-v", "--shuffle", "test_a")
+        seed = re.findall(r"^tidytest: shuffled with --shuffle (\d+)$", first.err, re.MULTILINE)[0]
+        again = self.tidytest("-v", "test_a", "--shuffle", seed)
+        self.assertEqual(order(first), order(again))
+        self.assertEqual(sorted(order(first)), [f"test_{n}" for n in range(1, 6)])
+        self.assertEqual(first.out, "set up B\n")
+        orders = {tuple(order(self.tidytest("-v", f"--shuffle={n}", "test_a"))) for n in range(4)}
+        self.assertGreater(len(orders), 1)
+
+    def test_shuffled_subsets_keep_their_order(self) -> None:
+        whole = order(self.tidytest("-v", "--shuffle", "5", "test_a"))
+        part = order(self.tidytest("-v", "--shuffle", "5", "test_a.B", "test_a.A.test_2"))
+        self.assertEqual(part, [test for test in whole if test in part])
+
+    def test_reverse(self) -> None:
+        found = order(self.tidytest("-v", "--reverse", "test_a"))
+        self.assertEqual(found, [f"test_{n}" for n in range(5, 0, -1)])
+
+    def test_repeat_runs_each_test_so_often_in_its_class(self) -> None:
+        outcome = self.tidytest("-v", "--repeat", "2", "test_a.B")
+        self.assertEqual(order(outcome), ["test_4", "test_4", "test_5", "test_5"])
+        self.assertEqual(outcome.out, "set up B\n")
+
+
+class Memory(ProjectTestCase):
+    SUITE = """
+        import os, tempfile, unittest
+        class A(unittest.TestCase):
+            def test_ok(self): pass
+            def test_fails(self): self.assertTrue(os.path.exists("fixed"))
+            def test_leaks(self): os.path.exists("fixed") or tempfile.mkdtemp()
+            def test_subtest(self):
+                with self.subTest(1): self.assertTrue(os.path.exists("fixed"))
+        class B(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls): assert os.path.exists("fixed")
+            def test_of_class(self): pass
+    """
+
+    def test_last_failed_runs_these_until_they_are_fixed(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("test_a")
+        outcome = self.tidytest("-v", "--last-failed", "test_a")
+        self.assertEqual(order(outcome), ["test_fails", "test_subtest"])
+        self.assertIn("setUpClass (test_a.B)", outcome.err)
+        self.write("fixed", "")
+        outcome = self.tidytest("-v", "--last-failed", "test_a")
+        self.assertEqual(order(outcome), ["test_fails", "test_subtest", "test_of_class"])
+        outcome = self.tidytest("-v", "--last-failed", "test_a")
+        self.assertIn("tidytest: no test is known to have failed: all are run\n", outcome.err)
+        self.assertEqual(len(order(outcome)), 5)
+
+    def test_leaked_last(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("test_a")
+        self.assertEqual(order(self.tidytest("-v", "--leaked-last", "test_a")), ["test_leaks"])
+        both = order(self.tidytest("-v", "--leaked-last", "--last-failed", "test_a"))
+        self.assertEqual(both, ["test_fails", "test_leaks", "test_subtest"])
+
+    def test_a_run_in_which_all_is_well_leaves_no_file(self) -> None:
+        self.write("test_a.py", SUITE)
+        before = sorted(self.project.rglob("*"))
+        self.tidytest("test_a")
+        self.assertEqual(sorted(self.project.rglob("*")), before)
+
+
+class UntilLeak(ProjectTestCase):
+    SUITE = """
+        import tempfile, unittest
+        turns = []
+        class T(unittest.TestCase):
+            def test_flaky(self):
+                turns.append(1)
+                if len(turns) == 4: tempfile.mkdtemp()
+            def test_z(self): pass
+    """
+
+    def test_it_stops_at_the_leak(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("-v", "--until-leak", "test_a")
+        self.assertEqual(order(outcome), ["test_flaky", "test_z"] * 3 + ["test_flaky"])
+        self.assertIn("1 leaked by 1 test", outcome.err)
+
+    def test_it_stops_after_so_many_rounds(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("-v", "--until-leak", "--repeat", "2", "test_a")
+        self.assertEqual(order(outcome), ["test_flaky", "test_z"] * 2)
+
+
+class Slowest(ProjectTestCase):
+    def test_durations_as_unittest_has_them_on_every_python(self) -> None:
+        self.write("test_a.py", """
+            import time, unittest
+            class T(unittest.TestCase):
+                def test_then_quick(self): pass
+                def test_slow(self): time.sleep(0.1)
+                def test_slower(self): time.sleep(0.2)
+        """)
+        outcome = self.tidytest("--durations", "2", "test_a")
+        title = "Slowest test durations\n" + "-" * 70 + "\n"
+        self.assertIn(title, outcome.err)
+        lines = outcome.err.split(title)[1].splitlines()[:3]
+        self.assertRegex(lines[0], r"^0\.\d\d\ds     test_slower \(test_a\.T\.test_slower\)$")
+        self.assertRegex(lines[1], r"^0\.\d\d\ds     test_slow \(test_a\.T\.test_slow\)$")
+        self.assertEqual(lines[2], "")
+        hidden = "\n(durations < 0.001s were hidden; use -v to show these durations)\n"
+        self.assertIn(hidden, self.tidytest("--durations", "0", "test_a").err)
+        self.write("setup.cfg", "[tidytest]\ndurations = 1\n")
+        self.assertIn(title, self.tidytest("test_a").err)
+
+    def test_slowest_temp_counts_what_tests_have_removed_too(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def write(self, size):
+                    with tempfile.NamedTemporaryFile() as file:
+                        file.write(bytes(size))
+                def test_much(self): self.write(5000)
+                def test_more(self): self.write(9000)
+                def test_little(self): self.write(10)
+        """)
+        outcome = self.tidytest("--slowest-temp", "2", "test_a")
+        lines = outcome.err.split("Most temporary bytes made\n")[1].splitlines()
+        self.assertEqual(lines[1:4], [
+            "   8.8 KiB      1 made  test_a.T.test_more",
+            "   4.9 KiB      1 made  test_a.T.test_much",
+            "",
+        ])
