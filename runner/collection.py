@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.case import TestCase, _SubTest  # type: ignore[attr-defined]
 
-from tempfiles.records import ContextReport, RunReport
+from tempfiles.records import ContextReport
+from tempfiles.reports import RunReport
 from tempfiles.usage import Sample
 
 from .records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord, UsageSample

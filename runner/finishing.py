@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tempfiles.errors import TempFilesError
-from tempfiles.records import ContextReport, RunReport
+from tempfiles.records import ContextReport
+from tempfiles.reports import RunReport
 
 from . import leaving
 from .assembly import Assembly

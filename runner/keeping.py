@@ -23,7 +23,8 @@ from tempfiles import finalizers
 from tempfiles._contexts import Context
 from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
 from tempfiles.ownership import KEPT_PREFIX, PREFIX, mark_kept
-from tempfiles.records import Leak, RunReport
+from tempfiles.records import Leak
+from tempfiles.reports import RunReport
 from tempfiles.text import printable
 
 from .errors import UsageError

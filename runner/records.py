@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tempfiles.records import RunReport, Summary
+from tempfiles.reports import RunReport, Summary
 
 Status = Literal[
     "success", "failure", "error", "skipped", "expected failure", "unexpected success"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tempfiles.records import RunReport
+from tempfiles.reports import RunReport
 
 from .config import Config
 from .errors import UsageError

@@ -6,7 +6,7 @@ import os
 import unittest
 from typing import Any
 
-from tempfiles.records import RunReport
+from tempfiles.reports import RunReport
 from tempfiles.tracker import Run, RunSettings
 
 from .policy import Policy

@@ -11,7 +11,8 @@ from unittest.case import TestCase
 from unittest.suite import TestSuite
 
 from tempfiles._contexts import Context, opened
-from tempfiles.records import ContextReport, RunReport
+from tempfiles.records import ContextReport
+from tempfiles.reports import RunReport
 from tempfiles.tracker import Run
 
 from . import event_loops

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tempfiles.quantities import format_size
-from tempfiles.records import ContextReport, Leak, Modification, RunReport
+from tempfiles.records import ContextReport, Leak, Modification
+from tempfiles.reports import RunReport
 from tempfiles.text import printable
 
 _PLURALS = {"class": "classes"}

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from tempfiles.records import ContextReport, RunReport
+from tempfiles.records import ContextReport
+from tempfiles.reports import RunReport
 
 from .console import Painter
 from .session import Session

@@ -58,9 +58,8 @@ if TYPE_CHECKING:
         RemovalFailure,
         RemovalReport,
         Resource,
-        RunReport,
-        Summary,
     )
+    from .reports import RunReport, Summary
     from .settings import Settings, configure, get_temp_dir, set_temp_dir
     from .tracker import Run, RunSettings
     from .trees import SpecialFile, Symlink, TempTree, assert_tree, read_tree, temp_tree
@@ -158,9 +157,9 @@ _HOMES = {
         "remove remove_directory unregister"
     ),
     "records": (
-        "ContextRecord ContextReport Leak Origin RemovalFailure RemovalReport Resource "
-        "RunReport Summary"
+        "ContextRecord ContextReport Leak Origin RemovalFailure RemovalReport Resource"
     ),
+    "reports": "RunReport Summary",
     "settings": "Settings configure get_temp_dir set_temp_dir",
     "tracker": "Run RunSettings",
     "trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",

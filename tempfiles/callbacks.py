@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from .records import ContextRecord, ContextReport, RunReport
+    from .records import ContextRecord, ContextReport
+    from .reports import RunReport
 
 R = TypeVar("R")
 OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]")

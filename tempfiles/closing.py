@@ -17,7 +17,8 @@ from .judge import Judge
 from .late import LateProcesses
 from .observer import Observer
 from .outside import OutsideCleaner
-from .records import ContextReport, Leak, Modification, RunReport, Unattributed
+from .records import ContextReport, Leak, Modification, Unattributed
+from .reports import RunReport
 from .rescue import rescue
 from .root import RunRoot
 from .slots import Slots

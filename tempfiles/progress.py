@@ -15,7 +15,7 @@ def follow(work: Iterable[T], description: str) -> Iterator[T]:
         yield from work
         return
     try:
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm
     except ImportError:
         yield from work
         return

@@ -10,14 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .reports import RunReport, Summary
-
-__all__ = [
-    "Child", "ContextRecord", "ContextReport", "Evidence", "Leak", "Modification", "Origin",
-    "Outcome", "RemovalFailure", "RemovalReport", "Resource", "ResourceType", "RunReport", "Scope",
-    "Summary", "Unattributed", "Where",
-]  # fmt: skip
-
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = Literal["run", "module", "class", "test", "context"]
 Evidence = Literal["observed", "scanned"]

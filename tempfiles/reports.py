@@ -26,7 +26,8 @@ class Summary:
 class RunReport:
     """All of a run's leaks with its totals.
 
-    `removed_later` are those that a fixture around their context has removed; they count as removed.
+    `removed_later` are those that a fixture around their context has removed; they count as
+    removed.
     """
 
     summary: Summary

@@ -6,7 +6,8 @@ import os
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from .records import ContextReport, Leak, Modification, RemovalReport, Summary
+from .records import ContextReport, Leak, Modification, RemovalReport
+from .reports import Summary
 from .syscalls import lexists
 
 

@@ -19,7 +19,8 @@ from .territory import ProjectTree
 
 if TYPE_CHECKING:
     from .closing import Closing
-    from .records import ContextReport, RunReport, Scope
+    from .records import ContextReport, Scope
+    from .reports import RunReport
 
 
 class RunSettings(NamedTuple):

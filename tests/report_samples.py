@@ -12,7 +12,8 @@ from runner.records import (
     TestRecord,
     UsageSample,
 )
-from tempfiles.records import Leak, Origin, RunReport, Summary
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import RunReport, Summary
 
 STARTED = 1_700_000_000.0
 HOSTILE = (

@@ -14,7 +14,8 @@ from unittest import mock
 from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from runner.reporters import github
 from runner.reporters.destination import ReportError
-from tempfiles.records import Leak, Origin, RunReport, Summary
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, TRACEBACK, sample
 
 ORIGIN = Origin("tests/test_a.py", 41, "test_x", "open")

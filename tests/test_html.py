@@ -20,15 +20,8 @@ except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
 from runner.records import SuiteReport, TestRecord, UsageSample
-from tempfiles.records import (
-    Child,
-    Leak,
-    Modification,
-    Origin,
-    RunReport,
-    Summary,
-    Unattributed,
-)
+from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, STARTED, sample
 
 LEAK = Leak("/tmp/tidy-ab12/3/d/x.csv", "file", 12, 1, "m.C.test_x", "test",

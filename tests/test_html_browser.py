@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from runner.records import SuiteReport, TestRecord
 from runner.reporters import html
-from tempfiles.records import Leak, Origin, RunReport, Summary
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import RunReport, Summary
 from tests.browser import MISSING, Browser
 from tests.report_samples import HOSTILE, sample
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tempfiles import descriptors, journal, journal_view
+from tempfiles import descriptors
 from tempfiles.journal import Journal
-from tempfiles.journal_view import Current
+from tempfiles.journal_view import Current, JournalView, read
 from tempfiles.records import Child, ContextReport, Leak, Origin
 from tests.real_runs import HERE
 
@@ -34,7 +34,7 @@ class InARoot(unittest.TestCase):
         return opened
 
     def current(self) -> Current | None:
-        return journal_view.read(self.root).current
+        return read(self.root).current
 
     def file(self, name: str) -> Path:
         return Path(self.root, name)
@@ -92,7 +92,7 @@ class WhatIsUnderWay(InARoot):
                 assert process.stdout is not None
                 process.stdout.readline()
                 process.send_signal(signal.SIGKILL)
-            self.assertIn(journal_view.read(root).current, good)
+            self.assertIn(read(root).current, good)
 
     def test_is_the_context_before_where_the_kill_came_between_the_writes(self) -> None:
         class Killed(Exception):
@@ -111,7 +111,7 @@ class WhatIsUnderWay(InARoot):
             self.assertIn(id.encode(), page)
             self.file("torn").mkdir(exist_ok=True)
             self.file("torn/current").write_bytes(page)
-            self.assertEqual(journal_view.read(str(self.file("torn"))).current, Current("run", "run"))
+            self.assertEqual(read(str(self.file("torn"))).current, Current("run", "run"))
             writer._turn = self.file("current").read_bytes()[0]
 
     def test_is_the_parents_also_after_a_forked_child_has_written(self) -> None:
@@ -123,7 +123,7 @@ class WhatIsUnderWay(InARoot):
             writer.left(ContextReport("child", "test", leaks=(LEAK,)))
             os._exit(0)
         os.waitpid(pid, 0)
-        self.assertEqual(journal_view.read(self.root), journal_view.JournalView(Current("parent", "test")))
+        self.assertEqual(read(self.root), JournalView(Current("parent", "test")))
 
     def test_stays_after_closing_and_closing_twice_is_harmless(self) -> None:
         writer = self.open()
@@ -132,7 +132,7 @@ class WhatIsUnderWay(InARoot):
         writer.close()
         writer.enter("unheard", "test")
         writer.left(ContextReport("unheard", "test", leaks=(LEAK,)))
-        self.assertEqual(journal_view.read(self.root), journal_view.JournalView(Current("last", "test")))
+        self.assertEqual(read(self.root), JournalView(Current("last", "test")))
 
     def test_is_nothing_where_the_file_is_cut_off_or_garbage(self) -> None:
         writer = self.open()
@@ -152,7 +152,7 @@ class WhatIsUnderWay(InARoot):
     def test_does_not_wait_for_a_fifo_nor_follow_a_link(self) -> None:
         os.mkfifo(self.file("current"))
         os.symlink("/etc/passwd", self.file("journal"))
-        self.assertEqual(journal_view.read(self.root), journal_view.JournalView())
+        self.assertEqual(read(self.root), JournalView())
 
 
 class Leaks(InARoot):
@@ -161,7 +161,7 @@ class Leaks(InARoot):
         other = Leak("/tmp/y", "directory", 0, 3, "a.B", "class")
         writer.left(ContextReport("a.B.test_c", "test", leaks=(LEAK,)))
         writer.left(ContextReport("a.B", "class", leaks=(other,)))
-        view = journal_view.read(self.root)
+        view = read(self.root)
         self.assertEqual(view.leaks, (LEAK, other))
         self.assertEqual(view.by_context(), {"a.B.test_c": (LEAK,), "a.B": (other,)})
 
@@ -177,9 +177,9 @@ class Leaks(InARoot):
         for length in range(0, len(line), 7):
             self.file("journal").write_bytes(line + line[:length])
             writer.left(report)
-            self.assertEqual(journal_view.read(self.root).leaks[:1], (LEAK,))
-            self.assertEqual(journal_view.read(self.root).leaks[-1], LEAK)
-            self.assertGreaterEqual(len(journal_view.read(self.root).leaks), 2)
+            self.assertEqual(read(self.root).leaks[:1], (LEAK,))
+            self.assertEqual(read(self.root).leaks[-1], LEAK)
+            self.assertGreaterEqual(len(read(self.root).leaks), 2)
 
     def test_lines_of_garbage_are_counted_and_skipped(self) -> None:
         writer = self.open()
@@ -193,7 +193,7 @@ class Leaks(InARoot):
         ]
         with self.file("journal").open("ab") as file:
             file.write(b"\n".join(bad))
-        view = journal_view.read(self.root)
+        view = read(self.root)
         self.assertEqual((view.leaks, view.damaged), ((LEAK,), len(bad)))
 
     def test_a_full_disk_loses_the_line_and_not_the_run(self) -> None:
@@ -201,7 +201,7 @@ class Leaks(InARoot):
         held: Any = writer
         os.dup2(self.full_device(), held._fd, inheritable=False)
         writer.left(ContextReport("a", "test", leaks=(LEAK,)))
-        self.assertEqual(journal_view.read(self.root).leaks, ())
+        self.assertEqual(read(self.root).leaks, ())
 
     def full_device(self) -> int:
         if not os.path.exists("/dev/full"):

@@ -26,7 +26,8 @@ except ImportError:  # a test-only dependency
     etree = None
 
 from runner.records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord
-from tempfiles.records import Leak, Origin, RunReport, Scope, Summary
+from tempfiles.records import Leak, Origin, Scope
+from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, STARTED, TRACEBACK, sample
 
 PASSED = TestRecord("m.C.test_a", "m", "C", "test_a", seconds=0.25, started=STARTED)

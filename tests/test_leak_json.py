@@ -19,15 +19,8 @@ except ImportError:  # a test-only dependency
 
 from runner.records import SuiteReport
 from runner.reporters import leak_json
-from tempfiles.records import (
-    Child,
-    Leak,
-    Modification,
-    Origin,
-    RunReport,
-    Summary,
-    Unattributed,
-)
+from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, sample
 
 SCHEMA = Path(__file__).parent.parent / "docs" / "leak-report.schema.json"

@@ -14,6 +14,7 @@ from typing import Any
 
 from tempfiles import claims, locks, marker, mounts, ownership
 from tempfiles.errors import OwnershipError
+from tempfiles.marker import Marker
 from tempfiles.ownership import Claim, Verdict
 from tests.real_runs import HERE, dead_run, live_run
 
@@ -118,7 +119,7 @@ class AClaim(InATempDirectory):
     def test_leaves_nothing_where_the_disk_is_full(self) -> None:
         real = marker.write
 
-        def write(found: marker.Marker, root: str, dir_fd: int | None) -> None:
+        def write(marker: Marker, root: str, dir_fd: int | None) -> None:
             raise OSError(28, "No space left on device")
 
         self.addCleanup(setattr, marker, "write", real)

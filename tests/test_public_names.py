@@ -19,7 +19,8 @@ FUNCTIONS = [
 ]
 CLASSES = [
     "ContextRecord", "ContextReport", "Leak", "Origin", "RemovalFailure", "RemovalReport",
-    "Resource", "Run", "RunReport", "RunSettings", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
+    "Resource", "Run", "RunReport", "RunSettings",
+    "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
     "TempDirectory", "TempTree", "Usage",
 ]
 ERRORS = [

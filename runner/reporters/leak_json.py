@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tempfiles.records import Child, Leak, Modification, Origin, RunReport, Summary, Unattributed
+from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.reports import RunReport, Summary
 
 from ..records import SuiteReport
 from .destination import check, write_text
