@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check zoo parity torture bench bench-quick clean
+.PHONY: help demo test lint types check docs zoo parity torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ types: $(READY)  ## mypy --strict, tests included
 	$(BIN)/mypy .
 
 check: lint types test  ## lint, types and tests
+
+docs: $(READY)  ## the documentation, into docs/_build; a warning is an error
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build
 
 zoo: $(READY)  ## every way to leak, each in a run of its own
 	$(BIN)/python -m tests.zoo

@@ -16,7 +16,7 @@ author = "the authors of tidytest"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.glob"]  # a page that is not there yet
+suppress_warnings = ["toc.empty_glob"]  # a page that is not there yet
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

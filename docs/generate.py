@@ -22,9 +22,10 @@ _HEAD = """\
 
 <!-- Written by docs/generate.py from runner/options.py: change that, then `make docs`. -->
 
-`python -m runner` takes every option of this Python's `python -m unittest`, with the same meaning:
-`-v`, `-q`, `--locals`, `-f`, `-c`, `-b`, `-k`, from Python 3.12 on `--durations`, and after
-`discover` also `-s`, `-p` and `-t`. `-h` or `--help` lists all.
+`python -m runner` takes every option of this Python's `python -m unittest`, in every form and with
+the same meaning: `-v` `--verbose`, `-q` `--quiet`, `--locals`, `-f` `--failfast`, `-c` `--catch`,
+`-b` `--buffer`, `-k`, from Python 3.12 on `--durations`, and after `discover` also `-s`
+`--start-directory`, `-p` `--pattern` and `-t` `--top-level-directory`. `-h` or `--help` lists all.
 
 The options below are its own. Their names are not abbreviated. Below each stand its key in a
 [settings file](settings.md), its environment variable, and its opposite, if it has one.

@@ -30,7 +30,8 @@ _EXTERNAL = ("TIDYTEST_", "GITHUB_", "COVERAGE_", "PYTHONWARNINGS", "FORCE_COLOR
 _COMMENT = re.compile(r"<!-- (in|file|shown): (.+?) -->")
 _FENCE = re.compile(r"(```+)([\w-]*)$")
 _VARIABLE = (
-    (re.compile(r"\b(tmp|child-|shared-|ledger-)[a-z0-9_]{8}"), r"\1RANDOM"),
+    (re.compile(r"^ +[~^]+ *\n", re.MULTILINE), ""),  # under a line of a traceback, from 3.13 on
+    (re.compile(r"\b(tmp|backup-|child-|shared-|ledger-|tidy-)[a-z0-9_]{8}"), r"\1RANDOM"),
     (re.compile(r"\b\d+\.\d+s\b"), "SECONDS"),
     (re.compile(r"\bpython3(\.\d+)?\b"), "python"),
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b"), "RUN"),
@@ -131,7 +132,7 @@ class Workshop:
     def __init__(self, directory: Path, place: str) -> None:
         self.path = directory.resolve() / "work"
         self._bin = directory / "bin"
-        self._temp = directory / "temp"
+        self._temp = directory.resolve() / "temp"
         self._temp.mkdir()
         self._status = 0
         _make_commands(self._bin)
@@ -164,7 +165,8 @@ class Workshop:
             encoding="utf-8", check=False,
         )  # fmt: skip
         self._status = done.returncode
-        return done.returncode, done.stdout.replace(str(self.path), SHOWN_AS)
+        printed = done.stdout.replace(str(self.path), SHOWN_AS)
+        return done.returncode, printed.replace(str(self._temp), "/tmp")
 
     def run_script(self, text: str) -> tuple[int, str]:
         """Run a text as a Python script; return its status, and all that it printed."""
@@ -254,3 +256,10 @@ def _try_commands(typed: list[Command], workshop: Workshop) -> Iterator[str]:
             yield f"$ {command.words}\n{told}"
         if status and (after is None or after.words != "echo $?"):
             yield f"$ {command.words}\nexit status {status}\n{printed}"
+
+
+def broken_links(page: Path) -> list[str]:
+    """Return the links of a page to files that are not there."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[\w-]*)?\)", text)
+    return [target for target in targets if not (page.parent / target).exists()]
