@@ -16,14 +16,18 @@ author = "the authors of tidytest"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.empty_glob"]  # a page that is not there yet
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
+default_role = "code"  # of docstrings, which are written in Markdown's way
 napoleon_numpy_docstring = False
 html_theme = "alabaster"
-html_theme_options = {"description": "Tests that leave nothing behind", "fixed_sidebar": True}
+html_theme_options = {
+    "description": "Tests that leave nothing behind",
+    "fixed_sidebar": True,
+    "page_width": "1140px",
+}
 html_show_copyright = False
 
 generate.write()
