@@ -146,6 +146,7 @@ class Judge:
         if any(part in self._reported for part in parts):
             return True
         above = [other for other in contexts.opened() if other is not context or and_own]
+        above += self._observer.late
         made = [other.attachment.outside for other in above if other.attachment is not None]
         return any(part in outside for part in parts for outside in made)
 
