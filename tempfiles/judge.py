@@ -145,8 +145,8 @@ class Judge:
         parts = _with_parents(path)
         if any(part in self._reported for part in parts):
             return True
-        above = [other for other in contexts.opened() if other is not context or and_own]
-        above += self._observer.late
+        known = (*contexts.opened(), *self._observer.late)
+        above = [other for other in known if other is not context or and_own]
         made = [other.attachment.outside for other in above if other.attachment is not None]
         return any(part in outside for part in parts for outside in made)
 

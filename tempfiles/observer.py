@@ -202,6 +202,8 @@ class Observer:
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
         if known is not None and not known.removed:
+            if key in self._links_in_temp:
+                self._note_through_link(key, call, frame)
             return
         if key.count(os.sep) != 1:
             self._note_through_link(key, call, frame)
@@ -222,7 +224,7 @@ class Observer:
         top = os.sep.join(key.split(os.sep)[:2])
         if top in self._links_in_temp:
             self._links_in_temp.discard(top)
-            self._note(_real(self.root + key, follow=False), call, frame)
+            self._note(_real(self.root + key, follow=True), call, frame)
             self._links_in_temp.add(top)
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
