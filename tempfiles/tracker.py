@@ -116,6 +116,12 @@ class Run:
             callbacks.context_closed(report)
         return report
 
+    def full_lines(self) -> list[str]:
+        """Return lines on what fills the temp directory, for a test that met ENOSPC."""
+        from .fullness import full_lines
+
+        return list(full_lines(self.root.path, self._observer.entries))
+
     def adopt(self, context: Context) -> None:
         """Make a context the current one of the code that calls this (a copied `contextvars`)."""
         contexts.adopt(context)
