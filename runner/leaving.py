@@ -11,7 +11,8 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
-_signal: Any = import_module("_signal")  # `signal.getsignal` makes an enumeration of what it finds
+# Above it, `signal` makes members of an enumeration of handlers that are numbers.
+_signal: Any = import_module("_signal")
 
 
 def run_exit_handlers() -> None:
@@ -39,7 +40,7 @@ def catch_termination() -> None:
         return
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
-    signal.signal(signal.SIGTERM, _handler)
+    _signal.signal(signal.SIGTERM, _handler)
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_restore)
 
@@ -50,8 +51,8 @@ def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-class _Handler:
-    """Raises `Terminated`. It equals SIG_DFL, so that this is what `signal.getsignal` returns.
+class _Handler(int):
+    """Raises `Terminated`. As a number it is SIG_DFL, which is what `signal.getsignal` makes of it.
 
     A test that asks for the handler, or saves it to put it back, gets what it would without us.
     """
@@ -60,14 +61,8 @@ class _Handler:
         _restore()
         raise Terminated
 
-    def __eq__(self, other: object) -> bool:
-        return other is self or other == signal.SIG_DFL
 
-    def __hash__(self) -> int:
-        return hash(signal.SIG_DFL)
-
-
-_handler = _Handler()
+_handler = _Handler(signal.SIG_DFL)
 
 
 def _restore() -> None:
