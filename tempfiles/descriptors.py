@@ -41,6 +41,16 @@ def park(fd: int) -> int:
     return parked
 
 
+def park_directory(path: str) -> int | str:
+    """Open a directory under a high number; where that cannot be done, return its path."""
+    if not HAS_FCNTL:
+        return path
+    try:
+        return park(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError:
+        return path
+
+
 @contextlib.contextmanager
 def only_high() -> Iterator[None]:
     """Let what is opened inside get a high number, by occupying the low ones meanwhile.

@@ -26,6 +26,7 @@ from .spawning import SpawnObserver, working_directory
 _CREATE = os.O_CREAT
 _WRITING_MODES = frozenset("wax+")
 _CWD = -1
+_UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
 
 
 class Observer:
@@ -172,6 +173,11 @@ class Observer:
     # From a path to a note.
 
     def _note(self, path: Any, call: str, frame: FrameType, dir_fd: int = _CWD) -> None:
+        if type(path) is str and path.startswith(self.root):
+            key = path[len(self.root) :]
+            if key.count(os.sep) == 1 and key[-1] not in _UNUSUAL_ENDS:
+                self._note_entry(key, call, frame)
+                return
         absolute = self._absolute(path, dir_fd)
         if absolute is None:
             return

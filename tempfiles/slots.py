@@ -25,9 +25,14 @@ class Slots:
     def replace(self, leaving_to: Context) -> None:
         """Have the run use a new slot; what appears in the old one is a context's from now on."""
         self._root.add_slot(leaving_to)
+        self._watched.release()
         self._watched = sweep.Watched(self._root.slot)
         self._seen = frozenset()
         self.changed = self._watched.changed
+
+    def release(self) -> None:
+        """Let go of the current slot, which is about to be removed."""
+        self._watched.release()
 
     def has_new(self) -> bool:
         """Whether the slot holds other names than when it was last listed."""
@@ -62,7 +67,7 @@ class Slots:
         """Give what has appeared in former slots to the contexts that these were left to."""
         owners = zip(self._root.slots, self._root.owners, strict=True)
         for number, (slot, owner) in enumerate(owners):
-            for name in sweep.Watched(slot).names():
+            for name in sweep.listing(slot):
                 if self._assign(f"{number}{os.sep}{name}", owner) and owner is not contexts.root:
                     self._observer.late[owner] = None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import syscalls
+from . import descriptors, syscalls
 
 if TYPE_CHECKING:
     from .records import ResourceType
@@ -63,27 +64,57 @@ def measure(path: str, status: os.stat_result) -> Extent:
 
 
 class Watched:
-    """A directory whose listing is read again only when its time stamp says that it changed."""
+    """A directory whose listing is read again only when its time stamp says that it changed.
 
-    __slots__ = ("_stamp", "path")
+    It is held open, since asking a descriptor takes half the time; `release` lets go of it.
+    """
+
+    __slots__ = ("_inode", "_open", "_stamp", "path")
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._stamp = -1
+        self._inode = syscalls.stat(path).st_ino
+        self._open: int | str = descriptors.park_directory(path)
 
     def changed(self) -> bool:
         """Whether it may hold other names than when `names` was last called."""
         try:
-            return syscalls.stat(self.path).st_mtime_ns != self._stamp
+            status = syscalls.stat(self._open)
         except OSError:
-            return False
+            status = None
+        if status is None or status.st_ino != self._inode:
+            # A test has closed our descriptor, and perhaps another file has its number now.
+            self._open = self.path
+            return True
+        return status.st_mtime_ns != self._stamp
+
+    def release(self) -> None:
+        """Close the directory; it is asked by its path from now on."""
+        held, self._open = self._open, self.path
+        if isinstance(held, int):
+            with contextlib.suppress(OSError):
+                if syscalls.stat(held).st_ino == self._inode:
+                    os.close(held)
 
     def names(self) -> list[str]:
         """Return the names in it now; none if it is gone."""
         try:
-            stamp = syscalls.stat(self.path).st_mtime_ns
-            names = syscalls.listdir(self.path)
+            status = syscalls.stat(self._open)
+            if status.st_ino != self._inode:
+                self._open = self.path
+                status = syscalls.stat(self.path)
         except OSError:
             return []
+        stamp = status.st_mtime_ns
+        names = listing(self.path)
         self._stamp = stamp if time.time_ns() - stamp > RACY_NS else -1
         return names
+
+
+def listing(path: str) -> list[str]:
+    """Return the names in a directory; none if it is gone or cannot be read."""
+    try:
+        return syscalls.listdir(path)
+    except OSError:
+        return []

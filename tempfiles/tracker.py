@@ -171,6 +171,7 @@ class Run:
         self._closing.remember_places()
 
     def _stop_observing(self) -> None:
+        self._slots.release()
         if self._settings.tracks:
             remaining.deactivate(self._observer)
             self._observer.stop()
