@@ -13,20 +13,11 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from . import descriptors, marker, mounts, processes
+from . import file_locks, marker, mounts, processes
 from ._platform import HAS_PROC
 from .errors import SettingError
 from .ownership import PREFIX
 from .removal import Identity
-
-if descriptors.HAS_FCNTL:
-    import fcntl
-
-
-_OPEN = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +157,7 @@ class _Survey:
     bytes: int = 0
     entries: int = 0
     reason: str = ""
-    _locked: frozenset[tuple[int, int]] = field(default_factory=lambda: _locked_files())
+    _locked: frozenset[tuple[int, int]] = field(default_factory=file_locks.table)
 
     def look(self, top: str, status: os.stat_result) -> None:
         self._add(top, status)
@@ -191,43 +182,9 @@ class _Survey:
             return f"{path} belongs to user {status.st_uid}"
         if status.st_dev != self.device:
             return f"{path} is a mount point"
-        if (status.st_dev, status.st_ino) in self._locked or _is_locked(path, status):
+        if (status.st_dev, status.st_ino) in self._locked or file_locks.is_held(path, status):
             return f"{path} is locked"
         return ""
-
-
-def _is_locked(path: str, status: os.stat_result) -> bool:
-    """Whether a process holds a lock on a file or directory; others are not opened."""
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        return False
-    try:
-        fd = os.open(path, _OPEN)
-    except PermissionError:
-        return False  # a lock that this system's table shows has been seen
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if stat.S_ISREG(status.st_mode):
-            fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return True
-    finally:
-        os.close(fd)
-    return False
-
-
-def _locked_files() -> frozenset[tuple[int, int]]:
-    """Return device and inode of each file that `/proc/locks` shows as locked."""
-    found = set()
-    try:
-        with open("/proc/locks", encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                match = re.search(r" ([0-9a-f]+):([0-9a-f]+):([0-9]+) ", line)
-                if match:
-                    device = os.makedev(int(match[1], 16), int(match[2], 16))
-                    found.add((device, int(match[3])))
-    except OSError:
-        pass
-    return frozenset(found)
 
 
 def _without_used(items: list[Item]) -> list[Item]:
@@ -253,5 +210,3 @@ def _bound_sockets() -> frozenset[str]:
             return frozenset(found[7] for found in fields if len(found) == 8)
     except OSError:
         return frozenset()
-
-
