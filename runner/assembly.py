@@ -49,17 +49,25 @@ class Assembly:
         self.settings = settings
         self.directory = os.getcwd()
         self.reports = Reports(settings)
-        self.reaper = Reaper() if settings.reap else None
         self.measurement: Measurement | None = None
         self.keeper: Keeper | None = None
         self.watcher: Watcher | None = None
         self.adoption: Adoption | None = None
         self.selection: Selection | None = None
+        self.reaper: Reaper | None = None
+        self._base: str | None = None
         self._assemble(words)
 
     def _assemble(self, words: Sequence[str]) -> None:
         settings = self.settings
         self.reports.check()
+        if settings.temp_root != "disk":
+            from tempfiles import places
+
+            self._base, refusal = places.choose(settings.temp_root, settings.temp_root_min_free)
+            if refusal:
+                sys.stderr.write(f"tidytest: {refusal}\n")
+        self.reaper = Reaper(self._base) if settings.reap else None
         if settings.progress:
             _require_tqdm()
         if settings.coverage:
@@ -100,6 +108,7 @@ class Assembly:
 
             ignore += (glob.escape(settings.keep_dir), f"{glob.escape(settings.keep_dir)}/*")
         return RunSettings(
+            base=self._base,
             project=self.directory,
             tracks=settings.leaks != "off",
             trace=settings.leak_trace,

@@ -42,7 +42,9 @@ def catch_termination() -> None:
         return
     _signal.signal(signal.SIGTERM, _handler)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_restore)
+        os.register_at_fork(
+            before=_hold, after_in_parent=_let_go, after_in_child=_restore_in_child
+        )
 
 
 def terminate() -> None:
@@ -63,6 +65,26 @@ class _Handler(int):
 
 
 _handler = _Handler(signal.SIG_DFL)
+
+
+_held = threading.local()
+
+
+def _hold() -> None:
+    # A signal that comes to a new process before it has restored the handler would be lost.
+    _held.mask = None
+    if _signal.getsignal(signal.SIGTERM) is _handler:
+        _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _let_go() -> None:
+    if _held.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _held.mask)
+
+
+def _restore_in_child() -> None:
+    _restore()
+    _let_go()
 
 
 def _restore() -> None:

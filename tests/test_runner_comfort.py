@@ -142,3 +142,22 @@ class InsteadOfARun(ProjectTestCase):
         ):
             with self.subTest(words):
                 self.assertRefused(self.tidytest(*words), words[1].partition("=")[0])
+
+
+class Place(ProjectTestCase):
+    def test_the_temp_directory_lies_where_it_is_asked_for_and_goes(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self): print(tempfile.mkdtemp())
+        """)
+        (self.project / "here").mkdir()
+        outcome = self.tidytest("--temp-root", "here", "test_a")
+        self.assertTrue(outcome.out.startswith(f"{self.project}/here/tidy-"), outcome)
+        self.assertEqual(os.listdir(self.project / "here"), [])
+        self.assertRefused(self.tidytest("--temp-root", "nowhere", "test_a"), "no such directory")
+        outcome = self.tidytest(
+            "--temp-root", "ram", "--temp-root-min-free", "1000T", "test_a"
+        )
+        self.assertTrue(outcome.out.startswith(str(self.base)), outcome)
+        self.assertIn("tidytest: no temp directory in memory, using disk: ", outcome.err)

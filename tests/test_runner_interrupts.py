@@ -84,7 +84,7 @@ class Interrupts(ProjectTestCase):
 
     def test_the_handler_of_sigterm_is_the_default_to_tests(self) -> None:
         self.write("test_a.py", """
-            import os, signal, unittest
+            import os, signal, time, unittest
             class T(unittest.TestCase):
                 def test_saved_and_put_back(self):
                     self.assertIs(signal.getsignal(signal.SIGTERM), signal.SIG_DFL)
@@ -93,11 +93,13 @@ class Interrupts(ProjectTestCase):
                     self.assertIs(type(old), signal.Handlers)
                     signal.signal(signal.SIGTERM, old)
                 def test_a_forked_child_dies_of_it(self):
-                    child = os.fork()
-                    if child == 0:
-                        os.kill(os.getpid(), signal.SIGTERM)
-                        os._exit(3)
-                    self.assertEqual(os.waitpid(child, 0)[1], signal.SIGTERM)
+                    for _ in range(50):
+                        child = os.fork()
+                        if child == 0:
+                            time.sleep(9)
+                            os._exit(3)
+                        os.kill(child, signal.SIGTERM)
+                        self.assertEqual(os.waitpid(child, 0)[1], signal.SIGTERM)
         """)
         outcome = self.tidytest("test_a")
         self.assertEqual(outcome.code, 0, outcome.err)
