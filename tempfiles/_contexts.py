@@ -88,6 +88,18 @@ def _inherited_context() -> Context:
     return next((c for c in reversed(tuple(_open)) if c.scope != "context"), root)
 
 
+def charged() -> Context:
+    """Return the context that a leak of the running code would be told under.
+
+    That is the innermost that a runner has opened: what user code opens with `context()` within a
+    test only says what is to be removed when.
+    """
+    context = current()
+    while context.scope == "context" and context.parent is not None:
+        context = context.parent
+    return context
+
+
 def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
     if not _following_threads:

@@ -40,6 +40,7 @@ class Observer:
         root: the run root.
         trace: keep whole stacks.
         measure: count the bytes of what is removed from the temp directory.
+        charges_runner: note what is made under the innermost context that a runner has opened.
         before_foreign: called once, before the first deed whose files no event will name (a child
             process, SQLite, ctypes).
     """
@@ -50,6 +51,7 @@ class Observer:
         *,
         trace: bool = False,
         measure: bool = False,
+        charges_runner: bool = True,
         before_foreign: Callable[[], None] = lambda: None,
     ) -> None:
         self.root = root.rstrip(os.sep) + os.sep
@@ -61,6 +63,7 @@ class Observer:
         )
         self._trace = trace
         self._measure = measure
+        self._charged = contexts.charged if charges_runner else contexts.current
         self.leaked: dict[str, Context] = {}
         self.taken_back: set[str] = set()
         self.older: set[str] = set()
@@ -214,7 +217,7 @@ class Observer:
         if key.count(os.sep) != 1:
             self._note_through_link(key, call, frame)
             return
-        context = contexts.current()
+        context = self._charged()
         trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
             self.forks.write(context, self.root + key, trail)
@@ -234,7 +237,7 @@ class Observer:
             self._links_in_temp.add(top)
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
-        context = contexts.current()
+        context = self._charged()
         trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
             self.forks.write(context, path, trail)
@@ -257,14 +260,14 @@ class Observer:
             if entry is not None:
                 entry.removed = True
             if self._measure:
-                activity_of(contexts.current()).bytes_removed += _size(absolute)
+                activity_of(self._charged()).bytes_removed += _size(absolute)
         elif not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             self._were_there.add(_real(absolute, follow=False))
 
     def _was_made(self, path: str) -> bool:
         """Whether the current context or one around it made a path, or what it lies in."""
-        context: Context | None = contexts.current()
+        context: Context | None = self._charged()
         while context is not None:
             made = context.attachment.outside if context.attachment is not None else ()
             part = path

@@ -10,9 +10,10 @@ from . import _contexts as contexts
 from . import syscalls
 from ._contexts import Context
 from .activity import Activity
+from .ignores import Ignored
 from .observer import Observer
 
-_active: list[Observer] = []
+_active: list[tuple[Observer, Ignored]] = []
 
 
 @contextmanager
@@ -22,9 +23,9 @@ def observed() -> Iterator[None]:
         yield
         return
     # A root that no path lies below: everything is noted by its whole path.
-    observer = Observer("\0")
+    observer = Observer("\0", charges_runner=False)
     observer.start()
-    activate(observer)
+    activate(observer, Ignored((), syscalls.getcwd()))
     try:
         yield
     finally:
@@ -32,14 +33,14 @@ def observed() -> Iterator[None]:
         observer.stop()
 
 
-def activate(observer: Observer) -> None:
-    """Have `paths_left` ask this observer from now on."""
-    _active.append(observer)
+def activate(observer: Observer, ignored: Ignored) -> None:
+    """Have `paths_left` ask this observer from now on, and leave out what is ignored."""
+    _active.append((observer, ignored))
 
 
 def deactivate(observer: Observer) -> None:
     """Have `paths_left` ask it no more."""
-    _active.remove(observer)
+    _active[:] = [pair for pair in _active if pair[0] is not observer]
 
 
 def paths_left(context: Context) -> list[str]:
@@ -50,12 +51,13 @@ def paths_left(context: Context) -> list[str]:
     """
     if not _active:
         raise RuntimeError("nothing is observed: no run is open")
-    observer = _active[-1]
+    observer, ignored = _active[-1]
     activity: Activity = context.attachment or Activity()
     made = [observer.root + key for key in activity.created] + sorted(activity.outside)
     left: list[str] = []
     for path in made:
         below = any(path.startswith(top + os.sep) for top in left)
-        if not below and syscalls.lexists(path) and not contexts.is_looked_after(path):
+        excused = contexts.is_looked_after(path) or ignored(path, path.startswith(observer.root))
+        if not below and not excused and syscalls.lexists(path):
             left.append(path)
     return left

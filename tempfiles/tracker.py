@@ -82,7 +82,7 @@ class Run:
             if self._settings.watch_modified:
                 self._closing.remember_files()
             self._observer.start()
-            remaining.activate(self._observer)
+            remaining.activate(self._observer, self._ignored)
 
     def guard(self) -> None:
         """Start the process that removes the root when this one has died."""
