@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tempfiles.records import ContextReport
-
-from .summaries import failure_message
 
 if TYPE_CHECKING:
     from .baseline import Ledger
@@ -41,6 +38,8 @@ class Policy:
         self.known += len(judged.known)
         self.new += len(judged.new)
         self._known_paths.update(leak.path for leak in judged.known)
+        from dataclasses import replace
+
         return replace(report, leaks=judged.new) if judged.known else report
 
     @property
@@ -56,4 +55,6 @@ class Policy:
         """
         if not self._fails or not judged.leaks:
             return None
+        from .summaries import failure_message
+
         return failure_message(judged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import unittest
 from collections.abc import Container
 from typing import Any
@@ -11,7 +12,6 @@ from tempfiles.records import ContextReport
 from .console import Painter
 from .failures import is_failure_of
 from .session import Session
-from .summaries import context_lines, titled_lines
 
 
 class TidyTestResult(unittest.TextTestResult):
@@ -45,6 +45,15 @@ class TidyTestResult(unittest.TextTestResult):
         super().stopTest(test)
         if self._untold and self.showAll:
             self._tell_under_test(test)
+
+    def addError(self, test: Any, err: Any) -> None:
+        """Say, where the disk was full, what fills it."""
+        super().addError(test, err)
+        cause, session = err[1], self.session
+        if session is not None and isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            failed, details = self.errors[-1]
+            lines = "\n".join(session.run.full_lines())
+            self.errors[-1] = failed, f"{details}\n{lines}\n"
 
     def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
         """Take note of what a context left, all of it and what of that is new."""
@@ -88,6 +97,8 @@ class TidyTestResult(unittest.TextTestResult):
         return False
 
     def _tell_under_test(self, test: unittest.TestCase) -> None:
+        from .summaries import context_lines, titled_lines
+
         own = test.id()
         for report in self._untold:
             tell = context_lines if report.id == own else titled_lines
@@ -95,6 +106,8 @@ class TidyTestResult(unittest.TextTestResult):
         self._untold.clear()
 
     def _write_titled(self) -> None:
+        from .summaries import titled_lines
+
         for report in self._untold:
             self._write(titled_lines(report, self._known))
         self._untold.clear()

@@ -11,7 +11,6 @@ from tempfiles.reports import RunReport
 
 from .console import Painter
 from .session import Session
-from .summaries import all_lines, ending_lines
 
 
 def tell_ending(
@@ -26,12 +25,21 @@ def tell_ending(
         late: what contexts left after they had closed.
     """
     painter = Painter(stream)
-    for line in (*all_lines(late), *_advice(session, report)):
+    for line in (*_late_lines(late), *_advice(session, report)):
         stream.write(painter.paint(line, "leak") + "\n")
     if report.summary.made or report.unattributed:
+        from .summaries import ending_lines
+
         for line in ending_lines(report):
             stream.write(painter.paint(line, "total") + "\n")
     stream.flush()
+
+
+def _late_lines(late: tuple[ContextReport, ...]) -> Iterator[str]:
+    if late:
+        from .summaries import all_lines
+
+        yield from all_lines(late)
 
 
 def _advice(session: Session, report: RunReport) -> Iterator[str]:

@@ -236,3 +236,17 @@ class Programmatic(ProjectTestCase):
             print(foreign.report.summary.leaked)
         """)
         self.assertEqual(outcome.out, "1 1\n1\n", outcome.err)
+
+
+class FullDisk(ProjectTestCase):
+    def test_what_fills_it_is_told_where_a_test_met_it(self) -> None:
+        self.write("test_a.py", """
+            import errno, os, tempfile, unittest
+            class T(unittest.TestCase):
+                def test_a_fills(self):
+                    with open(tempfile.mkstemp()[1], "wb") as file: file.write(bytes(5000))
+                def test_b_meets_it(self): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        """)
+        outcome = self.tidytest("test_a")
+        self.assertRegex(outcome.err, r"\nNo space left: the temp directory \S+ holds 4.9 KiB")
+        self.assertIn("4.9 KiB  test_a.T.test_a_fills\n", outcome.err)
