@@ -13,7 +13,7 @@ from . import cleanup, finalizers
 from ._contexts import Context
 from .activity import Activity, activity_of
 from .ignores import Ignored
-from .judge import Judge
+from .judge import Judge, with_holders
 from .late import LateProcesses
 from .observer import Observer
 from .outside import OutsideCleaner
@@ -143,6 +143,7 @@ class Closing:
         foreign = activity.children or activity.native or self._observer.spawning.native_modules
         if self._tree.known and (foreign or context.scope != "test"):
             leaks += self._judge.leaks_in_tree(context, activity)
+        leaks = with_holders(leaks, context)
         for leak in leaks:
             if not self._observer.holds_older(leak.path):
                 self._cleaner.remember(leak)

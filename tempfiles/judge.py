@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from . import _contexts as contexts
 from . import evidence, origins, processes, sweep, syscalls
@@ -179,7 +180,6 @@ class Judge:
             outcome="removed" if where == "temp" else "left",
             subtest=entry.part,
             never_closed=isinstance(entry.trail, origins.Trail) and entry.trail.closes_itself,
-            open_by=_holders(path) if activity.children else (),
             children=children,
         )
 
@@ -240,10 +240,19 @@ def _sources(children: Sequence[ChildProcess]) -> list[str]:
     ]
 
 
-def _holders(path: str) -> tuple[str, ...]:
+def with_holders(leaks: list[Leak], context: Context) -> list[Leak]:
+    """Say of each leak which other processes hold it open, if any were started that could."""
+    activity: Activity | None = context.attachment
+    started = (activity is not None and activity.children) or _children_above(context)
+    if not leaks or not started:
+        return leaks
     own = f"pid {os.getpid()} "
-    holders = processes.holders_of([path]).get(path, [])
-    return tuple(holder for holder in holders if not holder.startswith(own))
+    found = processes.holders_of([leak.path for leak in leaks])
+    return [
+        replace(leak, open_by=tuple(h for h in found[leak.path] if not h.startswith(own)))
+        if leak.path in found else leak
+        for leak in leaks
+    ]
 
 
 def _with_parents(path: str) -> list[str]:
