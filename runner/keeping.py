@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
-from tempfiles import finalizers
+from tempfiles import finalizers, marker
 from tempfiles._contexts import Context
 from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
 from tempfiles.ownership import KEPT_PREFIX, PREFIX, mark_kept
@@ -227,12 +227,14 @@ def _free(path: str, taken: Container[str]) -> str:
 
 
 def _system_temp() -> str:
-    """Return the temp directory as it is outside any run."""
+    """Return the temp directory as it is outside of this process's run."""
     directory = os.path.realpath(tempfile.gettempdir())
-    parts = directory.split(os.sep)
-    for index, part in enumerate(parts):
-        if part.startswith(PREFIX):
-            return os.sep.join(parts[:index])
+    root, slot = os.path.split(directory)
+    if slot.isdigit() and os.path.basename(root).startswith(PREFIX):
+        with contextlib.suppress(OSError, TempFilesError):  # then it is not this process's
+            found = marker.read(root, None)
+            if found is not None and found.pid == os.getpid():
+                return os.path.dirname(root)
     return directory
 
 

@@ -210,6 +210,19 @@ class Programmatic(ProjectTestCase):
             self.assertEqual(outcome.code, 0, outcome.err)
             self.assertIn("1 leaked by 1 test", outcome.err)
 
+    def test_an_artifact_outlives_a_runner_made_by_hand(self) -> None:
+        self.write("suite.py", """
+            import io, unittest
+            from runner import TidyTestRunner, TrackedTestCase
+            class T(TrackedTestCase):
+                def test(self): self.artifactPath("a.txt").write_text("told")
+            suite = unittest.defaultTestLoader.loadTestsFromTestCase(T)
+            TidyTestRunner(stream=io.StringIO()).run(suite)
+        """)
+        outcome = self.run_python("suite.py")
+        (run,) = self.base.iterdir()
+        self.assertEqual((run / "__main__.T.test" / "a.txt").read_text(), "told", outcome.err)
+
     def test_subclasses_with_an_init_of_their_own(self) -> None:
         outcome = self.script("""
             class Result(TidyTestResult):
