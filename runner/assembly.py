@@ -117,6 +117,7 @@ class Assembly:
             watch_modified=settings.watch_modified,
             clean_outside=settings.clean_outside,
             late_grace=settings.late_grace,
+            guarded=settings.guard,
         )
 
     def result_class(self) -> type[TidyTestResult]:

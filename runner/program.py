@@ -65,8 +65,6 @@ class Program:
             assembly.reaper.begin(sys.stderr)
         run = Run(assembly.run_settings())
         run.open()
-        if self._settings.guard:
-            run.guard()
         leaving.catch_termination()
         session = Session(run, assembly.policy())
         session.measurement = assembly.measurement

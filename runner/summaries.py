@@ -80,9 +80,10 @@ def ending_lines(report: RunReport) -> Iterator[str]:
             yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
         if len(report.unattributed) > 10:
             yield f"    ... and {len(report.unattributed) - 10} more"
-    failed = [leak for leak in report.leaks if leak.outcome == "failed"]
-    for leak in failed:
-        yield f"Could not be removed: {printable(leak.path)}"
+    for failure in report.failures[:10]:
+        yield f"Could not be removed: {printable(failure.path)}: {failure.cause}"
+    if len(report.failures) > 10:
+        yield f"    ... and {len(report.failures) - 10} more"
     yield totals_line(report)
 
 

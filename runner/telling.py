@@ -27,7 +27,7 @@ def tell_ending(
     painter = Painter(stream)
     for line in (*_late_lines(late), *_advice(session, report)):
         stream.write(painter.paint(line, "leak") + "\n")
-    if report.summary.made or report.unattributed:
+    if report.summary.made or report.unattributed or report.failures:
         from .summaries import ending_lines
 
         for line in ending_lines(report):

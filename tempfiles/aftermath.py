@@ -26,14 +26,15 @@ _TYPES: dict[int, ResourceType] = {
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """`running` is the context that was under way, None where none was. `leaks` are those that
-    the journal names, then what was in the slots besides: the running context's. Their paths are
-    those that the run itself had seen. `more` counts what is not told: beyond the first 200 that
-    no line of the journal names, or for want of time."""
+    """`running` is the context that was under way, None where none was. `leaks` are what it had
+    left, then those of the contexts before it, which the journal names. Their paths are those
+    that the run itself had seen. `more` counts what is not told: beyond the first 200 that
+    no line of the journal names. `complete` is false where the time was up before the end."""
 
     running: Current | None = None
     leaks: tuple[Leak, ...] = ()
     more: int = 0
+    complete: bool = True
 
 
 def examine(root: str, marker: Marker | None, *, deadline: float | None = None) -> Aftermath:
@@ -48,7 +49,7 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
     view = journal_view.read(root, deadline=deadline)
     if view.unread:
         # Whose the things in the slots are cannot be told then.
-        return Aftermath(view.current, view.leaks, view.unread)
+        return Aftermath(view.current, view.leaks, view.unread, complete=False)
     home = marker.root if marker else root
     known = {leak.path for leak in view.leaks}
     found: list[Leak] = []
@@ -64,7 +65,7 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         if _late(deadline):
             break
     found.sort(key=lambda leak: leak.path)
-    return Aftermath(view.current, view.leaks + tuple(found), more)
+    return Aftermath(view.current, tuple(found) + view.leaks, more, not _late(deadline))
 
 
 def _slot_entries(root: str) -> Iterator[tuple[str, str]]:

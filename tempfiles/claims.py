@@ -8,7 +8,7 @@ takes the lock first, and then the maker starts again with another name.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import locks, marker
 from .errors import OwnershipError
@@ -42,8 +42,17 @@ class Claim:
         self._lock.release()
 
 
-def establish(parent: str, *, project: str, argv: Sequence[str]) -> Claim:
+def establish(
+    parent: str, *, project: str, argv: Sequence[str],
+    announce: Callable[[str], None] | None = None,
+) -> Claim:
     """Make a new root in a directory, locked and marked, and return the claim on it.
+
+    Args:
+        parent: the directory.
+        project: the working directory of the run.
+        argv: its command line.
+        announce: told each path before it is made.
 
     Raises:
         OwnershipError: no directory could be made there.
@@ -51,6 +60,8 @@ def establish(parent: str, *, project: str, argv: Sequence[str]) -> Claim:
     for _ in range(_ATTEMPTS):
         # Short: the paths of AF_UNIX sockets end at about 107 bytes.
         root = os.path.join(parent, PREFIX + os.urandom(4).hex())
+        if announce is not None:
+            announce(root)
         try:
             os.mkdir(root, BARE_MODE)
         except FileExistsError:
@@ -109,6 +120,18 @@ def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
         OSError: as for `claim`.
     """
     return claim(path, project=project, argv=argv, kept=True)
+
+
+def is_held(root: str) -> bool:
+    """Whether somebody holds the lock of a root now; False where that cannot be told."""
+    try:
+        lock = locks.acquire(root, shared=True)
+    except OSError:
+        return False
+    if lock is None:
+        return True
+    lock.release()
+    return False
 
 
 def _undo(root: str) -> None:

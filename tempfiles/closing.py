@@ -115,7 +115,7 @@ class Closing:
         totals = self.totals
         totals.set_aside(self._observer.taken_back)
         finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
-        totals.note_kept(rescue({*contexts.kept(), *self._observer.older}, self._root.path))
+        totals.note_kept(rescue({*contexts.kept(), *self._observer.only_here()}, self._root.path))
 
     def clean_outside(self) -> None:
         """Remove the leaks outside the temp directory that this run was seen to make."""
@@ -130,6 +130,7 @@ class Closing:
             self._unattributed(),
             tuple(totals.modifications),
             tuple(totals.removed_later),
+            tuple(totals.failures),
         )
 
     def _look(self, context: Context, activity: Activity) -> int:

@@ -2,7 +2,8 @@
 
 Two files in the run root: `current` holds the id of the context under way, in shared memory, so
 that naming it costs no system call and survives a kill at any instruction; `journal` gets a line
-for each context that left something, before any of it is removed.
+for each context that left something, before any of it is removed, and for each thing from before
+the run, before it is moved into the root.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import mmap
 import os
 import struct
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import descriptors
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 CURRENT = "current"
 JOURNAL = "journal"
+BROUGHT = "brought"
 
 SCOPES: dict[Scope, int] = {"run": 1, "module": 2, "class": 3, "test": 4, "context": 5}
 LONGEST = 1000
@@ -79,10 +81,23 @@ class Journal:
         """
         if not report.leaks or self._fd < 0:
             return
-        import json
         from dataclasses import asdict
 
-        content = {"id": report.id, "scope": report.scope, "leaks": list(map(asdict, report.leaks))}
+        leaks = list(map(asdict, report.leaks))
+        self._append({"id": report.id, "scope": report.scope, "leaks": leaks})
+
+    def brought(self, path: str, source: str) -> None:
+        """Append that something from before the run is about to come to a path in the root.
+
+        It is not the run's: whoever removes the root of a dead run moves it out before.
+        """
+        self._append({BROUGHT: [path, source]})
+
+    def _append(self, content: dict[str, Any]) -> None:
+        import json
+
+        if self._fd < 0:
+            return
         # The first newline ends whatever a write that was cut short has left.
         line = b"\n" + json.dumps(content).encode() + b"\n"
         with contextlib.suppress(OSError):

@@ -9,7 +9,18 @@ import time
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .journal import CURRENT, JOURNAL, LONGEST, MAGIC, NO_FOLLOW, OFFSETS, SCOPES, SIZE, SLOT
+from .journal import (
+    BROUGHT,
+    CURRENT,
+    JOURNAL,
+    LONGEST,
+    MAGIC,
+    NO_FOLLOW,
+    OFFSETS,
+    SCOPES,
+    SIZE,
+    SLOT,
+)
 from .records import Child, Leak, Origin, Scope
 
 _NAMES = {number: scope for scope, number in SCOPES.items()}
@@ -55,10 +66,29 @@ def read(root: str, *, deadline: float | None = None) -> JournalView:
         if deadline is not None and time.monotonic() >= deadline:
             return JournalView(current, tuple(leaks), damaged, len(lines) - number)
         try:
-            leaks += [_leak(found) for found in json.loads(line)["leaks"]]
+            found = json.loads(line)
+            if BROUGHT not in found:
+                leaks += [_leak(leak) for leak in found["leaks"]]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             damaged += 1
     return JournalView(current, tuple(leaks), damaged)
+
+
+def brought(root: str) -> dict[str, str]:
+    """Return what was brought into a root from before the run: path, and where it had been.
+
+    The paths are those that the run itself had seen. Never raises, whatever the files hold.
+    """
+    found: dict[str, str] = {}
+    for line in _content(root, JOURNAL, _LARGEST).split(b"\n"):
+        if line.startswith(b'{"' + BROUGHT.encode()):
+            try:
+                path, source = json.loads(line)[BROUGHT]
+            except (ValueError, TypeError, RecursionError):
+                continue
+            if isinstance(path, str) and isinstance(source, str):
+                found[path] = source
+    return found
 
 
 def _content(root: str, name: str, limit: int) -> bytes:

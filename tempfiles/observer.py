@@ -35,6 +35,8 @@ class Observer:
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `leaked` is to be told which context left a path; if a
     context around that one removes it, as its fixtures do, it comes into `taken_back`.
+    `before_older` is called before something from before the run is moved or linked into the root,
+    with its path there and the one it had.
 
     Args:
         root: the run root.
@@ -66,7 +68,8 @@ class Observer:
         self._charged = contexts.charged if charges_runner else contexts.current
         self.leaked: dict[str, Context] = {}
         self.taken_back: set[str] = set()
-        self.older: set[str] = set()
+        self.older: dict[str, str] = {}
+        self.before_older: Callable[[str, str], None] = lambda path, source: None
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
         self._handlers: dict[str, _audit.Handler] = {
@@ -135,10 +138,23 @@ class Observer:
     def _brings_older(self, args: tuple[Any, ...]) -> None:
         """What was there before the run is moved or linked to another name: it stays the user's."""
         source, target = self._absolute(args[0], args[2]), self._absolute(args[1], args[3])
-        if source is None or target is None or source.startswith((self.root, "/proc/")):
+        if source is None or target is None or source.startswith("/proc/"):
             return
-        if not self._was_made(source) and syscalls.lexists(source):
-            self.older.add(_real(target, follow=False))
+        if source.startswith(self.root):
+            # It may have come here before, and now goes on.
+            origin = self.older.pop(source, None)
+        else:
+            is_older = not self._was_made(source) and syscalls.lexists(source)
+            origin = source if is_older else None
+        if origin is not None:
+            path = _real(target, follow=False)
+            self.older[path] = origin
+            if path.startswith(self.root):
+                self.before_older(path, origin)
+
+    def only_here(self) -> list[str]:
+        """Return where what is from before the run lies that is no longer where it was."""
+        return [target for target, source in self.older.items() if not _is_same(target, source)]
 
     def holds_older(self, path: str) -> bool:
         """Whether something from before the run was brought to a path, or below it."""
@@ -320,3 +336,10 @@ def _open_directories() -> list[str]:
         return []
     paths = (descriptor_path(int(descriptor)) for descriptor in descriptors)
     return [path for path in paths if path is not None and syscalls.is_directory(path)]
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False

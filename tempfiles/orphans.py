@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from . import aftermath, disposal, locks, mounts, ownership
+from . import aftermath, disposal, locks, mounts, ownership, rescue
 from .aftermath import Aftermath
 from .journal_view import Current
 from .marker import Marker
@@ -21,21 +21,27 @@ _PATIENCE = 0.01  # those who only look hold the lock for microseconds
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`chosen` is what a reap would remove, `left` what it would not; each says why."""
+    """`chosen` is what a reap would remove, `left` what it would not; each says why.
+
+    `complete` is false where the time was up before all had been judged.
+    """
 
     chosen: tuple[Verdict, ...] = ()
     left: tuple[Verdict, ...] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
     """What became of one root.
 
-    `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is.
+    `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is; if
+    that was so before all could be told, nothing is removed yet and `leaks` is empty.
     `failed`: something in it could not be removed. `skipped`: it is not what it was when it was
     planned, or another process is at it; `reason` says which. `age` is in seconds. `running` is
     the context that was under way, `leaks` what it and those before it had left; `more`
-    counts what is not told one by one.
+    counts what is not told one by one. `rescued` is where things are now that were there before
+    the run, which had moved them into its root, by the path they had there.
     """
 
     root: str
@@ -46,6 +52,7 @@ class Reaped:
     running: Current | None = None
     leaks: tuple[Leak, ...] = ()
     more: int = 0
+    rescued: Mapping[str, str] = field(default_factory=dict)
     removal: RemovalReport = field(default_factory=RemovalReport)
 
 
@@ -68,7 +75,8 @@ class ReapReport:
 
 
 def plan(
-    temp_dirs: Iterable[str], *, min_age: float | None = None, include_kept: bool = False
+    temp_dirs: Iterable[str], *, min_age: float | None = None, include_kept: bool = False,
+    deadline: float | None = None,
 ) -> Plan:
     """Judge all that may be a run root in some directories; nothing is changed.
 
@@ -76,12 +84,16 @@ def plan(
         temp_dirs: the directories; one that cannot be read has no roots.
         min_age: leave what is younger, in seconds.
         include_kept: choose also what a user asked to keep.
+        deadline: how many seconds this may take; None: no limit.
     """
+    end = None if deadline is None else time.monotonic() + deadline
     mounted = mounts.mounts()
     chosen: list[Verdict] = []
     left: list[Verdict] = []
     for directory in dict.fromkeys(map(os.path.realpath, temp_dirs)):
         for path in _candidates(directory):
+            if end is not None and time.monotonic() >= end:
+                return Plan(tuple(chosen), tuple(left), complete=False)
             verdict = ownership.judge(path, mounted)
             if verdict.identity is None:
                 continue  # gone since it was listed
@@ -156,7 +168,15 @@ def _reap_locked(
     if now.identity != verdict.identity or now.state != verdict.state:
         return replace(reaped, reason=f"it has changed since it was planned: {now.reason}")
     story = _story(verdict.root, now.marker, end)
+    if not story.complete:
+        # What is removed now could not be told any more.
+        return replace(reaped, fate="remaining", running=story.running)
     reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
+    if now.marker is not None:
+        rescued, left = rescue.rescue_from_dead(verdict.root, now.marker.root)
+        reaped = replace(reaped, rescued=rescued)
+        if left:
+            return replace(reaped, fate="failed", removal=_not_rescued(left))
     try:
         trash = disposal.move_aside(verdict.root, lock)
     except OSError as error:
@@ -167,3 +187,8 @@ def _reap_locked(
     removal, finished = disposal.dispose(trash, lock, deadline=end)
     fate: Fate = "removed" if finished else "remaining" if removal.ok else "failed"
     return replace(reaped, root=verdict.root if finished else trash, fate=fate, removal=removal)
+
+
+def _not_rescued(paths: Iterable[str]) -> RemovalReport:
+    cause = "it is from before the run, and could not be moved out of the root"
+    return RemovalReport(failed=tuple(RemovalFailure(path, cause, None) for path in paths))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .records import Leak, Modification, Unattributed
+    from .records import Leak, Modification, RemovalFailure, Unattributed
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class RunReport:
     """All of a run's leaks with its totals.
 
     `removed_later` are those that a fixture around their context has removed; they count as
-    removed.
+    removed. `failures` is what of the run's own temp directory could not be removed, and why.
     """
 
     summary: Summary
@@ -35,3 +35,4 @@ class RunReport:
     unattributed: tuple[Unattributed, ...] = ()
     modifications: tuple[Modification, ...] = ()
     removed_later: tuple[Leak, ...] = ()
+    failures: tuple[RemovalFailure, ...] = ()

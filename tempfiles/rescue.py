@@ -29,6 +29,39 @@ def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
     return moved
 
 
+def rescue_from_dead(root: str, home: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Move out of the root of a dead run what its journal says is from before the run.
+
+    Args:
+        root: where the root is now; its lock is held.
+        home: where it was made.
+
+    Returns:
+        Where each is now, by the path it had in the run; and the paths that could not be moved.
+    """
+    from .journal_view import brought
+
+    here = {}
+    for path, source in brought(root).items():
+        now = root + path[len(home) :]
+        if not path.startswith(home + os.sep) or not syscalls.lexists(now):
+            continue
+        # A directory above it that is a link by now leads to what is not meant.
+        is_there = os.path.realpath(os.path.dirname(now)) == os.path.dirname(now)
+        if is_there and not _is_same(now, source):
+            here[now] = path
+    moved = rescue(here, root)
+    left = tuple(here[now] for now in here if now not in moved and syscalls.lexists(now))
+    return {here[now]: target for now, target in moved.items()}, left
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False
+
+
 def _move_out(path: str, directory: str) -> str | None:
     from .moving import move_without_replacing
 

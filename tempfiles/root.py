@@ -17,6 +17,7 @@ from .claims import BARE_MODE, establish
 from .syscalls import getcwd
 
 if TYPE_CHECKING:
+    from .guard import Guard
     from .records import RemovalReport
 
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
@@ -30,14 +31,17 @@ class RunRoot:
     Args:
         base: where to make it; None for the system's temp directory.
         project: the working directory of the run, for the marker.
+        guarded: start a process that removes the directory when this one has died.
 
     Raises:
         OwnershipError: no directory could be made there.
     """
 
-    def __init__(self, base: str | None, project: str) -> None:
-        parent = os.path.realpath(base or _system_directory())
-        self._claim = establish(parent, project=project, argv=sys.orig_argv)
+    def __init__(self, base: str | None, project: str, guarded: bool = False) -> None:
+        parent = os.path.realpath(base or system_directory())
+        self._guard = _guard(parent) if guarded else None
+        announce = self._guard.announce if self._guard is not None else None
+        self._claim = establish(parent, project=project, argv=sys.orig_argv, announce=announce)
         self.path = self._claim.root
         self.journal = journal.Journal(self.path)
         self.slots: list[str] = []
@@ -102,7 +106,7 @@ class RunRoot:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.path, name))
             os.rmdir(self.path)
-            self._claim.release()
+            self._release()
             return True
         return False
 
@@ -115,8 +119,13 @@ class RunRoot:
                 os.chdir(os.path.dirname(self.path))
         self.journal.close()
         report, _ = dispose(self.path, self._claim.lock, measure=False)
-        self._claim.release()
+        self._release()
         return report
+
+    def _release(self) -> None:
+        self._claim.release()
+        if self._guard is not None:
+            self._guard.release()
 
     def _point(self) -> None:
         module = _tempfile()
@@ -124,6 +133,12 @@ class RunRoot:
             module.tempdir = self.slot
         for name in _VARIABLES:
             os.environ[name] = self.slot
+
+
+def _guard(parent: str) -> Guard | None:
+    from . import guard
+
+    return guard.start(parent)
 
 
 def _tempfile() -> Any:
@@ -134,8 +149,12 @@ def _tempfile() -> Any:
     return sys.modules.get("tempfile")
 
 
-def _system_directory() -> str:
-    # What `tempfile.gettempdir()` tries first, without its import where that is enough.
+def system_directory() -> str:
+    """Return where run roots lie by default: what `tempfile.gettempdir()` would say.
+
+    Without its import where that is enough, and without the file that it makes there to try: a
+    kill would leave that behind.
+    """
     for name in _VARIABLES:
         directory = os.environ.get(name)
         if directory and os.path.isabs(directory) and os.access(directory, os.W_OK | os.X_OK):

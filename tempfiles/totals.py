@@ -6,7 +6,7 @@ import os
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from .records import ContextReport, Leak, Modification, RemovalReport
+from .records import ContextReport, Leak, Modification, RemovalFailure, RemovalReport
 from .reports import Summary
 from .syscalls import lexists
 
@@ -20,6 +20,7 @@ class Totals:
         self.leaks: list[Leak] = []
         self.modifications: list[Modification] = []
         self.removed_later: list[Leak] = []
+        self.failures: list[RemovalFailure] = []
 
     def add(self, report: ContextReport) -> None:
         """Count what a context made and left."""
@@ -48,6 +49,7 @@ class Totals:
 
     def note_failures(self, removal: RemovalReport) -> None:
         """Say of each leak in the temp directory that could not be removed that it failed."""
+        self.failures += removal.failed
         failed = [failure.path + os.sep for failure in removal.failed]
         if failed:
             self.leaks = [

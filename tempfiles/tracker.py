@@ -36,6 +36,7 @@ class RunSettings(NamedTuple):
         watch_modified: also report pre-existing files of the project that a context changed.
         clean_outside: remove leaks outside the temp directory that this run was seen to make.
         late_grace: seconds to wait, at the end, for processes that outlived their context.
+        guarded: start a process that removes the run root when this one has died.
     """
 
     base: str | None = None
@@ -47,6 +48,7 @@ class RunSettings(NamedTuple):
     watch_modified: bool = False
     clean_outside: bool = False
     late_grace: float = 2.0
+    guarded: bool = False
 
 
 class Run:
@@ -59,7 +61,7 @@ class Run:
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
         project = syscalls.real_path(settings.project or syscalls.getcwd())
-        self.root = RunRoot(settings.base, project)
+        self.root = RunRoot(settings.base, project, settings.guarded)
         self._journal = self.root.journal
         self._ignored = Ignored(settings.ignore, project)
         self._tree = ProjectTree(project, self._ignored, excluded=self.root.path)
@@ -69,6 +71,7 @@ class Run:
             measure=settings.measure_made,
             before_foreign=self._before_foreign_deed,
         )
+        self._observer.before_older = self._journal.brought
         self._slots = Slots(self.root, self._observer)
         self._closing_part: Closing | None = None
         self._made_and_removed = 0
@@ -83,12 +86,6 @@ class Run:
                 self._closing.remember_files()
             self._observer.start()
             remaining.activate(self._observer, self._ignored)
-
-    def guard(self) -> None:
-        """Start the process that removes the root when this one has died."""
-        from . import guard
-
-        guard.start(self.root.path)
 
     def enter(self, id: str, scope: Scope) -> Context:
         """Open a context below the current one."""

@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import unittest
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from tests.places import Place, place
+from tests.whole_runs import Place, place, wait_until
 
 SUITE = '''
 import os, signal, tempfile, unittest
@@ -47,6 +49,22 @@ DEATHS = {
 
 def name(number: str) -> str:
     return f"test_suite.Deadly.test_{number}"
+
+
+BORROWING = """
+import os, signal, tempfile, unittest
+class Borrowing(unittest.TestCase):
+    def test_borrows(self):
+        top = tempfile.mkdtemp()
+        for number in range(30):
+            open(os.path.join(tempfile.gettempdir(), f"many-{number}"), "w").close()
+        os.rename("config.ini", os.path.join(top, "backup"))
+        os.rename(os.path.join(top, "backup"), os.path.join(top, "config.ini"))
+        os.link("linked.ini", os.path.join(top, "linked.ini"))
+        if "DIES" in os.environ:
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.rename(os.path.join(top, "config.ini"), "config.ini")
+"""
 
 
 @unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
@@ -91,6 +109,15 @@ class ACrash(unittest.TestCase):
         self.ground.run_next()
         self.ground.check()
 
+    def test_is_told_with_the_files_of_that_test_first_where_others_left_many(self) -> None:
+        suite = SUITE.replace('leave("one")', '[leave(f"one-{n}") for n in range(50)]')
+        with place(suite) as ground:
+            ground.run(DIES="3")
+            output = ground.run_next()
+            self.assertRegex(output, rf"died during {name('3')}\b.*\n    three .* by {name('3')}\b")
+            self.assertIn("    ... and 41 more\n", output)
+            ground.check()
+
     def test_is_left_to_others_where_reaping_is_turned_off(self) -> None:
         self.die("5")
         (root,) = self.ground.roots()
@@ -102,6 +129,43 @@ class ACrash(unittest.TestCase):
         code, output = self.ground.command("clean")
         self.assertIn(f"running: {name('5')} (test)", output)
         self.assertEqual(code, 0, output)
+        self.ground.check()
+
+
+@unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
+class WhatIsFromBeforeTheRun(unittest.TestCase):
+    """A test had moved it into the temp directory, and meant to move it back."""
+
+    def setUp(self) -> None:
+        self.ground = self.enterContext(place(BORROWING))
+        for name in ("config.ini", "linked.ini"):
+            Path(self.ground.project, name).write_text(f"precious {name}")
+        self.ground.before = self.ground.listing()
+
+    def test_stays_where_it_was_if_nobody_dies(self) -> None:
+        code, output = self.ground.run()
+        self.assertEqual(code, 0, output)
+        self.ground.check()
+
+    def test_is_moved_out_before_the_rest_is_removed(self) -> None:
+        ways: dict[str, Callable[[], str]] = {
+            "the next start": self.ground.run_next,
+            "clean": lambda: self.ground.command("clean")[1],
+        }
+        for word, way in ways.items():
+            with self.subTest(word):
+                self.ground.run(DIES="1")
+                output = way()
+                now = Path(self.ground.tmp, "config.ini")
+                self.assertRegex(output, rf"config\.ini .*is now {now}\n")
+                self.assertEqual(now.read_text(), "precious config.ini")
+                now.rename(Path(self.ground.project, "config.ini"))
+                self.ground.check()
+
+    def test_is_moved_out_by_a_guard_too(self) -> None:
+        self.ground.run("--guard", DIES="1")
+        wait_until(lambda: self.ground.roots() == ["config.ini"], "the guard to remove the root")
+        Path(self.ground.tmp, "config.ini").rename(Path(self.ground.project, "config.ini"))
         self.ground.check()
 
 

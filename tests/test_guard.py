@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,9 @@ from tempfiles import _proc, guard, ownership
 from tempfiles._platform import HAS_PROC
 from tests.real_runs import live_run
 
-GUARDED = "from tempfiles import guard\nprint(guard.start(root))\n"
+GUARDED = (
+    "from tempfiles import guard\nguarding = guard.start(root)\nguarding.announce(root)\n"
+)
 ENOUGH = 20.0  # seconds; a guard that does its work needs a fraction of one
 MOST_MEMORY = 15 * 1024  # KiB
 
@@ -26,6 +27,19 @@ def wait_until(true: object, what: str) -> None:
         if time.monotonic() > end:
             raise AssertionError(f"waited {ENOUGH} s in vain: {what}")
         time.sleep(0.01)
+
+
+def pid_of(root: str) -> int:
+    """Return the process that was started to guard what lies in a directory."""
+    end = time.monotonic() + ENOUGH
+    while time.monotonic() < end:
+        for name in filter(str.isdecimal, os.listdir("/proc")):
+            words = (_proc.read(int(name), "cmdline") or b"").split(b"\0")
+            if words[:2] != [b"sh", b"-c"] and words[-3:] == [
+                os.fsencode(str(guard.__file__)), os.fsencode(root), b""
+            ]:
+                return int(name)
+    raise AssertionError("there is no guard")
 
 
 def is_gone(pid: int) -> bool:
@@ -40,97 +54,110 @@ class AGuard(unittest.TestCase):
 
     def test_removes_the_root_of_a_killed_run_with_no_run_after_it(self) -> None:
         body = GUARDED + "os.mkdir(root + '/0/d'); os.symlink('/', root + '/0/d/link')"
-        with live_run(self.temp, body) as (pid, process):
+        with live_run(self.temp, body) as (root, process):
+            pid = pid_of(root)
             process.kill()
             process.wait()
             wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
-            wait_until(lambda: is_gone(int(pid)), "the guard to end")
+            wait_until(lambda: is_gone(pid), "the guard to end")
+
+    def test_removes_a_root_that_was_told_of_and_then_made_up_to_some_point(self) -> None:
+        guarding = self.guarding()
+        bare, marked = os.path.join(self.temp, "tidy-bare"), os.path.join(self.temp, "tidy-marked")
+        for root in (bare, marked, os.path.join(self.temp, "tidy-never")):
+            guarding.announce(root)
+        os.mkdir(bare)
+        os.chmod(bare, ownership.BARE_MODE)
+        os.mkdir(marked, 0o700)
+        ownership.claim(marked, project="/p", argv=[]).release()
+        guarding.release()
+        wait_until(lambda: os.listdir(self.temp) == [], "the roots to go")
 
     def test_outlives_the_death_of_the_whole_process_group_and_its_signals(self) -> None:
-        with live_run(self.temp, GUARDED, new_group=True) as (pid, process):
-            assert process.stdout is not None
-            root = process.stdout.readline().strip()
+        with live_run(self.temp, GUARDED, new_group=True) as (root, process):
+            pid = pid_of(root)
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
-                os.kill(int(pid), number)
-            self.assertFalse(is_gone(int(pid)))
+                os.kill(pid, number)
+            self.assertFalse(is_gone(pid))
             self.assertTrue(os.path.isdir(root))
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
 
-    def test_waits_for_forked_children_too(self) -> None:
-        fork = "child = os.fork()\nif child == 0: sys.stdin.read(); os._exit(0)\nprint(child)"
-        body = GUARDED + fork
-        with live_run(self.temp, body) as (_, process):
-            assert process.stdout is not None
-            child = int(process.stdout.readline())
-            root = process.stdout.readline().strip()
-            process.kill()
-            process.wait()
-            self.assertEqual(ownership.judge(root).state, "live")
-            os.kill(child, signal.SIGKILL)
-            wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
+    def test_waits_for_forked_children_too_even_if_they_close_the_pipe(self) -> None:
+        for closing in ("", "guarding.release(); "):
+            fork = f"child = os.fork()\nif child == 0: {closing}sys.stdin.read(); os._exit(0)\n"
+            with (
+                self.subTest(closing),
+                live_run(self.temp, f"{GUARDED}{fork}print(child)") as (child, process),
+            ):
+                assert process.stdout is not None
+                root = process.stdout.readline().strip()
+                process.kill()
+                process.wait()
+                self.assertEqual(ownership.judge(root).state, "live")
+                os.kill(int(child), signal.SIGKILL)
+                wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
 
     def test_ends_quietly_when_the_run_has_removed_its_root(self) -> None:
-        claim = ownership.establish(self.temp, project="/p", argv=[])
-        self.addCleanup(claim.release)
-        pid = guard.start(claim.root)
-        assert pid is not None
-        shutil.rmtree(claim.root)
-        claim.release()
+        guarding = self.guarding()
+        pid = pid_of(self.temp)
+        guarding.announce(os.path.join(self.temp, "tidy-gone"))
+        guarding.release()
+        guarding.release()
         wait_until(lambda: is_gone(pid), "the guard to end")
 
-    def test_leaves_alone_what_has_the_name_of_the_root_by_then(self) -> None:
-        claim = ownership.establish(self.temp, project="/p", argv=[])
-        self.addCleanup(claim.release)
-        pid = guard.start(claim.root)
-        assert pid is not None
-        shutil.rmtree(claim.root)
-        os.mkdir(claim.root)
-        Path(claim.root, "precious").touch()
-        claim.release()
+    def test_leaves_alone_what_is_no_orphan(self) -> None:
+        guarding = self.guarding()
+        pid = pid_of(self.temp)
+        foreign, link = os.path.join(self.temp, "tidy-foreign"), os.path.join(self.temp, "link")
+        os.mkdir(foreign)
+        Path(foreign, "precious").touch()
+        os.symlink(foreign, link)
+        guarding.announce(foreign)
+        guarding.announce(link)
+        guarding.release()
         wait_until(lambda: is_gone(pid), "the guard to end")
-        self.assertEqual(os.listdir(claim.root), ["precious"])
+        self.assertEqual(sorted(os.listdir(self.temp)), ["link", "tidy-foreign"])
+        self.assertEqual(os.listdir(foreign), ["precious"])
 
     def test_is_no_child_has_its_own_session_and_nothing_of_ours_and_little_memory(self) -> None:
-        claim = ownership.establish(self.temp, project="/p", argv=[])
-        self.addCleanup(claim.release)
         file = self.enterContext(tempfile.TemporaryFile())
         os.set_inheritable(file.fileno(), True)
-        pid = guard.start(claim.root)
-        assert pid is not None
+        self.guarding()
+        pid = pid_of(self.temp)
         with self.assertRaises(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        wait_until(lambda: self.waits_for_the_lock(pid), "the guard to wait for the lock")
+        wait_until(lambda: self.waits_for_its_end(pid), "the guard to wait")
         self.assertNotEqual(os.getsid(pid), os.getsid(0))
         self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), "/")
-        held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-        self.assertEqual(held, {os.devnull, claim.root})
+        self.assertEqual(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2"])
         self.assertNotIn(b"TMPDIR", _proc.read(pid, "environ") or b"")
         self.assertLess(_resident(pid), MOST_MEMORY)
-        os.kill(pid, signal.SIGKILL)
 
-    def waits_for_the_lock(self, pid: int) -> bool:
-        return any(f" {pid} " in line and "->" in line for line in _locks())
+    def guarding(self) -> guard.Guard:
+        found = guard.start(self.temp)
+        assert found is not None
+        self.addCleanup(found.release)
+        return found
+
+    def waits_for_its_end(self, pid: int) -> bool:
+        stat = _proc.stat(pid)
+        return stat is not None and stat.state == "S" and "3" not in os.listdir(f"/proc/{pid}/fd")
 
     def test_is_none_where_it_cannot_be_started(self) -> None:
-        claim = ownership.establish(self.temp, project="/p", argv=[])
-        self.addCleanup(claim.release)
         real = sys.executable
         self.addCleanup(setattr, sys, "executable", real)
         sys.executable = ""
-        self.assertIsNone(guard.start(claim.root))
+        self.assertIsNone(guard.start(self.temp))
 
-    def test_of_a_root_that_is_gone_ends_at_once(self) -> None:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(guard.__file__), "/nonexistent", "1", "2"],
-            capture_output=True, check=False,
-        )
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
-
-
-def _locks() -> list[str]:
-    return Path("/proc/locks").read_text().splitlines()
+    def test_that_was_told_nothing_or_nonsense_ends_at_once(self) -> None:
+        for told in (b"", b"/nonexistent\0", b"cut off", b"\0\0"):
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", str(guard.__file__), "/nonexistent"],
+                input=told, capture_output=True, check=False,
+            )
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
 
 
 def _resident(pid: int) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from tempfiles import disposal, locks, marker, orphans, ownership
+from tempfiles import aftermath, disposal, locks, marker, moving, orphans, ownership
 from tempfiles.journal_view import Current
 from tempfiles.orphans import Plan, ReapReport
 from tests.real_runs import HERE, dead_run, live_run
@@ -33,6 +34,16 @@ journal.enter("a.B.test_two", "test")
 os.mkdir(root + "/0/late")
 os.write(os.open(root + "/0/late/file", os.O_CREAT | os.O_WRONLY), b"x" * 100)
 os.symlink("/nowhere", root + "/0/link")
+"""
+
+BRINGS = """
+os.mkdir(root + "/0/d")
+for path, source in (
+    ("/0/config", root + "/../config"), ("/0/d/deep", "/gone"), ("/0/missing", "/gone"),
+):
+    journal.brought(root + path, source)
+os.rename(root + "/../config", root + "/0/config")
+open(root + "/0/d/deep", "w").close()
 """
 
 
@@ -110,9 +121,9 @@ class AReap(InATempDirectory):
             [(leak.path, leak.type, leak.bytes, leak.entries, leak.context, leak.scope)
              for leak in reaped.leaks],
             [
-                (dead + "/0/early", "file", 4, 1, "a.B.test_one", "test"),
                 (dead + "/0/late", "directory", 100, 2, "a.B.test_two", "test"),
                 (dead + "/0/link", "symlink", 0, 1, "a.B.test_two", "test"),
+                (dead + "/0/early", "file", 4, 1, "a.B.test_one", "test"),
             ],
         )
         assert reaped.marker is not None
@@ -121,6 +132,42 @@ class AReap(InATempDirectory):
         # early, file, link, current, journal, marker.json; late, 0, the root
         self.assertEqual((reaped.removal.files, reaped.removal.directories), (6, 3))
         self.assertGreaterEqual(reaped.removal.bytes, 104)
+
+    def test_moves_out_what_the_run_had_moved_in_from_before(self) -> None:
+        Path(self.temp, "config").write_text("precious")
+        dead = dead_run(self.temp, BRINGS)
+        Path(self.temp, "config-0").write_text("another's")
+        (reaped,) = self.reap().roots
+        now = {f"{dead}/0/config": f"{self.temp}/config", f"{dead}/0/d/deep": f"{self.temp}/deep"}
+        self.assertEqual((reaped.fate, reaped.rescued), ("removed", now))
+        self.assertEqual({*os.listdir(self.temp)}, {"config", "config-0", "deep"})
+        self.assertEqual(Path(self.temp, "config").read_text(), "precious")
+
+    def test_removes_nothing_where_that_cannot_be_moved_out(self) -> None:
+        Path(self.temp, "config").write_text("precious")
+        dead = dead_run(self.temp, BRINGS)
+        with (
+            mock.patch.object(moving, "_rename", side_effect=PermissionError(13, "no")),
+            self.assertLogs("tempfiles"),
+        ):
+            (reaped,) = self.reap().roots
+        self.assertEqual((reaped.fate, reaped.root), ("failed", dead))
+        self.assertEqual([failure.path for failure in reaped.removal.failed],
+                         [f"{dead}/0/config", f"{dead}/0/d/deep"])
+        self.assertEqual(Path(dead, "0", "config").read_text(), "precious")
+
+    def test_believes_no_journal_that_names_what_lies_elsewhere(self) -> None:
+        other = Path(self.temp, "other")
+        other.mkdir()
+        Path(other, "file").touch()
+        body = (f"os.symlink({str(other)!r}, root + '/0/link')\n"
+                "for path in ('/0/link/file', '/../other/file', ''):\n"
+                "    journal.brought(root + path, '/gone')\n"
+                f"journal.brought({str(other)!r}, '/gone')")
+        dead_run(self.temp, body)
+        (reaped,) = self.reap().roots
+        self.assertEqual((reaped.fate, reaped.rescued), ("removed", {}))
+        self.assertEqual((os.listdir(self.temp), os.listdir(other)), (["other"], ["file"]))
 
     def test_tells_nothing_of_a_test_when_none_was_running(self) -> None:
         dead_run(self.temp)
@@ -214,9 +261,12 @@ class ADeadline(InATempDirectory):
         self.assert_empty()
 
     def test_in_the_middle_of_a_root_leaves_a_rest_that_is_gone_on_with(self) -> None:
-        dead_run(self.temp, "for n in range(200): os.close(os.open(f'{root}/0/{n}', os.O_CREAT))")
-        self.let_each_look_at_the_clock_take_a_second()
-        report = self.reap(100.0)
+        body = ("os.mkdir(f'{root}/0/d')\n"
+                "for n in range(200): os.close(os.open(f'{root}/0/d/{n}', os.O_CREAT))")
+        dead_run(self.temp, body)
+        with contextlib.ExitStack() as stack:
+            self.let_each_look_at_the_clock_take_a_second(stack)
+            report = self.reap(100.0)
         (reaped,) = report.roots
         self.assertEqual(reaped.fate, "remaining")
         (name,) = os.listdir(self.temp)
@@ -227,10 +277,25 @@ class ADeadline(InATempDirectory):
         self.assertEqual(reaped.removal.files + rest.removal.files, 203)
         self.assert_empty()
 
-    def let_each_look_at_the_clock_take_a_second(self) -> None:
+    def test_before_all_could_be_told_removes_nothing_so_that_the_next_tells_it(self) -> None:
+        body = LEAKY + "for n in range(200): os.close(os.open(f'{root}/0/{n}', os.O_CREAT))"
+        dead = dead_run(self.temp, body)
+        before = sorted(os.walk(dead))
+        with contextlib.ExitStack() as stack:
+            self.let_each_look_at_the_clock_take_a_second(stack)
+            report = self.reap(100.0)
+        (reaped,) = report.roots
+        self.assertEqual((reaped.fate, reaped.leaks, reaped.removal.removed), ("remaining", (), 0))
+        self.assertEqual(reaped.running, Current("a.B.test_two", "test"))
+        self.assertEqual(sorted(os.walk(dead)), before)
+        (rest,) = orphans.reap(report.remaining).roots
+        self.assertEqual((rest.fate, len(rest.leaks) + rest.more), ("removed", 203))
+        self.assert_empty()
+
+    def let_each_look_at_the_clock_take_a_second(self, stack: contextlib.ExitStack) -> None:
         clock = SimpleNamespace(time=time.time, monotonic=itertools.count().__next__)
-        for module in (orphans, disposal):
-            self.enterContext(mock.patch.object(module, "time", clock))
+        for module in (orphans, disposal, aftermath):
+            stack.enter_context(mock.patch.object(module, "time", clock))
 
     def test_is_looked_at_also_deep_down_and_the_tree_goes(self) -> None:
         body = (

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tempfiles import marker
-from tests.places import Place, place
 from tests.real_runs import dead_run
+from tests.whole_runs import Place, place
 
 NOBODY = 65534
 SUITE = "import unittest\n"

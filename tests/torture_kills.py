@@ -11,7 +11,6 @@ no next run. Each must leave a place full of canaries as it was.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import signal
 import sys
@@ -19,8 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from tests import places
-from tests.places import BrokenPromiseError, Place, kill, place, wait_until
+from tests import whole_runs
+from tests.whole_runs import BrokenPromiseError, Place, kill, place, wait_until
 
 SUITE = '''
 import os, subprocess, sys, tempfile, unittest
@@ -136,27 +135,29 @@ def moments(ground: Place, dice: random.Random, count: int) -> str:
         BrokenPromiseError: after the next run something is left, gone or changed.
     """
     usual = duration(ground)
-    killed = 0
-    for chain in chains(dice, count):
-        for _ in range(chain):
+    killed = runs = 0
+    while killed < count:
+        for _ in range(dice.choice([1, 1, 2, 3])):
             process = ground.start()
-            time.sleep(dice.uniform(0.0, 1.1 * usual))
+            time.sleep(dice.uniform(0.0, usual))
             kill(process, signal.SIGKILL, group=dice.random() < 0.5)
-            killed += places.finish(process)[0] == -signal.SIGKILL
+            killed += whole_runs.finish(process)[0] == -signal.SIGKILL
+            runs += 1
         set_right(ground)
-    return f"{killed} of {count} runs killed within {usual:.2f} s, the others had ended"
+    return f"{killed} of {runs} runs killed within {usual:.2f} s, the others had ended"
 
 
 def deeds(ground: Place, dice: random.Random, count: int) -> str:
-    """Kill just before the n-th deed; every other time early, while an earlier run is reaped."""
-    killed = 0
-    for chain in chains(dice, count):
-        for number in range(chain):
-            at = dice.randrange(1, 1000 if number else MOST_DEEDS)
+    """Kill just before the n-th deed, for many n; the first are those of reaping an earlier run."""
+    killed = runs = 0
+    while killed < count:
+        for number in range(dice.choice([1, 1, 2, 3])):
+            at = dice.randrange(1, 800 if number else MOST_DEEDS)
             process = ground.start(str(at), prefix=("-c", KILLED_AT_DEED))
-            killed += places.finish(process)[0] == -signal.SIGKILL
+            killed += whole_runs.finish(process)[0] == -signal.SIGKILL
+            runs += 1
         set_right(ground)
-    return f"{killed} of {count} runs killed at one of their first {MOST_DEEDS} deeds"
+    return f"{killed} of {runs} runs killed at one of their first {MOST_DEEDS} deeds"
 
 
 def guarded(ground: Place, dice: random.Random, count: int) -> str:
@@ -172,7 +173,7 @@ def guarded(ground: Place, dice: random.Random, count: int) -> str:
             time.sleep(dice.uniform(0.0, 0.1))  # into what it does because of that
         kill(process, signal.SIGKILL, group=True)
         times.append(wait_until(lambda: not ground.roots(), "the guard to remove the root"))
-        places.finish(process)
+        whole_runs.finish(process)
         ground.wait_for_processes()
         ground.check()
     late = sum(time > 2.0 for time in times)
@@ -189,15 +190,6 @@ def duration(ground: Place) -> float:
     if code:
         raise BrokenPromiseError(f"the suite fails by itself: {output}")
     return time.monotonic() - start
-
-
-def chains(dice: random.Random, count: int) -> list[int]:
-    """Split a number of kills into those that follow each other without a run that is let end."""
-    found = []
-    while count:
-        found.append(min(count, dice.choice([1, 1, 2, 3])))
-        count -= found[-1]
-    return found
 
 
 def set_right(ground: Place) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.places import BrokenPromiseError, Place, place
+from tests.whole_runs import BrokenPromiseError, Place, place
 
 PASSING = '''
 import os, subprocess, sys, tempfile, time, unittest
@@ -108,7 +108,8 @@ REPORT = "leaks.json"
 # What dead runs have left is told by whoever comes first, and new in /tmp is what any program of
 # this machine makes there; the rest differs from run to run.
 _NOT_ITS_OWN = re.compile(
-    r"^(?:tidytest: |New in shared places).*\n(?:    (?!.*/place-).*\n)*", re.MULTILINE
+    r"^tidytest: .*\n(?:    .*\n)*|^New in shared places.*\n(?:    (?!.*/place-).*\n)*",
+    re.MULTILINE,
 )
 _VARYING = ((re.compile(r"tidy-[0-9a-f]{8}"), "tidy-X"), (re.compile(r"in \d+\.\d+s"), "in T"),
             (re.compile(r"/project-\d+-"), "/project-N-"))

@@ -160,6 +160,8 @@ def _done_as_text(done: _Done) -> str:
         lines.append(words + (f"; {printable(root.reason)}" if root.reason else ""))
         story = Aftermath(root.running, root.leaks, root.more)
         lines += [f"  {text}" for text in status.told(story)]
+        lines += [f"  from before that run: {printable(path)} is now {printable(now)}"
+                  for path, now in root.rescued.items()]
         lines += _failures(root.removal)
     for item, report in done.litter:
         fate = "removed" if report.ok else "failed"

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,23 +68,24 @@ class Place:
         }
 
     def start(
-        self, *options: str, project: str = "", prefix: tuple[str, ...] = (), **more: str
+        self, *options: str, project: str = "", prefix: tuple[str, ...] = ("-m", "runner"),
+        more: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:
         """Start a run in a process group of its own; its stdout and stderr are one pipe.
 
-        `prefix` is what the interpreter is told before the options of the runner.
+        `prefix` is what the interpreter is told before the options of the runner, `more` what
+        is in the environment besides.
         """
-        command = [sys.executable, *(prefix or ("-m", "runner")), *options]
+        command = [sys.executable, *prefix, *options]
         return subprocess.Popen(
-            command, cwd=project or self.project, env=self.environment(**more), text=True,
+            command, cwd=project or self.project, env=self.environment(**(more or {})), text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, errors="backslashreplace",
         )
 
     def run(self, *options: str, project: str = "", **more: str) -> tuple[int, str]:
         """Run to the end; return the exit code and the output."""
-        process = self.start(*options, project=project, **more)
-        return finish(process)
+        return finish(self.start(*options, project=project, more=more))
 
     def run_next(self, *options: str) -> str:
         """Run the suite that does nothing, as any later run would be; return its output."""
