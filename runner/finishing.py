@@ -6,17 +6,19 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tempfiles.errors import TempFilesError
-from tempfiles.records import ContextReport
-from tempfiles.reports import RunReport
 
 from . import leaving
 from .assembly import Assembly
 from .errors import UsageError
 from .session import Session
 from .telling import tell_ending
+
+if TYPE_CHECKING:
+    from tempfiles.records import ContextReport
+    from tempfiles.reports import RunReport
 
 
 class Ending:

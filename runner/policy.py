@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from tempfiles.records import ContextReport
-
 if TYPE_CHECKING:
+    from tempfiles.records import ContextReport
+
     from .baseline import Ledger
 
 

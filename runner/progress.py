@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.case import TestCase
 
-from tempfiles.records import ContextReport
-
 from .result import TidyTestResult
+
+if TYPE_CHECKING:
+    from tempfiles.records import ContextReport
 
 _tqdm: Any = import_module("tqdm").tqdm  # it is not typed itself
 

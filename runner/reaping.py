@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tempfiles.claims import KEPT_PREFIX, PREFIX, is_held
 from tempfiles.root import system_directory
-from tempfiles.text import printable
 
 if TYPE_CHECKING:
-    from tempfiles.orphans import Reaped, ReapReport
+    from tempfiles.orphans import ReapReport
 
 # The first test waits no longer than 100 ms for what others have left.
 _SECONDS_AT_START = 0.08
 _SECONDS_TO_PLAN = 0.04
-_MOST_RUNS_TOLD = 5
-_MOST_LEAKS_TOLD = 10
 
 
 class Reaper:
@@ -63,56 +59,9 @@ class Reaper:
         dead = [root for root in report.roots if root.fate != "skipped"]
         rest = [root for root in dead if root.marker is not None and root.marker.root in self._told]
         self._told = {root.marker.root for root in dead if root.marker is not None and root.leaks}
-        for line in _lines([root for root in dead if root not in rest], rest):
+        from .dead_runs import lines
+
+        for line in lines([root for root in dead if root not in rest], rest):
             stream.write(f"{line}\n")
         if dead:
             stream.flush()
-
-
-def _lines(dead: list[Reaped], rest: list[Reaped]) -> Iterator[str]:
-    if rest:
-        yield f"tidytest: the rest of what earlier runs left: {_removed(rest)}"
-    if len(dead) == 1:
-        yield f"tidytest: an earlier run {_death(dead[0])}: {_removed(dead)}"
-    elif dead:
-        yield f"tidytest: {len(dead)} earlier runs died: {_removed(dead)}"
-    for root in dead[:_MOST_RUNS_TOLD]:
-        if len(dead) > 1:
-            yield f"    one {_death(root)}"
-        yield from _leak_lines(root)
-        for path, now in root.rescued.items():
-            name = printable(os.path.basename(path))
-            yield f"    {name} was there before that run: it is now {printable(now)}"
-    if len(dead) > _MOST_RUNS_TOLD:
-        yield f"    ... and {len(dead) - _MOST_RUNS_TOLD} more"
-
-
-def _death(root: Reaped) -> str:
-    running = root.running if root.running is not None and root.running.scope != "run" else None
-    during = f" during {printable(running.id)}" if running is not None else ""
-    command = f" ({printable(' '.join(root.marker.argv))})" if root.marker is not None else ""
-    return f"died{during}{command}"
-
-
-def _removed(dead: list[Reaped]) -> str:
-    done = sum((root.removal for root in dead), RemovalReport())
-    words = f"removed {format_count(done.removed, 'entry', 'entries')}, {format_size(done.bytes)}"
-    if done.failed:
-        first = done.failed[0]
-        words += f"; could not remove {printable(first.path)}: {first.cause}"
-        if len(done.failed) > 1:
-            words += f", and {len(done.failed) - 1} more"
-    if any(root.fate == "remaining" for root in dead):
-        words += ", the rest at the end of this run"
-    return words
-
-
-def _leak_lines(root: Reaped) -> Iterator[str]:
-    for leak in root.leaks[:_MOST_LEAKS_TOLD]:
-        origin = f"  {printable(str(leak.origin))}" if leak.origin is not None else ""
-        name = printable(os.path.basename(leak.path))
-        yield f"    {name}  {format_size(leak.bytes)}  left by {printable(leak.context)}{origin}"
-    more = len(root.leaks) - _MOST_LEAKS_TOLD
-    more = max(0, more) + root.more
-    if more:
-        yield f"    ... and {more:,} more"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from tempfiles.reports import RunReport
-
 from .config import Config
 from .errors import UsageError
 
 if TYPE_CHECKING:
+    from tempfiles.reports import RunReport
     from tempfiles.usage import Sample
 
     from .collection import Recorder

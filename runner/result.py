@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import unittest
 from collections.abc import Container
-from typing import Any
-
-from tempfiles.records import ContextReport
+from typing import TYPE_CHECKING, Any
 
 from .console import Painter
 from .failures import is_failure_of
 from .session import Session
+
+if TYPE_CHECKING:
+    from tempfiles.records import ContextReport
 
 
 class TidyTestResult(unittest.TextTestResult):

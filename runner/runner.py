@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import unittest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tempfiles.reports import RunReport
 from tempfiles.tracker import Run, RunSettings
 
 from .policy import Policy
 from .result import TidyTestResult
 from .session import Session
 from .telling import tell_ending
+
+if TYPE_CHECKING:
+    from tempfiles.reports import RunReport
 
 
 class TidyTestRunner(unittest.TextTestRunner):

@@ -11,8 +11,6 @@ from unittest.case import TestCase
 from unittest.suite import TestSuite
 
 from tempfiles._contexts import Context, opened
-from tempfiles.records import ContextReport
-from tempfiles.reports import RunReport
 from tempfiles.tracker import Run
 
 from . import event_loops
@@ -20,6 +18,9 @@ from .patching import installed
 from .policy import Policy
 
 if TYPE_CHECKING:
+    from tempfiles.records import ContextReport
+    from tempfiles.reports import RunReport
+
     from .keeping import Keeper
     from .measurement import Measurement
 

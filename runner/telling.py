@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
-
-from tempfiles.records import ContextReport
-from tempfiles.reports import RunReport
+from typing import TYPE_CHECKING, Any
 
 from .console import Painter
 from .session import Session
+
+if TYPE_CHECKING:
+    from tempfiles.records import ContextReport
+    from tempfiles.reports import RunReport
 
 
 def tell_ending(
