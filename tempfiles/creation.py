@@ -203,6 +203,20 @@ def write_all(fd: int, content: bytes) -> None:
         written += os.write(fd, memoryview(content)[written:])
 
 
+def write_new(path: str, content: bytes, mode: int) -> None:
+    """Make a file with this content and, as far as the umask permits, this mode.
+
+    Raises:
+        FileExistsError: there is something of this name.
+        OSError: it could not be made or written.
+    """
+    fd = os.open(path, _NEW, mode)
+    try:
+        write_all(fd, content)
+    finally:
+        os.close(fd)
+
+
 def _create(suffix: str, fill: Callable[[int], None]) -> Path:
     limit = settings.current().max_temp_files
     try:

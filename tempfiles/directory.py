@@ -73,10 +73,10 @@ class TempDirectory:
 
     def path_for(self, name: StrPath) -> Path:
         """Return the path of a name below the directory; nothing need exist there."""
-        parts = naming.parts_below(name)
+        path = self._below(name)
         with contextlib.suppress(FileNotFoundError), self._place(name):
             pass
-        return self._path.joinpath(*parts)
+        return path
 
     def file_exists(self, name: StrPath) -> bool:
         """Return whether there is a regular file of this name."""
@@ -108,7 +108,7 @@ class TempDirectory:
             except BaseException:
                 os.unlink(last, dir_fd=dir_fd)
                 raise
-        return self.path_for(name)
+        return self._below(name)
 
     def write_file(self, name: StrPath, content: Content) -> Path:
         """Write a file, whether it exists or not, and make the directories above it.
@@ -124,7 +124,7 @@ class TempDirectory:
         ):
             os.ftruncate(fd, 0)
             creation.write_all(fd, encoded)
-        return self.path_for(name)
+        return self._below(name)
 
     def read_file(self, name: StrPath) -> str:
         """Return the content of a file as text (UTF-8; line ends as they are).
@@ -159,7 +159,7 @@ class TempDirectory:
                     raise PathTypeError(
                         errno.ENOTDIR, "not a directory", os.fspath(name)
                     ) from None
-        return self.path_for(name)
+        return self._below(name)
 
     def unique_filename(self, prefix: str = "tmp", extension: str = "tmp") -> str:
         """Return a name (not a path) that nothing in the directory has; nothing is made."""
@@ -190,6 +190,9 @@ class TempDirectory:
         if len(set(names)) < n:
             raise InvalidNameError(f"the pattern gives the same name more than once: {pattern!r}")
         return tuple(self.create_file(name, content) for name in names)
+
+    def _below(self, name: StrPath) -> Path:
+        return self._path.joinpath(*naming.parts_below(name))
 
     @contextlib.contextmanager
     def _place(self, name: StrPath, *, make: bool = False) -> Iterator[tuple[int | None, str]]:

@@ -17,6 +17,7 @@ from .errors import EscapeError, InvalidNameError, translated
 
 StrPath = str | os.PathLike[str]
 MAX_BYTES = 255  # of one name, on every file system in common use
+_SURELY_FITS = MAX_BYTES // 4  # four bytes a character, at most
 
 _token = ""
 _counter = itertools.count()
@@ -41,7 +42,7 @@ def new_name(prefix: str, suffix: str = "") -> str:
         InvalidNameError: it would be longer than a file system takes.
     """
     name = f"{prefix}{_token}{next(_counter):x}{suffix}"
-    if len(name) > MAX_BYTES // 4:  # four bytes a character, at most
+    if len(name) > _SURELY_FITS:
         _check_length(name)
     return name
 
@@ -92,6 +93,20 @@ def parts_below(name: StrPath) -> tuple[str, ...]:
     text = os.fspath(name)
     if not isinstance(text, str) or not text or "\0" in text:
         raise InvalidNameError(f"not a name below a directory: {text!r}")
+    if text[0] == "/" or "\\" in text or ":" in text:
+        text = _checked_for_windows(text)
+    parts = tuple(part for part in text.split("/") if part not in ("", "."))
+    if ".." in parts:
+        raise EscapeError(f"'..' leads out of the directory: {text!r}")
+    if not parts:
+        raise InvalidNameError(f"not a name below a directory: {text!r}")
+    for part in parts:
+        if len(part) > _SURELY_FITS or not part.isascii():
+            _check_length(part)
+    return parts
+
+
+def _checked_for_windows(text: str) -> str:
     windows = PureWindowsPath(text)
     if windows.drive or windows.root:
         raise EscapeError(f"an absolute path leads out of the directory: {text!r}")
@@ -101,12 +116,7 @@ def parts_below(name: StrPath) -> tuple[str, ...]:
         text = text.replace("\\", "/")
     if "\\" in text:
         raise InvalidNameError(f"a backslash is a separator on some systems: {text!r}")
-    parts = tuple(part for part in text.split("/") if part not in ("", "."))
-    if not parts:
-        raise InvalidNameError(f"not a name below a directory: {text!r}")
-    for part in parts:
-        _check_length(part)
-    return parts
+    return text
 
 
 def absolute(path: StrPath | bytes) -> str:

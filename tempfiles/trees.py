@@ -90,8 +90,7 @@ def temp_tree(tree: Tree, prefix: str | None = None) -> TempTree:
     top = TempTree(creation.create_temp_directory(prefix))
     top.given_as_bytes = frozenset(name for name in flat if not isinstance(flat[name], str))
     try:
-        for name, value in contents.items():
-            _make(os.path.join(top, *name.split("/")), value)
+        _make_all(str(top), contents)
     except BaseException as error:
         reclaiming.discard(str(top))
         if isinstance(error, OSError):
@@ -192,15 +191,31 @@ def _stored(value: object, *, special: bool = False) -> _Stored:
     return creation.encoded(value)
 
 
-def _make(path: str, value: _Stored) -> None:
-    if value is None:
-        os.makedirs(path, 0o700, exist_ok=True)
-        return
-    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    if isinstance(value, Symlink):
-        os.symlink(value.target, path)
-    elif isinstance(value, bytes):
-        Path(path).write_bytes(value)
+def _make_all(top: str, contents: Mapping[str, _Stored]) -> None:
+    made = {""}
+    for name, value in contents.items():
+        above = name.rpartition("/")[0]  # of an empty directory, `a/`, its own name
+        if above not in made:
+            _make_directories(top, above, made)
+        if isinstance(value, Symlink):
+            os.symlink(value.target, f"{top}/{name}")
+        elif isinstance(value, bytes):
+            creation.write_new(f"{top}/{name}", value, 0o666)
+
+
+def _make_directories(top: str, name: str, made: set[str]) -> None:
+    missing = []
+    while name not in made:
+        missing.append(name)
+        name = name.rpartition("/")[0]
+    for each in reversed(missing):
+        path = f"{top}/{each}"
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:  # where names that differ in case are the same
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                raise
+        made.add(each)
 
 
 def _scan(top: str) -> dict[str, _Stored]:
