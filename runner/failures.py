@@ -14,3 +14,12 @@ def is_failure_of(failed: Any, test: Any, name: str) -> bool:
     if test is not None:
         return failed is test or getattr(failed, "test_case", None) is test
     return isinstance(failed, _ErrorHolder) and failed.description.endswith(f" ({name})")
+
+
+def has_failed(result: Any, test: Any) -> bool:
+    """Whether a result holds a failure or an error of a test, or of a subtest of it."""
+    return any(
+        failed is test or getattr(failed, "test_case", None) is test
+        for failures in (result.failures, result.errors)
+        for failed, _ in failures
+    )

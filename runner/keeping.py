@@ -114,7 +114,7 @@ class Keeper:
             replace(leak, outcome="kept") if leak.path in self._kept else leak
             for leak in report.leaks
         )
-        return replace(report, leaks=tuple(leaks))
+        return report._replace(leaks=tuple(leaks))
 
     def artifact(self, context: Context, name: str) -> Path:
         """Return the path of an artifact of a test; the directories on the way are made.

@@ -96,7 +96,8 @@ def _patch_case(patch: Any, boundaries: Boundaries) -> None:
 
     def do_cleanups(self: TestCase) -> Any:
         success = original_cleanups(self)
-        if _ends_the_test(sys._getframe(1)):
+        frame = sys._getframe(1)
+        if frame.f_code is _RUN_CODE or _ends_the_test(frame):
             boundaries.test_has_cleaned_up(self)
         return success
 

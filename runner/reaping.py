@@ -57,11 +57,12 @@ class Reaper:
 
     def _tell(self, stream: Any, report: ReapReport) -> None:
         dead = [root for root in report.roots if root.fate != "skipped"]
+        if not dead:
+            return
         rest = [root for root in dead if root.marker is not None and root.marker.root in self._told]
         self._told = {root.marker.root for root in dead if root.marker is not None and root.leaks}
         from .dead_runs import lines
 
         for line in lines([root for root in dead if root not in rest], rest):
             stream.write(f"{line}\n")
-        if dead:
-            stream.flush()
+        stream.flush()

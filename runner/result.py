@@ -31,21 +31,28 @@ class TidyTestResult(unittest.TextTestResult):
     def tests_follow(self, test: Any) -> None:
         """Hear, before they run, of the test or the suite that is run."""
 
-    def startTest(self, test: unittest.TestCase) -> None:
-        """Open a context for a test whose class runs itself."""
-        session = self.session
-        if session is not None and session.running is not test:
-            session.loose_test_begins(test)
-        super().startTest(test)
+    def follow_loose_tests(self) -> None:
+        """From now on open contexts for tests whose classes run themselves.
 
-    def stopTest(self, test: unittest.TestCase) -> None:
-        """Tell, with `-v`, what the test left."""
-        session = self.session
-        if session is not None and session.running is not test:
-            session.loose_test_ends(test)
-        super().stopTest(test)
-        if self._untold and self.showAll:
+        Not by methods of this class: other tests need not pay for it.
+        """
+        session, start, stop = self.session, self.startTest, self.stopTest
+        if session is None:
+            return
+
+        def start_test(test: unittest.TestCase) -> None:
+            if session.running is not test:
+                session.loose_test_begins(test)
+            start(test)
+
+        def stop_test(test: unittest.TestCase) -> None:
+            if session.running is not test:
+                session.loose_test_ends(test)
+            stop(test)
             self._tell_under_test(test)
+
+        self.startTest = start_test  # type: ignore[method-assign]
+        self.stopTest = stop_test  # type: ignore[method-assign]
 
     def addError(self, test: Any, err: Any) -> None:
         """Say, where the disk was full, what fills it."""
@@ -65,6 +72,8 @@ class TidyTestResult(unittest.TextTestResult):
         self._untold.append(report)
         if self.showAll and report.scope != "test":
             self._write_titled()
+        elif self.showAll:
+            self._tell_after_test()
 
     def printErrors(self) -> None:
         """Tell what is not told yet, then the failures."""
@@ -97,7 +106,20 @@ class TidyTestResult(unittest.TextTestResult):
                     return True
         return False
 
+    def _tell_after_test(self) -> None:
+        """Have the end of the test under way tell what it left."""
+        stop = self.stopTest
+
+        def stop_test(test: unittest.TestCase) -> None:
+            self.stopTest = stop  # type: ignore[method-assign]
+            stop(test)
+            self._tell_under_test(test)
+
+        self.stopTest = stop_test  # type: ignore[method-assign]
+
     def _tell_under_test(self, test: unittest.TestCase) -> None:
+        if not self._untold or not self.showAll:
+            return
         from .summaries import context_lines, titled_lines
 
         own = test.id()

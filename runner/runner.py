@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,29 @@ class _Attached:
         self._result = result
         if isinstance(result, TidyTestResult):
             result.tests_follow(self._test)
+        if isinstance(result, TidyTestResult) and _may_run_itself(self._test):
+            result.follow_loose_tests()
         listener = getattr(result, "context_closed", None) or (lambda report, judged: None)
         with self._session.attached(result, listener):
             return self._test(result)
+
+
+def _may_run_itself(test: Any) -> bool:
+    """Whether a test, or one in a suite, may have a `run` that never calls `TestCase.run`."""
+    known = {unittest.TestCase.run, *_known_runs()}
+    pending, runs = [test], set()
+    while pending:
+        found = pending.pop()
+        if isinstance(found, unittest.TestCase):
+            runs.add(type(found).run)
+        elif type(found).__iter__ is unittest.BaseTestSuite.__iter__:
+            pending += found
+        else:
+            return True  # a suite that makes its tests as it goes: not to be used up here
+    return not runs <= known
+
+
+def _known_runs() -> list[Any]:
+    classes = {"unittest.async_case": "IsolatedAsyncioTestCase", f"{__package__}.case": "_Tracked"}
+    modules = {name: sys.modules.get(name) for name in classes}
+    return [getattr(modules[name], cls).run for name, cls in classes.items() if modules[name]]

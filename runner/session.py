@@ -14,6 +14,7 @@ from tempfiles._contexts import Context, opened
 from tempfiles.tracker import Run
 
 from . import event_loops
+from .failures import has_failed
 from .patching import installed
 from .policy import Policy
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
     from .keeping import Keeper
     from .measurement import Measurement
 
+_NOTHING = (None, None)
+
 __unittest = True
 
-Listener = Callable[[ContextReport, ContextReport], None]
+Listener = Callable[["ContextReport", "ContextReport"], None]
 """Told what a context left, all of it and what of that is new."""
 
 
@@ -127,12 +130,12 @@ class Session:
         report, judged = self._close(context)
         if report is None or judged is None:
             return
+        message = self.policy.failure(judged)
         outcome = test._outcome  # type: ignore[attr-defined]
-        if judged.leaks and outcome is not None and outcome.success:
-            message = self.policy.failure(judged)
-            if message is not None:
-                with outcome.testPartExecutor(test):
-                    raise test.failureException(message)
+        # A failure of its own is not added to; a test that was skipped can still leak.
+        if message is not None and not has_failed(outcome.result, test):
+            with outcome.testPartExecutor(test):
+                raise test.failureException(message)
         if self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result, test)
 
@@ -244,7 +247,7 @@ class Session:
         """Close a context; return what it left, all of it and what of that is new."""
         report = self.run.close(context)
         if report is None:
-            return None, None
+            return _NOTHING
         judged = self.policy.judge(report)
         if report.leaks:
             self.leaked.add(report.id)

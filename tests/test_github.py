@@ -154,7 +154,7 @@ class SummaryTests(unittest.TestCase):
 
     def test_it_never_grows_beyond_what_github_takes(self) -> None:
         report = sample(500, 300)
-        many = replace(report, run=replace(report.run, leaks=report.run.leaks * 40))
+        many = replace(report, run=report.run._replace(leaks=report.run.leaks * 40))
         self.path.write_bytes(b"x" * 500_000 + b"\n")
         github.write(many, io.StringIO())
         content = self.path.read_bytes()

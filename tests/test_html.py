@@ -92,7 +92,7 @@ class PageTests(unittest.TestCase):
     def test_hostile_text_adds_no_element(self) -> None:
         plain = SuiteReport(
             (TestRecord("a", "a", "a", "a", "error"),), command="a", directory="a", python="a",
-            run=replace(hostile().run, leaks=(LEAK,)),
+            run=hostile().run._replace(leaks=(LEAK,)),
         )
         expected = [tag for tag, _ in Page(html.render(plain)).tags]
         self.assertEqual([tag for tag, _ in Page(html.render(hostile())).tags], expected)

@@ -32,7 +32,7 @@ def hostile() -> SuiteReport:
                       message=HOSTILE, details=HOSTILE, stdout=HOSTILE)
     leak = Leak("/tmp/tidy-x/1/" + "\udcff" * 255, "file", 2**50, 1, HOSTILE, "test",
                 Origin(HOSTILE, 3, HOSTILE, HOSTILE), subtest=HOSTILE, open_by=(HOSTILE,))
-    run = replace(report.run, leaks=(*report.run.leaks, leak))
+    run = report.run._replace(leaks=(*report.run.leaks, leak))
     return replace(report, tests=(*report.tests, test), run=run, command=HOSTILE)
 
 
