@@ -42,6 +42,9 @@ parity: $(READY)  ## the standard library's tests and nose2's under both runners
 torture: $(READY)  ## kill, race and swap until something breaks
 	$(BIN)/python -m tests.torture_removal --full
 	$(BIN)/python -m tests.torture_reaping --full
+	$(BIN)/python -m tests.torture_kills --full
+	$(BIN)/python -m tests.torture_neighbours --full
+	$(BIN)/python -m tests.torture_start --full
 
 bench: $(READY)  ## every benchmark against its rival; writes benchmarks/results.md
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
