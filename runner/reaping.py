@@ -12,9 +12,9 @@ from tempfiles.root import system_directory
 if TYPE_CHECKING:
     from tempfiles.orphans import ReapReport
 
-# The first test waits no longer than 100 ms for what others have left.
-_SECONDS_AT_START = 0.08
-_SECONDS_TO_PLAN = 0.04
+# The first test waits no longer than 100 ms for what others have left, also on a busy machine.
+_SECONDS_AT_START = 0.06
+_SECONDS_TO_PLAN = 0.03
 
 
 class Reaper:
