@@ -203,7 +203,7 @@ class Observer:
         if not absolute.startswith(self.root):
             if _is_bytecode(absolute):
                 return
-            absolute = _real(absolute, follow=call in ("open", "os.open"))
+            absolute = _real_place(path, absolute, follow=call in ("open", "os.open"))
         if absolute.startswith(self.root):
             self._note_entry(absolute[len(self.root) :], call, frame)
         elif absolute not in self._were_there and not syscalls.lexists(absolute):
@@ -308,6 +308,16 @@ def _real(path: str, follow: bool) -> str:
         return syscalls.real_path(path)
     directory, name = os.path.split(path)
     return os.path.join(syscalls.real_path(directory), name)
+
+
+def _real_place(path: Any, absolute: str, follow: bool) -> str:
+    """Resolve the links of a path made absolute, which costs a look at each part of it.
+
+    A mere name lies in a directory that the system has told: there are no links on the way.
+    """
+    if os.name == "posix" and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
+        return syscalls.real_path(absolute) if follow and syscalls.is_link(absolute) else absolute
+    return _real(absolute, follow)
 
 
 def _is_bytecode(path: str) -> bool:
