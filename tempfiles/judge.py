@@ -101,7 +101,7 @@ class Judge:
             if path not in activity.outside
         }
         for path, entry in sorted({**promised, **activity.outside}.items()):
-            if not self._is_others(path, context):
+            if syscalls.lexists(path) and not self._is_others(path, context):
                 where_from: Evidence = "scanned" if path in promised else "observed"
                 leak = self._leak(path, entry, activity, "outside", where_from)
                 if leak is not None:
