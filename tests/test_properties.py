@@ -121,6 +121,7 @@ class Machine(RuleBasedStateMachine):
         tempfiles.set_temp_dir(self.top)
         self.loose = self.top / "loose"
         self.loose.write_text("nobody's")
+        self.outside = contexts.current()  # of depth 0: the run, or a test that a runner opened
         self.open: list[Any] = []
         self.owner: dict[Path, int] = {}  # path to the depth of its context
         self.directories: set[Path] = set()
@@ -195,7 +196,7 @@ class Machine(RuleBasedStateMachine):
     @rule(where=NUMBERS)
     def clean(self, where: int) -> None:
         depth = where % (len(self.open) + 1)
-        id = f"c{depth}" if depth else "run"
+        id = f"c{depth}" if depth else self.outside.id
         self.check_removal(lambda: tempfiles.cleanup_context(id), depth)
 
     def check_removal(self, remove: Any, depth: int) -> None:
@@ -240,7 +241,7 @@ class Machine(RuleBasedStateMachine):
         context: contexts.Context | None = contexts.current()
         while context is not None:
             found.append({*(context.files or ()), *(context.directories or ())})
-            context = context.parent
+            context = context.parent if context is not self.outside else None
         return found[::-1]
 
     def snapshot(self) -> dict[Path, int | None]:
