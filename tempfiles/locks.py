@@ -41,6 +41,13 @@ class DirectoryLock:
         """Move the descriptor to a high number, out of the way of tests."""
         self.fd = descriptors.park(self.fd)
 
+    def is_open(self) -> bool:
+        """Whether the descriptor still is the directory's: a test may have closed it."""
+        try:
+            return os.path.samestat(os.fstat(self.fd), os.stat(self.path))
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Close our hold; forked children may go on holding theirs. A second call does nothing."""
         fd, self.fd = self.fd, -1

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from . import _contexts as contexts
-from . import forks, journal, marker
+from . import forks, journal, locks, marker
 from ._contexts import Context
 from .claims import BARE_MODE, establish
 from .syscalls import getcwd
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .guard import Guard
     from .records import RemovalReport
 
+_PATIENCE = 0.25
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
@@ -113,12 +114,18 @@ class RunRoot:
     def remove(self) -> RemovalReport:
         """Remove the directory with all in it; leave it first if the process works in it."""
         from .disposal import dispose
+        from .records import RemovalReport
 
         with contextlib.suppress(OSError):
             if (getcwd() + os.sep).startswith(self.path + os.sep):
                 os.chdir(os.path.dirname(self.path))
         self.journal.close()
-        report, _ = dispose(self.path, self._claim.lock, measure=False)
+        lock: locks.DirectoryLock | None = self._claim.lock
+        if self._claim.lock.dir_fd is not None and not self._claim.lock.is_open():
+            lock = locks.acquire(self.path, patience=_PATIENCE)
+        if lock is None:
+            return RemovalReport()  # a reaper has come before us, and removes it
+        report, _ = dispose(self.path, lock, measure=False)
         self._release()
         return report
 
