@@ -42,8 +42,9 @@ class context:
     def __enter__(self) -> str:
         opened = tree.enter(self._name)
         self._opened.append(opened)
-        parent = opened.parent.id if opened.parent is not None else None
-        callbacks.context_opened(ContextRecord(opened.id, opened.scope, parent))
+        if callbacks.has_open_callbacks():
+            parent = opened.parent.id if opened.parent is not None else None
+            callbacks.context_opened(ContextRecord(opened.id, opened.scope, parent))
         return self._name
 
     def __exit__(
@@ -53,22 +54,24 @@ class context:
         traceback: TracebackType | None,
     ) -> None:
         closing = self._opened.pop()
+        heard = callbacks.has_close_callbacks()
         registered = len(closing.files or ()) + len(closing.directories or ())
         removal = RemovalReport()
         try:
-            removal = remove_registered(closing)
+            removal = remove_registered(closing, measure=heard)
         finally:
             tree.leave(closing)
-            callbacks.context_closed(
-                ContextReport(
-                    closing.id,
-                    closing.scope,
-                    made=registered,
-                    registered=registered,
-                    bytes_made=removal.bytes,
-                    removal=removal,
+            if heard:
+                callbacks.context_closed(
+                    ContextReport(
+                        closing.id,
+                        closing.scope,
+                        made=registered,
+                        registered=registered,
+                        bytes_made=removal.bytes,
+                        removal=removal,
+                    )
                 )
-            )
 
 
 def current_context() -> str:
@@ -84,14 +87,17 @@ def contexts() -> tuple[str, ...]:
     return tuple(holder.id for holder in tree.holders())
 
 
-def remove_registered(closing: Context) -> RemovalReport:
-    """Remove what a closing context has registered, as the settings say; log what fails."""
+def remove_registered(closing: Context, *, measure: bool = True) -> RemovalReport:
+    """Remove what a closing context has registered, as the settings say; log what fails.
+
+    Without `measure`, for when nobody hears of it, `bytes` is 0.
+    """
     chosen = settings.current()
     if chosen.cleanup_policy != "on-close" or not (closing.files or closing.directories):
         return RemovalReport()
     if chosen.cleanup_delay:
         time.sleep(chosen.cleanup_delay)
-    report = reclaiming.reclaim(closing)
+    report = reclaiming.reclaim(closing, measure=measure)
     reclaiming.log_failures(report)
     return report
 
@@ -167,7 +173,7 @@ def _at_exit() -> None:
     chosen = settings.current()
     if chosen.cleanup_on_exit and chosen.cleanup_policy != "never":
         for holder in reversed(tree.holders()):
-            reclaiming.log_failures(reclaiming.reclaim(holder))
+            reclaiming.log_failures(reclaiming.reclaim(holder, measure=False))
 
 
 def _in_multiprocessing_child() -> None:
