@@ -79,15 +79,8 @@ class Watched:
 
     def changed(self) -> bool:
         """Whether it may hold other names than when `names` was last called."""
-        try:
-            status = syscalls.stat(self._open)
-        except OSError:
-            status = None
-        if status is None or status.st_ino != self._inode:
-            # A test has closed our descriptor, and perhaps another file has its number now.
-            self._open = self.path
-            return True
-        return status.st_mtime_ns != self._stamp
+        status = self._status()
+        return status is not None and status.st_mtime_ns != self._stamp
 
     def release(self) -> None:
         """Close the directory; it is asked by its path from now on."""
@@ -99,17 +92,28 @@ class Watched:
 
     def names(self) -> list[str]:
         """Return the names in it now; none if it is gone."""
-        try:
-            status = syscalls.stat(self._open)
-            if status.st_ino != self._inode:
-                self._open = self.path
-                status = syscalls.stat(self.path)
-        except OSError:
+        status = self._status()
+        if status is None:
             return []
-        stamp = status.st_mtime_ns
         names = listing(self.path)
+        stamp = status.st_mtime_ns
         self._stamp = stamp if time.time_ns() - stamp > RACY_NS else -1
         return names
+
+    def _status(self) -> os.stat_result | None:
+        status = None
+        try:  # not `suppress`: this is done after every test
+            status = syscalls.stat(self._open)
+        except OSError:
+            self._open = self.path
+        if status is not None and status.st_ino == self._inode:
+            return status
+        # A test has closed our descriptor, and perhaps another file has its number now.
+        self._open = self.path
+        try:
+            return syscalls.stat(self.path)
+        except OSError:
+            return None
 
 
 def listing(path: str) -> list[str]:
