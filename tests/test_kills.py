@@ -25,10 +25,10 @@ class AKilledRun(unittest.TestCase):
             campaign(ground, random.Random(seed), count)
 
     def test_at_random_moments(self) -> None:
-        self.hold(torture_kills.moments, 3)
+        self.hold(torture_kills.moments, 2)
 
     def test_at_deeds(self) -> None:
-        self.hold(torture_kills.deeds, 3)
+        self.hold(torture_kills.deeds, 2)
 
     def test_with_a_guard_and_no_run_after_it(self) -> None:
         with place(torture_kills.SUITE) as ground:
