@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,11 +30,12 @@ DEPTH, BRANCHES, IN_DIRECTORY = 5, 3, 5  # 364 directories, 1,820 files
 @dataclass(frozen=True)
 class Work:
     """The same files for each contestant: `groups` are top directories, each with its files
-    and, parents first, its directories, as relative names. `ours` makes and cleans up."""
+    and, parents first, its directories, as relative names. `ours` makes them in a directory and
+    cleans up: by closing the context or, `asked`, by a call that reports the bytes as well."""
 
     name: str
     groups: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
-    ours: Callable[[str], Sample]
+    ours: Callable[[str, bool], Sample]
 
 
 def rows(scale: Scale) -> Iterator[Row]:
@@ -78,7 +79,8 @@ def works(scale: Scale) -> list[Work]:
 
 def _rows(work: Work, place: str, words: str, program: Path | str, rounds: int) -> Iterator[Row]:
     contestants: dict[str, Contestant] = {
-        "ours": partial(_in_own_directory, place, work.ours),
+        "ours": partial(_in_own_directory, place, lambda where: work.ours(where, False)),
+        "asked": partial(_in_own_directory, place, lambda where: work.ours(where, True)),
         "bare": partial(_in_own_directory, place, partial(_bare, work, _rmtree)),
         "rm": partial(_in_own_directory, place, partial(_bare, work, _rm)),
     }
@@ -89,6 +91,8 @@ def _rows(work: Work, place: str, words: str, program: Path | str, rounds: int) 
     name = f"{work.name}, {words}"
     yield Row(f"create {name}", "open, write, close", done.ratio("ours", "bare", "create"), 1.3)
     yield Row(f"clean up {name}", "shutil.rmtree", done.ratio("ours", "bare", "clean"), 1.0)
+    asked = done.ratio("asked", "bare", "clean")
+    yield Row(f"clean up {name}, bytes told", "shutil.rmtree", asked, 1.0)
     yield Row(f"clean up {name}", "rm -rf", done.ratio("ours", "rm", "clean"), 0.9)
     if "c" in contestants:
         yield Row(f"clean up {name}", "unlinkat in C", done.ratio("ours", "c", "clean"), 1.15)
@@ -115,49 +119,49 @@ def temp_dir(directory: str) -> Iterator[None]:
         tempfiles.set_temp_dir(None)
 
 
-def ours_flat(count: int, directory: str) -> Sample:
+def ours_flat(count: int, directory: str, asked: bool) -> Sample:
     """Make registered files and clean them up; the directory goes too, as with the rivals."""
-    with temp_dir(directory), tempfiles.context("flat"):
+    with temp_dir(directory):
         start = perf_counter()
-        for _ in range(count):
-            tempfiles.create_with_content(CONTENT)
-        made = perf_counter()
-        tempfiles.cleanup_context()
+        with tempfiles.context("flat"):
+            for _ in range(count):
+                tempfiles.create_with_content(CONTENT)
+            made = perf_counter()
+            if asked:
+                tempfiles.cleanup_context()
         os.rmdir(directory)
         return {"create": made - start, "clean": perf_counter() - made}
 
 
-def ours_tree(tree: Mapping[str, str], directory: str) -> Sample:
+def ours_tree(tree: Mapping[str, str], directory: str, asked: bool) -> Sample:
     """Make one registered tree and clean it up."""
-    with temp_dir(directory), tempfiles.context("tree"):
+    with temp_dir(directory):
         start = perf_counter()
-        tempfiles.temp_tree(tree)
-        made = perf_counter()
-        tempfiles.cleanup_context()
+        with tempfiles.context("tree"):
+            tempfiles.temp_tree(tree)
+            made = perf_counter()
+            if asked:
+                tempfiles.cleanup_context()
         return {"create": made - start, "clean": perf_counter() - made}
 
 
-def ours_contexts(count: int, directory: str) -> Sample:
-    """Make registered files in each of some contexts; clean them up, one by one, at the end."""
-    # The rivals remove when all is made; so must we: not already when a context closes.
-    policy = tempfiles.configure().cleanup_policy
-    tempfiles.configure(cleanup_policy="on-exit")
-    names = [f"context{number}" for number in range(CONTEXTS)]
-    try:
-        start = perf_counter()
-        for name in names:
-            place = os.path.join(directory, name)
+def ours_contexts(count: int, directory: str, asked: bool) -> Sample:
+    """Make registered files in each of some contexts; close these, one by one, at the end."""
+    places = [os.path.join(directory, f"context{number}") for number in range(CONTEXTS)]
+    start = perf_counter()
+    with ExitStack() as opened:
+        for place in places:
             os.mkdir(place)
-            with temp_dir(place), tempfiles.context(name):
+            opened.enter_context(tempfiles.context(place))
+            with temp_dir(place):
                 for _ in range(count):
                     tempfiles.create_with_content(CONTENT)
         made = perf_counter()
-        for name in names:
-            tempfiles.cleanup_context(name)
-            os.rmdir(os.path.join(directory, name))
-        return {"create": made - start, "clean": perf_counter() - made}
-    finally:
-        tempfiles.configure(cleanup_policy=policy)
+        for place in places if asked else ():
+            tempfiles.cleanup_context(place)
+    for place in places:
+        os.rmdir(place)
+    return {"create": made - start, "clean": perf_counter() - made}
 
 
 def _bare(work: Work, remove: Callable[[list[str]], float], directory: str) -> Sample:
