@@ -35,6 +35,7 @@ class Observer:
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `leaked` is to be told which context left a path; if a
     context around that one removes it, as its fixtures do, it comes into `taken_back`.
+    `before_first` is called once, before the first creation.
     `before_older` is called before something from before the run is moved or linked into the root,
     with its path there and the one it had.
 
@@ -65,6 +66,7 @@ class Observer:
         )
         self._trace = trace
         self._measure = measure
+        self.before_first: Callable[[], object] | None = None
         self._charged = contexts.charged if charges_runner else contexts.current
         self.leaked: dict[str, Context] = {}
         self.taken_back: set[str] = set()
@@ -234,7 +236,7 @@ class Observer:
             self._note_through_link(key, call, frame)
             return
         context = self._charged()
-        trail = origins.capture(frame, call, self._trace)
+        trail = self._trail(frame, call)
         if self.forks.in_child:
             self.forks.write(context, self.root + key, trail)
             return
@@ -243,6 +245,13 @@ class Observer:
             activity_of(context).created.append(key)
         if context.closed:
             self.late[context] = None
+
+    def _trail(self, frame: FrameType, call: str) -> origins.Trail:
+        prepare = self.before_first
+        if prepare is not None:
+            self.before_first = None
+            prepare()
+        return origins.capture(frame, call, self._trace)
 
     def _note_through_link(self, key: str, call: str, frame: FrameType) -> None:
         """What is made below a topmost entry is that entry's, unless that is a link elsewhere."""
@@ -254,7 +263,7 @@ class Observer:
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
         context = self._charged()
-        trail = origins.capture(frame, call, self._trace)
+        trail = self._trail(frame, call)
         if self.forks.in_child:
             self.forks.write(context, path, trail)
             return

@@ -72,6 +72,7 @@ class Run:
             before_foreign=self._before_foreign_deed,
         )
         self._observer.before_older = self._journal.brought
+        self._observer.before_first = self._prepare_closing
         self._slots = Slots(self.root, self._observer)
         self._closing_part: Closing | None = None
         self._made_and_removed = 0
@@ -163,6 +164,11 @@ class Run:
                 self.root, self._observer, self._slots, self._tree, self._ignored
             )
         return self._closing_part
+
+    def _prepare_closing(self) -> None:
+        # Not when the context closes: an import allocates so much that the garbage collector
+        # runs, and removes what an object in a cycle was about to leave.
+        self._closing  # noqa: B018 - it is made when it is first asked for
 
     def _before_foreign_deed(self) -> None:
         self._closing.remember_places()
