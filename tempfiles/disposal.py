@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 import time
 
@@ -158,7 +157,7 @@ class _Disposal:
         try:
             if depth >= _DEEPEST:
                 # Neither recursion nor paths grow with the tree: its rest goes on from the top.
-                new = f"deep-{secrets.token_hex(8)}"
+                new = f"deep-{os.urandom(8).hex()}"
                 os.rename(name, new, src_dir_fd=parent, dst_dir_fd=self.dir_fd)
             else:
                 self._bounded_directory(parent, name, path, depth)
@@ -214,7 +213,7 @@ def move_aside(root: str, lock: locks.DirectoryLock) -> str | None:
         return root
     if not os.path.samestat(os.lstat(root), os.fstat(lock.dir_fd)):
         return None
-    trash = os.path.join(parent, TRASH_PREFIX + secrets.token_hex(4))
+    trash = os.path.join(parent, TRASH_PREFIX + os.urandom(4).hex())
     os.rename(root, trash)
     if os.path.samestat(os.lstat(trash), os.fstat(lock.dir_fd)):
         return trash

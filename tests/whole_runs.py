@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfiles import ownership
 
 REPOSITORY = str(Path(__file__).resolve().parent.parent)
-STATE = ".tidytest-state.json"
+STATE, CACHE = ".tidytest-state.json", "__pycache__"
 ENOUGH = 120.0  # seconds; far more than anything here takes, also on a machine that is busy
 
 NEXT_SUITE = """
@@ -64,7 +64,7 @@ class Place:
         """Return the environment of what is run here."""
         return {
             "PATH": os.environ.get("PATH", os.defpath), "HOME": self.top, "TMPDIR": self.tmp,
-            "PYTHONPATH": REPOSITORY, "PYTHONDONTWRITEBYTECODE": "1", "CANARY": self.canary, **more,
+            "PYTHONPATH": REPOSITORY, "CANARY": self.canary, **more,
         }
 
     def start(
@@ -109,9 +109,11 @@ class Place:
                       if os.path.join(self.tmp, path) not in self.before)
 
     def listing(self) -> dict[str, str]:
-        """Return all below this place with its kind, mode and content."""
+        """Return all below this place, but for caches, with its kind, mode and content."""
         found = {}
         for directory, directories, files in os.walk(self.top):
+            if CACHE in directories:
+                directories.remove(CACHE)
             for name in (*directories, *files):
                 path = os.path.join(directory, name)
                 if name != STATE:
