@@ -92,6 +92,17 @@ class Recorder:
             FixtureRecord(name, fixture, owner, module, status, time.time(), *told, *output)
         )
 
+    def note_late(self, id: str, details: str) -> None:
+        """A context has left something after it had closed, and that is a failure."""
+        message = details.partition("\n")[0]
+        module = _module_of(id) or id
+        self._fixtures.append(
+            FixtureRecord(
+                f"leaked late ({id})", "leaked late", id, module, "failure", time.time(),
+                message, details,
+            )
+        )  # fmt: skip
+
     def context_closed(self, report: ContextReport) -> None:
         """Note how much the test under way has made."""
         if self._drafts and report.scope == "test":

@@ -36,6 +36,7 @@ class Ending:
         self._result = result
         self._report: RunReport | None = None
         self._late: tuple[ContextReport, ...] = ()
+        self._notes: list[str] = []
         self._failed = False
         self._interrupt: KeyboardInterrupt | None = None
 
@@ -52,9 +53,9 @@ class Ending:
         self._attempt(self._finish_session)
         if assembly.keeper is not None:
             self._attempt(assembly.keeper.finish)
-        self._attempt(self._tell)
         if assembly.adoption is not None:
             self._attempt(self._adopt)
+        self._attempt(self._tell)
         if assembly.measurement is not None:
             self._attempt(self._finish_measurement)
         if self._report is not None:
@@ -86,11 +87,22 @@ class Ending:
         except BaseException:
             session.run.abandon()
             raise
-        self._failed |= any(session.policy.failure(found) is not None for found in self._late)
+        for found in self._late:
+            self._fail_for(found)
+
+    def _fail_for(self, late: ContextReport) -> None:
+        """Fail the run for what a context left after it had closed, if leaks fail."""
+        message = self._session.policy.failure(late)
+        if message is None:
+            return
+        self._failed = True
+        self._session.policy.note_failed(late)
+        if self._assembly.reports.recorder is not None:
+            self._assembly.reports.recorder.note_late(late.id, f"AssertionError: {message}")
 
     def _tell(self) -> None:
         if self._report is not None:
-            tell_ending(sys.stderr, self._session, self._report, self._late)
+            tell_ending(sys.stderr, self._session, self._report, self._late, self._notes)
 
     def _stop_watching(self) -> None:
         assert self._assembly.watcher is not None
@@ -99,10 +111,8 @@ class Ending:
     def _adopt(self) -> None:
         assert self._assembly.adoption is not None
         whole = self._result is not None and not self._result.shouldStop
-        lines, failed = self._assembly.adoption.finish(self._session.ran, whole)
+        self._notes, failed = self._assembly.adoption.finish(self._session.ran, whole)
         self._failed |= failed
-        for line in lines:
-            sys.stderr.write(f"{line}\n")
 
     def _finish_measurement(self) -> None:
         assert self._assembly.measurement is not None
@@ -110,7 +120,7 @@ class Ending:
 
     def _write_reports(self) -> None:
         assert self._report is not None
-        self._assembly.reports.write(self._report)
+        self._assembly.reports.write(self._report, self._session.policy)
 
     def _remember(self) -> None:
         result, selection = self._result, self._assembly.selection

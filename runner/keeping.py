@@ -47,11 +47,15 @@ class KeepSettings(NamedTuple):
 class Keeper:
     """Keeps things of one run in a directory of its own, made with the first of them.
 
+    Attributes:
+        registered_kept: how many registered files and directories were kept, not removed.
+
     Raises:
         UsageError: `directory` is something else, or cannot be written to.
     """
 
     def __init__(self, settings: KeepSettings) -> None:
+        self.registered_kept = 0
         self._settings = settings
         self._base = settings.directory or _system_temp()
         self._place: str | None = None
@@ -69,11 +73,12 @@ class Keeper:
         if not self._is_wanted(result, test, context.id):
             return
         registered = sorted({*(context.files or ()), *(context.directories or ())})
-        moved = False
+        moved = 0
         with _unseen():
             for path in registered:
                 if os.path.lexists(path):  # else it has been moved with the directory above it
-                    moved = self._move(path, self._target(context, path)) or moved
+                    moved += self._move(path, self._target(context, path))
+        self.registered_kept += moved
         if moved:
             self._annotate(result, test, context)
 
@@ -108,6 +113,13 @@ class Keeper:
 
     def noted(self, report: RunReport) -> RunReport:
         """Return the report of the run with what was kept told as such."""
+        summary = report.summary
+        # What was gone when its context closed counts as removed by its test.
+        self.registered_kept = min(self.registered_kept, summary.removed_by_tests)
+        report = report._replace(summary=summary._replace(
+            removed_by_tests=summary.removed_by_tests - self.registered_kept,
+            registered=summary.registered + self.registered_kept,
+        ))  # fmt: skip
         if not self._kept:
             return report
         leaks = (
@@ -135,9 +147,10 @@ class Keeper:
     def told(self) -> Iterator[str]:
         """Yield the line on where things were kept, if any were."""
         if self._place is not None:
-            number = len(self._directories)
-            of = "1 context" if number == 1 else f"{number} contexts"
-            yield f"Kept, of {of}: {printable(self._place)}"
+            from .summaries import counted_contexts
+
+            of = counted_contexts((context.scope, context.id) for context in self._directories)
+            yield f"Kept files of {of}: {printable(self._place)}"
 
     def finish(self) -> None:
         """Remove the oldest runs beyond what is to be held, and let go of this one's directory."""

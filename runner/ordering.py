@@ -6,6 +6,7 @@ Tests of a class, and classes of a module, stay side by side, so that each fixtu
 from __future__ import annotations
 
 import copy
+import time
 import unittest
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -80,16 +81,21 @@ class Rounds(unittest.TestSuite):
     """Runs its tests again and again, all of them in each round, until the result says stop.
 
     Class and module fixtures are set up and torn down in each round. `limit` is the number of
-    rounds; None is without end.
+    rounds; None is without end. `tell` is called with the number of a round that went by, and
+    that of its tests; where rounds are short, about once a second.
     """
 
-    def __init__(self, tests: Sequence[Test], limit: int | None = None) -> None:
+    def __init__(
+        self, tests: Sequence[Test], limit: int | None = None,
+        tell: Callable[[int, int], None] | None = None,
+    ) -> None:
         super().__init__(tests)
         self.limit = limit
+        self._tell = tell
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the rounds."""
-        turn = 0
+        turn, told = 0, 0.0
         tests = list(self)
         while tests and turn != self.limit and not result.shouldStop:
             # Without these two a suite goes on with the fixtures of the test before.
@@ -97,6 +103,12 @@ class Rounds(unittest.TestSuite):
             result._previousTestClass = None  # type: ignore[attr-defined]
             unittest.TestSuite(map(fresh, tests)).run(result, debug)
             turn += 1
+            now = time.monotonic()
+            if self._tell is not None and not result.shouldStop and now - told >= 1:
+                told = now
+                if getattr(result, "dots", False):
+                    result.stream.writeln()  # type: ignore[attr-defined]
+                self._tell(turn, len(tests))
         return result
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class Policy:
     Attributes:
         known: how many known leaks there were.
         new: how many others.
+        failing_paths: of the leaks that a failure tells.
     """
 
     def __init__(self, fails: bool, ledger: Ledger | None = None) -> None:
@@ -28,6 +29,7 @@ class Policy:
         self.ledger = ledger
         self.known = self.new = 0
         self._known_paths: set[str] = set()
+        self.failing_paths: set[str] = set()
 
     def judge(self, report: ContextReport) -> ContextReport:
         """Take note of a context that has closed, once; return it with its new leaks only."""
@@ -43,9 +45,13 @@ class Policy:
         return replace(report, leaks=judged.new) if judged.known else report
 
     @property
-    def known_paths(self) -> Container[str]:
+    def known_paths(self) -> Set[str]:
         """The paths of the known leaks so far."""
         return self._known_paths
+
+    def note_failed(self, judged: ContextReport) -> None:
+        """Take note that a failure tells these leaks."""
+        self.failing_paths.update(leak.path for leak in judged.leaks)
 
     def failure(self, judged: ContextReport) -> str | None:
         """Return the message to fail a context with, or None.

@@ -6,6 +6,7 @@ import os
 import sys
 import unittest
 from collections.abc import Sequence
+from types import TracebackType
 from typing import Any
 
 from tempfiles.errors import TempFilesError
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         sys.exit(2)
     except leaving.Terminated:
         leaving.terminate()
+    except KeyboardInterrupt as interrupt:
+        interrupt.__traceback__ = _without_ours(interrupt.__traceback__)
+        raise
     sys.exit(code)
 
 
@@ -75,6 +79,9 @@ class Program:
             code = self._run_unittest(session)
         finally:
             failed = Ending(assembly, session, self._result)()
+        selection = assembly.selection
+        if selection is not None and selection.is_empty:
+            code = 0  # not that of a run without tests: it is what was asked for
         return code or int(failed)
 
     def _run_unittest(self, session: Session) -> ExitCode:
@@ -120,6 +127,23 @@ class Program:
         if self._settings.durations is not None and sys.version_info >= (3, 12):
             given["durations"] = self._settings.durations
         return given
+
+
+def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback as unittest would show it: without the frames of this package."""
+    while traceback is not None and _is_ours(traceback):
+        traceback = traceback.tb_next
+    frame = traceback
+    while frame is not None:
+        while frame.tb_next is not None and _is_ours(frame.tb_next):
+            frame.tb_next = frame.tb_next.tb_next
+        frame = frame.tb_next
+    return traceback
+
+
+def _is_ours(traceback: TracebackType) -> bool:
+    name = str(traceback.tb_frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0] == __package__
 
 
 def _told_instead(loaded: config.Loaded) -> bool:

@@ -74,6 +74,9 @@ class TestRecord:
 class FixtureRecord:
     """A class or module fixture that did not succeed.
 
+    So is told what fails a run for a leak that was found after its context had closed: `fixture`
+    is then `leaked late`, and `owner` the id of the context.
+
     `id` is what unittest calls it: `setUpClass (pkg.mod.Class)`. `fixture` is the first word of
     that, `owner` the class (or the module) in the brackets, and `module` the module of the owner.
     """
@@ -110,6 +113,8 @@ class SuiteReport:
     """A whole run: its tests and fixtures in the order they ended, and what they left.
 
     `command` is the command line as it was typed, `directory` the working directory of the run.
+    `known` are the paths of the leaks that a baseline knows, `failing` of those that the failure
+    of a record tells.
     """
 
     tests: tuple[TestRecord, ...] = ()
@@ -121,6 +126,8 @@ class SuiteReport:
     command: str = ""
     directory: str = ""
     usage: tuple[UsageSample, ...] = ()
+    known: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
 
     @property
     def records(self) -> tuple[TestRecord | FixtureRecord, ...]:

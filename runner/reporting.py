@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tempfiles.usage import Sample
 
     from .collection import Recorder
+    from .policy import Policy
 
 _OPTIONS = ("leak_json", "junit_xml", "html")
 _NEED_RECORDS = frozenset({"junit-xml", "html", "github"})
@@ -60,14 +61,20 @@ class Reports:
             except ReportError as error:
                 raise UsageError(f"--{name}: {error}") from None
 
-    def write(self, run: RunReport) -> None:
+    def write(self, run: RunReport, policy: Policy) -> None:
         """Write all of them; one that cannot be written does not keep the others from it.
+
+        Args:
+            run: what was made and left.
+            policy: of the run, which tells known leaks from new ones.
 
         Raises:
             ReportError: the first that could not be written.
         """
         if not self._destinations:
             return
+        from dataclasses import replace
+
         from . import reporters
         from .records import SuiteReport
         from .reporters.destination import ReportError
@@ -75,6 +82,8 @@ class Reports:
         report = SuiteReport(run=run)
         if self.recorder is not None:
             report = self.recorder.suite_report(run, self.samples)
+            known, failing = frozenset(policy.known_paths), frozenset(policy.failing_paths)
+            report = replace(report, known=known, failing=failing)
         failed: list[ReportError] = []
         for name, destination in self._destinations.items():
             try:

@@ -76,7 +76,12 @@ class TidyTestResult(unittest.TextTestResult):
             self._tell_after_test()
 
     def printErrors(self) -> None:
-        """Tell what is not told yet, then the failures."""
+        """Tell what neither is told yet nor will be by a failure, then the failures."""
+        failing = self.session.policy.failing_paths if self.session is not None else ()
+        self._untold = [
+            report for report in self._untold
+            if report.modifications or not all(leak.path in failing for leak in report.leaks)
+        ]
         self.tell_rest()
         super().printErrors()
 

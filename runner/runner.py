@@ -6,6 +6,7 @@ import os
 import sys
 import unittest
 from typing import TYPE_CHECKING, Any
+from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from tempfiles.tracker import Run, RunSettings
 
@@ -56,6 +57,10 @@ class TidyTestRunner(unittest.TextTestRunner):
             run.abandon()
             raise
         self.report, late = session.finish()
+        for found in late:
+            message = session.policy.failure(found)
+            if message is not None:
+                result.failures.append((_ErrorHolder(f"leaked late ({found.id})"), message))
         tell_ending(self.stream, session, self.report, late)
         return result
 

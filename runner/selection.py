@@ -19,7 +19,10 @@ class Selection:
     Args:
         settings: of the run.
         directory: where the state between runs is kept.
-        stream: where the seed is told, and what there was nothing to choose from for.
+        stream: where the seed is told, and that there was nothing to choose from.
+
+    Attributes:
+        is_empty: whether no test is what was asked for, so that none is run.
     """
 
     def __init__(self, settings: Config, directory: str, stream: Any) -> None:
@@ -27,6 +30,7 @@ class Selection:
         self._directory = directory
         self._stream = stream
         self._before = state.read(directory)
+        self.is_empty = False
 
     def arrange(self, test: Any) -> Any:
         """Return what is to run in place of a suite; the suite itself where nothing is asked."""
@@ -39,7 +43,9 @@ class Selection:
             return test
         tests = self._ordered(self._chosen(ordering.flatten(test)))
         if settings.until_leak:
-            return ordering.Rounds(tests, settings.repeat if settings.repeat > 1 else None)
+            limit = settings.repeat if settings.repeat > 1 else None
+            told = self._tell_round if limit is None and not settings.progress else None
+            return ordering.Rounds(tests, limit, told)
         if settings.repeat > 1:
             tests = ordering.repeated(tests, settings.repeat)
         return unittest.TestSuite(tests)
@@ -60,11 +66,14 @@ class Selection:
             wanted |= self._before.leaked
         if not (self._settings.last_failed or self._settings.leaked_last):
             return tests
-        if not wanted:
-            what = "failed" if self._settings.last_failed else "leaked"
-            self._tell(f"no test is known to have {what}: all are run")
-            return tests
-        return state.select(tests, wanted)
+        chosen = state.select(tests, wanted)
+        if not chosen:
+            self.is_empty = True
+            options = (self._settings.last_failed, "failed"), (self._settings.leaked_last, "leaked")
+            what = " or ".join(word for is_asked, word in options if is_asked)
+            of = " of these" if wanted else ""
+            self._tell(f"no test{of} {what} in the last run: there is nothing to run")
+        return chosen
 
     def _ordered(self, tests: list[Any]) -> list[Any]:
         seed = self._settings.shuffle
@@ -72,6 +81,10 @@ class Selection:
             self._tell(f"shuffled with --shuffle {seed}")
             return ordering.shuffled(tests, seed)
         return ordering.reversed_order(tests) if self._settings.reverse else tests
+
+    def _tell_round(self, number: int, tests: int) -> None:
+        noun = "test" if tests == 1 else "tests"
+        self._tell(f"round {number} of {tests} {noun}: no leak yet, ^C ends it")
 
     def _tell(self, line: str) -> None:
         self._stream.write(f"tidytest: {line}\n")

@@ -134,6 +134,7 @@ class Session:
         outcome = test._outcome  # type: ignore[attr-defined]
         # A failure of its own is not added to; a test that was skipped can still leak.
         if message is not None and not has_failed(outcome.result, test):
+            self.policy.note_failed(judged)
             with outcome.testPartExecutor(test):
                 raise test.failureException(message)
         if self.keeper is not None:
@@ -163,7 +164,8 @@ class Session:
             self.keeper.keep_registered(context, self._result, test)
         report, judged = self._close(context)
         message = self.policy.failure(judged) if judged is not None else None
-        if message is not None:
+        if message is not None and judged is not None:
+            self.policy.note_failed(judged)
             self._result.addFailure(test, _raised(test.failureException(message)))
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result, test)
@@ -235,7 +237,8 @@ class Session:
             self.keeper.keep_registered(context, self._result)
         report, judged = self._close(context)
         message = self.policy.failure(judged) if judged is not None else None
-        if message is not None:
+        if message is not None and judged is not None:
+            self.policy.note_failed(judged)
             error = AssertionError(message)
             suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
                 self._result, error, name, _raised(error)

@@ -44,17 +44,19 @@ def titled_lines(report: ContextReport, known: Container[str] = ()) -> Iterator[
     """Yield the lines about a context with its name above, for where it does not stand already."""
     scope = "" if report.scope == "test" else f"{report.scope} "
     if report.leaks or report.modifications:
-        yield f"{scope}{printable(report.id)}"
+        run = report.scope == "run"
+        yield "the run, outside its tests" if run else f"{scope}{printable(report.id)}"
         yield from context_lines(report, known)
 
 
-def totals_line(report: RunReport) -> str:
-    """Return the last line of a run."""
+def totals_line(report: RunReport, kept: int = 0) -> str:
+    """Return the last line of a run; `kept` of the registered ones were kept, not removed."""
     summary = report.summary
     parts = [
         f"{summary.made} made",
         f"{summary.removed_by_tests} removed by their tests",
-        f"{summary.registered} removed for them (registered)",
+        f"{summary.registered - kept} removed for them (registered)",
+        *([f"{kept} kept (registered)"] if kept else []),
         _leaked_text(report),
     ]
     return "Temporary files: " + ", ".join(parts)
@@ -63,8 +65,7 @@ def totals_line(report: RunReport) -> str:
 def _leaked_text(report: RunReport) -> str:
     if not report.leaks:
         return "none leaked"
-    contexts = Counter(scope for scope, _ in {(leak.scope, leak.context) for leak in report.leaks})
-    by = " and ".join(_count(contexts[s], s, _PLURALS.get(s, f"{s}s")) for s in sorted(contexts))
+    by = counted_contexts({(leak.scope, leak.context) for leak in report.leaks})
     outcomes = Counter(leak.outcome for leak in report.leaks)
     if len(outcomes) == 1:
         return f"{len(report.leaks)} leaked by {by} ({next(iter(outcomes))})"
@@ -72,8 +73,14 @@ def _leaked_text(report: RunReport) -> str:
     return f"{len(report.leaks)} leaked by {by} ({told})"
 
 
+def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
+    """Return how many contexts there are of each scope, in words; each is a scope and an id."""
+    number = Counter(scope for scope, _ in contexts)
+    return " and ".join(_count(number[s], s, _PLURALS.get(s, f"{s}s")) for s in sorted(number))
+
+
 def ending_lines(report: RunReport) -> Iterator[str]:
-    """Yield the lines about the run as a whole: its totals, and what nobody is blamed for."""
+    """Yield the lines about the run as a whole, apart from its totals."""
     if report.unattributed:
         yield f"New in shared places, made by nobody known ({len(report.unattributed)}):"
         for entry in report.unattributed[:10]:
@@ -84,7 +91,6 @@ def ending_lines(report: RunReport) -> Iterator[str]:
         yield f"Could not be removed: {printable(failure.path)}: {failure.cause}"
     if len(report.failures) > 10:
         yield f"    ... and {len(report.failures) - 10} more"
-    yield totals_line(report)
 
 
 def _leak_lines(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:

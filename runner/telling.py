@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .console import Painter
@@ -15,23 +15,27 @@ if TYPE_CHECKING:
 
 
 def tell_ending(
-    stream: Any, session: Session, report: RunReport, late: tuple[ContextReport, ...]
+    stream: Any, session: Session, report: RunReport, late: tuple[ContextReport, ...],
+    notes: Iterable[str] = (),
 ) -> None:
-    """Write what was found at the end of a run, where to begin with it, and the totals.
+    """Write what was found at the end of a run, where to begin with it, and the totals, last.
 
     Args:
         stream: where to.
         session: of the tests; with `-q` only the totals are told.
         report: of the whole run.
-        late: what contexts left after they had closed.
+        late: what contexts left after they had closed, new leaks only.
+        notes: lines of others, told above the totals.
     """
     painter = Painter(stream)
-    for line in (*_late_lines(late), *_advice(session, report)):
+    said = (*_late_lines(late), *_advice(session, report), *notes, *_verdict(session, late))
+    for line in said:
         stream.write(painter.paint(line, "leak") + "\n")
     if report.summary.made or report.unattributed or report.failures:
-        from .summaries import ending_lines
+        from .summaries import ending_lines, totals_line
 
-        for line in ending_lines(report):
+        kept = session.keeper.registered_kept if session.keeper is not None else 0
+        for line in (*ending_lines(report), totals_line(report, kept)):
             stream.write(painter.paint(line, "total") + "\n")
     stream.flush()
 
@@ -43,11 +47,19 @@ def _late_lines(late: tuple[ContextReport, ...]) -> Iterator[str]:
         yield from all_lines(late)
 
 
+def _verdict(session: Session, late: tuple[ContextReport, ...]) -> Iterator[str]:
+    number = sum(len(found.leaks) for found in late if session.policy.failure(found) is not None)
+    if number:
+        noun = "leak was" if number == 1 else "leaks were"
+        yield f"FAILED: {number} {noun} found after the tests (--leaks fail)"
+
+
 def _advice(session: Session, report: RunReport) -> Iterator[str]:
     if session.verbosity > 0 and len(report.leaks) > 2:
         from .remedies import advice
 
-        yield from advice(report.leaks)
+        known_paths = session.policy.known_paths
+        yield from advice([leak for leak in report.leaks if leak.path not in known_paths])
     kept = sys.modules.get(f"{__package__}.keeping")
     if kept is not None:
         yield from kept.told()

@@ -105,15 +105,45 @@ class WhereToBegin(ProjectTestCase):
         self.write("test_a.py", self.SUITE)
         lines = self.tidytest("test_a").err.splitlines()
         start = lines.index("Where to begin:")
-        self.assertEqual(lines[start + 1 : start + 3], [
-            "  3 leaks, 12 B  test_a.py:6 in export  pathlib.Path.write_text",
-            '      path = self.createTempFile(extension="csv")  # of TrackedTestCase',
+        self.assertEqual(lines[start + 1 : start + 4], [
+            "  lines of code:",
+            "    3 leaks, 12 B  test_a.py:6 in export  pathlib.Path.write_text",
+            '        path = self.createTempFile(extension="csv")  # of TrackedTestCase',
         ])
         advice = "\n".join(lines[start:])
         self.assertIn("self.addCleanup(os.unlink, path)", advice)
         self.assertIn("(tempfile.TemporaryDirectory())", advice)
-        self.assertIn("1 leak, 8.8 KiB in all  test_a.T.test_d", advice)
+        self.assertIn("\n  tests:\n    1 leak, 8.8 KiB  test_a.T.test_d\n", advice)
         self.assertTrue(lines[-1].startswith("Temporary files: "))
+
+    def test_remedies_fit_what_made_it(self) -> None:
+        self.write("library.py", """
+            import tempfile
+            def work(): return tempfile.mkdtemp()
+        """)
+        self.write("test_a.py", """
+            import os, shelve, tempfile, unittest
+            import library
+            TEMP = tempfile.gettempdir
+            class T(unittest.TestCase):
+                def test_library(self): library.work(); library.work()
+                def test_command(self): os.system("touch $TMPDIR/out.txt")
+                def test_shelf(self):
+                    with shelve.open(os.path.join(TEMP(), "shelf")) as shelf: shelf["a"] = 1
+        """)
+        told = self.tidytest("test_a").err
+        for line in (
+            "with tempfile.TemporaryDirectory() as directory:"
+            "  # or the test: self.addCleanup(shutil.rmtree, path)",
+            'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
+            "directory = self.enterContext(tempfile.TemporaryDirectory())  # and make it in there",
+        ):
+            self.assertIn(f"\n        {line}\n", told)
+
+    def test_with_a_baseline_only_what_is_new(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("--update-baseline", "test_a")
+        self.assertNotIn("Where to begin", self.tidytest("test_a").err)
 
     def test_nothing_with_q_and_nothing_for_a_few(self) -> None:
         self.write("test_a.py", self.SUITE)

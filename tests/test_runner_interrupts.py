@@ -59,6 +59,9 @@ class Interrupts(ProjectTestCase):
         )
         self.assertIn("<testsuites", (self.project / "out.xml").read_text("utf-8"))
 
+    def frames(self, outcome: Outcome) -> list[str]:
+        return [line for line in outcome.err.splitlines() if line.startswith("  File ")]
+
     def reports(self) -> tuple[str, ...]:
         return "--leak-json", "out.json", "--junit-xml", "out.xml"
 
@@ -69,6 +72,8 @@ class Interrupts(ProjectTestCase):
         ours = self.interrupted(signal.SIGINT, *self.reports())
         self.assertEqual((ours.code, ours.out), (stock.code, stock.out), ours.err)
         self.assertIn("KeyboardInterrupt", ours.err)
+        self.assertNotIn("<tidytest", ours.err)
+        self.assertEqual(self.frames(ours)[-9:], self.frames(stock)[-9:])
         self.assertEndedInOrder(ours)
 
     def test_an_interrupt_with_c_shows_the_results_so_far(self) -> None:

@@ -83,6 +83,23 @@ class Keeping(ProjectTestCase):
         (run,) = self.kept()
         self.assertTrue((run / "test_a.Phases.test_pass" / "test_pass").exists())
 
+    def test_what_was_registered_and_kept_adds_up_in_the_totals(self) -> None:
+        self.write("test_a.py", """
+            from runner import TrackedTestCase
+            class T(TrackedTestCase):
+                def test_fails(self):
+                    self.createTempFile("x"); self.createTempTree({"deep/er": "y"}); self.fail()
+                def test_passes(self): self.createTempFile("x")
+        """)
+        outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
+        self.assertEqual(
+            outcome.err.splitlines()[-1],
+            "Temporary files: 3 made, 0 removed by their tests, 1 removed for them (registered),"
+            " 2 kept (registered), none leaked",
+        )
+        summary = json.loads((self.project / "out.json").read_text())["summary"]
+        self.assertEqual((summary["removed_by_tests"], summary["registered"]), (0, 3))
+
     def test_what_an_object_would_remove_is_kept_too(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest
@@ -145,7 +162,7 @@ class Keeping(ProjectTestCase):
         self.assertEqual(outcome.code, 0, outcome.err)
         (run,) = self.kept()
         self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "told")
-        self.assertIn(f"Kept, of 1 context: {run}\n", outcome.err)
+        self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
         self.assertNotIn("1 leaked", outcome.err)
         stock = self.run_python("-m", "unittest", "test_a")
         self.assertEqual(stock.code, 0, stock.err)

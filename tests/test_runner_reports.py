@@ -99,6 +99,68 @@ class Junit(ProjectTestCase):
         self.assertEqual(root.get("failures"), "1")
 
 
+class FailingLeaks(ProjectTestCase):
+    """Each leak that fails a run is told once, wherever that is told."""
+
+    SUITE = """
+        import tempfile, threading, time, unittest
+        class T(unittest.TestCase):
+            def test_a(self): tempfile.mkdtemp(prefix="here-")
+            def test_b(self):
+                threading.Thread(target=self.late).start()
+            def late(self):
+                threading.main_thread().join(0.5)
+                tempfile.mkdtemp(prefix="late-")
+    """
+
+    def test_a_late_leak_says_why_the_run_fails(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--leaks", "fail", "test_a.T.test_b")
+        self.assertEqual(outcome.code, 1)
+        *_, verdict, totals = outcome.err.splitlines()
+        self.assertEqual(verdict, "FAILED: 1 leak was found after the tests (--leaks fail)")
+        self.assertTrue(totals.startswith("Temporary files: 1 made"))
+        self.assertNotIn("FAILED", self.tidytest("test_a.T.test_b").err)
+
+    def test_a_late_leak_is_a_failure_in_the_reports(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest(
+            "--leaks", "fail", "--github", "--junit-xml", "out.xml", "test_a.T.test_b"
+        )
+        error = "::error file=test_a.py,line=9,title=FAIL%3A leaked late (test_a.T.test_b)::"
+        self.assertIn(error, outcome.out)
+        root = ElementTree.parse(self.project / "out.xml").getroot()
+        self.assertEqual((root.get("tests"), root.get("failures")), ("2", "1"))
+        (failed,) = root.iterfind(".//testcase[failure]")
+        self.assertEqual(failed.get("classname"), "test_a.T.test_b")
+
+    def test_a_leak_is_told_by_its_failure_only(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--leaks", "fail", "--github", "test_a.T.test_a")
+        self.assertEqual(outcome.err.count("here-"), 1, outcome.err)
+        (error,) = outcome.out.splitlines()
+        self.assertTrue(error.startswith("::error file=test_a.py,line=4,title=FAIL%3A "), error)
+        self.assertIn("here-", error)
+        verbose = self.tidytest("-v", "--leaks", "fail", "test_a.T.test_a")
+        self.assertEqual(verbose.err.count("here-"), 2, verbose.err)
+
+    def test_what_the_baseline_knows_is_no_warning(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("--update-baseline", "test_a.T.test_a")
+        self.write("test_b.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self): tempfile.mkdtemp(prefix="new-")
+        """)
+        outcome = self.tidytest("--github", "--junit-xml", "out.xml", "test_a.T.test_a", "test_b")
+        warning, notice = outcome.out.splitlines()
+        self.assertIn("::warning file=test_b.py,line=4,", warning)
+        self.assertEqual(notice, "::notice title=tidytest::1 known leak in the baseline")
+        root = ElementTree.parse(self.project / "out.xml").getroot()
+        names = [found.get("name") for found in root.iterfind(".//property")]
+        self.assertEqual(names, ["known-leak:test_a.T.test_a", "leak:test_b.T.test"])
+
+
 class Other(ProjectTestCase):
     def test_html_holds_the_tests_and_the_usage(self) -> None:
         self.write("test_kinds.py", SUITE)

@@ -81,8 +81,8 @@ class Memory(ProjectTestCase):
         outcome = self.tidytest("-v", "--last-failed", "test_a")
         self.assertEqual(order(outcome), ["test_fails", "test_subtest", "test_of_class"])
         outcome = self.tidytest("-v", "--last-failed", "test_a")
-        self.assertIn("tidytest: no test is known to have failed: all are run\n", outcome.err)
-        self.assertEqual(len(order(outcome)), 5)
+        self.assertIn("tidytest: no test failed in the last run: there is nothing", outcome.err)
+        self.assertEqual((outcome.code, order(outcome)), (0, []))
 
     def test_leaked_last(self) -> None:
         self.write("test_a.py", self.SUITE)
@@ -90,6 +90,13 @@ class Memory(ProjectTestCase):
         self.assertEqual(order(self.tidytest("-v", "--leaked-last", "test_a")), ["test_leaks"])
         both = order(self.tidytest("-v", "--leaked-last", "--last-failed", "test_a"))
         self.assertEqual(both, ["test_fails", "test_leaks", "test_subtest"])
+
+    def test_nothing_of_what_is_named_leaked(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("test_a")
+        outcome = self.tidytest("--leaked-last", "test_a.B")
+        self.assertIn("tidytest: no test of these leaked in the last run: there", outcome.err)
+        self.assertEqual(outcome.code, 0)
 
     def test_a_run_in_which_all_is_well_leaves_no_file(self) -> None:
         self.write("test_a.py", SUITE)
@@ -114,6 +121,13 @@ class UntilLeak(ProjectTestCase):
         outcome = self.tidytest("-v", "--until-leak", "test_a")
         self.assertEqual(order(outcome), ["test_flaky", "test_z"] * 3 + ["test_flaky"])
         self.assertIn("1 leaked by 1 test", outcome.err)
+
+    def test_without_end_it_says_that_it_goes_on(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        told = "tidytest: round 1 of 2 tests: no leak yet, ^C ends it\n"
+        self.assertIn(f"\n{told}", self.tidytest("--until-leak", "test_a").err)
+        self.assertIn(told, self.tidytest("-q", "--until-leak", "test_a").err)
+        self.assertNotIn("round", self.tidytest("--until-leak", "--repeat", "2", "test_a").err)
 
     def test_it_stops_after_so_many_rounds(self) -> None:
         self.write("test_a.py", self.SUITE)

@@ -68,8 +68,15 @@ def commands(report: SuiteReport) -> list[str]:
     if len(warnings) > MOST_ANNOTATIONS:
         more.append(plural(len(warnings) - MOST_ANNOTATIONS, "more leaking line") + " of code")
     if more:
-        lines.append(_command("notice", {"title": "tidytest"}, " and ".join(more)))
+        lines.append(_notice(" and ".join(more)))
+    known = sum(leak.path in report.known for leak in report.run.leaks)
+    if known:
+        lines.append(_notice(f"{plural(known, 'known leak')} in the baseline"))
     return lines
+
+
+def _notice(message: str) -> str:
+    return _command("notice", {"title": "tidytest"}, message)
 
 
 def _command(name: str, properties: dict[str, str], message: str) -> str:
@@ -88,9 +95,17 @@ def _property(text: str) -> str:
 
 
 def _errors(report: SuiteReport) -> Iterator[str]:
+    failing: dict[str, list[Leak]] = {}
+    for leak in report.run.leaks:
+        if leak.path in report.failing:
+            failing.setdefault(leak.context, []).append(leak)
     for record in report.records:
         if record.status in UNSUCCESSFUL and not record.only_subtests_failed:
-            yield _error(record, record.id, report.directory)
+            leaks = failing.get(record.owner if isinstance(record, FixtureRecord) else record.id)
+            if leaks and failure_place(record.details, report.directory) is None:
+                yield _leak_error(record, leaks, report.directory)
+            else:
+                yield _error(record, record.id, report.directory)
         if isinstance(record, TestRecord):
             for subtest in record.subtests:
                 if subtest.status in UNSUCCESSFUL:
@@ -102,15 +117,43 @@ def _error(record: TestRecord | FixtureRecord | SubtestRecord, id: str, director
     place = failure_place(record.details, directory)
     if place is not None:
         properties = {"file": _in_repository(place[0], directory), "line": str(place[1])}
-    kind = {"failure": "FAIL", "error": "ERROR"}.get(record.status, record.status)
-    properties["title"] = f"{kind}: {id}"
+    properties["title"] = f"{_kind(record)}: {id}"
     return _command("error", properties, record.message or record.details or record.status)
 
 
+def _leak_error(record: TestRecord | FixtureRecord, leaks: list[Leak], directory: str) -> str:
+    """An error at the line of code whose leak is the failure."""
+    properties = _place(leaks, directory)
+    properties["title"] = f"{_kind(record)}: {record.id}"
+    return _command("error", properties, "\n".join([record.message, *_listed(leaks)]))
+
+
+def _kind(record: TestRecord | FixtureRecord | SubtestRecord) -> str:
+    return {"failure": "FAIL", "error": "ERROR"}.get(record.status, record.status)
+
+
+def _place(leaks: list[Leak], directory: str) -> dict[str, str]:
+    origin = next((leak.origin for leak in leaks if leak.origin is not None), None)
+    if origin is None:
+        return {}
+    return {"file": _in_repository(origin.file, directory), "line": str(origin.line)}
+
+
+def _listed(leaks: list[Leak]) -> Iterator[str]:
+    yield from (f"{visible(leak.context)}: {leak_line(leak)}" for leak in leaks[:5])
+    if len(leaks) > 5:
+        yield f"and {len(leaks) - 5:,} more"
+
+
 def _warnings(report: SuiteReport) -> Iterator[str]:
-    """One warning for each line of code that leaks, the one that leaves most things first."""
+    """One warning for each line of code that leaks, the one that leaves most things first.
+
+    Neither for leaks that are known, nor for those that an error tells.
+    """
     groups: dict[tuple[str, int] | str, list[Leak]] = {}
     for leak in report.run.leaks:
+        if leak.path in report.known or leak.path in report.failing:
+            continue
         key = (leak.origin.file, leak.origin.line) if leak.origin else leak.context
         groups.setdefault(key, []).append(leak)
     for group in sorted(groups.values(), key=_weight):
@@ -122,18 +165,12 @@ def _weight(leaks: list[Leak]) -> tuple[int, int]:
 
 
 def _warning(leaks: list[Leak], directory: str) -> str:
-    properties: dict[str, str] = {}
-    origin = leaks[0].origin
-    if origin is not None:
-        properties = {"file": _in_repository(origin.file, directory), "line": str(origin.line)}
+    properties = _place(leaks, directory)
     total = human_size(sum(leak.bytes for leak in leaks))
     contexts = list(dict.fromkeys(leak.context for leak in leaks))
     owner = contexts[0] if len(contexts) == 1 else f"{len(contexts):,} contexts"
     properties["title"] = f"{plural(len(leaks), 'temporary file')} left by {owner} ({total})"
-    lines = [f"{visible(leak.context)}: {leak_line(leak)}" for leak in leaks[:5]]
-    if len(leaks) > 5:
-        lines.append(f"and {len(leaks) - 5:,} more")
-    return _command("warning", properties, "\n".join(lines))
+    return _command("warning", properties, "\n".join(_listed(leaks)))
 
 
 def _in_repository(file: str, directory: str) -> str:
@@ -165,9 +202,10 @@ def summary(report: SuiteReport, limit: int = SUMMARY_LIMIT) -> str:
     if room < 0:
         return ""
     rows: list[str] = []
-    leaks = sorted(report.run.leaks, key=lambda leak: -leak.bytes)
+    known = report.known
+    leaks = sorted(report.run.leaks, key=lambda leak: (leak.path in known, -leak.bytes))
     for leak in leaks:
-        row = _row(leak)
+        row = _row(leak, leak.path in known)
         room -= len(row.encode())
         if room < 0:
             break
@@ -192,13 +230,14 @@ def _head(report: SuiteReport) -> Iterable[str]:
         yield "| --- | --- | ---: | --- | --- |"
 
 
-def _row(leak: Leak) -> str:
+def _row(leak: Leak, known: bool) -> str:
     origin = leak.origin
     made_at = f"{origin.file}:{origin.line} in {origin.function} {origin.call}" if origin else ""
     owner = leak.context if leak.subtest is None else f"{leak.context} {leak.subtest}"
     name = leak.path + ("/" if leak.type == "directory" else "")
     cells = [_code(owner), f"{leak.type} {_code(name)}", human_size(leak.bytes), _code(made_at)]
-    return f"| {' | '.join([*cells, markdown('; '.join(leak_notes(leak)))])} |\n"
+    notes = [*leak_notes(leak), *(["known (baseline)"] if known else [])]
+    return f"| {' | '.join([*cells, markdown('; '.join(notes))])} |\n"
 
 
 def _code(text: str) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Iterable, Iterator
-from typing import TextIO
+from collections.abc import Iterator
+from typing import NamedTuple, TextIO
 
 from junitparser import (
     Error,
@@ -23,8 +23,6 @@ from junitparser import (
     TestCase,
     TestSuite,
 )
-
-from tempfiles.records import Leak
 
 from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .destination import check, write_bytes, write_text
@@ -56,7 +54,7 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
 
 def _document(report: SuiteReport) -> JUnitXml:
     document = JUnitXml("tidytest")
-    leaks = _by_context(report.run.leaks)
+    leaks = _by_context(report)
     modules: dict[str, list[TestRecord | FixtureRecord]] = {}
     for record in report.records:
         modules.setdefault(record.module, []).append(record)
@@ -77,24 +75,34 @@ def _total(document: JUnitXml, suites: list[TestSuite], seconds: float) -> None:
     document.time = _seconds(seconds)
 
 
-def _by_context(leaks: Iterable[Leak]) -> dict[str, list[Leak]]:
-    grouped: dict[str, list[Leak]] = {}
-    for leak in leaks:
-        grouped.setdefault(leak.context, []).append(leak)
+class _Told(NamedTuple):
+    """A leak in one line, and the name of its property."""
+
+    name: str
+    line: str
+
+
+def _by_context(report: SuiteReport) -> dict[str, list[_Told]]:
+    grouped: dict[str, list[_Told]] = {}
+    for leak in report.run.leaks:
+        known = leak.path in report.known
+        line = leak_line(leak) + (", known (baseline)" if known else "")
+        told = _Told(f"{'known-leak' if known else 'leak'}:{leak.context}", line)
+        grouped.setdefault(leak.context, []).append(told)
     return grouped
 
 
 def _suite(
-    module: str, records: list[TestRecord | FixtureRecord], leaks: dict[str, list[Leak]]
+    module: str, records: list[TestRecord | FixtureRecord], leaks: dict[str, list[_Told]]
 ) -> TestSuite:
-    owners = dict.fromkeys([module, *(_owner(record) for record in records)])
-    told = [leak for owner in owners for leak in leaks.pop(owner, ())]
     cases: list[TestCase] = []
-    of_tests: list[Leak] = []
+    of_tests: list[_Told] = []
     for record in records:
         own = leaks.pop(record.id, [])
         of_tests.extend(own)
         cases.extend(_cases(record, own))
+    owners = dict.fromkeys([module, *(_owner(record) for record in records)])
+    told = [leak for owner in owners for leak in leaks.pop(owner, ())]
     started = min((record.started for record in records if record.started), default=0.0)
     suite = _new_suite(module, started, [*told, *of_tests])
     suite.add_testcases(cases)
@@ -102,7 +110,7 @@ def _suite(
     return suite
 
 
-def _run_suite(report: SuiteReport, leaks: dict[str, list[Leak]]) -> TestSuite:
+def _run_suite(report: SuiteReport, leaks: dict[str, list[_Told]]) -> TestSuite:
     rest = [leak for group in leaks.values() for leak in group]
     suite = _new_suite(_RUN, report.started, rest)
     suite.add_testcases([])  # counts them
@@ -110,12 +118,12 @@ def _run_suite(report: SuiteReport, leaks: dict[str, list[Leak]]) -> TestSuite:
     return suite
 
 
-def _new_suite(name: str, started: float, leaks: list[Leak]) -> TestSuite:
+def _new_suite(name: str, started: float, leaks: list[_Told]) -> TestSuite:
     suite = TestSuite(_legal(name))
     if started:
         suite.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started))
     for leak in leaks:
-        suite.add_property(f"leak:{_legal(leak.context)}", _legal(leak_line(leak)))
+        suite.add_property(_legal(leak.name), _legal(leak.line))
     return suite
 
 
@@ -123,7 +131,7 @@ def _owner(record: TestRecord | FixtureRecord) -> str:
     return record.owner if isinstance(record, FixtureRecord) else record.class_id
 
 
-def _cases(record: TestRecord | FixtureRecord, leaks: list[Leak]) -> Iterator[TestCase]:
+def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[TestCase]:
     case = _case(record)
     result = _result(record)
     if result is not None:
@@ -171,10 +179,10 @@ def _result(
     return result
 
 
-def _told(leaks: list[Leak]) -> str:
+def _told(leaks: list[_Told]) -> str:
     if not leaks:
         return ""
-    return "".join(f"left: {leak_line(leak)}\n" for leak in leaks)
+    return "".join(f"left: {leak.line}\n" for leak in leaks)
 
 
 def _append_text(
