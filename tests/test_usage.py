@@ -94,7 +94,7 @@ class UsageTest(unittest.TestCase):
             "import resource\n"
             "resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))\n"
             "os.chdir(top)\n"
-            "for n in range(2000):\n"
+            "for n in range(1200):\n"
             "    open('file', 'w').close(); os.mkdir('n' * 60); os.chdir('n' * 60)\n"
             "os.chdir('/')\n"
             "from tempfiles.usage import measure\n"
@@ -107,7 +107,7 @@ class UsageTest(unittest.TestCase):
             [sys.executable, "-c", script, str(self.top)], capture_output=True, text=True,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}, check=False,
         )
-        self.assertEqual(("2000 2000 0\n", ""), (done.stdout, done.stderr))
+        self.assertEqual(("1200 1200 0\n", ""), (done.stdout, done.stderr))
 
     @unittest.skipUnless(POSIX, "directories can be closed to their owner there")
     def test_what_cannot_be_read_is_counted_as_such(self) -> None:
