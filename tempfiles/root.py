@@ -122,7 +122,11 @@ class RunRoot:
         self.journal.close()
         lock: locks.DirectoryLock | None = self._claim.lock
         if self._claim.lock.dir_fd is not None and not self._claim.lock.is_open():
-            lock = locks.acquire(self.path, patience=_PATIENCE)
+            try:
+                lock = locks.acquire(self.path, patience=_PATIENCE)
+            except FileNotFoundError:  # a test has removed it
+                self._release()
+                return RemovalReport()
         if lock is None:
             return RemovalReport()  # a reaper has come before us, and removes it
         report, _ = dispose(self.path, lock, measure=False)
