@@ -76,7 +76,10 @@ def _leaked_text(report: RunReport) -> str:
 def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
     """Return how many contexts there are of each scope, in words; each is a scope and an id."""
     number = Counter(scope for scope, _ in contexts)
-    return " and ".join(_count(number[s], s, _PLURALS.get(s, f"{s}s")) for s in sorted(number))
+    return " and ".join(
+        "the run itself" if s == "run" else _count(number[s], s, _PLURALS.get(s, f"{s}s"))
+        for s in sorted(number)
+    )
 
 
 def ending_lines(report: RunReport) -> Iterator[str]:

@@ -134,6 +134,31 @@ class FailingLeaks(ProjectTestCase):
         (failed,) = root.iterfind(".//testcase[failure]")
         self.assertEqual(failed.get("classname"), "test_a.T.test_b")
 
+    def test_the_runner_in_a_program_fails_for_a_late_leak_too(self) -> None:
+        self.write("child.py", """
+            import sys, tempfile
+            sys.stdin.read()  # until the tests are over
+            tempfile.mkstemp()
+        """)
+        self.write("main.py", """
+            import subprocess, sys, unittest
+            from runner import TidyTestRunner
+            class T(unittest.TestCase):
+                child = None
+                def test(self):
+                    T.child = subprocess.Popen([sys.executable, "child.py"], stdin=subprocess.PIPE)
+            class Suite(unittest.TestSuite):
+                def run(self, *arguments):
+                    result = super().run(*arguments)
+                    T.child.communicate()
+                    return result
+            result = TidyTestRunner(leaks="fail").run(Suite([T("test")]))
+            print(result.wasSuccessful(), str(result.failures[0][0]))
+        """)
+        outcome = self.run_python("main.py")
+        self.assertEqual(outcome.out, "False leaked late (__main__.T.test)\n", outcome.err)
+        self.assertIn("\nFAILED: 1 leak was found after the tests", outcome.err)
+
     def test_a_leak_is_told_by_its_failure_only(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--leaks", "fail", "--github", "test_a.T.test_a")
