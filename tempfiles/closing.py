@@ -6,7 +6,6 @@ Apart from the tracker, so that a run in which nothing happens imports none of w
 from __future__ import annotations
 
 import os
-import time
 
 from . import _contexts as contexts
 from . import cleanup, finalizers
@@ -53,7 +52,7 @@ class Closing:
         self._late = LateProcesses(root)
         self._shared: SharedPlaces | None = None
         self._states: FileStates | None = None
-        self._cleaner = OutsideCleaner(time.time_ns() - RACY_NS)
+        self._cleaner = OutsideCleaner(root.made - RACY_NS)
         self.totals = Totals()
 
     def remember_files(self) -> None:

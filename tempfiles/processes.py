@@ -17,6 +17,7 @@ from ._platform import HAS_PROC
 
 _VARIABLE = b"TMPDIR="
 _READS, _PAUSE = 5, 0.0005
+_LISTINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +75,26 @@ class ProcessWatch:
 
     def new_since_last(self) -> list[Process]:
         """Return the processes that have come up since the last call, by pid."""
-        if not HAS_PROC:
-            return []
-        listed = syscalls.listdir("/proc")
+        found: list[Process] = []
+        # A shell may fork and be gone between the listing and the look at it: list again then.
+        for _ in range(_LISTINGS):
+            fresh = self._fresh()
+            looked = [self._look(pid) for pid in sorted(fresh, key=int)]
+            found += filter(None, looked)
+            if all(looked):
+                break
+        return found
+
+    def _fresh(self) -> set[str]:
+        listed = syscalls.listdir("/proc") if HAS_PROC else []
         if listed == self._listed:
-            return []
+            return set()
         self._listed = listed
         pids = set(filter(str.isdecimal, listed))
         fresh = pids - self._known
         self._known = pids
         self._related = {pid for pid in self._related if str(pid) in pids}
-        return [process for pid in sorted(fresh, key=int) if (process := self._look(pid))]
+        return fresh
 
     def _look(self, pid: str) -> Process | None:
         stat = _proc.stat(pid)

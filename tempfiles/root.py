@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from . import _contexts as contexts
@@ -45,6 +46,7 @@ class RunRoot:
         self._claim = establish(parent, project=project, argv=sys.orig_argv, announce=announce)
         self.path = self._claim.root
         self.journal = journal.Journal(self.path)
+        self.made = time.time_ns()
         self.slots: list[str] = []
         self.owners: list[Context] = []
         self._saved: tuple[str | None, dict[str, str | None]] | None = None
