@@ -74,11 +74,12 @@ class Program:
         session.measurement = assembly.measurement
         session.keeper = assembly.keeper if self._settings.keep != "never" else None
         code: ExitCode = 1
-        failed = True
+        failed, process = True, os.getpid()
         try:
             code = self._run_unittest(session)
         finally:
-            failed = Ending(assembly, session, self._result)()
+            # A forked child may come here by an exception; the run is its parent's.
+            failed = os.getpid() == process and Ending(assembly, session, self._result)()
         selection = assembly.selection
         if selection is not None and selection.is_empty:
             code = 0  # not that of a run without tests: it is what was asked for

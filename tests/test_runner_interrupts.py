@@ -140,6 +140,22 @@ class Ending(ProjectTestCase):
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertNotIn("Traceback", outcome.err)
 
+    @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+    def test_a_forked_child_that_leaves_by_an_exception_does_not_end_the_run(self) -> None:
+        self.write("test_a.py", """
+            import os, tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    tempfile.mkdtemp()
+                    child = os.fork()
+                    if child == 0: raise SystemExit(4)
+                    os.waitpid(child, 0)
+                    self.assertEqual(len(os.listdir(tempfile.gettempdir())), 1)
+        """)
+        outcome = self.tidytest("test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertEqual(outcome.err.count("Temporary files: "), 1, outcome.err)
+
     def test_exits_of_tests_and_of_handlers(self) -> None:
         self.write("test_a.py", """
             import atexit, os, sys, tempfile, unittest
