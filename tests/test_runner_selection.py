@@ -141,15 +141,15 @@ class Slowest(ProjectTestCase):
             import time, unittest
             class T(unittest.TestCase):
                 def test_then_quick(self): pass
-                def test_slow(self): time.sleep(0.1)
-                def test_slower(self): time.sleep(0.2)
+                def test_slow(self): time.sleep(0.02)
+                def test_slower(self): time.sleep(0.6)
         """)
         outcome = self.tidytest("--durations", "2", "test_a")
         title = "Slowest test durations\n" + "-" * 70 + "\n"
         self.assertIn(title, outcome.err)
         lines = outcome.err.split(title)[1].splitlines()[:3]
-        self.assertRegex(lines[0], r"^0\.\d\d\ds     test_slower \(test_a\.T\.test_slower\)$")
-        self.assertRegex(lines[1], r"^0\.\d\d\ds     test_slow \(test_a\.T\.test_slow\)$")
+        self.assertRegex(lines[0], r"^\d\.\d\d\ds     test_slower \(test_a\.T\.test_slower\)$")
+        self.assertRegex(lines[1], r"^\d\.\d\d\ds     test_slow \(test_a\.T\.test_slow\)$")
         self.assertEqual(lines[2], "")
         hidden = "\n(durations < 0.001s were hidden; use -v to show these durations)\n"
         self.assertIn(hidden, self.tidytest("--durations", "0", "test_a").err)
