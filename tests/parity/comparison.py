@@ -104,7 +104,7 @@ def leaks(stock: Run, candidate: Run) -> LeakVerdict:
             true += 1
         elif leak.get("never_closed"):
             never_closed += 1
-        elif leak["where"] == "outside" and not _exists(leak):
+        elif leak.get("where") == "outside" and not _exists(leak):
             # It outlived its test, which is what a leak is; another test has removed it.
             true += 1
         else:
