@@ -82,14 +82,22 @@ def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def ending_lines(report: RunReport) -> Iterator[str]:
-    """Yield the lines about the run as a whole, apart from its totals."""
-    if report.unattributed:
-        yield f"New in shared places, made by nobody known ({len(report.unattributed)}):"
-        for entry in report.unattributed[:10]:
+def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
+    """Yield the lines about the run as a whole, apart from its totals.
+
+    Args:
+        report: of the run.
+        verbose: list also what is new in places that other programs use all the time.
+    """
+    nobodys = report.unattributed
+    if nobodys:
+        shown = [e for e in nobodys if verbose or _relative(e.path) != e.path][:10]
+        hint = ":" if shown else "; -v lists it"
+        yield f"New in shared places, made by nobody known ({len(nobodys)}){hint}"
+        for entry in shown:
             yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
-        if len(report.unattributed) > 10:
-            yield f"    ... and {len(report.unattributed) - 10} more"
+        if shown and len(nobodys) > len(shown):
+            yield f"    ... and {len(nobodys) - len(shown)} more"
     for failure in report.failures[:10]:
         yield f"Could not be removed: {printable(failure.path)}: {failure.cause}"
     if len(report.failures) > 10:

@@ -35,7 +35,7 @@ def tell_ending(
         from .summaries import ending_lines, totals_line
 
         kept = session.keeper.registered_kept if session.keeper is not None else 0
-        for line in (*ending_lines(report), totals_line(report, kept)):
+        for line in (*ending_lines(report, session.verbosity > 1), totals_line(report, kept)):
             stream.write(painter.paint(line, "total") + "\n")
     stream.flush()
 
