@@ -26,7 +26,9 @@ SHOWN_AS = "/home/ann/project"
 """What the directory of the reader is called in the pages."""
 
 PROJECT = Path(__file__).resolve().parent.parent
-_EXTERNAL = ("TIDYTEST_", "GITHUB_", "COVERAGE_", "PYTHONWARNINGS", "FORCE_COLOR", "MAKE", "MFLAGS")
+_EXTERNAL = (
+    "TIDYTEST_", "GITHUB_", "COVERAGE_", "PYTHON", "FORCE_COLOR", "MAKE", "MFLAGS", "VENV",
+)  # fmt: skip
 _COMMENT = re.compile(r"<!-- (in|file|shown): (.+?) -->")
 _FENCE = re.compile(r"(```+)([\w-]*)$")
 _VARIABLE = (
