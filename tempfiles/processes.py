@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from time import sleep
 
 from . import _proc, syscalls
 from ._platform import HAS_PROC
 
 _VARIABLE = b"TMPDIR="
-_READS, _PAUSE = 5, 0.0005
-_LISTINGS = 5
+_READS, _PAUSE = 100, 0.001
+_KERNEL = (0, 2)  # the parents of kernel threads, which never have an environment
+_LISTINGS = _LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,23 @@ class ProcessWatch:
         return fresh
 
     def _look(self, pid: str) -> Process | None:
-        stat = _proc.stat(pid)
-        if stat is None or stat.state in "ZX" or int(pid) == self._pid:
-            return None
-        environment = _environment(pid)
-        tmpdir = _tmpdir(environment)
-        if tmpdir is None or not self._is_below(tmpdir):
-            if stat.ppid not in self._related and not self._is_copy(pid, environment):
+        seen = None
+        for _ in range(_LOOKS):
+            stat = _proc.stat(pid)
+            if stat is None or stat.state in "ZX" or int(pid) == self._pid:
                 return None
-            tmpdir = None
-        self._related.add(int(pid))
-        return Process(int(pid), stat.ppid, stat.command, stat.started, tmpdir)
+            environment = _environment(pid) if stat.ppid not in _KERNEL else b""
+            tmpdir = _tmpdir(environment)
+            is_below = tmpdir is not None and self._is_below(tmpdir)
+            if is_below or stat.ppid in self._related or self._is_copy(pid, environment):
+                self._related.add(int(pid))
+                below = tmpdir if is_below else None
+                return Process(int(pid), stat.ppid, stat.command, stat.started, below)
+            if environment == seen:
+                return None
+            # It may have become another program between two of these looks: look once more.
+            seen = environment
+        return None
 
     def _is_below(self, path: str) -> bool:
         return path == self._prefix or path.startswith(self._prefix + os.sep)
@@ -157,14 +164,18 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _environment(pid: str) -> bytes:
-    """Return a process's environment; for a moment, while it starts a program, it has none."""
+    """Return a process's environment; while it starts a program or ends, it has none.
+
+    On a busy machine a start can take long; what is missed here is told under another test.
+    """
     for _ in range(_READS):
         environment = _proc.read(pid, "environ")
         if environment:
             return environment
-        if environment is None:
-            break  # gone, or another user's
-        time.sleep(_PAUSE)
+        stat = _proc.stat(pid)
+        if environment is None or stat is None or stat.state in "ZX":
+            break  # another user's, or gone
+        sleep(_PAUSE)
     return b""
 
 
