@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,16 +11,12 @@ from . import journal_view
 from .journal_view import Current
 from .marker import Marker
 from .records import Leak, ResourceType
+from .sweep import type_of
 from .usage import measure
 from .walk import CancelledError
 
 MOST_NAMED = 200
 """How many of the things that no line of the journal names are told one by one."""
-
-_TYPES: dict[int, ResourceType] = {
-    stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "symlink",
-    stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +88,7 @@ def _size(path: str, deadline: float | None) -> tuple[ResourceType, int, int]:
         status = os.lstat(path)
     except OSError:
         return "other", 0, 1
-    type = _TYPES.get(stat.S_IFMT(status.st_mode), "other")
+    type = type_of(status)
     if type != "directory":
         return type, status.st_size if type == "file" else 0, 1
     try:

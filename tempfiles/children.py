@@ -71,9 +71,13 @@ def _is_free(path: str) -> bool:
 def _script(directory: str, word: str) -> str:
     if not word.endswith((".py", ".sh", ".pl", ".rb", ".js")):
         return ""
+    return source_text(os.path.join(directory, word), _LARGEST_SCRIPT)
+
+
+def source_text(path: str, largest: int) -> str:
+    """Return the text of a program's source; empty if it cannot be read, or has more bytes."""
     try:
-        path = os.path.join(directory, word)
-        if syscalls.stat(path).st_size > _LARGEST_SCRIPT:
+        if syscalls.stat(path).st_size > largest:
             return ""
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -14,9 +14,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType
 
-from . import syscalls
 from ._contexts import Context
-from .children import ChildProcess
+from .children import ChildProcess, source_text
 
 _LARGEST_SOURCE = 1024 * 1024
 _SHORTEST_STEM = 4
@@ -96,10 +95,4 @@ def _module_files(id: str) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=64)
 def _text(path: str) -> str:
-    try:
-        if syscalls.stat(path).st_size > _LARGEST_SOURCE:
-            return ""
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+    return source_text(path, _LARGEST_SOURCE)
