@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 TYPE_CHECKING = False  # not from `typing`: each name is imported only when it is asked for
 if TYPE_CHECKING:
+    from typing import Any
+
     from .case import TrackedAsyncTestCase, TrackedTestCase
     from .program import main
     from .result import TidyTestResult

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from tempfiles._record import Record
 
 from .errors import UsageError
 from .option_types import is_integer
@@ -24,7 +25,7 @@ _STOCK_LETTERS = "vqfcbh"
 _STOCK_VALUED_LETTERS = "kspt"
 
 
-class Argument(NamedTuple):
+class Argument(Record):
     """One of our options as it was given. `text` is None where it had no value; `opposite` says
     that it was given as `--no-NAME`."""
 
@@ -33,7 +34,7 @@ class Argument(NamedTuple):
     text: str | None
 
 
-class SplitArguments(NamedTuple):
+class SplitArguments(Record):
     """A command line, taken apart: our options in order, and what is left for unittest.
 
     `verbose` and `help` tell whether unittest will be verbose, and whether it prints its help.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from tempfiles.tracker import RunSettings
 
@@ -16,7 +15,10 @@ from .reaping import Reaper
 from .reporting import Reports
 from .result import TidyTestResult
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .adoption import Adoption
     from .keeping import Keeper
     from .measurement import Measurement

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 from unittest.case import TestCase
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def finish(test: TestCase) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def is_failure_of(failed: Any, test: Any, name: str) -> bool:

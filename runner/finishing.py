@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from tempfiles.errors import TempFilesError
 
@@ -16,7 +15,10 @@ from .errors import UsageError
 from .session import Session
 from .telling import tell_ending
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tempfiles.records import ContextReport
     from tempfiles.reports import RunReport
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+
+from tempfiles._record import Record
 
 from . import settings_files
 from .arguments import Argument
+from .config import VARIABLES
 from .errors import UsageError
 from .option_types import SWITCH
 from .options import BY_NAME, COMMAND_LINE, FILE, Option, find, nearest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGV = range(4)
-_VARIABLES = "TIDYTEST_"
 
 
-class Setting(NamedTuple):
+class Setting(Record):
     """A value and where it is from: `rank` is the strength of the place (DEFAULT to FROM_ARGV),
     `source` the place; its `str` is what a user is told."""
 
@@ -28,7 +33,7 @@ class Setting(NamedTuple):
 Settings = dict[str, Setting]
 
 
-class _FileKey(NamedTuple):
+class _FileKey(Record):
     """The place of a key in a settings file; its line is looked for only when it is told."""
 
     file: settings_files.SettingsFile
@@ -53,9 +58,10 @@ def from_argv(given: Sequence[Argument], cwd: str) -> Settings:
         UsageError: a value does not fit; the message names the option.
     """
     found: Settings = {}
-    for option, opposite, text in given:
+    for argument in given:
+        option = argument.option
         try:
-            value = _argument_value(option, opposite, text)
+            value = _argument_value(argument)
         except ValueError as error:
             raise UsageError(f"--{option.name}: {error}") from None
         if option.repeatable and value and option.name in found:
@@ -64,8 +70,9 @@ def from_argv(given: Sequence[Argument], cwd: str) -> Settings:
     return found
 
 
-def _argument_value(option: Option, opposite: bool, text: str | None) -> Any:
-    if opposite:
+def _argument_value(argument: Argument) -> Any:
+    option, text = argument.option, argument.text
+    if argument.opposite:
         return option.off
     if text is None:  # a switch, or --shuffle without a seed
         return True
@@ -82,11 +89,11 @@ def from_environment(environ: Mapping[str, str], cwd: str) -> Settings:
         UsageError: a variable is unknown, or its value does not fit; the message names it.
     """
     found: Settings = {}
-    for variable in sorted(name for name in environ if name.startswith(_VARIABLES)):
+    for variable in sorted(name for name in environ if name.startswith(VARIABLES)):
         text = environ[variable]
         if not text:
             continue  # set to nothing is the shell's way of taking a setting back
-        option, opposite = _option_of(variable[len(_VARIABLES) :].lower(), variable, COMMAND_LINE)
+        option, opposite = _option_of(variable[len(VARIABLES) :].lower(), variable, COMMAND_LINE)
         try:
             value = _plain_value(option, opposite, text)
         except ValueError as error:

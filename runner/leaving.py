@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import os
 import signal
 import sys
-import threading
 from importlib import import_module
 from types import FrameType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Above it, `signal` makes members of an enumeration of handlers that are numbers.
 _signal: Any = import_module("_signal")
@@ -23,7 +26,9 @@ def run_exit_handlers() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not stream.closed:
             stream.flush()
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading: Any = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
     atexit._run_exitfuncs()
 
 
@@ -36,11 +41,12 @@ def catch_termination() -> None:
 
     Nothing is done where the signal is handled already, or outside the main thread.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         return
-    _signal.signal(signal.SIGTERM, _handler)
+    try:
+        _signal.signal(signal.SIGTERM, _handler)
+    except ValueError:  # not in the main thread
+        return
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
             before=_hold, after_in_parent=_let_go, after_in_child=_restore_in_child
@@ -67,7 +73,7 @@ class _Handler(int):
 _handler = _Handler(signal.SIG_DFL)
 
 
-_held = threading.local()
+_held = _thread._local()
 
 
 def _hold() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+
+from tempfiles._record import Record
 
 _SWITCH = {
     "true": True, "yes": True, "on": True, "1": True,
@@ -17,7 +17,10 @@ _TOML_NAMES = {
 }  # fmt: skip
 
 
-class OptionType(NamedTuple):
+_INFINITE = float("inf")
+
+
+class OptionType(Record):
     """How values of one type are read and shown.
 
     `noun` says what is wanted, for messages. `read` makes the value of a text and raises
@@ -77,7 +80,7 @@ def _seed(text: str) -> int | bool:
 
 def _bounded(text: str, most: float) -> float:
     value = float(text)
-    if not 0 <= value <= most or math.isinf(value):
+    if not 0 <= value <= most or value == _INFINITE:
         raise ValueError
     return value
 
@@ -134,7 +137,7 @@ TEMP_ROOT = OptionType("ram, disk or the name of a directory", _text, is_path=Tr
 GLOB = OptionType("a pattern", _text)
 SEED = OptionType("a whole number (the seed), true or false", _seed, (int, bool))
 SECONDS = OptionType(
-    "a number of seconds", lambda text: _bounded(text, math.inf), (int, float), show="{:g}".format
+    "a number of seconds", lambda text: _bounded(text, _INFINITE), (int, float), show="{:g}".format
 )
 PERCENT = OptionType(
     "a number from 0 to 100", lambda text: _bounded(text, 100.0), (int, float), show="{:g}".format

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from tempfiles._record import Record
 
 from . import option_types as types
+from .config import VARIABLES, Config
 from .option_types import OptionType
 
 FILE = "file"
@@ -18,7 +20,7 @@ ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
 
 
-class Option(NamedTuple):
+class Option(Record):
     """One option.
 
     `name` is its name without dashes in front, `group` the heading of the help it stands under.
@@ -33,7 +35,6 @@ class Option(NamedTuple):
 
     name: str
     type: OptionType
-    default: object
     group: str
     help: str
     metavar: str = ""
@@ -44,6 +45,11 @@ class Option(NamedTuple):
     value_optional: bool = False
     stock_from: tuple[int, int] | None = None
     since: str = "0.1.0"
+
+    @property
+    def default(self) -> object:
+        """Its value where nothing sets it."""
+        return getattr(Config, self.field)
 
     @property
     def field(self) -> str:
@@ -74,7 +80,7 @@ class Option(NamedTuple):
     @property
     def variable(self) -> str:
         """The name of its environment variable."""
-        return "TIDYTEST_" + self.field.upper()
+        return VARIABLES + self.field.upper()
 
     @property
     def left_to_unittest(self) -> bool:
@@ -93,84 +99,84 @@ PLACE = "place of the temp directory"
 GENERAL = "settings and shell"
 
 OPTIONS: tuple[Option, ...] = (
-    Option("leaks", types.choice("report", "fail", "off"), "report", LEAKS,
+    Option("leaks", types.choice("report", "fail", "off"), LEAKS,
            "what a leak does: it is reported, it fails its test, or nothing is looked for",
            "report|fail|off"),
-    Option("leak-trace", types.SWITCH, False, LEAKS,
+    Option("leak-trace", types.SWITCH, LEAKS,
            "show the whole chain of calls that made each leak"),
-    Option("leak-ignore", types.GLOB, (), LEAKS,
+    Option("leak-ignore", types.GLOB, LEAKS,
            "never report paths that match; may be given several times", "GLOB",
            repeatable=True, joins=True),
-    Option("watch-modified", types.SWITCH, False, LEAKS,
+    Option("watch-modified", types.SWITCH, LEAKS,
            "also report files of the project that a test changed or deleted"),
-    Option("late-grace", types.SECONDS, 2.0, LEAKS,
+    Option("late-grace", types.SECONDS, LEAKS,
            "how long the end of the run waits for processes that outlived their test",
            "SECONDS"),
-    Option("leak-baseline", types.FILE, None, ADOPTION,
+    Option("leak-baseline", types.FILE, ADOPTION,
            "the leaks known today, which do not fail (default: .tidytest-leaks.json"
            " where it exists)", "FILE"),
-    Option("update-baseline", types.SWITCH, False, ADOPTION,
+    Option("update-baseline", types.SWITCH, ADOPTION,
            "write the leaks of this run to the baseline", allowed=ENVIRONMENT),
-    Option("strict-baseline", types.SWITCH, False, ADOPTION,
+    Option("strict-baseline", types.SWITCH, ADOPTION,
            "fail on entries of the baseline that no longer leak"),
-    Option("clean-outside", types.SWITCH, False, CLEANING,
+    Option("clean-outside", types.SWITCH, CLEANING,
            "also remove leaks outside the temp directory that the run saw being created"),
-    Option("reap", types.SWITCH, True, CLEANING,
+    Option("reap", types.SWITCH, CLEANING,
            "do not remove what earlier, dead runs left behind"),
-    Option("guard", types.SWITCH, False, CLEANING,
+    Option("guard", types.SWITCH, CLEANING,
            "start a small process that cleans up even if the run is killed"),
-    Option("keep", types.choice("never", "on-failure", "always"), "never", KEEPING,
+    Option("keep", types.choice("never", "on-failure", "always"), KEEPING,
            "when to keep what a test still had at its end", "never|on-failure|always"),
-    Option("keep-dir", types.DIRECTORY, None, KEEPING, "where to keep it", "DIR"),
-    Option("keep-runs", types.count(1), 3, KEEPING, "hold the last N runs", "N"),
-    Option("keep-bytes", types.SIZE, 1 << 30, KEEPING,
+    Option("keep-dir", types.DIRECTORY, KEEPING, "where to keep it", "DIR"),
+    Option("keep-runs", types.count(1), KEEPING, "hold the last N runs", "N"),
+    Option("keep-bytes", types.SIZE, KEEPING,
            "hold at most this much, the oldest goes first", "SIZE"),
-    Option("leak-json", types.FILE, None, REPORTS, "write the leaks as JSON", "FILE"),
-    Option("junit-xml", types.FILE, None, REPORTS, "write a JUnit report", "FILE"),
-    Option("html", types.FILE, None, REPORTS, "write a page to read in a browser", "FILE"),
-    Option("github", types.SWITCH, None, REPORTS,
+    Option("leak-json", types.FILE, REPORTS, "write the leaks as JSON", "FILE"),
+    Option("junit-xml", types.FILE, REPORTS, "write a JUnit report", "FILE"),
+    Option("html", types.FILE, REPORTS, "write a page to read in a browser", "FILE"),
+    Option("github", types.SWITCH, REPORTS,
            "print annotations and a summary for GitHub (by itself under GitHub Actions)"),
-    Option("monitor", types.FILE, None, REPORTS,
+    Option("monitor", types.FILE, REPORTS,
            "record the usage of the temp directory during the run (.csv or .jsonl)", "FILE"),
-    Option("durations", types.count(0), None, REPORTS,
+    Option("durations", types.count(0), REPORTS,
            "show the N slowest tests (0 for all)", "N", stock_from=(3, 12)),
-    Option("slowest-temp", types.count(0), None, REPORTS,
+    Option("slowest-temp", types.count(0), REPORTS,
            "show the N tests that wrote the most temporary bytes (0 for all)", "N"),
-    Option("progress", types.SWITCH, False, REPORTS,
+    Option("progress", types.SWITCH, REPORTS,
            "show one live line instead of dots, on a terminal"),
-    Option("functions", types.SWITCH, False, SELECTION,
+    Option("functions", types.SWITCH, SELECTION,
            "plain test_* functions of a module are tests too"),
-    Option("last-failed", types.SWITCH, False, SELECTION,
+    Option("last-failed", types.SWITCH, SELECTION,
            "run only the tests that failed in the last run", allowed=ENVIRONMENT),
-    Option("leaked-last", types.SWITCH, False, SELECTION,
+    Option("leaked-last", types.SWITCH, SELECTION,
            "run only the tests that leaked in the last run", allowed=ENVIRONMENT),
-    Option("shuffle", types.SEED, None, SELECTION,
+    Option("shuffle", types.SEED, SELECTION,
            "run in random order; the seed is printed, and gives the same order again",
            "[SEED]", value_optional=True),
-    Option("reverse", types.SWITCH, False, SELECTION, "run in reverse order"),
-    Option("repeat", types.count(1), 1, SELECTION, "run each test N times", "N"),
-    Option("until-leak", types.SWITCH, False, SELECTION,
+    Option("reverse", types.SWITCH, SELECTION, "run in reverse order"),
+    Option("repeat", types.count(1), SELECTION, "run each test N times", "N"),
+    Option("until-leak", types.SWITCH, SELECTION,
            "repeat until something leaks (with --repeat: at most N times)",
            allowed=ENVIRONMENT),
-    Option("pdb", types.SWITCH, False, SELECTION,
+    Option("pdb", types.SWITCH, SELECTION,
            "start the debugger at each failure", allowed=ENVIRONMENT),
-    Option("coverage", types.SWITCH, False, COVERAGE,
+    Option("coverage", types.SWITCH, COVERAGE,
            "measure coverage, with the project's own coverage settings"),
-    Option("coverage-report", types.choice("term", "html", "xml", "json"), ("term",), COVERAGE,
+    Option("coverage-report", types.choice("term", "html", "xml", "json"), COVERAGE,
            "which reports to make; may be given several times", "term|html|xml|json",
            repeatable=True, commas=True),
-    Option("coverage-fail-under", types.PERCENT, None, COVERAGE,
+    Option("coverage-fail-under", types.PERCENT, COVERAGE,
            "fail if less than N percent are covered", "N"),
-    Option("temp-root", types.TEMP_ROOT, "disk", PLACE,
+    Option("temp-root", types.TEMP_ROOT, PLACE,
            "make the temp directory in DIR, in memory, or in the system's place",
            "DIR|ram|disk"),
-    Option("temp-root-min-free", types.SIZE, 512 << 20, PLACE,
+    Option("temp-root-min-free", types.SIZE, PLACE,
            "use memory only if this much is free there", "SIZE"),
-    Option("show-settings", types.SWITCH, False, GENERAL,
+    Option("show-settings", types.SWITCH, GENERAL,
            "print each setting and where it comes from, and stop", allowed=COMMAND_LINE),
-    Option("version", types.SWITCH, False, GENERAL, "print the version and stop",
+    Option("version", types.SWITCH, GENERAL, "print the version and stop",
            allowed=COMMAND_LINE),
-    Option("completion", types.choice("bash", "zsh", "tcsh"), None, GENERAL,
+    Option("completion", types.choice("bash", "zsh", "tcsh"), GENERAL,
            "print a script that completes options in this shell, and stop", "SHELL",
            allowed=COMMAND_LINE),
 )  # fmt: skip

@@ -10,9 +10,12 @@ import contextlib
 import functools
 import sys
 from collections.abc import Iterator
-from typing import Any, Protocol
 from unittest.case import TestCase
 from unittest.suite import TestSuite
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # unittest leaves frames of modules that say so out of users' tracebacks.
 __unittest = True
@@ -24,7 +27,7 @@ _RUN_CODE = TestCase.run.__code__
 _UNCOUNTED = "<tidytest importlib _bootstrap>"
 
 
-class Boundaries(Protocol):
+class Boundaries:
     """What is told when a test, a class or a module begins and ends."""
 
     def test_begins(self, test: TestCase) -> Any:

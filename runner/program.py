@@ -7,17 +7,20 @@ import sys
 import unittest
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
 
 from tempfiles.errors import TempFilesError
 from tempfiles.tracker import Run
 
-from . import arguments, config, leaving
+from . import leaving, loading
 from .assembly import Assembly
 from .errors import UsageError
 from .finishing import Ending
 from .runner import TidyTestRunner
 from .session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ExitCode = str | int | None
 
@@ -31,7 +34,7 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
     """
     words = sys.argv[1:] if argv is None else list(argv)
     try:
-        loaded = config.load(words, cwd=os.getcwd(), environ=os.environ)
+        loaded = loading.load(words, cwd=os.getcwd(), environ=os.environ)
         code = 0 if _told_instead(loaded) else Program(name, loaded).run()
     except (UsageError, TempFilesError) as error:
         print(f"tidytest: error: {error}", file=sys.stderr)
@@ -51,7 +54,7 @@ class Program:
         UsageError: something that the settings ask for is missing or cannot be written.
     """
 
-    def __init__(self, name: str, loaded: config.Loaded) -> None:
+    def __init__(self, name: str, loaded: loading.Loaded) -> None:
         self._argv = [name, *loaded.remaining]
         self._settings = loaded.config
         self._assembly = Assembly(loaded.config, loaded.remaining)
@@ -68,7 +71,7 @@ class Program:
         if assembly.reaper is not None:
             assembly.reaper.begin(sys.stderr)
         run = Run(assembly.run_settings())
-        run.open()
+        run.open(before_imports=True)
         leaving.catch_termination()
         session = Session(run, assembly.policy())
         session.measurement = assembly.measurement
@@ -96,12 +99,17 @@ class Program:
                 **self._unittest_settings(),
             )  # fmt: skip
         except SystemExit as exit:
-            if not session.began and arguments.split(self._argv[1:]).help:
+            if not session.began and self._asked_for_help():
                 from . import usage
 
                 print(f"\n{usage.help_text()}", end="")
             return exit.code
         return 0
+
+    def _asked_for_help(self) -> bool:
+        from . import arguments
+
+        return arguments.split(self._argv[1:]).help
 
     def _runner_class(self, session: Session) -> Any:
         program = self
@@ -147,7 +155,7 @@ def _is_ours(traceback: TracebackType) -> bool:
     return name.partition(".")[0] == __package__
 
 
-def _told_instead(loaded: config.Loaded) -> bool:
+def _told_instead(loaded: loading.Loaded) -> bool:
     """Print what was asked for instead of a run, if anything was."""
     settings = loaded.config
     if settings.version:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
 
 from tempfiles.claims import KEPT_PREFIX, PREFIX, is_held
 from tempfiles.root import system_directory
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tempfiles.orphans import ReapReport
 
 # The first test waits no longer than 100 ms for what others have left, also on a busy machine.

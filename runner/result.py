@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import unittest
 from collections.abc import Container
-from typing import TYPE_CHECKING, Any
 
 from .console import Painter
 from .failures import is_failure_of
 from .session import Session
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tempfiles.records import ContextReport
 
 

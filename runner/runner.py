@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import unittest
-from typing import TYPE_CHECKING, Any
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from tempfiles.tracker import Run, RunSettings
@@ -15,7 +14,10 @@ from .result import TidyTestResult
 from .session import Session
 from .telling import tell_ending
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tempfiles.reports import RunReport
 
 

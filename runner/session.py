@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
 from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
@@ -15,10 +14,13 @@ from tempfiles.tracker import Run
 
 from . import event_loops
 from .failures import has_failed
-from .patching import installed
+from .patching import Boundaries, installed
 from .policy import Policy
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Literal
+
     from tempfiles.records import ContextReport
     from tempfiles.reports import RunReport
 
@@ -33,7 +35,7 @@ Listener = Callable[["ContextReport", "ContextReport"], None]
 """Told what a context left, all of it and what of that is new."""
 
 
-class Session:
+class Session(Boundaries):
     """Opens and closes the contexts of tests, classes and modules of one result.
 
     Args:

@@ -10,9 +10,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+
+from tempfiles._record import Record
 
 from .errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # A line that can open or fill our table: `[tool.tidytest]`, `tidytest.leaks = ...`, `tool = {...}`.
 _TOML_SECTION = rb"""(?m)^[ \t]*(?:\[?[\w \t."'-]*tidytest["' \t]*[\].=]|["']?tool["']?[ \t]*=)"""
@@ -20,7 +25,7 @@ _CFG_SECTION = rb"(?m)^\[tidytest\]"
 _TOPS = (".git", ".hg")
 
 
-class SettingsFile(NamedTuple):
+class SettingsFile(Record):
     """The settings of one file. `path` is absolute; `values` are as the file has them: texts
     where `typed` is false (setup.cfg), TOML values where it is true."""
 

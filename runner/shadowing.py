@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _ALIAS = "_tidytest_runner"
 _HERE = os.path.dirname(os.path.abspath(__file__))

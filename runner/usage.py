@@ -6,8 +6,8 @@ import argparse
 import unittest
 from collections.abc import Mapping
 
-from .config import Loaded
 from .errors import UsageError
+from .loading import Loaded
 from .options import OPTIONS, Option
 
 _EXAMPLES = """\

@@ -4,7 +4,7 @@ The names are imported when they are first asked for: a program that only opens 
 for the rest.
 """
 
-from ._version import __version__
+__version__ = "0.1.0"
 
 TYPE_CHECKING = False  # not from `typing`, which takes as long to import as all that a run needs
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ._version import __version__
+from . import __version__
 from .commands import FAILED, Parser, clean, monitor, status
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
 
-Handler = Callable[[tuple[Any, ...]], None]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Handler = Callable[[tuple[Any, ...]], None]
 
 _handlers: dict[str, Handler] = {}
 _installed = False

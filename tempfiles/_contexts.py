@@ -10,20 +10,23 @@ registered (`inherited`), and leaves it alone.
 
 from __future__ import annotations
 
+import _thread
 import functools
 import os
 import sys
-import threading
 import time
 import weakref
 from collections.abc import Iterable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
 
 from . import _audit
 from .errors import NotRegisteredError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import threading
+    from typing import Any
+
     from .records import Scope
 
 RUN = "run"
@@ -65,9 +68,9 @@ _owners: dict[str, Context] = {}
 _inherited: dict[str, Context] = {}
 _kept: set[str] = set()
 _files = 0  # registered by this process, in all contexts
-_lock = threading.RLock()
+_lock = _thread.RLock()
 _started_in: weakref.WeakKeyDictionary[threading.Thread, Context] = weakref.WeakKeyDictionary()
-_following_threads = False
+_threading: Any = None  # the module, from the first context on: an empty run does not need it
 
 
 def current() -> Context:
@@ -76,9 +79,11 @@ def current() -> Context:
 
 
 def _inherited_context() -> Context:
+    if _threading is None:
+        return root
     # `threading.current_thread()` would enlist a foreign thread as a dummy; this looks only.
-    thread = getattr(threading, "_active", {}).get(threading.get_ident())
-    if thread is None or isinstance(thread, threading._DummyThread):
+    thread = getattr(_threading, "_active", {}).get(_thread.get_ident())
+    if thread is None or isinstance(thread, _threading._DummyThread):
         return tuple(_open)[-1]
     inherited = _started_in.get(thread)
     if inherited is not None:
@@ -102,7 +107,7 @@ def charged() -> Context:
 
 def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
-    if not _following_threads:
+    if _threading is None:
         _follow_threads()
     context = Context(id, scope, _current.get() or _inherited_context())
     _open[context] = None
@@ -224,6 +229,8 @@ def kept() -> frozenset[str]:
 
 def is_looked_after(path: str) -> bool:
     """Whether an absolute path, or a directory above it, is registered or was given up."""
+    if not (_owners or _kept):
+        return False
     while path not in _owners and path not in _kept:
         parent = os.path.dirname(path)
         if parent == path:
@@ -266,8 +273,10 @@ def owned(path: str) -> Context | None:
 
 
 def _follow_threads() -> None:
-    global _following_threads
-    _following_threads = True
+    global _threading
+    import threading
+
+    _threading = threading
     if sys.version_info >= (3, 12):
         _audit.subscribe({
             "_thread.start_new_thread": _thread_starts,
@@ -275,27 +284,26 @@ def _follow_threads() -> None:
         })
         return
     # There is no event in 3.11: stand in for the function that `Thread.start` calls.
-    threading_module: Any = threading
-    start_new_thread = threading_module._start_new_thread
+    start_new_thread = _threading._start_new_thread
 
     @functools.wraps(start_new_thread)
     def start(*args: Any) -> Any:
         _thread_starts(args)
         return start_new_thread(*args)
 
-    threading_module._start_new_thread = start
+    _threading._start_new_thread = start
 
 
 def _thread_starts(args: tuple[Any, ...]) -> None:
     thread = getattr(args[0], "__self__", None)
-    if isinstance(thread, threading.Thread):
+    if isinstance(thread, _threading.Thread):
         _started_in[thread] = current()
 
 
 def _inherit() -> None:
     global _lock, _files
     # Another thread may have held the lock when the fork happened; nobody would release it.
-    _lock = threading.RLock()
+    _lock = _thread.RLock()
     for context in _owners.values():
         context.files = context.directories = None
     _inherited.update(_owners)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ._record import Record
 
 
-class Stat(NamedTuple):
+class Stat(Record):
     """The fields of `/proc/PID/stat` that are used: `started` is in clock ticks since boot."""
 
     command: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ._contexts import Context
 from .origins import Trail
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .children import ChildProcess
     from .records import Origin

@@ -6,16 +6,19 @@ A callback gets one frozen record. One that raises is logged and stops nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeVar
+
     from .records import ContextRecord, ContextReport
     from .reports import RunReport
 
-R = TypeVar("R")
-OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]")
-CloseCallback = TypeVar("CloseCallback", bound="Callable[[ContextReport], object]")
-RunCallback = TypeVar("RunCallback", bound="Callable[[RunReport], object]")
+    R = TypeVar("R")
+    OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]")
+    CloseCallback = TypeVar("CloseCallback", bound="Callable[[ContextReport], object]")
+    RunCallback = TypeVar("RunCallback", bound="Callable[[RunReport], object]")
+
 
 # Tuples, replaced as a whole: a callback may add or remove others while they are called.
 _on_open: tuple[Callable[[ContextRecord], object], ...] = ()

@@ -5,6 +5,7 @@ Apart from the tracker, so that a run in which nothing happens imports none of w
 
 from __future__ import annotations
 
+import json  # noqa: F401 - the journal's, which must import nothing when a context closes
 import os
 
 from . import _contexts as contexts

@@ -9,23 +9,21 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from . import origins
 from ._contexts import Context
+from .journal import FORKED
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import Origin
-
-FILE = "forked"
-
 
 class ForkLog:
     """The parent's and the children's end of the file `forked` in the run root."""
 
     def __init__(self, root: str) -> None:
         self.in_child = False
-        self._path = os.path.join(root, FILE)
+        self._path = os.path.join(root, FORKED)
         self._contexts: dict[int, Context] = {}
         self._read_to = 0
 

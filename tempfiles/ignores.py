@@ -14,7 +14,7 @@ CACHES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
     ".ruff_cache", ".tox", ".nox", "node_modules",
 })  # fmt: skip
-_NAMES = re.compile(r".*\.py[co](\.\d+)?|\.coverage.*|pymp-.*", re.DOTALL)
+_NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|pymp-.*"
 
 
 class Ignored:
@@ -43,7 +43,7 @@ class Ignored:
         if everywhere:
             multiprocessings = parts[-1].startswith("pymp-")
             return multiprocessings or (self._globs is not None and self._matches(path, parts[-1]))
-        if _NAMES.fullmatch(parts[-1]) or not CACHES.isdisjoint(parts):
+        if re.fullmatch(_NAMES, parts[-1]) or not CACHES.isdisjoint(parts):
             return True
         if self._globs is not None and self._matches(path, parts[-1]):
             return True

@@ -11,10 +11,13 @@ import contextlib
 import importlib
 import os
 import time
-from typing import Any
 
 from . import descriptors
 from .descriptors import HAS_FCNTL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 if HAS_FCNTL:
     import fcntl

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import stat
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from . import _proc
+from ._record import Record
 from .errors import OwnershipError
+
+try:  # what a marker needs of `json`, whose import takes longer than the making of a run root
+    from _json import encode_basestring_ascii as quoted
+except ImportError:  # another implementation of Python
+    from json.encoder import py_encode_basestring_ascii as quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FORMAT = 1
 NAME = "marker.json"
@@ -24,7 +32,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-class Marker(NamedTuple):
+class Marker(Record):
     """Who made a root, and which one: `inode` is the root's own, so a copy does not pass for it.
 
     `started` is the process's start in clock ticks since boot, `boot` the system's boot id (both
@@ -62,7 +70,9 @@ def write(marker: Marker, root: str, dir_fd: int | None) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    content = json.dumps({"format": FORMAT, **marker._asdict()}).encode()
+    fields = {"format": FORMAT, **marker._asdict()}
+    items = ", ".join(f"{quoted(name)}: {_json(value)}" for name, value in fields.items())
+    content = f"{{{items}}}".encode()
     draft, name = _at(DRAFT, root, dir_fd), _at(NAME, root, dir_fd)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     fd = os.open(draft, flags | getattr(os, "O_NOFOLLOW", 0), 0o600, dir_fd=dir_fd)
@@ -118,6 +128,8 @@ def _check(status: os.stat_result) -> None:
 
 
 def _parse(content: bytes) -> Marker:
+    import json
+
     try:
         found: Any = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -147,7 +159,7 @@ def host() -> str:
 def boot_id() -> str:
     """Return what identifies this boot of the kernel; empty where there is no such thing."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""
@@ -167,6 +179,14 @@ def _user() -> str:
         return os.environ.get("USERNAME", "")
     except KeyError:
         return str(user_id())
+
+
+def _json(value: object) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(quoted, value))}]"
+    return str(value).lower()  # a number, or true or false
 
 
 def _at(name: str, root: str, dir_fd: int | None) -> str:

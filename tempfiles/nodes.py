@@ -6,7 +6,10 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NAMES = ("mkfifo", "mknod")
 _originals: dict[str, Callable[..., None]] = {}

@@ -13,7 +13,6 @@ import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 from . import _audit, nodes, origins, syscalls
 from . import _contexts as contexts
@@ -22,6 +21,10 @@ from ._platform import descriptor_path
 from .activity import Entry, activity_of
 from .forks import ForkLog
 from .spawning import SpawnObserver, working_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _CREATE = os.O_CREAT
 _WRITING_MODES = frozenset("wax+")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, NamedTuple
 
 from .syscalls import real_path
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import Origin
 
@@ -30,20 +30,24 @@ _INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os
 _SELF_REMOVING = ("NamedTemporaryFile", "TemporaryDirectory.__init__")
 
 
-class Trail(NamedTuple):
+class Trail:
     """A captured place: the user's code object and line, and what it called there.
 
     `callee` and `module` are of the library function that the user's line called, None where the
-    line itself raised the event. `closes_itself` says that an object will remove the resource.
+    line itself raised the event, which is `call`. `closes_itself` says that an object will remove
+    the resource. `frames` is the whole stack, where it is kept.
     """
 
-    code: CodeType | None
-    line: int
-    callee: CodeType | None
-    module: str | None
-    call: str
-    closes_itself: bool
-    frames: tuple[tuple[CodeType, int], ...]
+    __slots__ = ("call", "callee", "closes_itself", "code", "frames", "line", "module")
+
+    def __init__(self, code: CodeType | None, line: int, call: str) -> None:
+        self.code = code
+        self.line = line
+        self.call = call
+        self.callee: CodeType | None = None
+        self.module: str | None = None
+        self.closes_itself = False
+        self.frames: tuple[tuple[CodeType, int], ...] = ()
 
 
 _kinds: dict[str, int] = {}
@@ -100,15 +104,15 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
         frame = frame.f_back
     if frame is None and installed is not None:
         frame, callee = installed
-    return Trail(
-        frame.f_code if frame is not None else None,
-        frame.f_lineno if frame is not None else 0,
-        callee.f_code if callee is not None else None,
-        callee.f_globals.get("__name__") if callee is not None else None,
-        call,
-        closes_itself,
-        _all_frames(first) if trace else (),
-    )
+    line = frame.f_lineno if frame is not None else 0
+    trail = Trail(frame.f_code if frame is not None else None, line, call)
+    if callee is not None:
+        trail.callee = callee.f_code
+        trail.module = callee.f_globals.get("__name__")
+    trail.closes_itself = closes_itself
+    if trace:
+        trail.frames = _all_frames(first)
+    return trail
 
 
 def _all_frames(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:

@@ -5,13 +5,14 @@ Named tuples, since a data class takes ten times as long to define.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from ._record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import Leak, Modification, RemovalFailure, Unattributed
 
 
-class Summary(NamedTuple):
+class Summary(Record):
     """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""
 
     tests: int = 0
@@ -23,7 +24,7 @@ class Summary(NamedTuple):
     leaking_contexts: int = 0
 
 
-class RunReport(NamedTuple):
+class RunReport(Record):
     """All of a run's leaks with its totals.
 
     `removed_later` are those that a fixture around their context has removed; they count as

@@ -9,15 +9,17 @@ import contextlib
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
 
 from . import _contexts as contexts
-from . import forks, journal, locks, marker
+from . import journal, locks, marker
 from ._contexts import Context
 from .claims import BARE_MODE, establish
 from .syscalls import getcwd
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .guard import Guard
     from .records import RemovalReport
 
@@ -105,7 +107,7 @@ class RunRoot:
         self.journal.close()
         with contextlib.suppress(OSError):
             os.chmod(self.path, BARE_MODE)
-            for name in (journal.CURRENT, journal.JOURNAL, forks.FILE, marker.NAME):
+            for name in (journal.CURRENT, journal.JOURNAL, journal.FORKED, marker.NAME):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.path, name))
             os.rmdir(self.path)

@@ -6,12 +6,15 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from . import _audit, origins, syscalls
 from . import _contexts as contexts
 from .activity import activity_of
 from .forks import ForkLog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MULTIPROCESSING = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 
@@ -106,7 +109,8 @@ class SpawnObserver:
 
         self._foreign_deed()
         # What is told is the program, not the function of the library that started it.
-        trail = origins.capture(frame, call, self._trace)._replace(callee=None, module=None)
+        trail = origins.capture(frame, call, self._trace)
+        trail.callee = None
         directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
         child = ChildProcess(call, command, trail, time.time(), directory)
         child.promised = promised_paths(command, directory, self._root)

@@ -6,10 +6,11 @@ import contextlib
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, NamedTuple
 
 from . import descriptors, syscalls
+from ._record import Record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import ResourceType
 
@@ -31,7 +32,7 @@ def type_of(status: os.stat_result) -> ResourceType:
     return _TYPES.get(stat.S_IFMT(status.st_mode), "other")
 
 
-class Extent(NamedTuple):
+class Extent(Record):
     """How much a path is: the bytes of its files, its entries (itself one), how many are files."""
 
     bytes: int

@@ -5,25 +5,29 @@ The cost of a context in which nothing happened is one `stat` of the temp direct
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import sys
 
+from . import _audit, callbacks, syscalls
 from . import _contexts as contexts
-from . import callbacks, remaining, syscalls
 from ._contexts import Context
-from .activity import Activity
-from .ignores import Ignored
-from .observer import Observer
+from ._record import Record
 from .root import RunRoot
-from .slots import Slots
-from .territory import ProjectTree
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from .activity import Activity
     from .closing import Closing
+    from .ignores import Ignored
+    from .observer import Observer
     from .records import ContextReport, Scope
     from .reports import RunReport
+    from .slots import Slots
+    from .territory import ProjectTree
 
 
-class RunSettings(NamedTuple):
+class RunSettings(Record):
     """How a run tracks.
 
     Args:
@@ -60,11 +64,62 @@ class Run:
 
     def __init__(self, settings: RunSettings) -> None:
         self._settings = settings
-        project = syscalls.real_path(settings.project or syscalls.getcwd())
-        self.root = RunRoot(settings.base, project, settings.guarded)
+        self._project = syscalls.real_path(settings.project or syscalls.getcwd())
+        self.root = RunRoot(settings.base, self._project, settings.guarded)
         self._journal = self.root.journal
-        self._ignored = Ignored(settings.ignore, project)
-        self._tree = ProjectTree(project, self._ignored, excluded=self.root.path)
+        self._watches = False
+        self._first_import = {"import": self._imports}
+        self._ignored: Ignored
+        self._tree: ProjectTree
+        self._observer: Observer
+        self._slots: Slots
+        self._closing_part: Closing | None = None
+        self._made_and_removed = 0
+
+    def open(self, *, before_imports: bool = False) -> None:
+        """Begin: redirect the temp directory, listen to what is made.
+
+        Args:
+            before_imports: listen only from the next import or context on, for a caller that runs
+                nobody else's code before: a run without tests then needs little.
+        """
+        contexts.root.attachment = None
+        self.root.redirect()
+        if before_imports:
+            _audit.subscribe(self._first_import)
+        else:
+            self._watch()
+
+    def _imports(self, args: tuple[Any, ...]) -> None:
+        # What unittest itself imports as it starts is not the user's; the package `test` is no
+        # part of these names.
+        if args[0].partition(".")[0] not in sys.stdlib_module_names:
+            self._watch()
+
+    def _watch(self) -> None:
+        if self._watches:
+            return
+        self._watches = True
+        _audit.unsubscribe(self._first_import)
+        from . import remaining
+
+        self._make_parts()
+        if self._settings.tracks:
+            self._tree.snapshot()
+            if self._settings.watch_modified:
+                self._closing.remember_files()
+            self._observer.start()
+            remaining.activate(self._observer, self._ignored)
+
+    def _make_parts(self) -> None:
+        from .ignores import Ignored
+        from .observer import Observer
+        from .slots import Slots
+        from .territory import ProjectTree
+
+        settings = self._settings
+        self._ignored = Ignored(settings.ignore, self._project)
+        self._tree = ProjectTree(self._project, self._ignored, excluded=self.root.path)
         self._observer = Observer(
             self.root.path,
             trace=settings.trace,
@@ -74,22 +129,11 @@ class Run:
         self._observer.before_older = self._journal.brought
         self._observer.before_first = self._prepare_closing
         self._slots = Slots(self.root, self._observer)
-        self._closing_part: Closing | None = None
-        self._made_and_removed = 0
-
-    def open(self) -> None:
-        """Begin: redirect the temp directory, listen to what is made."""
-        contexts.root.attachment = None
-        self.root.redirect()
-        if self._settings.tracks:
-            self._tree.snapshot()
-            if self._settings.watch_modified:
-                self._closing.remember_files()
-            self._observer.start()
-            remaining.activate(self._observer, self._ignored)
 
     def enter(self, id: str, scope: Scope) -> Context:
         """Open a context below the current one."""
+        if not self._watches:
+            self._watch()
         context = contexts.enter(id, scope)
         self._journal.enter(id, scope)
         if callbacks.has_open_callbacks():
@@ -140,6 +184,7 @@ class Run:
             they were closed, the run's own last.
         """
         late: tuple[ContextReport, ...] = ()
+        self._watch_what_lies_there()
         if self._settings.tracks and self._something_happened():
             self.notice(contexts.root)
             late = self._closing.close_late(self._settings.late_grace)
@@ -154,6 +199,11 @@ class Run:
         self._stop_observing()
         self.root.restore()
         self.root.remove()
+
+    def _watch_what_lies_there(self) -> None:
+        """Where nothing has been run, somebody else may have put something there."""
+        if not self._watches and any(map(syscalls.listdir, self.root.slots)):
+            self._watch()
 
     @property
     def _closing(self) -> Closing:
@@ -174,6 +224,11 @@ class Run:
         self._closing.remember_places()
 
     def _stop_observing(self) -> None:
+        _audit.unsubscribe(self._first_import)
+        if not self._watches:
+            return
+        from . import remaining
+
         self._slots.release()
         if self._settings.tracks:
             remaining.deactivate(self._observer)
@@ -201,7 +256,7 @@ class Run:
         return self._observer.spawning.native_modules and self._tree.top_changed()
 
     def _something_happened(self) -> bool:
-        return (
+        return self._watches and (
             self._closing_part is not None
             or contexts.root.attachment is not None
             or bool(self._observer.late)

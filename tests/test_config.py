@@ -7,8 +7,9 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from runner.config import Config, Loaded, default_config, load
+from runner.config import Config
 from runner.errors import UsageError
+from runner.loading import Loaded, load
 from runner.options import OPTIONS
 from runner.usage import settings_text
 
@@ -51,7 +52,7 @@ class Precedence(InProject):
         self.assertEqual(loaded.sources["keep"], "pyproject.toml:4")
 
     def test_without_any_setting_all_is_default(self) -> None:
-        self.assertEqual(self.config(), default_config())
+        self.assertEqual(self.config(), Config())
         self.assertEqual(set(self.load().sources.values()), {"default"})
         self.assertEqual(set(self.load().sources), {option.name for option in OPTIONS})
 
@@ -78,12 +79,12 @@ class Precedence(InProject):
                 from_argv = getattr(self.config(*words), option.field)
                 self.assertEqual(from_file, from_argv)
                 self.assertEqual(from_environment, from_argv)
-                self.assertNotEqual(from_argv, getattr(default_config(), option.field))
+                self.assertNotEqual(from_argv, getattr(Config(), option.field))
 
     def test_what_a_file_switches_on_the_command_line_switches_off(self) -> None:
         self.file("guard = true", "html = 'x'", "shuffle = 3", "leak-ignore = ['a']")
         config = self.config("--no-guard", "--no-html", "--no-shuffle", "--no-leak-ignore")
-        self.assertEqual(config, default_config())
+        self.assertEqual(config, Config())
 
     def test_of_the_same_option_given_twice_the_last_counts(self) -> None:
         self.assertEqual(self.config("--leaks=fail", "--leaks", "off").leaks, "off")
@@ -142,7 +143,7 @@ class Environment(InProject):
         self.assertTrue(self.config(TIDYTEST_PDB="1").pdb)
 
     def test_an_empty_variable_is_none(self) -> None:
-        self.assertEqual(self.config(TIDYTEST_LEAKS="", TIDYTEST_HTML=""), default_config())
+        self.assertEqual(self.config(TIDYTEST_LEAKS="", TIDYTEST_HTML=""), Config())
 
     def test_a_number_is_a_seed_and_a_word_a_switch(self) -> None:
         self.assertEqual(self.config(TIDYTEST_SHUFFLE="1").shuffle, 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import runner
 import tempfiles
-from runner import config
+from runner import loading
 from runner.usage import help_text
 from tests import documentation
 
@@ -84,13 +84,13 @@ class EveryPageTests(unittest.TestCase):
             for block in documentation.blocks(page):
                 for words in _shown_commands(block):
                     with self.subTest(page=page.name, line=block.line, words=words):
-                        config.load(words, cwd="/", environ={})
+                        loading.load(words, cwd="/", environ={})
 
     def test_examples_of_the_help_are_valid(self) -> None:
         examples = re.findall(r"^  tidytest (.*?)  ", help_text(), re.MULTILINE)
         self.assertGreater(len(examples), 4)
         for words in examples:
-            config.load(shlex.split(words), cwd="/", environ={})
+            loading.load(shlex.split(words), cwd="/", environ={})
 
 
 class ReferenceTests(unittest.TestCase):

@@ -10,7 +10,7 @@ import unittest
 from typing import Any
 
 from runner.arguments import split
-from runner.config import Config, as_config, default_config, defaults
+from runner.config import Config
 from runner.errors import UsageError
 from runner.options import BY_NAME, COMMAND_LINE, OPTIONS, find, nearest
 from runner.usage import completion_script, help_text
@@ -77,7 +77,7 @@ class Table(unittest.TestCase):
         self.assertEqual(sorted(Config._fields), sorted(option.field for option in OPTIONS))
 
     def test_each_default_has_the_type_that_the_record_declares(self) -> None:
-        config = default_config()._asdict()
+        config = Config()._asdict()
         allowed = {"str": str, "bool": bool, "int": int, "float": float, "None": type(None)}
         for field, declared in Config.__annotations__.items():
             text = getattr(declared, "__forward_arg__", declared)
@@ -139,7 +139,7 @@ class Table(unittest.TestCase):
 
     def test_the_record_is_frozen(self) -> None:
         with self.assertRaises(AttributeError):
-            as_config(defaults()).leaks = "off"  # type: ignore[misc]
+            Config().leaks = "off"  # type: ignore[misc]
 
 
 class Splitting(unittest.TestCase):
@@ -240,7 +240,7 @@ class Help(unittest.TestCase):
                 self.assertIn(option.help, text)
 
     def test_each_example_is_a_command_line_that_we_take(self) -> None:
-        from runner.config import load
+        from runner.loading import load
 
         examples = [line for line in help_text().splitlines() if line.startswith("  tidytest ")]
         self.assertGreaterEqual(len(examples), 5)

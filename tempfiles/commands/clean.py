@@ -232,9 +232,10 @@ def _done_as_json(done: _Done) -> dict[str, Any]:
 
 
 def _root_as_json(root: Reaped) -> dict[str, Any]:
-    content = asdict(replace(root, removal=RemovalReport()))
+    content = asdict(replace(root, removal=RemovalReport(), marker=None))
     del content["removal"]
-    return {**content, **_counts(root.removal)}
+    marker = root.marker._asdict() if root.marker is not None else None
+    return {**content, "marker": marker, **_counts(root.removal)}
 
 
 def _counts(report: RemovalReport) -> dict[str, Any]:

@@ -1,0 +1,77 @@
+"""Records: what a named tuple would give, without the time that defining one takes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from tempfiles._record import Record
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LOADED = "import sys, runpy; sys.argv = ['x', 'discover']\n" \
+    "try: runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n" \
+    "except SystemExit: print(*sys.modules)"
+
+
+class Point(Record):
+    """A record of the tests."""
+
+    x: int
+    y: int = 2
+
+
+class Records(unittest.TestCase):
+    def test_fields_are_given_by_place_by_name_or_by_default(self) -> None:
+        self.assertEqual((Point(1).x, Point(1).y), (1, 2))
+        self.assertEqual(Point(1, y=3), Point(1, 3))
+        self.assertEqual(Point(y=3, x=1)._asdict(), {"x": 1, "y": 3})
+        self.assertEqual(repr(Point(1)), "Point(x=1, y=2)")
+
+    def test_what_is_missing_unknown_or_given_twice_is_refused(self) -> None:
+        for values, named in (((), {}), ((1, 2, 3), {}), ((1,), {"z": 1}), ((1,), {"x": 1})):
+            with self.subTest(values=values, named=named), self.assertRaises(TypeError):
+                Point(*values, **named)
+
+    def test_equality_and_hash_go_by_the_fields(self) -> None:
+        self.assertEqual(len({Point(1), Point(1, 2), Point(2)}), 2)
+        self.assertNotEqual(Point(1), (1, 2))
+
+    def test_a_record_cannot_be_changed(self) -> None:
+        point = Point(1)
+        with self.assertRaises(AttributeError):
+            point.x = 2  # type: ignore[misc]
+        with self.assertRaises(AttributeError):
+            del point.x
+        self.assertEqual(point._replace(x=5), Point(5))
+        self.assertEqual(point, Point(1))
+
+    def test_a_record_can_be_sent_to_another_process(self) -> None:
+        self.assertEqual(pickle.loads(pickle.dumps(Point(1, 7))), Point(1, 7))
+        self.assertEqual(copy.deepcopy(Point(1, 7)), Point(1, 7))
+
+
+class Start(unittest.TestCase):
+    """What an empty suite imports: the start must stay about as short as unittest's."""
+
+    def loaded(self, module: str) -> set[str]:
+        with tempfile.TemporaryDirectory() as empty:
+            done = subprocess.run(
+                [sys.executable, "-c", LOADED.format(module=module)], cwd=empty,
+                env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"},
+                capture_output=True, text=True, check=True,
+            )
+        return set(done.stdout.split())
+
+    def test_nothing_that_only_an_eventful_run_needs_is_imported(self) -> None:
+        more = self.loaded("runner") - self.loaded("unittest")
+        self.assertIn("runner.program", more)
+        slow = {"typing", "json", "threading", "dataclasses", "subprocess", "tempfile", "logging"}
+        optional = {"coverage", "colorama", "jinja2", "junitparser", "tqdm", "shtab"}
+        ours = {"runner.options", "runner.summaries", "tempfiles.observer", "tempfiles.closing"}
+        self.assertEqual(more & (slow | optional | ours), set())
+        self.assertLess(len(more), 60)
