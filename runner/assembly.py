@@ -66,9 +66,10 @@ class Assembly:
         if settings.temp_root != "disk":
             from tempfiles import places
 
-            self._base, refusal = places.choose(settings.temp_root, settings.temp_root_min_free)
-            if refusal:
-                sys.stderr.write(f"tidytest: {refusal}\n")
+            place = places.choose(settings.temp_root, settings.temp_root_min_free)
+            self._base = place.directory
+            if place.refusal:
+                sys.stderr.write(f"tidytest: {place.refusal}\n")
         self.reaper = Reaper(self._base) if settings.reap else None
         if settings.progress:
             _require_tqdm()

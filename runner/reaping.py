@@ -6,7 +6,7 @@ import os
 import time
 
 from tempfiles.claims import KEPT_PREFIX, PREFIX, is_held
-from tempfiles.root import system_directory
+from tempfiles.places import all_places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,14 +20,17 @@ _SECONDS_TO_PLAN = 0.03
 
 
 class Reaper:
-    """Removes the orphans of one temp directory, as far as the time allows, in two goes.
+    """Removes the orphans of this user's, as far as the time allows, in two goes.
+
+    It looks where run roots lie by themselves, on disk and in memory.
 
     Args:
-        directory: where run roots lie; None for the system's temp directory.
+        directory: where this run's root will lie, if it is none of those.
     """
 
     def __init__(self, directory: str | None = None) -> None:
-        self._directory = os.path.realpath(directory or system_directory())
+        own = [os.path.realpath(directory)] if directory is not None else []
+        self._directories = list(dict.fromkeys([*own, *all_places()]))
         self._unfinished = False
         self._told: set[str] = set()
 
@@ -35,27 +38,22 @@ class Reaper:
         """Reap quickly, before this run's own root is made; tell what was done."""
         start = time.monotonic()
         # Most often there is nothing, or only live runs, and then nothing is imported for it.
-        if not any(map(self._may_be_dead, os.listdir(self._directory))):
+        if not any(map(_has_dead, self._directories)):
             return
         from tempfiles import orphans
 
-        plan = orphans.plan([self._directory], deadline=_SECONDS_TO_PLAN)
+        plan = orphans.plan(self._directories, deadline=_SECONDS_TO_PLAN)
         left = max(0.0, start + _SECONDS_AT_START - time.monotonic())
         report = orphans.reap(plan, deadline=left)
         self._unfinished = bool(report.remaining.chosen) or not plan.complete
         self._tell(stream, report)
-
-    def _may_be_dead(self, name: str) -> bool:
-        if not name.startswith(PREFIX) or name.startswith(KEPT_PREFIX):
-            return False
-        return not is_held(os.path.join(self._directory, name))
 
     def end(self, stream: Any) -> None:
         """Reap what there was no time for at the start."""
         if self._unfinished:
             from tempfiles import orphans
 
-            self._tell(stream, orphans.reap(orphans.plan([self._directory])))
+            self._tell(stream, orphans.reap(orphans.plan(self._directories)))
 
     def _tell(self, stream: Any, report: ReapReport) -> None:
         dead = [root for root in report.roots if root.fate != "skipped"]
@@ -68,3 +66,17 @@ class Reaper:
         for line in lines([root for root in dead if root not in rest], rest):
             stream.write(f"{line}\n")
         stream.flush()
+
+
+def _has_dead(directory: str) -> bool:
+    """Whether a directory may hold the root of a run that is dead."""
+    try:
+        names = os.listdir(directory)
+    except OSError:  # a place in memory of another user's
+        return False
+    return any(
+        name.startswith(PREFIX)
+        and not name.startswith(KEPT_PREFIX)
+        and not is_held(os.path.join(directory, name))
+        for name in names
+    )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from typing import NamedTuple
 
-from . import mounts
-from .errors import SettingError
-from .quantities import format_size
+from . import errors
+from ._record import Record
+from .root import system_directory
 
 _IN_MEMORY = ("tmpfs", "ramfs")
 
 
-class Place(NamedTuple):
+class Place(Record):
     """A chosen directory, None for the system's temp directory; `refusal` says in one line why
     memory, which was asked for, is not used."""
 
@@ -53,15 +51,15 @@ def memory_places() -> list[str]:
 
 def all_places() -> list[str]:
     """Return every directory where run roots of this user may lie by themselves."""
-    places = [tempfile.gettempdir(), *memory_places()]
+    places = [system_directory(), *memory_places()]
     return list(dict.fromkeys(map(os.path.realpath, places)))
 
 
 def _checked(directory: str) -> str:
     if not os.path.isdir(directory):
-        raise SettingError(f"--temp-root: no such directory: {directory}")
+        raise errors.SettingError(f"--temp-root: no such directory: {directory}")
     if not os.access(directory, os.W_OK | os.X_OK):
-        raise SettingError(f"--temp-root: cannot write to {directory}")
+        raise errors.SettingError(f"--temp-root: cannot write to {directory}")
     return directory
 
 
@@ -69,6 +67,8 @@ def _unfit(directory: str, least_free: int) -> str:
     """Return why a directory cannot hold a run root in memory; empty if it can."""
     if not os.access(directory, os.W_OK | os.X_OK):
         return "cannot be written to"
+    from . import mounts, quantities
+
     kind = mounts.type_of(directory)
     if kind not in _IN_MEMORY:
         return f"is not in memory ({kind or 'unknown'})"
@@ -77,5 +77,5 @@ def _unfit(directory: str, least_free: int) -> str:
         return "is mounted noexec"
     free = status.f_bavail * status.f_frsize
     if free < least_free:
-        return f"has {format_size(free)} free, not {format_size(least_free)}"
+        return f"has {quantities.format_size(free)} free, not {quantities.format_size(least_free)}"
     return ""

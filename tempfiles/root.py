@@ -170,11 +170,13 @@ def system_directory() -> str:
     Without its import where that is enough, and without the file that it makes there to try: a
     kill would leave that behind.
     """
+    module = _tempfile()
+    if module is not None and module.tempdir is not None:
+        return os.fsdecode(module.tempdir)
     for name in _VARIABLES:
         directory = os.environ.get(name)
         if directory and os.path.isabs(directory) and os.access(directory, os.W_OK | os.X_OK):
             return directory
-    module = _tempfile()
     if module is None and os.access("/tmp", os.W_OK | os.X_OK) and not any(
         os.environ.get(name) for name in _VARIABLES
     ):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
+from pathlib import Path
 from unittest import mock
 
 from tempfiles import places
 from tempfiles.errors import SettingError
 from tempfiles.mounts import type_of
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 IN_MEMORY = type_of("/dev/shm") == "tmpfs"
 
 
@@ -22,7 +26,7 @@ class Choosing(unittest.TestCase):
         os.environ.pop("XDG_RUNTIME_DIR", None)
 
     def test_disk_is_the_systems_temp_directory(self) -> None:
-        self.assertEqual(places.choose("disk", 0), (None, ""))
+        self.assertEqual(places.choose("disk", 0), places.Place(None))
 
     def test_a_directory_is_taken_as_it_is(self) -> None:
         self.assertEqual(places.choose(self.directory, 0).directory, self.directory)
@@ -60,6 +64,48 @@ class Choosing(unittest.TestCase):
 
     def test_all_places_has_the_temp_directory_first(self) -> None:
         self.assertEqual(places.all_places()[0], os.path.realpath(tempfile.gettempdir()))
+
+
+@unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
+class BothPlaces(unittest.TestCase):
+    """What was left in memory is found from disk, and the other way round."""
+
+    def setUp(self) -> None:
+        self.disk = self.enterContext(tempfile.TemporaryDirectory())
+        self.memory = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
+        self.environ = {**os.environ, "TMPDIR": self.disk, "XDG_RUNTIME_DIR": self.memory}
+
+    def run_module(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", *argv], cwd=self.disk, check=False, capture_output=True,
+            text=True, env={**self.environ, "PYTHONPATH": str(REPOSITORY)},
+        )
+
+    def killed(self, *options: str) -> None:
+        source = "import os, tempfile\ntempfile.mkstemp()\nos.kill(os.getpid(), 9)\n"
+        (Path(self.disk) / "test_killed.py").write_text(source, encoding="utf-8")
+        self.assertEqual(self.run_module("runner", *options, "test_killed").returncode, -9)
+        os.unlink(os.path.join(self.disk, "test_killed.py"))
+
+    def test_the_next_run_reaps_both(self) -> None:
+        for dead, next_run in ((("--temp-root", "ram"), ()), ((), ("--temp-root", "ram"))):
+            with self.subTest(dead=dead):
+                self.killed(*dead)
+                place = self.memory if dead else self.disk
+                self.assertEqual(len(glob.glob(os.path.join(place, "tidy-*"))), 1)
+                self.run_module("runner", "discover", *next_run)
+                self.assertEqual(glob.glob(os.path.join(place, "tidy-*")), [])
+
+    def test_status_and_monitor_see_memory(self) -> None:
+        self.killed("--temp-root", "ram")
+        root = glob.glob(os.path.join(self.memory, "tidy-*"))[0]
+        self.assertIn(root, self.run_module("tempfiles", "status").stdout)
+        seen = self.run_module("tempfiles", "monitor", "--temp-dir", "ram", "--max-runtime", "0.1",
+                               "--max-files", "0")  # fmt: skip
+        self.assertEqual(seen.returncode, 3, seen.stderr)
+        self.assertIn(os.path.basename(root), seen.stderr)
+        self.run_module("tempfiles", "clean")
+        self.assertEqual(os.listdir(self.memory), [])
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from .. import litter
 from ..errors import SettingError
+from ..places import all_places
 from ..quantities import parse_age
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
@@ -45,9 +45,7 @@ def temp_dirs(chosen: list[str] | None) -> list[str]:
 
     These are the platform's temp directory and the places in memory, as far as they exist.
     """
-    places = chosen or [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"]
-    real = (os.path.realpath(place) for place in places if os.path.isabs(place))
-    return [place for place in dict.fromkeys(real) if os.path.isdir(place)]
+    return list(dict.fromkeys(map(os.path.realpath, chosen))) if chosen else all_places()
 
 
 def add_temp_dir(parser: argparse.ArgumentParser) -> None:

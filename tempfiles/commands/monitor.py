@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 
 from ..errors import SettingError
+from ..places import choose
 from ..plot import check_ending
 from ..quantities import parse_age, parse_size
 from ..recording import Recording
@@ -21,7 +22,10 @@ from .watching import Session, Settings
 
 # Taken as texts and judged by `_settings`: each refusal is then one line that names the option.
 _OPTIONS = {
-    "--temp-dir": ("DIR", "the directory to watch (default: the system's temp directory)"),
+    "--temp-dir": (
+        "DIR|ram|disk",
+        "what to watch: ram and disk are where --temp-root ram and disk put it (default: disk)",
+    ),
     "--interval": ("SECONDS", "time between samples, also as 500ms or 1m (default: 2)"),
     "--max-runtime": ("SECONDS", "end after this time, also as 5m or 2h (default: never)"),
     "--output": ("FILE", "record each sample: .csv, or JSON lines in .jsonl, .ndjson or .json"),
@@ -104,7 +108,12 @@ def _recording(path: str | None) -> Iterator[Recording | None]:
 
 
 def _directory(path: str | None) -> str:
-    directory = tempfile.gettempdir() if path is None else path
+    if path == "ram":
+        place = choose("ram", least_free=0)
+        if place.directory is None:
+            raise SettingError(place.refusal.removesuffix(", using disk"))
+        return place.directory
+    directory = tempfile.gettempdir() if path in (None, "disk") else path
     if "\0" in directory or not os.path.isdir(directory):
         raise SettingError(f"no such directory: {directory!r}")
     if not os.access(directory, os.R_OK | os.X_OK):
