@@ -19,7 +19,7 @@ except ImportError:  # a test-only dependency
 
 from runner.records import SuiteReport
 from runner.reporters import leak_json
-from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, sample
 
@@ -46,6 +46,7 @@ def full_run() -> RunReport:
         (Unattributed("/dev/shm/x", "socket", 0), Unattributed("/y", "fifo", 1, (CHILD,))),
         (Modification("/p/a", "changed", "m.C.t", "test", ("size", "mtime")),
          Modification("/p/b", "deleted", "m", "module")),
+        failures=(RemovalFailure("/tmp/stuck", "Operation not permitted", 1),),
     )
 
 
@@ -81,6 +82,11 @@ class ContentTests(unittest.TestCase):
             "path": "/p/a", "change": "changed", "context": "m.C.t", "scope": "test",
             "what": ["size", "mtime"],
         })
+
+    def test_what_could_not_be_removed_is_listed_with_its_cause(self) -> None:
+        stuck = {"path": "/tmp/stuck", "cause": "Operation not permitted"}
+        self.assertEqual(parsed(full_run())["not_removed"], [stuck])
+        self.assertNotIn("not_removed", parsed(RunReport(Summary())))
 
     def test_a_name_that_is_not_unicode_comes_back_byte_for_byte(self) -> None:
         name = b"/tmp/\xff\xfe\x1b[31m\n" + b"\xe9" * 200

@@ -41,6 +41,10 @@ def as_dictionary(run: RunReport) -> dict[str, Any]:
         document["unattributed"] = [_unattributed(entry) for entry in run.unattributed]
     if run.modifications:
         document["modified"] = [_modification(entry) for entry in run.modifications]
+    if run.failures:
+        document["not_removed"] = [
+            {"path": failure.path, "cause": failure.cause} for failure in run.failures
+        ]
     return document
 
 
