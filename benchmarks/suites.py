@@ -79,6 +79,8 @@ def project(files: Mapping[str, str]) -> Iterator[Path]:
 def command(base: Path, program: Sequence[str], arguments: Sequence[str]) -> Sample:
     """Run a program of ours or a rival's; return the seconds of all of it, and of its tests."""
     environment = dict(os.environ, TMPDIR=str(base / "temp"), PYTHONPATH=str(REPOSITORY))
+    # What is installed has its bytecode, as the standard library has.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = perf_counter()
     done = subprocess.run(
         [sys.executable, *program, *arguments], cwd=base / "project", env=environment,
