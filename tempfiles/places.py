@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 
 from . import errors
 from ._record import Record
 from .root import system_directory
 
-_IN_MEMORY = ("tmpfs", "ramfs")
+_SHARED_MEMORY = "/dev/shm"
+# What a run root takes at the least, with its marker, its journal and a slot.
+_LEAST_BYTES, _LEAST_INODES = 64 << 10, 16
 
 
 class Place(Record):
@@ -33,31 +37,40 @@ def choose(wanted: str, least_free: int) -> Place:
         return Place(None)
     if wanted != "ram":
         return Place(_checked(wanted))
+    from .text import printable
+
     refusals = []
-    for directory in memory_places():
+    for directory in _named():
         reason = _unfit(directory, least_free)
         if not reason:
             return Place(directory)
-        refusals.append(f"{directory} {reason}")
-    told = "; ".join(refusals) or "this system has no directory in memory"
-    return Place(None, f"no temp directory in memory, using disk: {told}")
+        refusals.append(f"{printable(directory)} {reason}")
+    return Place(None, f"no temp directory in memory, using disk: {'; '.join(refusals)}")
 
 
 def memory_places() -> list[str]:
     """Return the directories that are usually in memory and exist here."""
-    named = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm")
-    return [place for place in named if os.path.isabs(place) and os.path.isdir(place)]
+    return [place for place in _named() if os.path.isabs(place) and os.path.isdir(place)]
 
 
 def all_places() -> list[str]:
     """Return every directory where run roots of this user may lie by themselves."""
-    places = [system_directory(), *memory_places()]
+    places = memory_places()
+    with contextlib.suppress(FileNotFoundError):  # where no disk can be written to
+        places.insert(0, system_directory())
     return list(dict.fromkeys(map(os.path.realpath, places)))
 
 
+def _named() -> list[str]:
+    named = (os.environ.get("XDG_RUNTIME_DIR"), _SHARED_MEMORY)
+    return list(dict.fromkeys(filter(None, named)))
+
+
 def _checked(directory: str) -> str:
-    if not os.path.isdir(directory):
+    if not os.path.lexists(directory):
         raise errors.SettingError(f"--temp-root: no such directory: {directory}")
+    if not os.path.isdir(directory):
+        raise errors.SettingError(f"--temp-root: not a directory: {directory}")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise errors.SettingError(f"--temp-root: cannot write to {directory}")
     return directory
@@ -65,17 +78,39 @@ def _checked(directory: str) -> str:
 
 def _unfit(directory: str, least_free: int) -> str:
     """Return why a directory cannot hold a run root in memory; empty if it can."""
+    if not os.path.isabs(directory):
+        return "is no absolute path"
+    if not os.path.isdir(directory):
+        return "is not a directory" if os.path.lexists(directory) else "does not exist"
     if not os.access(directory, os.W_OK | os.X_OK):
         return "cannot be written to"
-    from . import mounts, quantities
+    from . import mounts
 
     kind = mounts.type_of(directory)
-    if kind not in _IN_MEMORY:
-        return f"is not in memory ({kind or 'unknown'})"
+    if kind != "tmpfs":
+        return f"is no tmpfs ({kind or 'unknown'})"
     status = os.statvfs(directory)
     if status.f_flag & getattr(os, "ST_NOEXEC", 0):
         return "is mounted noexec"
+    return _unsafe(os.stat(directory)) or _lacking(status, max(least_free, _LEAST_BYTES))
+
+
+def _unsafe(status: os.stat_result) -> str:
+    """Return why others could replace a run root there, so that no reaper would trust it."""
+    sticky = status.st_mode & stat.S_ISVTX
+    if status.st_mode & stat.S_IWOTH and not sticky:
+        return "is writable by everyone and has no sticky bit"
+    if status.st_uid not in (0, os.geteuid()) and not sticky:
+        return f"belongs to user {status.st_uid}"
+    return ""
+
+
+def _lacking(status: os.statvfs_result, least_free: int) -> str:
+    if status.f_files and status.f_favail < _LEAST_INODES:
+        return f"has {status.f_favail} inodes free, not {_LEAST_INODES}"
     free = status.f_bavail * status.f_frsize
-    if free < least_free:
-        return f"has {quantities.format_size(free)} free, not {quantities.format_size(least_free)}"
+    if status.f_blocks and free < least_free:  # a tmpfs without a limit has no blocks
+        from .quantities import format_size
+
+        return f"has {format_size(free)} free, not {format_size(least_free)}"
     return ""

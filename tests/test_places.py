@@ -49,18 +49,63 @@ class Choosing(unittest.TestCase):
     def test_what_is_not_in_memory_is_not_taken_for_it(self) -> None:
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         chosen = places.choose("ram", 1 << 60)
-        self.assertIn(f"{self.directory} is not in memory", chosen.refusal)
+        self.assertIn(f"{self.directory} is no tmpfs", chosen.refusal)
 
-    def test_a_noexec_mount_is_not_taken(self) -> None:
+    def refused(self, options: str) -> str:
+        """Return what is said of a tmpfs that is mounted so, where least room was asked for."""
         mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "noexec,size=1m", "tidytest", self.directory],
+            ["mount", "-t", "tmpfs", "-o", options, "tidytest", self.directory],
             capture_output=True, check=False,
         )  # fmt: skip
         if mounted.returncode:
             self.skipTest(f"cannot mount here: {mounted.stderr.decode().strip()}")
         self.addCleanup(subprocess.run, ["umount", self.directory], check=True)
         os.environ["XDG_RUNTIME_DIR"] = self.directory
-        self.assertIn("noexec", places.choose("ram", 1 << 60).refusal)
+        with mock.patch.object(places, "_SHARED_MEMORY", "/nowhere"):
+            return places.choose("ram", 0).refusal
+
+    def test_a_noexec_mount_is_not_taken(self) -> None:
+        self.assertIn("is mounted noexec", self.refused("noexec,size=1m"))
+
+    def test_a_read_only_mount_is_not_taken(self) -> None:
+        self.assertIn("cannot be written to", self.refused("ro,size=1m"))
+
+    def test_no_room_for_a_run_root_is_too_little_whatever_was_asked_for(self) -> None:
+        self.assertIn("has 32.0 KiB free, not 64.0 KiB", self.refused("size=32k"))
+
+    def test_too_few_inodes_are_too_little_room(self) -> None:
+        self.assertIn("has 4 inodes free, not 16", self.refused("size=1m,nr_inodes=5"))
+
+    def test_a_tmpfs_without_a_limit_has_the_room(self) -> None:
+        self.assertEqual(self.refused("size=0,nr_inodes=0,mode=700"), "")
+
+    def test_where_others_could_replace_the_root_it_is_not_made(self) -> None:
+        self.assertIn("no sticky bit", self.refused("size=1m,mode=777"))
+
+    def test_the_directory_of_another_user_is_not_taken(self) -> None:
+        self.assertIn("belongs to user 1234", self.refused("size=1m,mode=700,uid=1234"))
+
+    def test_the_reason_is_one_line_and_names_what_is_no_directory(self) -> None:
+        for name, reason in (
+            (f"{self.directory}/a\nb", "/a\\nb does not exist; /nowhere does not exist"),
+            (__file__, "is not a directory"),
+            ("run", "run is no absolute path"),
+        ):
+            os.environ["XDG_RUNTIME_DIR"] = name
+            with self.subTest(name), mock.patch.object(places, "_SHARED_MEMORY", "/nowhere"):
+                refusal = places.choose("ram", 0).refusal
+                self.assertIn(reason, refusal)
+                self.assertNotIn("\n", refusal)
+
+    def test_a_file_is_refused_as_no_directory(self) -> None:
+        with self.assertRaisesRegex(SettingError, "--temp-root: not a directory: .*py"):
+            places.choose(__file__, 0)
+
+    def test_memory_alone_is_known_where_no_disk_can_be_written_to(self) -> None:
+        none = mock.patch.object(places, "system_directory", side_effect=FileNotFoundError)
+        os.environ["XDG_RUNTIME_DIR"] = self.directory
+        with none:
+            self.assertIn(os.path.realpath(self.directory), places.all_places())
 
     def test_all_places_has_the_temp_directory_first(self) -> None:
         self.assertEqual(places.all_places()[0], os.path.realpath(tempfile.gettempdir()))
