@@ -1,0 +1,148 @@
+"""What is told of a temp directory that has filled up, and of which failures it is told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import tempfile
+import unittest
+from unittest import mock
+
+from tempfiles import _contexts as contexts
+from tempfiles.activity import Entry
+from tempfiles.fullness import full_lines, is_behind
+from tempfiles.mounts import type_of
+
+IN_MEMORY = type_of("/dev/shm") == "tmpfs"
+
+
+def full(*paths: str, number: int = errno.ENOSPC) -> OSError:
+    """Return the error of a full disk, of up to two paths."""
+    return OSError(number, os.strerror(number), *(item for path in paths for item in (path, None)))
+
+
+def disk(free: int, inodes: int) -> os.statvfs_result:
+    """Return the state of a file system of a hundred blocks and a thousand inodes."""
+    return os.statvfs_result((4096, 4096, 100, free, free, 1000, inodes, inodes, 0, 255))
+
+
+class OneDirectory(unittest.TestCase):
+    def setUp(self) -> None:
+        self.root = self.enterContext(tempfile.TemporaryDirectory())
+        os.mkdir(os.path.join(self.root, "0"))
+
+    def file(self, name: str, size: int) -> str:
+        path = os.path.join(self.root, "0", name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(bytes(size))
+        return path
+
+
+class Failures(OneDirectory):
+    """Which failures may come of it."""
+
+    def told(self, error: BaseException) -> bool:
+        return is_behind(error, self.root)
+
+    def test_an_error_of_the_system(self) -> None:
+        self.assertTrue(self.told(full()))
+        self.assertTrue(self.told(full(number=errno.EDQUOT)))
+        self.assertTrue(self.told(full(os.path.join(self.root, "0", "new", "file"))))
+        self.assertFalse(self.told(OSError(errno.EACCES, "Permission denied")))
+        self.assertFalse(self.told(AssertionError("1 != 2")))
+
+    def test_one_that_led_to_another_failure(self) -> None:
+        for reraise in (True, False):
+            with self.subTest(reraise=reraise):
+                try:
+                    try:
+                        raise full()
+                    except OSError as cause:
+                        if reraise:
+                            raise RuntimeError("cannot save") from cause
+                        raise AssertionError("not saved") from None
+                except (RuntimeError, AssertionError) as error:
+                    self.assertTrue(self.told(error))
+        self.assertTrue(self.told(ExceptionGroup("both", [ValueError(), full()])))
+
+    def test_what_a_child_or_a_library_says_of_it(self) -> None:
+        said = b"cp: error writing 'b': No space left on device\n"
+        for error in (
+            subprocess.CalledProcessError(1, "cp", stderr=said),
+            subprocess.CalledProcessError(1, "cp", output=said.decode()),
+            AssertionError(f"1 != 0 : {said!r}"),
+            RuntimeError("database or disk is full"),
+        ):
+            self.assertTrue(self.told(error), error)
+
+    def test_a_circle_of_errors_and_one_that_cannot_be_shown(self) -> None:
+        class Hostile(Exception):
+            def __str__(self) -> str:
+                raise full()
+
+        error = Hostile()
+        error.__cause__, error.__context__ = ValueError(), error
+        error.__cause__.__context__ = error
+        self.assertFalse(self.told(error))
+
+    @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
+    def test_not_one_of_another_file_system(self) -> None:
+        other = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
+        if os.lstat(other).st_dev == os.lstat(self.root).st_dev:
+            self.skipTest("the temp directory is in memory")
+        self.assertFalse(self.told(full(os.path.join(other, "file"))))
+        self.assertTrue(self.told(full(os.path.join(other, "file"), self.root)))
+
+    def test_any_failure_where_no_room_is_left(self) -> None:
+        for status, told in ((disk(1, 9), True), (disk(9, 0), True), (disk(9, 9), False)):
+            with mock.patch("os.statvfs", return_value=status):
+                self.assertEqual(self.told(AssertionError("1 != 2")), told)
+
+
+class Lines(OneDirectory):
+    """What is told."""
+
+    def lines(self, **known: str) -> list[str]:
+        entries = {
+            f"0/{name}": Entry(contexts.Context(id, "test", None), None)
+            for name, id in known.items()
+        }
+        return list(full_lines(self.root, entries))
+
+    def test_the_root_and_the_largest_contexts_first(self) -> None:
+        self.file("small", 10)
+        self.file("large", 5000)
+        self.file("tree/one", 2048)
+        told = self.lines(small="test.a", large="test.b", tree="test.a")
+        self.assertRegex(told[0], rf"^No space left: .* {self.root} holds 6.9 KiB; .* free$")
+        self.assertEqual([line.split() for line in told[1:]],
+                         [["4.9", "KiB", "test.b"], ["2.0", "KiB", "test.a"]])  # fmt: skip
+
+    def test_what_nobody_has_named_yet_is_of_what_is_under_way(self) -> None:
+        self.file("by-child", 3000)
+        current = contexts.opened()[-1].id
+        self.assertEqual(self.lines()[1].split(), ["2.9", "KiB", current])
+
+    def test_a_file_with_holes_is_what_it_takes(self) -> None:
+        os.truncate(self.file("holes", 0), 1 << 40)
+        self.assertIn(" holds 0 B;", self.lines(holes="test.a")[0])
+
+    def test_entries_where_it_is_the_inodes_that_are_used_up(self) -> None:
+        self.file("large", 5000)
+        for number in range(3):
+            self.file(f"tree/{number}", 0)
+        with mock.patch("os.statvfs", return_value=disk(50, 0)):
+            told = self.lines(large="test.a", tree="test.b")
+        self.assertRegex(told[0], r" holds 4.9 KiB in 5 entries; .* 0 of 1,000 inodes$")
+        self.assertEqual([line.split() for line in told[1:]],
+                         [["4", "entries", "test.b"], ["1", "entry", "test.a"]])  # fmt: skip
+
+    def test_a_root_that_is_gone(self) -> None:
+        os.rmdir(os.path.join(self.root, "0"))
+        self.assertEqual(len(self.lines(gone="test.a")), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
