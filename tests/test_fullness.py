@@ -139,6 +139,21 @@ class Lines(OneDirectory):
         self.assertEqual([line.split() for line in told[1:]],
                          [["4", "entries", "test.b"], ["1", "entry", "test.a"]])  # fmt: skip
 
+    def test_no_contexts_where_none_were_followed(self) -> None:
+        self.file("large", 5000)
+        self.assertRegex(*list(full_lines(self.root, None)), r" holds 4.9 KiB;")
+
+    def test_what_holds_nothing_is_not_listed(self) -> None:
+        self.file("empty", 0)
+        self.assertEqual(len(self.lines(empty="test.a")), 1)
+
+    def test_many_failures_on_the_same_full_disk_are_measured_once(self) -> None:
+        self.file("large", 5000)
+        with mock.patch("os.statvfs", return_value=disk(0, 9)):
+            once = self.lines(large="test.a")
+            with mock.patch("tempfiles.syscalls.listdir", side_effect=AssertionError):
+                self.assertEqual(self.lines(large="test.a"), once)
+
     def test_a_root_that_is_gone(self) -> None:
         os.rmdir(os.path.join(self.root, "0"))
         self.assertEqual(len(self.lines(gone="test.a")), 1)
