@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import unittest
 from collections.abc import Container
 
@@ -59,11 +58,19 @@ class TidyTestResult(unittest.TextTestResult):
     def addError(self, test: Any, err: Any) -> None:
         """Say, where the disk was full, what fills it."""
         super().addError(test, err)
-        cause, session = err[1], self.session
-        if session is not None and isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            failed, details = self.errors[-1]
-            lines = "\n".join(session.run.full_lines())
-            self.errors[-1] = failed, f"{details}\n{lines}\n"
+        self._tell_if_full(self.errors, err)
+
+    def addFailure(self, test: Any, err: Any) -> None:
+        """Say, where the disk was full, what fills it."""
+        super().addFailure(test, err)
+        self._tell_if_full(self.failures, err)
+
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+        """Say, where the disk was full, what fills it."""
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            is_failure = issubclass(err[0], test.failureException)
+            self._tell_if_full(self.failures if is_failure else self.errors, err)
 
     def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
         """Take note of what a context left, all of it and what of that is new."""
@@ -112,6 +119,11 @@ class TidyTestResult(unittest.TextTestResult):
                     failures[index] = failed, f"{details}\n{text}"
                     return True
         return False
+
+    def _tell_if_full(self, failures: list[Any], err: Any) -> None:
+        if self.session is not None and (lines := self.session.run.full_lines(err[1])):
+            failed, details = failures[-1]
+            failures[-1] = failed, "\n".join([details, *lines, ""])
 
     def _tell_after_test(self) -> None:
         """Have the end of the test under way tell what it left."""

@@ -158,10 +158,12 @@ class Run:
             callbacks.context_closed(report)
         return report
 
-    def full_lines(self) -> list[str]:
-        """Return lines on what fills the temp directory, for a test that met ENOSPC."""
-        from .fullness import full_lines
+    def full_lines(self, error: BaseException) -> list[str]:
+        """Return lines on what fills the temp directory, where that may be behind a failure."""
+        from .fullness import full_lines, is_behind
 
+        if not is_behind(error, self.root.path):
+            return []
         return list(full_lines(self.root.path, self._observer.entries))
 
     def adopt(self, context: Context) -> None:

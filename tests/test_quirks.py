@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.projects import Outcome, ProjectTestCase
@@ -259,7 +260,13 @@ class FullDisk(ProjectTestCase):
                 def test_a_fills(self):
                     with open(tempfile.mkstemp()[1], "wb") as file: file.write(bytes(5000))
                 def test_b_meets_it(self): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                def test_c_asserts_what_a_child_said(self):
+                    self.assertEqual("", "cp: No space left on device")
+                def test_d_meets_it_in_a_subtest(self):
+                    with self.subTest(): raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                def test_e_fails_for_another_reason(self): self.fail()
         """)
         outcome = self.tidytest("test_a")
-        self.assertRegex(outcome.err, r"\nNo space left: the temp directory \S+ holds 4.9 KiB")
+        told = r"\nNo space left: the temp directory \S+ holds 4.9 KiB"
+        self.assertEqual(len(re.findall(told, outcome.err)), 3, outcome.err)
         self.assertIn("4.9 KiB  test_a.T.test_a_fills\n", outcome.err)
