@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tempfiles.quantities import format_size
-from tempfiles.records import ContextReport, Leak, Modification
-from tempfiles.reports import RunReport
 from tempfiles.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tempfiles.records import ContextReport, Leak, Modification
+    from tempfiles.reports import RunReport
 
 _PLURALS = {"class": "classes"}
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}

@@ -38,7 +38,6 @@ class Observer:
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `leaked` is to be told which context left a path; if a
     context around that one removes it, as its fixtures do, it comes into `taken_back`.
-    `before_first` is called once, before the first creation.
     `before_older` is called before something from before the run is moved or linked into the root,
     with its path there and the one it had.
 
@@ -69,7 +68,6 @@ class Observer:
         )
         self._trace = trace
         self._measure = measure
-        self.before_first: Callable[[], object] | None = None
         self._charged = contexts.charged if charges_runner else contexts.current
         self.leaked: dict[str, Context] = {}
         self.taken_back: set[str] = set()
@@ -114,8 +112,8 @@ class Observer:
         if type(path) is int:
             self.spawning.opens_pipe(frame)
             return
-        if frame.f_code.co_name == "_get_default_tempdir":
-            return  # `tempfile` tries whether it can write where we told it to
+        if _tries_to_write(frame):
+            return
         self._note(path, "open" if mode is not None else "os.open", frame)
         if mode is None and not os.path.isabs(path):
             # The event does not tell dir_fd: try every directory that is open.
@@ -239,7 +237,7 @@ class Observer:
             self._note_through_link(key, call, frame)
             return
         context = self._charged()
-        trail = self._trail(frame, call)
+        trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
             self.forks.write(context, self.root + key, trail)
             return
@@ -248,13 +246,6 @@ class Observer:
             activity_of(context).created.append(key)
         if context.closed:
             self.late[context] = None
-
-    def _trail(self, frame: FrameType, call: str) -> origins.Trail:
-        prepare = self.before_first
-        if prepare is not None:
-            self.before_first = None
-            prepare()
-        return origins.capture(frame, call, self._trace)
 
     def _note_through_link(self, key: str, call: str, frame: FrameType) -> None:
         """What is made below a topmost entry is that entry's, unless that is a link elsewhere."""
@@ -266,7 +257,7 @@ class Observer:
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
         context = self._charged()
-        trail = self._trail(frame, call)
+        trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
             self.forks.write(context, path, trail)
             return
@@ -305,6 +296,15 @@ class Observer:
                 part = above
             context = context.parent
         return False
+
+
+def _tries_to_write(frame: FrameType) -> bool:
+    """Whether `tempfile` finds out in which directory it can write, as it does without `tempdir`.
+
+    Asked of the globals first: reading `f_code` raises an audit event, which costs a microsecond.
+    """
+    is_unset = frame.f_globals.get("tempdir", "") is None
+    return is_unset and frame.f_code.co_name == "_get_default_tempdir"
 
 
 def _is_fixture_of(context: Context, inner: Context) -> bool:

@@ -50,6 +50,8 @@ class Trail:
         self.frames: tuple[tuple[CodeType, int], ...] = ()
 
 
+_Place = tuple[FrameType, CodeType]
+
 _kinds: dict[str, int] = {}
 
 
@@ -87,28 +89,29 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
         trace: keep every frame, not only the one found.
     """
     kinds = _kinds
-    callee: FrameType | None = None
-    installed: tuple[FrameType, FrameType | None] | None = None
+    callee: _Place | None = None
+    installed: tuple[_Place, _Place | None] | None = None
     closes_itself = False
     first = frame
+    found: _Place | None = None
     while frame is not None:
-        code = frame.f_code
+        code = frame.f_code  # once a frame: reading it raises an audit event
         kind = kinds.get(code.co_filename) or _kind(code.co_filename)
         if kind == _PROJECT:
+            found = frame, code
             break
         if kind == _INSTALLED and installed is None:
-            installed = (frame, callee)
+            installed = (frame, code), callee
         if code.co_qualname in _SELF_REMOVING and code.co_filename.endswith("tempfile.py"):
             closes_itself = frame.f_locals.get("delete", True)
-        callee = frame
+        callee = frame, code
         frame = frame.f_back
-    if frame is None and installed is not None:
-        frame, callee = installed
-    line = frame.f_lineno if frame is not None else 0
-    trail = Trail(frame.f_code if frame is not None else None, line, call)
+    if found is None and installed is not None:
+        found, callee = installed
+    trail = Trail(found[1], found[0].f_lineno, call) if found is not None else Trail(None, 0, call)
     if callee is not None:
-        trail.callee = callee.f_code
-        trail.module = callee.f_globals.get("__name__")
+        trail.callee = callee[1]
+        trail.module = callee[0].f_globals.get("__name__")
     trail.closes_itself = closes_itself
     if trace:
         trail.frames = _all_frames(first)

@@ -5,6 +5,7 @@ The cost of a context in which nothing happened is one `stat` of the temp direct
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from . import _audit, callbacks, syscalls
@@ -127,7 +128,6 @@ class Run:
             before_foreign=self._before_foreign_deed,
         )
         self._observer.before_older = self._journal.brought
-        self._observer.before_first = self._prepare_closing
         self._slots = Slots(self.root, self._observer)
 
     def enter(self, id: str, scope: Scope) -> Context:
@@ -151,7 +151,7 @@ class Run:
         """
         report = None
         if not self._left_nothing(context) or callbacks.has_close_callbacks():
-            report = self._closing.close(context, self._settings.tracks)
+            report = self._judged(context)
         contexts.leave(context)
         self._journal.leave()
         if report is not None:
@@ -217,10 +217,18 @@ class Run:
             )
         return self._closing_part
 
-    def _prepare_closing(self) -> None:
-        # Not when the context closes: an import allocates so much that the garbage collector
-        # runs, and removes what an object in a cycle was about to leave.
-        self._closing  # noqa: B018 - it is made when it is first asked for
+    def _judged(self, context: Context) -> ContextReport:
+        if self._closing_part is not None:
+            return self._closing.close(context, self._settings.tracks)
+        # The import allocates so much that the garbage collector would run, and remove what an
+        # object in a cycle was about to leave.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return self._closing.close(context, self._settings.tracks)
+        finally:
+            if collects:
+                gc.enable()
 
     def _before_foreign_deed(self) -> None:
         self._closing.remember_places()
@@ -246,7 +254,7 @@ class Run:
         if self._settings.watch_modified or self._tree_needs_look(context):
             return False
         if activity is None:
-            return not self._slots.changed()
+            return not (self._slots.changed() and self._slots.has_new())
         if not activity.is_plain or not self._slots.all_gone(activity):
             return False
         self._made_and_removed += len(activity.created)
