@@ -82,7 +82,8 @@ class Rounds(unittest.TestSuite):
 
     Class and module fixtures are set up and torn down in each round. `limit` is the number of
     rounds; None is without end. `tell` is called with the number of a round that went by, and
-    that of its tests; where rounds are short, about once a second.
+    that of its tests; where rounds are short, about once a second. A result that has `round_ends`
+    is told of each round.
     """
 
     def __init__(
@@ -97,12 +98,15 @@ class Rounds(unittest.TestSuite):
         """Run the rounds."""
         turn, told = 0, 0.0
         tests = list(self)
+        round_ends = getattr(result, "round_ends", None)
         while tests and turn != self.limit and not result.shouldStop:
             # Without these two a suite goes on with the fixtures of the test before.
             result._testRunEntered = False  # type: ignore[attr-defined]
             result._previousTestClass = None  # type: ignore[attr-defined]
             unittest.TestSuite(map(fresh, tests)).run(result, debug)
             turn += 1
+            if round_ends is not None:
+                round_ends()
             now = time.monotonic()
             if self._tell is not None and not result.shouldStop and now - told >= 1:
                 told = now

@@ -100,6 +100,11 @@ class HuntingResult(TidyTestResult):
         if judged.leaks:
             self.stop()
 
+    def round_ends(self) -> None:
+        """Stop also for what a thread or a process has left after its test."""
+        if self.session is not None and self.session.has_leaked_late():
+            self.stop()
+
 
 def _owner(test: Any) -> str:
     """Return the id of the test, the class or the module that an entry of a result is of."""

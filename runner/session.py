@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
@@ -62,6 +62,7 @@ class Session(Boundaries):
         self.verbosity = 1
         self.ran: set[str] = {"run"}
         self.leaked: set[str] = set()
+        self._late: list[ContextReport] = []
         self._result: Any = None
         self._listener: Listener = lambda report, judged: None
         self._class: Context | None = None
@@ -94,8 +95,17 @@ class Session(Boundaries):
         report, late = self.run.finish(self.tests_run)
         if self.keeper is not None:
             report = self.keeper.noted(report)
+        self._note_late(late)
+        return report, tuple(self._late)
+
+    def has_leaked_late(self) -> bool:
+        """Whether a context has left something new after it closed; `finish` tells what."""
+        self._note_late(self.run.look_again())
+        return any(found.leaks for found in self._late)
+
+    def _note_late(self, late: Iterable[ContextReport]) -> None:
         self.leaked.update(found.id for found in late if found.leaks)
-        return report, tuple(map(self.policy.judge, late))
+        self._late += map(self.policy.judge, late)
 
     @property
     def context_now(self) -> str:

@@ -93,18 +93,26 @@ class Closing:
         self._settle(context, activity, leftovers)
         return report
 
-    def close_late(self, grace: float) -> tuple[ContextReport, ...]:
-        """Close again the contexts that made something after they were closed, and the run's own.
+    def close_late(self) -> tuple[ContextReport, ...]:
+        """Close again the contexts that made something after they were closed."""
+        self._judge.hear_forks()
+        self._slots.assign_late()
+        late = dict.fromkeys([*self._late.contexts(), *self._observer.late])
+        return self._close_again(*late)
+
+    def close_run(self, grace: float) -> tuple[ContextReport, ...]:
+        """Close the contexts that made something after they were closed, and the run's own.
 
         Args:
             grace: seconds to wait for processes that outlived their context.
         """
         self._late.wait(grace)
-        self._judge.hear_forks()
-        self._slots.assign_late()
-        found = dict.fromkeys([*self._late.contexts(), *self._observer.late, contexts.root])
-        reports = [self.close(context) for context in found]
-        for leak in self._judge.late_leaks:
+        return (*self.close_late(), *self._close_again(contexts.root))
+
+    def _close_again(self, *late: Context) -> tuple[ContextReport, ...]:
+        reports = [self.close(context) for context in late]
+        found, self._judge.late_leaks = self._judge.late_leaks, []
+        for leak in found:
             report = ContextReport(leak.context, leak.scope, made=1, leaks=(leak,))
             self.totals.add(report)
             reports.append(report)

@@ -175,6 +175,12 @@ class Run:
         if self._settings.tracks and self._slots.changed():
             self._slots.assign_new(context)
 
+    def look_again(self) -> tuple[ContextReport, ...]:
+        """Judge, while the run goes on, what contexts made after they were closed."""
+        if not self._settings.tracks or not self._something_happened():
+            return ()
+        return self._closing.close_late()
+
     def finish(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """End the run: judge what came late and what belongs to no context, remove the root.
 
@@ -189,7 +195,7 @@ class Run:
         self._watch_what_lies_there()
         if self._settings.tracks and self._something_happened():
             self.notice(contexts.root)
-            late = self._closing.close_late(self._settings.late_grace)
+            late = self._closing.close_run(self._settings.late_grace)
         self._stop_observing()
         self.root.restore()
         report = self._end(tests)

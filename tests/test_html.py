@@ -20,7 +20,7 @@ except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
 from runner.records import SuiteReport, TestRecord, UsageSample
-from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, STARTED, sample
 
@@ -60,7 +60,8 @@ def hostile() -> SuiteReport:
     leak = Leak(HOSTILE, "file", 1, 1, HOSTILE, "test", Origin(HOSTILE, 1, HOSTILE, HOSTILE),
                 subtest=HOSTILE, open_by=(HOSTILE,), children=(Child(HOSTILE, None, 0),))
     run = RunReport(Summary(1, 1, 0, 0, 1, 1, 1), (leak,), (Unattributed(HOSTILE, "file", 1),),
-                    (Modification(HOSTILE, "changed", HOSTILE, "test", (HOSTILE,)),))
+                    (Modification(HOSTILE, "changed", HOSTILE, "test", (HOSTILE,)),),
+                    failures=(RemovalFailure(HOSTILE, HOSTILE),))
     return SuiteReport((test,), run=run, command=HOSTILE, directory=HOSTILE, python=HOSTILE)
 
 
@@ -122,7 +123,15 @@ class PageTests(unittest.TestCase):
     def test_a_run_of_nothing_is_a_page(self) -> None:
         page = html.render(SuiteReport())
         self.assertIn("Nothing left behind", page)
+        self.assertNotIn("Could not be removed", page)
         self.assertNotIn('id="chart"', page)
+
+    def test_what_could_not_be_removed_is_listed(self) -> None:
+        failures = tuple(RemovalFailure(f"/tmp/x{n}/", "is a mount point") for n in range(103))
+        page = html.render(SuiteReport(run=RunReport(Summary(), failures=failures)))
+        self.assertIn("<li><code>/tmp/x99/</code> is a mount point</li>", page)
+        self.assertNotIn("/tmp/x100/", page)
+        self.assertIn("and 3 more", page)
 
 
 class DocumentTests(unittest.TestCase):

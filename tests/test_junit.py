@@ -26,7 +26,7 @@ except ImportError:  # a test-only dependency
     etree = None
 
 from runner.records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord
-from tempfiles.records import Leak, Origin, Scope
+from tempfiles.records import Leak, Origin, RemovalFailure, Scope
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, STARTED, TRACEBACK, sample
 
@@ -123,6 +123,16 @@ class ContentTests(unittest.TestCase):
             self.assertIn("/tmp/x.csv", told, context)
             self.assertEqual(root.get("tests"), "1")
 
+    def test_what_could_not_be_removed_is_told_by_the_run(self) -> None:
+        stuck = RemovalFailure("/tmp/x/", "is a mount point")
+        root = root_of(PASSED, run=RunReport(Summary(), failures=(stuck,)))
+        suite = root.find("testsuite[@name='run']")
+        assert suite is not None
+        told = suite.find("properties/property")
+        assert told is not None
+        self.assertEqual(told.attrib, {"name": "not-removed", "value": "/tmp/x/: is a mount point"})
+        self.assertIn("could not be removed: /tmp/x/", suite.findtext("system-out") or "")
+
     def test_a_leak_of_a_test_that_ran_twice_is_told_once(self) -> None:
         root = root_of(PASSED, PASSED, run=left(LEAK))
         self.assertEqual(len(root.findall(".//system-out")), 1)
@@ -192,6 +202,7 @@ class SchemaTests(unittest.TestCase):
         leak = Leak("/tmp/\udcff\x1b" + "x" * 255, "other", 1, 1, HOSTILE, "test",
                     Origin(HOSTILE, 1, HOSTILE, HOSTILE), subtest=HOSTILE, open_by=(HOSTILE,))
         run = left(leak, replace(leak, context="run"))
+        run = run._replace(failures=(RemovalFailure(HOSTILE, HOSTILE),))
         root = self.check(SuiteReport(tests=(test,), fixtures=(fixture,), run=run))
         self.assertIn("\\x1b[31mred", root.findtext(".//failure"))
         self.assertIn("\\udcff", root.find(".//property").get("value"))

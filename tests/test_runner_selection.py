@@ -129,6 +129,29 @@ class UntilLeak(ProjectTestCase):
         self.assertIn(told, self.tidytest("-q", "--until-leak", "test_a").err)
         self.assertNotIn("round", self.tidytest("--until-leak", "--repeat", "2", "test_a").err)
 
+    def test_it_stops_after_the_round_in_which_something_leaked_late(self) -> None:
+        self.write("test_a.py", """
+            import subprocess, sys, tempfile, unittest
+            turns = []
+            children = []
+            LATE = "import sys, tempfile; sys.stdin.read(); tempfile.mkstemp()"
+            class T(unittest.TestCase):
+                def test_a(self):
+                    turns.append(1)
+                    if len(turns) == 2:
+                        child = [sys.executable, "-c", LATE]
+                        children.append(subprocess.Popen(child, stdin=subprocess.PIPE))
+                def test_z(self):
+                    for child in children:
+                        child.communicate()
+        """)
+        for options in (), ("--leaks", "fail"):
+            outcome = self.tidytest("-v", "--until-leak", "--repeat", "9", *options, "test_a")
+            self.assertEqual(order(outcome), ["test_a", "test_z"] * 2)
+            self.assertEqual(outcome.err.count("\n  left 1 in "), 1, outcome.err)
+            self.assertIn("1 leaked by 1 test", outcome.err)
+            self.assertEqual(outcome.code, 1 if options else 0)
+
     def test_it_stops_after_so_many_rounds(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("-v", "--until-leak", "--repeat", "2", "test_a")

@@ -30,6 +30,7 @@ __all__ = ["check", "render", "write"]
 
 _SCRIPTS = ("report.js", "tables.js", "timeline.js", "start.js")
 _MOST_SAMPLES = 2_000
+_MOST_NOT_REMOVED = 100
 _TEXT = 20_000
 """Characters of a traceback or an output in the page."""
 _ALL_TEXT = 8_000_000
@@ -76,6 +77,7 @@ def _embedded(document: dict[str, Any]) -> str:
 def _facts(report: SuiteReport) -> dict[str, Any]:
     totals = report.run.summary
     statuses = [record.status for record in report.records]
+    not_removed = [(failure.path, failure.cause) for failure in report.run.failures]
     return {
         "totals": totals,
         "failed": sum(status in UNSUCCESSFUL for status in statuses),
@@ -92,6 +94,11 @@ def _facts(report: SuiteReport) -> dict[str, Any]:
         "plural": plural,
         "modified": len(report.run.modifications),
         "unattributed": len(report.run.unattributed),
+        "not_removed": [
+            (visible(path), visible(cause))
+            for path, cause in not_removed[:_MOST_NOT_REMOVED]
+        ],
+        "more_not_removed": max(0, len(not_removed) - _MOST_NOT_REMOVED),
     }
 
 

@@ -59,7 +59,7 @@ def _document(report: SuiteReport) -> JUnitXml:
     for record in report.records:
         modules.setdefault(record.module, []).append(record)
     suites = [_suite(module, records, leaks) for module, records in modules.items()]
-    if leaks:  # what belongs to no module: the run's own, and tests that left no record
+    if leaks or report.run.failures:  # of no module: the run's own, of tests without a record
         suites.append(_run_suite(report, leaks))
     for suite in suites:
         document.add_testsuite(suite)
@@ -114,7 +114,11 @@ def _run_suite(report: SuiteReport, leaks: dict[str, list[_Told]]) -> TestSuite:
     rest = [leak for group in leaks.values() for leak in group]
     suite = _new_suite(_RUN, report.started, rest)
     suite.add_testcases([])  # counts them
-    _append_text(suite, SystemOut, _told(rest))
+    remains = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
+    for line in remains:
+        suite.add_property("not-removed", _legal(line))
+    told = "".join(f"could not be removed: {line}\n" for line in remains)
+    _append_text(suite, SystemOut, _told(rest) + told)
     return suite
 
 
