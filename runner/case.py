@@ -15,6 +15,7 @@ from typing import Any
 
 import tempfiles
 from tempfiles import _contexts as contexts
+from tempfiles import _registrations as registrations
 from tempfiles import remaining
 from tempfiles._contexts import Context
 
@@ -126,9 +127,9 @@ class _Tracked(unittest.TestCase):
             context = context.parent
         if context is not None:
             directory = path.is_dir() and not path.is_symlink()
-            contexts.register(str(path), directory=directory, context=context)
+            registrations.register(str(path), directory=directory, context=context)
         else:
-            contexts.unregister(str(path))
+            registrations.unregister(str(path))
             cls.addClassCleanup(_remove, path)
         return path
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
+from tempfiles import _registrations as registrations
 from tempfiles import finalizers, marker
 from tempfiles._contexts import Context
 from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
@@ -66,7 +67,7 @@ class Keeper:
         self._told: set[Context] = set()
         if settings.directory is not None:
             _check(settings.directory)
-            contexts.keep(settings.directory)
+            registrations.keep(settings.directory)
 
     def keep_registered(self, context: Context, result: Any, test: Any = None) -> None:
         """Move what a context has registered, if it failed; `test` is None for a fixture."""
@@ -192,7 +193,7 @@ class Keeper:
             name = f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}"
             place = os.path.join(self._base, name)
             os.makedirs(place, 0o700)
-            contexts.keep(place)
+            registrations.keep(place)
             self._claim = mark_kept(place, project=os.getcwd(), argv=sys.orig_argv)
             self._place = place
         return self._place

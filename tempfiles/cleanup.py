@@ -12,6 +12,7 @@ import time
 from types import TracebackType
 
 from . import _contexts as tree
+from . import _registrations as registrations
 from . import callbacks, reclaiming, settings
 from ._contexts import Context
 from .errors import InvalidNameError, SettingError, UnknownContextError
@@ -84,7 +85,7 @@ def contexts() -> tuple[str, ...]:
 
     `run`, which is always open, comes first.
     """
-    return tuple(holder.id for holder in tree.holders())
+    return tuple(holder.id for holder in registrations.holders())
 
 
 def remove_registered(closing: Context, *, measure: bool = True) -> RemovalReport:
@@ -150,7 +151,7 @@ def cleanup_all(max_attempts: int = 3) -> RemovalReport:
 def _reclaim_all() -> RemovalReport:
     report = RemovalReport()
     # The innermost first: what lies in an outer context's directory is gone when its turn comes.
-    for holder in reversed(tree.holders()):
+    for holder in reversed(registrations.holders()):
         report += reclaiming.reclaim(holder)
     return report
 
@@ -163,7 +164,7 @@ def _find(id: str | None) -> list[Context]:
         if around.id == id:
             return [around]
         around = around.parent
-    found = [holder for holder in tree.holders() if holder.id == id]
+    found = [holder for holder in registrations.holders() if holder.id == id]
     if not found:
         raise UnknownContextError(f"no context {id!r}; there are: {', '.join(contexts())}")
     return found
@@ -172,7 +173,7 @@ def _find(id: str | None) -> list[Context]:
 def _at_exit() -> None:
     chosen = settings.current()
     if chosen.cleanup_on_exit and chosen.cleanup_policy != "never":
-        for holder in reversed(tree.holders()):
+        for holder in reversed(registrations.holders()):
             reclaiming.log_failures(reclaiming.reclaim(holder, measure=False))
 
 

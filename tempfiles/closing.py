@@ -9,6 +9,7 @@ import json  # noqa: F401 - the journal's, which must import nothing when a cont
 import os
 
 from . import _contexts as contexts
+from . import _registrations as registrations
 from . import cleanup, finalizers
 from ._contexts import Context
 from .activity import Activity, activity_of
@@ -123,7 +124,8 @@ class Closing:
         totals = self.totals
         totals.set_aside(self._observer.taken_back)
         finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
-        totals.note_kept(rescue({*contexts.kept(), *self._observer.only_here()}, self._root.path))
+        only_here = self._observer.brought.only_here()
+        totals.note_kept(rescue({*registrations.kept(), *only_here}, self._root.path))
 
     def clean_outside(self) -> None:
         """Remove the leaks outside the temp directory that this run was seen to make."""
@@ -154,7 +156,7 @@ class Closing:
             leaks += self._judge.leaks_in_tree(context, activity)
         leaks = with_holders(leaks, context)
         for leak in leaks:
-            if not self._observer.holds_older(leak.path):
+            if not self._observer.brought.holds(leak.path):
                 self._cleaner.remember(leak)
         return tuple(leaks)
 

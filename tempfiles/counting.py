@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import _contexts as contexts
+from . import _registrations as registrations
 from ._contexts import Context
 from .records import Resource, ResourceType
 
@@ -65,7 +65,7 @@ def get_registered_directories(context: str | None = None) -> tuple[Resource, ..
 def stats() -> Stats:
     """Count what is registered, and add up the sizes (in bytes) of all files of it on disk."""
     by_context: dict[str, Usage] = {}
-    holders = contexts.holders()
+    holders = registrations.holders()
     for holder in holders:
         before = by_context.get(holder.id, Usage())
         files, directories = tuple(holder.files or ()), tuple(holder.directories or ())
@@ -85,7 +85,7 @@ def stats() -> Stats:
 
 
 def _holders(id: str | None) -> tuple[Context, ...]:
-    return tuple(holder for holder in contexts.holders() if id in (None, holder.id))
+    return tuple(holder for holder in registrations.holders() if id in (None, holder.id))
 
 
 def _resource(path: str, context: str, created: float, type: ResourceType) -> Resource:
@@ -112,7 +112,7 @@ def _tree_size(top: str) -> int:
         try:
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
-                    if contexts.owner(entry.path) is not None:
+                    if registrations.owner(entry.path) is not None:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from . import _contexts as contexts
+from . import _registrations as registrations
 from . import (
     cleanup,  # noqa: F401 - it removes at exit what is registered
     naming,
@@ -101,7 +101,7 @@ def create_temp_directory(prefix: str | None = None) -> Path:
             continue
         except OSError as error:
             raise translated(error) from error
-    contexts.register(path, directory=True)
+    registrations.register(path, directory=True)
     with contextlib.suppress(OSError):
         os.chmod(path, 0o700)  # the umask may have taken some of it
     return Path(path)
@@ -125,7 +125,7 @@ def create_nested_directory(name: StrPath) -> Path:
             path = os.path.join(path, part)
             os.mkdir(path, 0o700)
             os.chmod(path, 0o700)
-            contexts.register(path, directory=True)
+            registrations.register(path, directory=True)
     except BaseException as error:
         reclaiming.discard(top)
         if isinstance(error, OSError):
@@ -223,7 +223,7 @@ def _create(suffix: str, fill: Callable[[int], None]) -> Path:
         if limit is None:
             return Path(_make(suffix, fill))
         with _limited:
-            if contexts.file_count() >= limit:
+            if registrations.file_count() >= limit:
                 raise LimitError(errno.EDQUOT, f"max_temp_files: {limit} files are registered")
             return Path(_make(suffix, fill))
     except LimitError:
@@ -249,7 +249,7 @@ def _make(suffix: str, fill: Callable[[int], None]) -> str:
             fill(fd)
         finally:
             os.close(fd)
-        contexts.register(path, directory=False)
+        registrations.register(path, directory=False)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(path)

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from . import _contexts as contexts
+from . import _registrations as registrations
 from . import (
     cleanup,  # noqa: F401 - it removes at exit what is registered
     moving,
@@ -54,13 +54,13 @@ def unregister(path: StrPath | bytes) -> Path:
         NotRegisteredError: no context has it.
     """
     found = naming.absolute(path)
-    contexts.unregister(found)
+    registrations.unregister(found)
     return Path(found)
 
 
 def is_registered(path: StrPath | bytes) -> bool:
     """Return whether this very path is registered, with whichever context."""
-    return contexts.owner(naming.absolute(path)) is not None
+    return registrations.owner(naming.absolute(path)) is not None
 
 
 def get_context_for_file(path: StrPath | bytes) -> str | None:
@@ -99,9 +99,9 @@ def keep(path: StrPath | bytes) -> Path:
         NotRegisteredError: neither it nor a directory above it is registered.
     """
     found = naming.absolute(path)
-    if _holder(found) is None and not contexts.is_kept(found):
+    if _holder(found) is None and not registrations.is_kept(found):
         raise NotRegisteredError(f"not registered: {found}")
-    contexts.keep(found)
+    registrations.keep(found)
     return Path(found)
 
 
@@ -121,9 +121,9 @@ def persist(path: StrPath | bytes, destination: StrPath | bytes) -> Path:
     """
     source, target = naming.absolute(path), naming.absolute(destination)
     moving.move_without_replacing(source, target)
-    for moved in (source, *contexts.below(source)):
-        if contexts.owned(moved) is not None and not os.path.lexists(moved):
-            contexts.unregister(moved)
+    for moved in (source, *registrations.below(source)):
+        if registrations.owned(moved) is not None and not os.path.lexists(moved):
+            registrations.unregister(moved)
     return Path(target)
 
 
@@ -131,7 +131,7 @@ def _register(path: StrPath | bytes, *, directory: bool) -> Path:
     found = naming.absolute(path)
     refuse_if_precious(os.path.realpath(found) if directory else found)
     _check_type(found, directory=directory)
-    contexts.register(found, directory=directory)
+    registrations.register(found, directory=directory)
     return Path(found)
 
 
@@ -140,9 +140,9 @@ def _remove(path: StrPath | bytes, *, directory: bool) -> RemovalReport:
     refuse_if_precious(found)
     _check_type(found, directory=directory, link=False)
     report = remove_path(found)
-    for gone in (found, *(contexts.below(found) if directory else ())):
-        if contexts.owned(gone) is not None and not os.path.lexists(gone):
-            contexts.unregister(gone)
+    for gone in (found, *(registrations.below(found) if directory else ())):
+        if registrations.owned(gone) is not None and not os.path.lexists(gone):
+            registrations.unregister(gone)
     if report.failed:
         first = report.failed[0]
         raise RemovalError(first.errno or errno.EIO, first.cause, first.path)
@@ -163,7 +163,7 @@ def _check_type(path: str, *, directory: bool, link: bool = True) -> None:
 
 def _holder(path: str) -> Context | None:
     while True:
-        found = contexts.owner(path)
+        found = registrations.owner(path)
         parent = os.path.dirname(path)
         if found is not None or parent == path:
             return found

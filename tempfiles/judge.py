@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from . import _contexts as contexts
+from . import _registrations as registrations
 from . import evidence, origins, processes, sweep, syscalls
 from ._contexts import Context
 from .activity import Activity, Entry, activity_of
@@ -50,7 +51,7 @@ class Judge:
         """Return how many of the paths that a context made are there and registered with it."""
         made = [self._observer.root + key for key in activity.created]
         return sum(
-            contexts.owner(path) is context and syscalls.lexists(path)
+            registrations.owner(path) is context and syscalls.lexists(path)
             for path in (*made, *activity.outside)
         )
 
@@ -159,7 +160,7 @@ class Judge:
         except (OSError, ValueError):
             return None
         ignored = self._ignored(path, everywhere=where == "temp")
-        if path in self._reported or ignored or contexts.is_looked_after(path):
+        if path in self._reported or ignored or registrations.is_looked_after(path):
             return None
         self._reported.add(path)
         if where == "temp" and entry.trail is not None:

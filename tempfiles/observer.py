@@ -9,18 +9,18 @@ only if nothing was there when the event came.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Callable
 from types import FrameType
 
-from . import _audit, nodes, origins, syscalls
+from . import _audit, event_paths, nodes, origins, syscalls
 from . import _contexts as contexts
 from ._contexts import Context
 from ._platform import descriptor_path
 from .activity import Entry, activity_of
+from .brought import Brought
 from .forks import ForkLog
-from .spawning import SpawnObserver, working_directory
+from .spawning import SpawnObserver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _CREATE = os.O_CREAT
 _WRITING_MODES = frozenset("wax+")
-_CWD = -1
 _UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
 
 
@@ -38,8 +37,7 @@ class Observer:
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `leaked` is to be told which context left a path; if a
     context around that one removes it, as its fixtures do, it comes into `taken_back`.
-    `before_older` is called before something from before the run is moved or linked into the root,
-    with its path there and the one it had.
+    `brought` knows what from before the run was moved or linked elsewhere.
 
     Args:
         root: the run root.
@@ -71,8 +69,7 @@ class Observer:
         self._charged = contexts.charged if charges_runner else contexts.current
         self.leaked: dict[str, Context] = {}
         self.taken_back: set[str] = set()
-        self.older: dict[str, str] = {}
-        self.before_older: Callable[[str, str], None] = lambda path, source: None
+        self.brought = Brought(self.root)
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
         self._handlers: dict[str, _audit.Handler] = {
@@ -117,51 +114,32 @@ class Observer:
         self._note(path, "open" if mode is not None else "os.open", frame)
         if mode is None and not os.path.isabs(path):
             # The event does not tell dir_fd: try every directory that is open.
-            for directory in _open_directories():
+            for directory in event_paths.open_directories():
                 self._note(os.path.join(directory, os.fsdecode(path)), "os.open", frame)
 
     def _makes_directory(self, args: tuple[Any, ...]) -> None:
         self._note(args[0], "os.mkdir", sys._getframe(2), args[2])
 
     def _renames(self, args: tuple[Any, ...]) -> None:
-        self._brings_older(args)
+        self._brings(args)
         self._forget(args[0], args[2])
         self._note(args[1], "os.rename", sys._getframe(2), args[3])
 
     def _links(self, args: tuple[Any, ...]) -> None:
-        self._brings_older(args)
+        self._brings(args)
         self._note(args[1], "os.link", sys._getframe(2), args[3])
 
     def _symlinks(self, args: tuple[Any, ...]) -> None:
-        key = (self._absolute(args[1], args[2]) or "")[len(self.root) :]
+        key = (event_paths.absolute(args[1], args[2], self.root) or "")[len(self.root) :]
         self._note(args[1], "os.symlink", sys._getframe(2), args[2])
         if key in self.entries:
             self._links_in_temp.add(key)
 
-    def _brings_older(self, args: tuple[Any, ...]) -> None:
-        """What was there before the run is moved or linked to another name: it stays the user's."""
-        source, target = self._absolute(args[0], args[2]), self._absolute(args[1], args[3])
-        if source is None or target is None or source.startswith("/proc/"):
-            return
-        if source.startswith(self.root):
-            # It may have come here before, and now goes on.
-            origin = self.older.pop(source, None)
-        else:
-            is_older = not self._was_made(source) and syscalls.lexists(source)
-            origin = source if is_older else None
-        if origin is not None:
-            path = _real(target, follow=False)
-            self.older[path] = origin
-            if path.startswith(self.root):
-                self.before_older(path, origin)
-
-    def only_here(self) -> list[str]:
-        """Return where what is from before the run lies that is no longer where it was."""
-        return [target for target, source in self.older.items() if not _is_same(target, source)]
-
-    def holds_older(self, path: str) -> bool:
-        """Whether something from before the run was brought to a path, or below it."""
-        return any(f"{older}{os.sep}".startswith(path + os.sep) for older in self.older)
+    def _brings(self, args: tuple[Any, ...]) -> None:
+        source = event_paths.absolute(args[0], args[2], self.root)
+        target = event_paths.absolute(args[1], args[3], self.root)
+        if source is not None and target is not None:
+            self.brought.note(source, target, self._was_made)
 
     def _makes_node(self, args: tuple[Any, ...]) -> None:
         # Raised by the function that stands in for the real one: the user's is a frame more.
@@ -188,44 +166,29 @@ class Observer:
     def _truncates(self, args: tuple[Any, ...]) -> None:
         # shm_open raises no event; SharedMemory sizes the new, still empty object.
         path = descriptor_path(args[0]) if type(args[0]) is int else None
-        if path is not None and path.startswith("/dev/shm/") and _is_empty(path):
+        if path is not None and path.startswith("/dev/shm/") and event_paths.is_empty(path):
             call = "multiprocessing.shared_memory.SharedMemory"
             self._note_outside(path, call, sys._getframe(2))
 
     # From a path to a note.
 
-    def _note(self, path: Any, call: str, frame: FrameType, dir_fd: int = _CWD) -> None:
+    def _note(self, path: Any, call: str, frame: FrameType, dir_fd: int = event_paths.CWD) -> None:
         if type(path) is str and path.startswith(self.root):
             key = path[len(self.root) :]
             if key.count(os.sep) == 1 and key[-1] not in _UNUSUAL_ENDS:
                 self._note_entry(key, call, frame)
                 return
-        absolute = self._absolute(path, dir_fd)
+        absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
             return
         if not absolute.startswith(self.root):
-            if _is_bytecode(absolute):
+            if event_paths.is_bytecode(absolute):
                 return
-            absolute = _real_place(path, absolute, follow=call in ("open", "os.open"))
+            absolute = event_paths.real_place(path, absolute, follow=call in ("open", "os.open"))
         if absolute.startswith(self.root):
             self._note_entry(absolute[len(self.root) :], call, frame)
         elif absolute not in self._were_there and not syscalls.lexists(absolute):
             self._note_outside(absolute, call, frame)
-
-    def _absolute(self, path: Any, dir_fd: int) -> str | None:
-        if type(path) is not str:
-            try:
-                path = os.fsdecode(path)
-            except TypeError:
-                return None  # not a path: the call is about to fail
-        if not path.startswith(self.root) and not os.path.isabs(path):
-            base = working_directory() if dir_fd == _CWD else descriptor_path(dir_fd)
-            if base is None:
-                return None
-            path = os.path.join(base, path)
-        if "//" in path or "/." in path or path.endswith("/"):
-            path = os.path.normpath(path)
-        return str(path)
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
@@ -252,7 +215,7 @@ class Observer:
         top = os.sep.join(key.split(os.sep)[:2])
         if top in self._links_in_temp:
             self._links_in_temp.discard(top)
-            self._note(_real(self.root + key, follow=True), call, frame)
+            self._note(event_paths.real(self.root + key, follow=True), call, frame)
             self._links_in_temp.add(top)
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
@@ -268,7 +231,7 @@ class Observer:
 
     def _forget(self, path: Any, dir_fd: int) -> None:
         """Somebody is about to remove a path or to move it away."""
-        absolute = self._absolute(path, dir_fd)
+        absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
             return
         leaker = self.leaked.get(absolute)
@@ -279,10 +242,10 @@ class Observer:
             if entry is not None:
                 entry.removed = True
             if self._measure:
-                activity_of(self._charged()).bytes_removed += _size(absolute)
+                activity_of(self._charged()).bytes_removed += event_paths.size(absolute)
         elif not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
-            self._were_there.add(_real(absolute, follow=False))
+            self._were_there.add(event_paths.real(absolute, follow=False))
 
     def _was_made(self, path: str) -> bool:
         """Whether the current context or one around it made a path, or what it lies in."""
@@ -312,56 +275,3 @@ def _is_fixture_of(context: Context, inner: Context) -> bool:
     while parent is not None and parent is not context:
         parent = parent.parent
     return parent is not None and parent.scope != "run"
-
-
-def _real(path: str, follow: bool) -> str:
-    """Resolve the links on the way to a path; with `follow`, also a link that it is itself."""
-    if follow and syscalls.is_link(path):
-        return syscalls.real_path(path)
-    directory, name = os.path.split(path)
-    return os.path.join(syscalls.real_path(directory), name)
-
-
-def _real_place(path: Any, absolute: str, follow: bool) -> str:
-    """Resolve the links of a path made absolute, which costs a look at each part of it.
-
-    A mere name lies in a directory that the system has told: there are no links on the way.
-    """
-    if os.name == "posix" and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
-        return syscalls.real_path(absolute) if follow and syscalls.is_link(absolute) else absolute
-    return _real(absolute, follow)
-
-
-def _is_bytecode(path: str) -> bool:
-    return "__pycache__" in path or path.endswith(".pyc")
-
-
-def _size(path: str) -> int:
-    try:
-        status = syscalls.lstat(path)
-    except (OSError, ValueError):
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
-
-
-def _is_empty(path: str) -> bool:
-    try:
-        return syscalls.stat(path).st_size == 0
-    except OSError:
-        return False
-
-
-def _open_directories() -> list[str]:
-    try:
-        descriptors = syscalls.listdir("/proc/self/fd")
-    except OSError:
-        return []
-    paths = (descriptor_path(int(descriptor)) for descriptor in descriptors)
-    return [path for path in paths if path is not None and syscalls.is_directory(path)]
-
-
-def _is_same(one: str, other: str) -> bool:
-    try:
-        return os.path.samestat(os.lstat(one), os.lstat(other))
-    except OSError:
-        return False

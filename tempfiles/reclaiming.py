@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from . import _contexts as contexts
+from . import _registrations as registrations
 from ._access import PARENT, READ, close, freed
 from ._contexts import Context
 from ._platform import HAS_DIR_FD
@@ -40,7 +40,7 @@ def reclaim(context: Context, *, measure: bool = True) -> RemovalReport:
 
 def discard(path: str) -> None:
     """Remove one path if this process still has it registered; log what goes wrong."""
-    context = contexts.owned(path)
+    context = registrations.owned(path)
     if context is not None:
         log_failures(_Reclaiming(context, measure=False).one(path))
 
@@ -71,7 +71,7 @@ class _Reclaiming:
             for path in directories:
                 self._directory(path, others)
         gone = [path for path in covered if not os.path.lexists(path)]
-        contexts.release_files(gone, context)
+        registrations.release_files(gone, context)
         self._files(set(covered).difference(gone))
         return self.report
 
@@ -80,9 +80,9 @@ class _Reclaiming:
             self._file(path)
             return self.report
         self._directory(path, _Others(self._context))
-        for inner in contexts.below(path):
+        for inner in registrations.below(path):
             if not os.path.lexists(inner):
-                contexts.release(inner, self._context)
+                registrations.release(inner, self._context)
         return self.report
 
     def _files(self, paths: Iterable[str]) -> None:
@@ -130,7 +130,7 @@ class _Reclaiming:
                     size += freed(status)
         finally:
             self.report += RemovalReport(len(done), 0, size)
-            contexts.release_files(done, self._context)
+            registrations.release_files(done, self._context)
 
     def _file(self, path: str) -> None:
         if path not in (self._context.files or ()):
@@ -139,20 +139,20 @@ class _Reclaiming:
             cause = "it was registered as a file, but is a directory"
             self.report += RemovalReport(failed=(RemovalFailure(path, cause, errno.EISDIR),))
         elif self._remove(path):
-            contexts.release(path, self._context)
+            registrations.release(path, self._context)
 
     def _directory(self, path: str, others: _Others) -> None:
-        if contexts.owned(path) is not self._context:
+        if registrations.owned(path) is not self._context:
             return
         inside = others.inside(path)
         if not inside:
             if self._remove(path):
-                contexts.release(path, self._context)
+                registrations.release(path, self._context)
             return
         self._around(_canonical(path), inside)
         heir = next((owner for owner in inside.values() if owner is not None), None)
-        if contexts.release(path, self._context) and heir is not None:
-            contexts.register(path, directory=True, context=heir)
+        if registrations.release(path, self._context) and heir is not None:
+            registrations.register(path, directory=True, context=heir)
 
     def _around(self, top: str, spared: Iterable[str]) -> None:
         """Empty a directory except for some paths and the directories that lead to them."""
@@ -194,7 +194,8 @@ class _Others:
     def __init__(self, context: Context) -> None:
         parents: dict[str, str] = {}
         self._owners = {
-            _canonical(path, parents): owner for path, owner in contexts.spared(context).items()
+            _canonical(path, parents): owner
+            for path, owner in registrations.spared(context).items()
         }
         self._paths = sorted(self._owners)
 

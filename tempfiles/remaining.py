@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import _contexts as contexts
+from . import _registrations as registrations
 from . import syscalls
 from ._contexts import Context
 from .activity import Activity
@@ -57,7 +57,8 @@ def paths_left(context: Context) -> list[str]:
     left: list[str] = []
     for path in made:
         below = any(path.startswith(top + os.sep) for top in left)
-        excused = contexts.is_looked_after(path) or ignored(path, path.startswith(observer.root))
+        is_ignored = ignored(path, path.startswith(observer.root))
+        excused = is_ignored or registrations.is_looked_after(path)
         if not below and not excused and syscalls.lexists(path):
             left.append(path)
     return left

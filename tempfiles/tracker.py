@@ -127,7 +127,7 @@ class Run:
             measure=settings.measure_made,
             before_foreign=self._before_foreign_deed,
         )
-        self._observer.before_older = self._journal.brought
+        self._observer.brought.before = self._journal.brought
         self._slots = Slots(self.root, self._observer)
 
     def enter(self, id: str, scope: Scope) -> Context:

@@ -7,7 +7,6 @@ tree is given, and is read back flat.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 import stat
@@ -21,6 +20,7 @@ from . import creation, naming, reclaiming
 from .errors import ContentError, InvalidNameError, PathTypeError, translated
 from .naming import StrPath
 from .records import ResourceType
+from .tree_difference import as_text, explain, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def read_tree(path: StrPath) -> dict[str, Entry]:
     """
     as_bytes = path.given_as_bytes if isinstance(path, TempTree) else frozenset()
     return {
-        name: _text(value) if isinstance(value, bytes) and name not in as_bytes else value
+        name: as_text(value) if isinstance(value, bytes) and name not in as_bytes else value
         for name, value in sorted(_scan(naming.absolute(path)).items())
     }
 
@@ -128,7 +128,7 @@ def assert_tree(path: StrPath, expected: Tree) -> None:
     wanted = {name: _stored(value, special=True) for name, value in flat.items()}
     top = naming.absolute(path)
     if not os.path.isdir(top):
-        raise AssertionError(f"no directory: {_shown(top)}")
+        raise AssertionError(f"no directory: {shown(top)}")
     found = _scan(top)
     wanted = {
         name: value
@@ -137,7 +137,7 @@ def assert_tree(path: StrPath, expected: Tree) -> None:
         or name in found
     }
     if wanted != found:
-        raise AssertionError(_explain(top, wanted, found))
+        raise AssertionError(explain(top, wanted, found))
 
 
 def _flatten(tree: Tree, parts_of: Callable[[str], tuple[str, ...]]) -> dict[str, Any]:
@@ -248,42 +248,3 @@ def _read(entry: os.DirEntry[str]) -> bytes | Symlink | SpecialFile:
         return SpecialFile(_SPECIAL.get(stat.S_IFMT(mode), "other"))
     with open(os.open(entry.path, _READ), "rb") as file:
         return file.read()
-
-
-def _text(value: bytes) -> str | bytes:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value
-
-
-def _explain(top: str, wanted: dict[str, _Stored], found: dict[str, _Stored]) -> str:
-    lines = [f"{_shown(top)} is not the expected tree"]
-    for title, names in (
-        ("missing", wanted.keys() - found.keys()),
-        ("unexpected", found.keys() - wanted.keys()),
-    ):
-        lines += [f"  {title}: {_shown(name)}" for name in sorted(names)]
-    both = sorted(wanted.keys() & found.keys())
-    different = [name for name in both if wanted[name] != found[name]]
-    lines += [f"  different: {_shown(name)}" for name in different]
-    for name in different:
-        lines += difflib.unified_diff(
-            _lines(wanted[name]), _lines(found[name]),
-            f"expected/{_shown(name)}", f"found/{_shown(name)}", lineterm="",
-        )
-    return "\n".join(lines)
-
-
-def _lines(value: _Stored) -> list[str]:
-    """Return a value as the lines of a diff, in which no terminal sequence is left as it is."""
-    if not isinstance(value, bytes):
-        return [repr(value)]
-    text = _text(value)
-    if isinstance(text, bytes):
-        return [f"{len(text)} bytes: {text[at : at + 32]!r}" for at in range(0, len(text), 32)]
-    return [_shown(line) for line in text.split("\n")]
-
-
-def _shown(text: str) -> str:
-    return text if text.isprintable() else text.encode("unicode_escape").decode()

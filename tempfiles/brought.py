@@ -1,0 +1,60 @@
+"""What was there before the run and was moved or linked to another name: it stays the user's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from . import event_paths, syscalls
+
+
+class Brought:
+    """Knows where such a path lies now, and the one it had.
+
+    `before` is called with both before one comes into the run root.
+
+    Args:
+        root: the run root, with a separator at its end.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.before: Callable[[str, str], None] = lambda path, source: None
+        self._root = root
+        self._sources: dict[str, str] = {}
+
+    def note(self, source: str, target: str, was_made: Callable[[str], bool]) -> None:
+        """Take note that a path is about to be moved or linked.
+
+        Args:
+            source: its absolute path.
+            target: the absolute path it is to have.
+            was_made: says of a path whether the tests have made it.
+        """
+        if source.startswith("/proc/"):
+            return
+        if source.startswith(self._root):
+            # It may have come here before, and now goes on.
+            origin = self._sources.pop(source, None)
+        else:
+            is_older = not was_made(source) and syscalls.lexists(source)
+            origin = source if is_older else None
+        if origin is not None:
+            path = event_paths.real(target, follow=False)
+            self._sources[path] = origin
+            if path.startswith(self._root):
+                self.before(path, origin)
+
+    def only_here(self) -> list[str]:
+        """Return where what is from before the run lies that is no longer where it was."""
+        return [path for path, source in self._sources.items() if not _is_same(path, source)]
+
+    def holds(self, path: str) -> bool:
+        """Whether something from before the run was brought to a path, or below it."""
+        return any(f"{brought}{os.sep}".startswith(path + os.sep) for brought in self._sources)
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samestat(os.lstat(one), os.lstat(other))
+    except OSError:
+        return False

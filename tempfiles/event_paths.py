@@ -1,0 +1,90 @@
+"""The paths that audit events tell: made absolute, and their links resolved."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from . import syscalls
+from ._platform import descriptor_path
+from .spawning import working_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+CWD = -1
+"""The `dir_fd` of events whose path is relative to the working directory."""
+
+
+def absolute(path: Any, dir_fd: int, root: str) -> str | None:
+    """Return the path of an event as an absolute one; None if it is no path.
+
+    Args:
+        path: as the event has it: text, bytes, anything.
+        dir_fd: what a relative one is relative to.
+        root: the run root, with a separator at its end.
+    """
+    if type(path) is not str:
+        try:
+            path = os.fsdecode(path)
+        except TypeError:
+            return None  # not a path: the call is about to fail
+    if not path.startswith(root) and not os.path.isabs(path):
+        base = working_directory() if dir_fd == CWD else descriptor_path(dir_fd)
+        if base is None:
+            return None
+        path = os.path.join(base, path)
+    if "//" in path or "/." in path or path.endswith("/"):
+        path = os.path.normpath(path)
+    return str(path)
+
+
+def real(path: str, follow: bool) -> str:
+    """Resolve the links on the way to a path; with `follow`, also a link that it is itself."""
+    if follow and syscalls.is_link(path):
+        return syscalls.real_path(path)
+    directory, name = os.path.split(path)
+    return os.path.join(syscalls.real_path(directory), name)
+
+
+def real_place(path: Any, absolute: str, follow: bool) -> str:
+    """Resolve the links of a path made absolute, which costs a look at each part of it.
+
+    A mere name lies in a directory that the system has told: there are no links on the way.
+    """
+    if os.name == "posix" and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
+        return syscalls.real_path(absolute) if follow and syscalls.is_link(absolute) else absolute
+    return real(absolute, follow)
+
+
+def is_bytecode(path: str) -> bool:
+    """Whether the interpreter keeps compiled code there."""
+    return "__pycache__" in path or path.endswith(".pyc")
+
+
+def size(path: str) -> int:
+    """Return the bytes that the removal of a path frees: of a file with no other name its size."""
+    try:
+        status = syscalls.lstat(path)
+    except (OSError, ValueError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
+
+
+def is_empty(path: str) -> bool:
+    """Whether there is a file without content."""
+    try:
+        return syscalls.stat(path).st_size == 0
+    except OSError:
+        return False
+
+
+def open_directories() -> list[str]:
+    """Return the directories that this process has open, as far as the system tells."""
+    try:
+        descriptors = syscalls.listdir("/proc/self/fd")
+    except OSError:
+        return []
+    paths = (descriptor_path(int(descriptor)) for descriptor in descriptors)
+    return [path for path in paths if path is not None and syscalls.is_directory(path)]
