@@ -1,4 +1,5 @@
-# One environment per interpreter; everything a target needs is installed into it.
+# One environment per interpreter; everything a target needs is installed into it, and our modules
+# are compiled, so that the start is quick also where PYTHONDONTWRITEBYTECODE is set.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -13,6 +14,7 @@ help:  ## list the targets
 $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m compileall -q runner tempfiles
 	@touch $@
 
 demo: $(READY)  ## run a small suite that leaks in several ways

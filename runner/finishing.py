@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
-from tempfiles.errors import TempFilesError
+import tempfiles
 
 from . import leaving
 from .assembly import Assembly
@@ -75,7 +75,7 @@ class Ending:
             step()
         except KeyboardInterrupt as interrupt:
             self._interrupt = interrupt
-        except (TempFilesError, OSError, UsageError) as error:
+        except (tempfiles.TempFilesError, OSError, UsageError) as error:
             self._failed = True
             sys.stderr.write(f"tidytest: error: {error}\n")
         except Exception:  # a defect of ours must neither keep the rest from it nor fail the tests

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
 from tempfiles import _registrations as registrations
-from tempfiles import finalizers, marker
+from tempfiles import finalizers, marker_view
 from tempfiles._contexts import Context
 from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
 from tempfiles.ownership import KEPT_PREFIX, PREFIX, mark_kept
@@ -246,7 +246,7 @@ def _system_temp() -> str:
     root, slot = os.path.split(directory)
     if slot.isdigit() and os.path.basename(root).startswith(PREFIX):
         with contextlib.suppress(OSError, TempFilesError):  # then it is not this process's
-            found = marker.read(root, None)
+            found = marker_view.read(root, None)
             if found is not None and found.pid == os.getpid():
                 return os.path.dirname(root)
     return directory

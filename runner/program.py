@@ -8,7 +8,7 @@ import unittest
 from collections.abc import Sequence
 from types import TracebackType
 
-from tempfiles.errors import TempFilesError
+import tempfiles
 from tempfiles.tracker import Run
 
 from . import leaving, loading
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
     try:
         loaded = loading.load(words, cwd=os.getcwd(), environ=os.environ)
         code = 0 if _told_instead(loaded) else Program(name, loaded).run()
-    except (UsageError, TempFilesError) as error:
+    except (UsageError, tempfiles.TempFilesError) as error:
         print(f"tidytest: error: {error}", file=sys.stderr)
         sys.exit(2)
     except leaving.Terminated:

@@ -13,7 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    Handler = Callable[[tuple[Any, ...]], None]
+    Handler = Callable[[tuple[Any, ...]], object]
+
+AGAIN = object()
+"""Returned by a handler that has given its event to another: that one is to be asked as well."""
 
 _handlers: dict[str, Handler] = {}
 _installed = False
@@ -49,12 +52,14 @@ def _install() -> None:
 
     # Bound as keyword defaults: at interpreter shutdown the module's globals are gone first.
     def hook(
-        event: str, args: tuple[Any, ...], *, find: Any = _handlers.get, tell: Any = _tell
+        event: str, args: tuple[Any, ...], *,
+        find: Any = _handlers.get, again: object = AGAIN, tell: Any = _tell,
     ) -> None:
         handler = find(event)
         if handler is not None:
             try:
-                handler(args)
+                if handler(args) is again:
+                    find(event, handler)(args)
             except Exception:  # a defect of ours must not fail the user's own call
                 tell(event)
 

@@ -11,13 +11,13 @@ import _thread
 import functools
 import sys
 import weakref
-from contextvars import ContextVar
 
 from . import _audit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from contextvars import ContextVar
     from typing import Any
 
     from .records import Scope
@@ -54,8 +54,15 @@ class Context:
         return f"<Context {self.id!r} scope={self.scope}{' closed' if self.closed else ''}>"
 
 
+class _NeverSet:
+    """Stands for the context variable until the first context: an empty run needs none."""
+
+    def get(self) -> None:
+        return None
+
+
 root = Context(RUN, "run")
-_current: ContextVar[Context | None] = ContextVar("tempfiles_context", default=None)
+_current: ContextVar[Context | None] = _NeverSet()  # type: ignore[assignment]
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
 _started_in: weakref.WeakKeyDictionary[threading.Thread, Context] = weakref.WeakKeyDictionary()
 _threading: Any = None  # the module, from the first context on: an empty run does not need it
@@ -96,7 +103,7 @@ def charged() -> Context:
 def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
     if _threading is None:
-        _follow_threads()
+        _begin()
     context = Context(id, scope, _current.get() or _inherited_context())
     _open[context] = None
     _current.set(context)
@@ -104,7 +111,9 @@ def enter(id: str, scope: Scope = "context") -> Context:
 
 
 def adopt(context: Context) -> None:
-    """Make an open context the current one of the running code, without opening another."""
+    """Make a context the current one of the running code, without opening another."""
+    if _threading is None:
+        _begin()
     _current.set(context)
 
 
@@ -125,11 +134,17 @@ def opened() -> tuple[Context, ...]:
     return tuple(_open)
 
 
-def _follow_threads() -> None:
-    global _threading
+def _begin() -> None:
+    global _current, _threading
     import threading
+    from contextvars import ContextVar
 
+    _current = ContextVar("tempfiles_context", default=None)
     _threading = threading
+    _follow_threads()
+
+
+def _follow_threads() -> None:
     if sys.version_info >= (3, 12):
         _audit.subscribe({
             "_thread.start_new_thread": _thread_starts,

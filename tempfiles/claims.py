@@ -7,11 +7,15 @@ takes the lock first, and then the maker starts again with another name.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 
 from . import locks, marker
-from .errors import OwnershipError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .errors import OwnershipError
 
 PREFIX = "tidy-"
 TRASH_PREFIX = "tidy-trash-"
@@ -67,16 +71,18 @@ def establish(
         except FileExistsError:
             continue
         except OSError as error:
-            reason = f"cannot make a run root in {parent}: {error.strerror}"
-            raise OwnershipError(error.errno, reason) from error
+            raise _refusal(parent, error) from error
         try:
             return claim(root, project=project, argv=argv)
         except (FileNotFoundError, BlockingIOError):
             continue  # a reaper was faster than our lock
+        except OSError as error:
+            _undo(root)
+            raise _refusal(parent, error) from error
         except BaseException:
             _undo(root)
             raise
-    raise OwnershipError(f"no free name for a run root in {parent}")
+    raise _refusal(parent, FileExistsError(errno.EEXIST, "no free name"))
 
 
 def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -> Claim:
@@ -132,6 +138,12 @@ def is_held(root: str) -> bool:
         return True
     lock.release()
     return False
+
+
+def _refusal(parent: str, error: OSError) -> OwnershipError:
+    from .errors import OwnershipError
+
+    return OwnershipError(error.errno, f"cannot make a run root in {parent}: {error.strerror}")
 
 
 def _undo(root: str) -> None:

@@ -9,9 +9,7 @@ the run, before it is moved into the root.
 from __future__ import annotations
 
 import contextlib
-import mmap
 import os
-import struct
 import sys
 import weakref
 
@@ -19,6 +17,7 @@ from . import descriptors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import mmap
     from typing import Any
 
     from .records import ContextReport, Scope
@@ -32,7 +31,7 @@ SCOPES: dict[Scope, int] = {"run": 1, "module": 2, "class": 3, "test": 4, "conte
 LONGEST = 1000
 # Two slots, written in turn; byte 0 says which one counts. A slot is complete before that byte is
 # changed, and one byte cannot be torn, so a kill in between leaves the context before.
-SLOT = struct.Struct(f"<HB{LONGEST}s")
+SLOT = f"<HB{LONGEST}s"  # for `struct`
 OFFSETS = (64, 2048)
 SIZE = 4096
 MAGIC = b"tidy-current-1\n"
@@ -42,18 +41,20 @@ _NOTHING = (0, 0, b"")
 class Journal:
     """Writes the journal of the run whose root this is; forked children write nothing.
 
-    Raises:
-        OSError: a file cannot be made, or the disk is full.
+    Each file is made when there is something to write into it. Where that cannot be done, the disk
+    being full, the run goes on without.
     """
 
-    __slots__ = ("__weakref__", "_fd", "_page", "_stack", "_turn")
+    __slots__ = ("__weakref__", "_closed", "_fd", "_pack", "_page", "_root", "_stack", "_turn")
 
     def __init__(self, root: str) -> None:
+        self._root = root
+        self._closed = False
         self._stack: list[tuple[int, int, bytes]] = []
         self._turn = 0
-        self._page: mmap.mmap | bytearray = _map(os.path.join(root, CURRENT))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW
-        self._fd = descriptors.park(os.open(os.path.join(root, JOURNAL), flags, 0o600))
+        self._pack: Any = None
+        self._page: mmap.mmap | bytearray = bytearray(SIZE)
+        self._fd = -1
         _journals.add(self)
 
     def enter(self, id: str, scope: Scope) -> None:
@@ -65,8 +66,9 @@ class Journal:
         entry = (len(name), SCOPES[scope], name)
         self._stack.append(entry)
         self._turn = turn = 1 - self._turn
+        pack = self._pack or self._begin()
         # Inline, here and in `leave`: this runs around every test.
-        SLOT.pack_into(self._page, OFFSETS[turn], *entry)
+        pack(self._page, OFFSETS[turn], *entry)
         self._page[0] = turn
 
     def leave(self) -> None:
@@ -75,15 +77,25 @@ class Journal:
         if stack:
             stack.pop()
         self._turn = turn = 1 - self._turn
-        SLOT.pack_into(self._page, OFFSETS[turn], *(stack[-1] if stack else _NOTHING))
+        pack = self._pack or self._begin()
+        pack(self._page, OFFSETS[turn], *(stack[-1] if stack else _NOTHING))
         self._page[0] = turn
+
+    def _begin(self) -> Any:
+        import struct
+
+        self._pack = struct.Struct(SLOT).pack_into
+        if not self._closed:
+            with contextlib.suppress(OSError):
+                self._page = _map(os.path.join(self._root, CURRENT))
+        return self._pack
 
     def left(self, report: ContextReport) -> None:
         """Append what a closed context left, before anything of it is removed.
 
         A context that left nothing costs nothing. A full disk loses the line, not the run.
         """
-        if not report.leaks or self._fd < 0:
+        if not report.leaks:
             return
         self._append({"id": report.id, "scope": report.scope, "leaks": report.leaks})
 
@@ -97,12 +109,17 @@ class Journal:
     def _append(self, content: dict[str, Any]) -> None:
         import json
 
-        if self._fd < 0:
-            return
         # The first newline ends whatever a write that was cut short has left.
         line = b"\n" + json.dumps(content, default=_fields).encode() + b"\n"
         with contextlib.suppress(OSError):
-            os.write(self._fd, line)
+            self._make_journal()
+            _write(self._fd, line)
+
+    def _make_journal(self) -> None:
+        if self._fd < 0 and not self._closed:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW
+            fd = _open(os.path.join(self._root, JOURNAL), flags, 0o600)
+            self._fd = descriptors.park(fd)
 
     def close(self) -> None:
         """Stop writing; what is written stays. A second call does nothing."""
@@ -111,15 +128,17 @@ class Journal:
         if fd >= 0:
             with contextlib.suppress(OSError):
                 os.close(fd)
-        if isinstance(page, mmap.mmap):
+        if not isinstance(page, bytearray):
             page.close()
 
     def _cut_off(self) -> None:
         """From now on write into memory of our own; costs nothing where it is not needed."""
         self._page = bytearray(SIZE)
         self._fd = -1
+        self._closed = True
 
 
+_open, _write = os.open, os.write  # a test may have replaced them when its leaks are written down
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 
@@ -139,6 +158,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def _map(path: str) -> mmap.mmap:
+    import mmap
+
     fd = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o600)
     try:
         # Written, not merely long: a page without a block on a full disk is a SIGBUS later.

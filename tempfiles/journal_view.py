@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import struct
 import time
 from dataclasses import dataclass, fields
 from typing import Any
@@ -111,7 +112,7 @@ def _content(root: str, name: str, limit: int) -> bytes:
 def _read_current(page: bytes) -> Current | None:
     if len(page) < SIZE or not page.startswith(MAGIC, 1) or page[0] >= len(OFFSETS):
         return None
-    length, number, name = SLOT.unpack_from(page, OFFSETS[page[0]])
+    length, number, name = struct.unpack_from(SLOT, page, OFFSETS[page[0]])
     if number not in _NAMES:
         return None
     return Current(name[: min(length, LONGEST)].decode("utf-8", "replace"), _NAMES[number])

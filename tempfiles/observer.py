@@ -19,6 +19,7 @@ from ._contexts import Context
 from ._platform import descriptor_path
 from .activity import Entry, activity_of
 from .brought import Brought
+from .first_deed import may_create
 from .forks import ForkLog
 from .spawning import SpawnObserver
 
@@ -26,8 +27,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_CREATE = os.O_CREAT
-_WRITING_MODES = frozenset("wax+")
 _UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
 
 
@@ -103,7 +102,7 @@ class Observer:
 
     def _opens(self, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
-        if not flags & _CREATE and (flags or not mode or _WRITING_MODES.isdisjoint(mode)):
+        if not may_create(mode, flags):
             return
         frame = sys._getframe(2)
         if type(path) is int:

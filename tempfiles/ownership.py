@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from . import locks, marker, mounts
+from . import locks, marker, marker_view, mounts
 from .claims import (
     BARE_MODE,
     KEPT_PREFIX,
@@ -119,7 +119,7 @@ def _read(verdict: Verdict, status: os.stat_result) -> Verdict:
     try:
         if dir_fd is not None and not os.path.samestat(os.fstat(dir_fd), status):
             return replace(verdict, reason="it was replaced while it was examined")
-        found = marker.read(root, dir_fd)
+        found = marker_view.read(root, dir_fd)
         if found is None:
             return _without_marker(verdict, status, os.listdir(root if dir_fd is None else dir_fd))
     finally:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 
-from . import errors
 from ._record import Record
 from .root import system_directory
 
@@ -67,6 +66,8 @@ def _named() -> list[str]:
 
 
 def _checked(directory: str) -> str:
+    from . import errors
+
     if not os.path.lexists(directory):
         raise errors.SettingError(f"--temp-root: no such directory: {directory}")
     if not os.path.isdir(directory):

@@ -6,17 +6,16 @@ The cost of a context in which nothing happened is one `stat` of the temp direct
 from __future__ import annotations
 
 import gc
-import sys
 
-from . import _audit, callbacks, syscalls
 from . import _contexts as contexts
+from . import callbacks, syscalls
 from ._contexts import Context
 from ._record import Record
+from .first_deed import FirstDeed
 from .root import RunRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
 
     from .activity import Activity
     from .closing import Closing
@@ -69,7 +68,7 @@ class Run:
         self.root = RunRoot(settings.base, self._project, settings.guarded)
         self._journal = self.root.journal
         self._watches = False
-        self._first_import = {"import": self._imports}
+        self._first_deed = FirstDeed(self._watch)
         self._ignored: Ignored
         self._tree: ProjectTree
         self._observer: Observer
@@ -81,27 +80,20 @@ class Run:
         """Begin: redirect the temp directory, listen to what is made.
 
         Args:
-            before_imports: listen only from the next import or context on, for a caller that runs
-                nobody else's code before: a run without tests then needs little.
+            before_imports: listen only from the next import on, for a caller that runs nobody
+                else's code before: a run without tests then needs little.
         """
         contexts.root.attachment = None
         self.root.redirect()
         if before_imports:
-            _audit.subscribe(self._first_import)
+            self._first_deed.start()
         else:
-            self._watch()
-
-    def _imports(self, args: tuple[Any, ...]) -> None:
-        # What unittest itself imports as it starts is not the user's; the package `test` is no
-        # part of these names.
-        if args[0].partition(".")[0] not in sys.stdlib_module_names:
             self._watch()
 
     def _watch(self) -> None:
         if self._watches:
             return
         self._watches = True
-        _audit.unsubscribe(self._first_import)
         from . import remaining
 
         self._make_parts()
@@ -109,6 +101,7 @@ class Run:
             self._tree.snapshot()
             if self._settings.watch_modified:
                 self._closing.remember_files()
+            self._first_deed.hand_over()
             self._observer.start()
             remaining.activate(self._observer, self._ignored)
 
@@ -240,8 +233,8 @@ class Run:
         self._closing.remember_places()
 
     def _stop_observing(self) -> None:
-        _audit.unsubscribe(self._first_import)
         if not self._watches:
+            self._first_deed.stop()
             return
         from . import remaining
 

@@ -76,9 +76,9 @@ class Status(unittest.TestCase):
         dead = dead_run(self.temp, LEAKY)
         content = self.as_json()
         (place,) = content["temp_dirs"]
-        self.assertEqual((place["path"], place["files"], place["directories"]), (self.temp, 4, 2))
+        self.assertEqual((place["path"], place["files"], place["directories"]), (self.temp, 3, 2))
         (root,) = content["roots"]
-        self.assertEqual((root["path"], root["state"], root["entries"]), (dead, "orphaned", 5))
+        self.assertEqual((root["path"], root["state"], root["entries"]), (dead, "orphaned", 4))
         self.assertEqual(root["project"], "/some/project")
         self.assertEqual(root["argv"], ["python", "-m", "suite"])
         self.assertEqual(root["running"], {"id": "a.B.test_two", "scope": "test"})

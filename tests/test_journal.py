@@ -167,7 +167,7 @@ class Leaks(InARoot):
 
     def test_a_context_that_left_nothing_writes_nothing(self) -> None:
         self.open().left(ContextReport("a", "test", made=3))
-        self.assertEqual(self.file("journal").read_bytes(), b"")
+        self.assertEqual(os.listdir(self.root), [])
 
     def test_survive_a_line_cut_off_anywhere_and_are_taken_up_again_after_it(self) -> None:
         writer = self.open()
@@ -199,9 +199,19 @@ class Leaks(InARoot):
     def test_a_full_disk_loses_the_line_and_not_the_run(self) -> None:
         writer = self.open()
         held: Any = writer
-        os.dup2(self.full_device(), held._fd, inheritable=False)
         writer.left(ContextReport("a", "test", leaks=(LEAK,)))
-        self.assertEqual(read(self.root).leaks, ())
+        os.dup2(self.full_device(), held._fd, inheritable=False)
+        writer.left(ContextReport("b", "test", leaks=(LEAK,)))
+        self.assertEqual(read(self.root).leaks, (LEAK,))
+
+    def test_where_no_file_can_be_made_any_more_the_run_goes_on_without(self) -> None:
+        writer = self.open()
+        os.rmdir(self.root)
+        self.addCleanup(os.mkdir, self.root)
+        writer.enter("a", "test")
+        writer.left(ContextReport("a", "test", leaks=(LEAK,)))
+        writer.leave()
+        writer.close()
 
     def full_device(self) -> int:
         if not os.path.exists("/dev/full"):

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
-import subprocess
-import sys
-import tempfile
 import unittest
-from pathlib import Path
 
 from tempfiles._record import Record
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-LOADED = "import sys, runpy; sys.argv = ['x', 'discover']\n" \
-    "try: runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n" \
-    "except SystemExit: print(*sys.modules)"
 
 
 class Point(Record):
@@ -53,25 +44,3 @@ class Records(unittest.TestCase):
     def test_a_record_can_be_sent_to_another_process(self) -> None:
         self.assertEqual(pickle.loads(pickle.dumps(Point(1, 7))), Point(1, 7))
         self.assertEqual(copy.deepcopy(Point(1, 7)), Point(1, 7))
-
-
-class Start(unittest.TestCase):
-    """What an empty suite imports: the start must stay about as short as unittest's."""
-
-    def loaded(self, module: str) -> set[str]:
-        with tempfile.TemporaryDirectory() as empty:
-            done = subprocess.run(
-                [sys.executable, "-c", LOADED.format(module=module)], cwd=empty,
-                env={"PYTHONPATH": str(REPOSITORY), "PATH": "/usr/bin:/bin"},
-                capture_output=True, text=True, check=True,
-            )
-        return set(done.stdout.split())
-
-    def test_nothing_that_only_an_eventful_run_needs_is_imported(self) -> None:
-        more = self.loaded("runner") - self.loaded("unittest")
-        self.assertIn("runner.program", more)
-        slow = {"typing", "json", "threading", "dataclasses", "subprocess", "tempfile", "logging"}
-        optional = {"coverage", "colorama", "jinja2", "junitparser", "tqdm", "shtab"}
-        ours = {"runner.options", "runner.summaries", "tempfiles.observer", "tempfiles.closing"}
-        self.assertEqual(more & (slow | optional | ours), set())
-        self.assertLess(len(more), 60)

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import aftermath, orphans, progress
 from ..aftermath import Aftermath
+from ..marker_view import user_name
 from ..ownership import Verdict
 from ..quantities import format_age, format_count, format_size
 from ..records import Leak
@@ -83,7 +84,9 @@ def _root_as_json(root: _Root) -> dict[str, Any]:
         "path": verdict.root,
         "state": verdict.state,
         "reason": verdict.reason,
-        **{name: marker.get(name) for name in ("pid", "host", "user", "project", "argv")},
+        **{name: marker.get(name) for name in ("pid", "host")},
+        "user": user_name(verdict.marker.uid) if verdict.marker else None,
+        **{name: marker.get(name) for name in ("project", "argv")},
         "created": verdict.created,
         "age": _age(verdict),
         "entries": usage.files + usage.directories if usage else None,
@@ -112,7 +115,8 @@ def _root_lines(root: _Root) -> list[str]:
     verdict = root.verdict
     line = f"  {verdict.state:8}  {printable(verdict.root)}"
     if verdict.marker:
-        line += f"  {printable(verdict.marker.project)}  by {printable(verdict.marker.user)}"
+        user = user_name(verdict.marker.uid)
+        line += f"  {printable(verdict.marker.project)}  by {printable(user)}"
         line += f" (pid {verdict.marker.pid})"
     line += f"  {format_age(_age(verdict))} old"
     if root.usage:
