@@ -68,8 +68,8 @@ class Assembly:
 
             place = places.choose(settings.temp_root, settings.temp_root_min_free)
             self._base = place.directory
-            if place.refusal:
-                sys.stderr.write(f"tidytest: {place.refusal}\n")
+            if place.remark:
+                sys.stderr.write(f"tidytest: {place.remark}\n")
         self.reaper = Reaper(self._base) if settings.reap else None
         if settings.progress:
             _require_tqdm()
@@ -106,6 +106,8 @@ class Assembly:
         """Return how the run tracks."""
         settings = self.settings
         ignore = settings.leak_ignore
+        if self.measurement is not None:
+            ignore += self.measurement.files
         if settings.keep_dir is not None:
             import glob
 

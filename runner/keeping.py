@@ -65,6 +65,7 @@ class Keeper:
         self._pending: list[tuple[Leak, str]] = []
         self._kept: set[str] = set()
         self._told: set[Context] = set()
+        self._complaints: set[str] = set()
         if settings.directory is not None:
             _check(settings.directory)
             registrations.keep(settings.directory)
@@ -74,14 +75,14 @@ class Keeper:
         if not self._is_wanted(result, test, context.id):
             return
         registered = sorted({*(context.files or ()), *(context.directories or ())})
-        moved = 0
-        with _unseen():
+        with contexts.unseen(), self._attempt(context):
+            moved = 0
             for path in registered:
                 if os.path.lexists(path):  # else it has been moved with the directory above it
                     moved += self._move(path, self._target(context, path))
-        self.registered_kept += moved
-        if moved:
-            self._annotate(result, test, context)
+            self.registered_kept += moved
+            if moved:
+                self._annotate(result, test, context)
 
     def keep_leaks(
         self, context: Context, leaks: Iterable[Leak], result: Any, test: Any = None
@@ -90,15 +91,15 @@ class Keeper:
         leaks = [leak for leak in leaks if leak.where == "temp"]
         if not leaks or not self._is_wanted(result, test, context.id):
             return
-        with _unseen():
+        with contexts.unseen(), self._attempt(context):
             for leak in leaks:
                 self._pending.append((leak, self._target(context, leak.path)))
             self._move_pending(never_closed=True)
-        self._annotate(result, test, context)
+            self._annotate(result, test, context)
 
     def move_leaks(self) -> None:
         """Move the leaks now; what has vanished meanwhile is left out."""
-        with _unseen():
+        with contexts.unseen():
             self._move_pending(never_closed=False)
 
     def _move_pending(self, never_closed: bool) -> None:
@@ -140,7 +141,7 @@ class Keeper:
             raise InvalidNameError(f"not a name for an artifact: {name!r}")
         if os.path.isabs(name) or ".." in re.split(r"[/\\]", name):
             raise EscapeError(f"an artifact stays in its directory: {name!r}")
-        with _unseen():
+        with contexts.unseen():
             path = Path(self._directory(context), name)
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -193,10 +194,27 @@ class Keeper:
             name = f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}"
             place = os.path.join(self._base, name)
             os.makedirs(place, 0o700)
+            try:
+                self._claim = mark_kept(place, project=os.getcwd(), argv=sys.orig_argv)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.rmdir(place)
+                raise
             registrations.keep(place)
-            self._claim = mark_kept(place, project=os.getcwd(), argv=sys.orig_argv)
             self._place = place
         return self._place
+
+    @contextlib.contextmanager
+    def _attempt(self, context: Context) -> Iterator[None]:
+        """Tell, once, where nothing can be kept, as on a full disk; the run goes on."""
+        try:
+            yield
+        except OSError as error:
+            said = f"{printable(self._base)}: {error.strerror}"
+            if said not in self._complaints:
+                self._complaints.add(said)
+                of = printable(context.id)
+                sys.stderr.write(f"tidytest: cannot keep the files of {of} in {said}\n")
 
     def _move(self, source: str, target: str) -> bool:
         from tempfiles import persist
@@ -260,17 +278,6 @@ def _check(directory: str) -> None:
         existing = os.path.dirname(existing)
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UsageError(f"--keep-dir {printable(directory)}: cannot be written to")
-
-
-@contextlib.contextmanager
-def _unseen() -> Iterator[None]:
-    """What is made in the block is nobody's: it does not count as made by a test."""
-    before = contexts.current()
-    contexts.adopt(Context("keeping"))
-    try:
-        yield
-    finally:
-        contexts.adopt(before)
 
 
 def _prune(base: str, own: str, settings: KeepSettings) -> None:

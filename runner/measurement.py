@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
+import sqlite3
 import sys
+from collections.abc import Callable
 from typing import Any
+
+from tempfiles import _contexts as contexts
 
 from .config import Config
 from .errors import UsageError
@@ -17,6 +23,9 @@ class Measurement:
 
     All settings are the project's own (`.coveragerc`, `setup.cfg`, `pyproject.toml`).
 
+    Attributes:
+        files: globs of what is written while the tests run.
+
     Raises:
         UsageError: coverage is not installed, or its settings are wrong.
     """
@@ -28,26 +37,27 @@ class Measurement:
             raise UsageError("--coverage needs coverage: pip install coverage") from None
         self._formats = settings.coverage_report
         self._least = settings.coverage_fail_under
-        try:
-            self._coverage: Any = coverage.Coverage(messages=False)
-            self._leave_out_ourselves()
-        except coverage.CoverageException as error:
-            raise UsageError(f"coverage: {error}") from None
+        self._failure: BaseException | None = None
         self._error = coverage.CoverageException
-        if sys.version_info >= (3, 14) and self._coverage.get_option("run:core") is None:
-            # Its sys.monitoring core keeps one context a line.
-            self._coverage.set_option("run:core", "ctrace")
-        if self._coverage.get_option("run:data_file") in (None, ".coverage"):
-            # Absolute: a test may change the working directory.
-            self._coverage.set_option("run:data_file", os.path.abspath(".coverage"))
+        self._new: Callable[[], Any] = lambda: coverage.Coverage(messages=False)
+        self._coverage = self._made()
+        data_file = glob.escape(self._coverage.get_option("run:data_file"))
+        # Of each process its own (`.host.pid.x`), and what SQLite puts beside it while it writes.
+        self.files = (data_file, f"{data_file}.*", f"{data_file}-journal")
 
-    def _leave_out_ourselves(self) -> None:
-        """The user's code is to be measured, not ours, wherever it is installed."""
-        packages = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        if packages != os.getcwd():
-            omitted = list(self._coverage.get_option("run:omit") or [])
-            ours = [os.path.join(packages, name, "*") for name in ("runner", "tempfiles")]
-            self._coverage.set_option("run:omit", omitted + ours)
+    def _made(self) -> Any:
+        try:
+            made = self._new()
+            _leave_out_ourselves(made)
+        except self._error as error:
+            raise UsageError(f"coverage: {error}") from None
+        if sys.version_info >= (3, 14) and made.get_option("run:core") is None:
+            # Its sys.monitoring core keeps one context a line.
+            made.set_option("run:core", "ctrace")
+        # Absolute: a test may change the working directory.
+        data_file = made.get_option("run:data_file") or ".coverage"
+        made.set_option("run:data_file", os.path.abspath(data_file))
+        return made
 
     def start(self) -> None:
         """Begin to measure."""
@@ -56,7 +66,9 @@ class Measurement:
 
     def switch(self, id: str) -> None:
         """What runs from now on is run by the test with this id; empty for none."""
-        self._coverage.switch_context(id)
+        if self._failure is None:
+            with contexts.unseen():  # it writes down what the last test has run
+                self._attempt(lambda: self._coverage.switch_context(id))
 
     def finish(self, stream: Any) -> bool:
         """Stop, write the reports, and return whether enough is covered.
@@ -64,10 +76,10 @@ class Measurement:
         Args:
             stream: where the report for the terminal and all messages go.
         """
-        self._coverage.stop()
-        self._coverage.save()
-        if self._coverage.get_option("run:parallel"):
-            self._coverage.combine()
+        self._attempt(self._save)
+        if self._failure is not None:
+            stream.write(f"coverage: cannot be recorded: {self._failure}\n")
+            return False
         try:
             total = self._report(stream)
         except self._error as error:
@@ -81,6 +93,23 @@ class Measurement:
         stream.write(f"coverage: {total:.2f} percent is less than {least:g}\n")
         return False
 
+    def _save(self) -> None:
+        self._coverage.stop()
+        self._coverage.save()
+        if self._coverage.get_option("run:parallel"):
+            self._coverage = self._made()  # the other writes to a file of its process's own
+            self._coverage.combine()
+            self._coverage.save()
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Do a step; where it fails, as on a full disk, stop measuring: the tests go on."""
+        try:
+            step()
+        except (self._error, sqlite3.Error, OSError) as error:
+            self._failure = self._failure or error
+            with contextlib.suppress(self._error, sqlite3.Error, OSError):
+                self._coverage.stop()
+
     def _report(self, stream: Any) -> float:
         total = 0.0
         for name in self._formats:
@@ -90,3 +119,12 @@ class Measurement:
                 options = {"show_contexts": True} if name == "html" else {}
                 total = getattr(self._coverage, _FORMATS[name])(**options)
         return total
+
+
+def _leave_out_ourselves(coverage: Any) -> None:
+    """The user's code is to be measured, not ours, wherever it is installed."""
+    packages = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if packages != os.getcwd():
+        omitted = list(coverage.get_option("run:omit") or [])
+        ours = [os.path.join(packages, name, "*") for name in ("runner", "tempfiles")]
+        coverage.set_option("run:omit", omitted + ours)

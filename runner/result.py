@@ -121,7 +121,10 @@ class TidyTestResult(unittest.TextTestResult):
         return False
 
     def _tell_if_full(self, failures: list[Any], err: Any) -> None:
-        if self.session is not None and (lines := self.session.run.full_lines(err[1])):
+        session = self.session
+        if session is None or err[1] is session.leak_failure:
+            return
+        if lines := session.run.full_lines(err[1]):
             failed, details = failures[-1]
             failures[-1] = failed, "\n".join([details, *lines, ""])
 

@@ -49,6 +49,7 @@ class Session(Boundaries):
         tests_run: how many tests have run; `began` says that it has been tried.
         verbosity: unittest's, of the runner.
         ran: the ids of all contexts so far, `leaked` of those that left something.
+        leak_failure: the last failure that tells a leak and nothing else.
     """
 
     def __init__(self, run: Run, policy: Policy) -> None:
@@ -62,6 +63,7 @@ class Session(Boundaries):
         self.verbosity = 1
         self.ran: set[str] = {"run"}
         self.leaked: set[str] = set()
+        self.leak_failure: BaseException | None = None
         self._late: list[ContextReport] = []
         self._result: Any = None
         self._listener: Listener = lambda report, judged: None
@@ -148,7 +150,8 @@ class Session(Boundaries):
         if message is not None and not has_failed(outcome.result, test):
             self.policy.note_failed(judged)
             with outcome.testPartExecutor(test):
-                raise test.failureException(message)
+                self.leak_failure = test.failureException(message)
+                raise self.leak_failure
         if self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result, test)
 
@@ -178,7 +181,8 @@ class Session(Boundaries):
         message = self.policy.failure(judged) if judged is not None else None
         if message is not None and judged is not None:
             self.policy.note_failed(judged)
-            self._result.addFailure(test, _raised(test.failureException(message)))
+            self.leak_failure = test.failureException(message)
+            self._result.addFailure(test, _raised(self.leak_failure))
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result, test)
 
@@ -251,7 +255,7 @@ class Session(Boundaries):
         message = self.policy.failure(judged) if judged is not None else None
         if message is not None and judged is not None:
             self.policy.note_failed(judged)
-            error = AssertionError(message)
+            self.leak_failure = error = AssertionError(message)
             suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
                 self._result, error, name, _raised(error)
             )

@@ -21,6 +21,7 @@ class Watcher:
     """
 
     def __init__(self, path: str | None) -> None:
+        self._path = path
         self._monitor: Monitor | None = None
         try:
             self._recording = Recording(path) if path is not None else None
@@ -49,6 +50,6 @@ class Watcher:
         samples = monitor.stop()
         if self._recording is not None:
             self._recording.close()
-        if monitor.error is not None:
-            raise monitor.error
+            if monitor.error is not None:
+                raise OSError(f"--monitor {self._path}: {monitor.error}")
         return samples

@@ -71,18 +71,18 @@ def establish(
         except FileExistsError:
             continue
         except OSError as error:
-            raise _refusal(parent, error) from error
+            raise refusal(parent, error) from error
         try:
             return claim(root, project=project, argv=argv)
         except (FileNotFoundError, BlockingIOError):
             continue  # a reaper was faster than our lock
         except OSError as error:
             _undo(root)
-            raise _refusal(parent, error) from error
+            raise refusal(parent, error) from error
         except BaseException:
             _undo(root)
             raise
-    raise _refusal(parent, FileExistsError(errno.EEXIST, "no free name"))
+    raise refusal(parent, FileExistsError(errno.EEXIST, "no free name"))
 
 
 def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -> Claim:
@@ -140,7 +140,8 @@ def is_held(root: str) -> bool:
     return False
 
 
-def _refusal(parent: str, error: OSError) -> OwnershipError:
+def refusal(parent: str, error: OSError) -> OwnershipError:
+    """Return what to raise where the system does not let a root be made in a directory."""
     from .errors import OwnershipError
 
     return OwnershipError(error.errno, f"cannot make a run root in {parent}: {error.strerror}")

@@ -6,9 +6,10 @@ parent reads the new lines when it judges a context that forked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from . import origins
 from ._contexts import Context
@@ -16,7 +17,10 @@ from .journal import FORKED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .records import Origin
+
 
 class ForkLog:
     """The parent's and the children's end of the file `forked` in the run root."""
@@ -49,7 +53,8 @@ class ForkLog:
         place = [origin.file, origin.line, origin.function, origin.call] if origin else None
         import json
 
-        line = json.dumps([id(owner), path, place]) + "\n"
+        # The first newline ends whatever a write that a full disk cut short has left.
+        line = f"\n{json.dumps([id(owner), path, place])}\n"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -69,17 +74,22 @@ class ForkLog:
                 text = file.read()
         except OSError:
             return
-        import json
-
         from .records import Origin
 
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
-        for line in whole.splitlines():
-            address, path, place = json.loads(line)
+        for address, path, place in _parsed(whole.splitlines()):
             context = self._contexts.get(address)
             if context is not None:
                 yield context, path, Origin(*place) if place else None
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[list[Any]]:
+    import json
+
+    for line in filter(None, lines):
+        with contextlib.suppress(ValueError):  # cut short
+            yield json.loads(line)
 
 
 _listening: weakref.WeakSet[ForkLog] = weakref.WeakSet()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import _contexts as contexts
 from . import syscalls
+from .sweep import RACY_NS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .activity import Entry
 
 _MOST_TOLD = 5
@@ -22,44 +27,66 @@ _WORDS = (*map(os.strerror, _FULL), "No space left on device", "database or disk
 # With less than this nothing of use can be written any more.
 _LEAST_BYTES = 16 << 10
 
+# Where this much is free, no test has filled the disk just now and tidied up again.
+_PLENTY = 1 << 30
+_PATH = re.compile(r"/[^\s'\":,;]+")
+
 Extents = dict[str, tuple[int, int]]
-"""Bytes and entries of contexts, by their ids."""
+"""Bytes and entries by key: of topmost entries, or of contexts by their ids."""
 
-_last: dict[tuple[str, int, int, int], Extents] = {}
+_State = tuple[str, int, int, tuple[int, ...]]
+_last: dict[_State, Extents] = {}
 
 
-def is_behind(error: BaseException | None, root: str) -> bool:
-    """Whether a failure may come of it that the file system of a run root is full.
+def suspicion(error: BaseException | None, root: str) -> str:
+    """Return the line that tells how full the disk of a run root is, if a failure may be due to it.
 
-    It is taken so where there is no room left, as after a child process that met it, and where
-    the error, or one that led to it, says so and is not of another file system.
+    It may be where no room is left, as after a child process that met it. Where there is room
+    again, the error, or one that led to it, must say so: of this file system, or of none and with
+    little free, since what filled it may have been removed by the failing test.
     """
-    return _has_no_room(root) or any(_tells(cause, root) for cause in _causes(error))
+    if _has_no_room(root):
+        return f"No space left: the temp directory {_account(root)}"
+    causes = list(_causes(error))
+    if any(_names(cause, root) for cause in causes):
+        return f"No space was left: by now the temp directory {_account(root)}"
+    if _free(root) < _PLENTY and any(_may_be(cause, root) for cause in causes):
+        return f"No space was left, perhaps here: by now the temp directory {_account(root)}"
+    return ""
 
 
 def full_lines(root: str, entries: Mapping[str, Entry] | None) -> Iterator[str]:
-    """Yield lines on a run root whose disk is full: its size, and its largest contexts.
+    """Yield a line for each of the largest contexts in a run root whose disk is full.
 
     Args:
         root: the run root.
         entries: what is known of it, by `slot/name`; what is not yet is the current context's.
-            None: whose its files are is not known.
+            None: whose its files are is not known, and nothing is told.
     """
+    if entries is None:
+        return
     from .quantities import format_count, format_size
     from .text import printable
 
-    extents = _measured(root, entries or {})
+    column = 1 if _inodes(root) else 0
+    extents = _by_context(_measured(root), entries)
+    largest = sorted(extents.items(), key=lambda item: item[1][column], reverse=True)
+    for context, extent in largest[:_MOST_TOLD]:
+        if not extent[column]:
+            break
+        amount = format_count(extent[1], "entry", "entries") if column else format_size(extent[0])
+        yield f"    {amount:>10}  {printable(context)}"
+
+
+def _account(root: str) -> str:
+    from .quantities import format_count, format_size
+    from .text import printable
+
+    extents = _measured(root)
     size, number = (sum(column) for column in zip((0, 0), *extents.values(), strict=True))
     inodes = _inodes(root)
     told = format_size(size) + (f" in {format_count(number, 'entry', 'entries')}" if inodes else "")
-    yield f"No space left: the temp directory {printable(root)} holds {told}{_disk(root)}{inodes}"
-    column = 1 if inodes else 0
-    largest = sorted(extents.items(), key=lambda item: item[1][column], reverse=True)
-    for context, extent in largest[: _MOST_TOLD if entries is not None else 0]:
-        if not extent[column]:
-            break
-        amount = format_count(extent[1], "entry", "entries") if inodes else format_size(extent[0])
-        yield f"    {amount:>10}  {printable(context)}"
+    return f"{printable(root)} holds {told}{_disk(root)}{inodes}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -73,12 +100,28 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         pending += [cause.__cause__, cause.__context__, *getattr(cause, "exceptions", ())]
 
 
-def _tells(error: BaseException, root: str) -> bool:
-    if isinstance(error, OSError) and error.errno in _FULL:
-        names = [name for name in (error.filename, error.filename2) if isinstance(name, str)]
-        return not names or any(_is_on_disk_of(root, name) for name in names)
+def _names(error: BaseException, root: str) -> bool:
+    """Whether an error says that the file system of a path is full, which is that of the root."""
+    return _is_full(error) and any(_is_on_disk_of(root, name) for name in _file_names(error))
+
+
+def _may_be(error: BaseException, root: str) -> bool:
+    """Whether an error says that a disk is full, and not of another one."""
+    if _is_full(error):
+        return not _file_names(error)
     told = " ".join(_texts(error))
-    return any(words in told for words in _WORDS)
+    if not any(words in told for words in _WORDS):
+        return False
+    paths = _PATH.findall(told)
+    return not paths or any(_is_on_disk_of(root, path) for path in paths)
+
+
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def _file_names(error: Any) -> list[str]:
+    return [name for name in (error.filename, error.filename2) if isinstance(name, str)]
 
 
 def _texts(error: BaseException) -> Iterator[str]:
@@ -100,33 +143,53 @@ def _is_on_disk_of(root: str, path: str) -> bool:
         return True
 
 
-def _measured(root: str, entries: Mapping[str, Entry]) -> Extents:
-    """Return what contexts hold; measured once for all tests that fail on the same full disk."""
-    status = _status(root)
-    if status is None or not _has_no_room(root):
-        return _by_context(root, entries)
-    state = (root, status.f_bavail, status.f_favail, len(entries))
+def _measured(root: str) -> Extents:
+    """Return what topmost entries hold; measured once for all tests that fail on one full disk."""
+    slots = sorted(filter(str.isdigit, _listing(root)))
+    state = _state(root, slots)
+    if state is None:
+        return _extents(root, slots)
     if state not in _last:
         _last.clear()
-        _last[state] = _by_context(root, entries)
+        _last[state] = _extents(root, slots)
     return _last[state]
 
 
-def _by_context(root: str, entries: Mapping[str, Entry]) -> Extents:
+def _state(root: str, slots: Iterable[str]) -> _State | None:
+    """Return what changes whenever something in a full root does; None where that is not known."""
+    status = _status(root)
+    if status is None or not _has_no_room(root):
+        return None
+    try:
+        stamps = tuple(syscalls.stat(os.path.join(root, slot)).st_mtime_ns for slot in slots)
+    except OSError:
+        return None
+    if time.time_ns() - max(stamps, default=0) < RACY_NS:
+        return None
+    return root, status.f_bavail, status.f_favail, stamps
+
+
+def _extents(root: str, slots: Iterable[str]) -> Extents:
+    keys = [os.path.join(slot, name) for slot in slots for name in _listing(f"{root}/{slot}")]
+    seen: set[tuple[int, int]] = set()
+    return {key: _extent(os.path.join(root, key), seen) for key in keys}
+
+
+def _by_context(measured: Extents, entries: Mapping[str, Entry]) -> Extents:
     extents: Extents = {}
     current = contexts.opened()[-1]
-    for slot in filter(str.isdigit, _listing(root)):
-        for name in _listing(os.path.join(root, slot)):
-            key = os.path.join(slot, name)
-            context = entries[key].context if key in entries else current
-            size, number = extents.get(context.id, (0, 0))
-            more, others = _extent(os.path.join(root, key))
-            extents[context.id] = size + more, number + others
+    for key, (size, number) in measured.items():
+        context = entries[key].context if key in entries else current
+        before = extents.get(context.id, (0, 0))
+        extents[context.id] = before[0] + size, before[1] + number
     return extents
 
 
-def _extent(path: str) -> tuple[int, int]:
-    """Return how many bytes a path takes, with all below it, and how many entries it is."""
+def _extent(path: str, seen: set[tuple[int, int]]) -> tuple[int, int]:
+    """Return how many bytes a path takes, with all below it, and how many entries it is.
+
+    `seen` are the inodes with several names that have been counted.
+    """
     size, number, pending = 0, 0, [path]
     while pending:
         path = pending.pop()
@@ -137,10 +200,16 @@ def _extent(path: str) -> tuple[int, int]:
         number += 1
         if stat.S_ISDIR(status.st_mode):
             pending += [os.path.join(path, name) for name in _listing(path)]
-        elif stat.S_ISREG(status.st_mode):
+        elif stat.S_ISREG(status.st_mode) and (inode := _inode(status)) not in seen:
+            if status.st_nlink > 1:
+                seen.add(inode)
             # Of a file with holes only what is there.
             size += min(status.st_size, getattr(status, "st_blocks", status.st_size) * 512)
     return size, number
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _listing(path: str) -> Iterable[str]:
@@ -163,6 +232,11 @@ def _has_no_room(root: str) -> bool:
         return False
     no_bytes = status.f_blocks and status.f_bavail * status.f_frsize < _LEAST_BYTES
     return bool(no_bytes or (status.f_files and not status.f_favail))
+
+
+def _free(root: str) -> int:
+    status = _status(root)
+    return status.f_bavail * status.f_frsize if status is not None and status.f_blocks else _PLENTY
 
 
 def _disk(root: str) -> str:

@@ -15,11 +15,11 @@ _LEAST_BYTES, _LEAST_INODES = 64 << 10, 16
 
 
 class Place(Record):
-    """A chosen directory, None for the system's temp directory; `refusal` says in one line why
-    memory, which was asked for, is not used."""
+    """A chosen directory, None for the system's temp directory; `remark` says in one line why
+    memory, which was asked for, is not used, or what to fear in the directory."""
 
     directory: str | None
-    refusal: str = ""
+    remark: str = ""
 
 
 def choose(wanted: str, least_free: int) -> Place:
@@ -34,10 +34,12 @@ def choose(wanted: str, least_free: int) -> Place:
     """
     if wanted == "disk":
         return Place(None)
-    if wanted != "ram":
-        return Place(_checked(wanted))
     from .text import printable
 
+    if wanted != "ram":
+        risk = _unsafe(os.stat(_checked(wanted)))
+        remark = f"{printable(wanted)} {risk}: what a killed run leaves there stays" if risk else ""
+        return Place(wanted, remark)
     refusals = []
     for directory in _named():
         reason = _unfit(directory, least_free)
@@ -53,8 +55,14 @@ def memory_places() -> list[str]:
 
 
 def all_places() -> list[str]:
-    """Return every directory where run roots of this user may lie by themselves."""
+    """Return every directory where run roots of this user may lie by themselves.
+
+    The user's directory in memory is one also where XDG_RUNTIME_DIR does not tell it any more, as
+    in a cron job after a login.
+    """
     places = memory_places()
+    if hasattr(os, "getuid") and os.path.isdir(own := f"/run/user/{os.getuid()}"):
+        places.append(own)
     with contextlib.suppress(FileNotFoundError):  # where no disk can be written to
         places.insert(0, system_directory())
     return list(dict.fromkeys(map(os.path.realpath, places)))
@@ -113,5 +121,8 @@ def _lacking(status: os.statvfs_result, least_free: int) -> str:
     if status.f_blocks and free < least_free:  # a tmpfs without a limit has no blocks
         from .quantities import format_size
 
-        return f"has {format_size(free)} free, not {format_size(least_free)}"
+        told = format_size(free), format_size(least_free)
+        if told[0] == told[1]:
+            told = f"{free:,} B", f"{least_free:,} B"
+        return f"has {told[0]} free, not {told[1]}"
     return ""

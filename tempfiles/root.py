@@ -13,7 +13,7 @@ import time
 from . import _contexts as contexts
 from . import journal, locks, marker
 from ._contexts import Context
-from .claims import BARE_MODE, establish
+from .claims import BARE_MODE, establish, refusal
 from .syscalls import getcwd
 
 TYPE_CHECKING = False
@@ -52,7 +52,11 @@ class RunRoot:
         self.slots: list[str] = []
         self.owners: list[Context] = []
         self._saved: tuple[str | None, dict[str, str | None]] | None = None
-        self.add_slot(contexts.root)
+        try:
+            self.add_slot(contexts.root)
+        except OSError as error:
+            self.remove_empty()
+            raise refusal(parent, error) from error
 
     @property
     def slot(self) -> str:
@@ -61,10 +65,10 @@ class RunRoot:
 
     def add_slot(self, leaving_to: Context) -> None:
         """Make a new slot; what appears in the old one from now on is `leaving_to`'s."""
-        if self.owners:
-            self.owners[-1] = leaving_to
         path = os.path.join(self.path, str(len(self.slots)))
         os.mkdir(path, 0o700)
+        if self.owners:
+            self.owners[-1] = leaving_to
         self.slots.append(path)
         self.owners.append(contexts.root)
         if self._saved is not None:

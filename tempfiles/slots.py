@@ -23,8 +23,14 @@ class Slots:
         self.changed = self._watched.changed
 
     def replace(self, leaving_to: Context) -> None:
-        """Have the run use a new slot; what appears in the old one is a context's from now on."""
-        self._root.add_slot(leaving_to)
+        """Have the run use a new slot; what appears in the old one is a context's from now on.
+
+        On a disk that is full the run goes on with the old one.
+        """
+        try:
+            self._root.add_slot(leaving_to)
+        except OSError:
+            return
         self._watched.release()
         self._watched = sweep.Watched(self._root.slot)
         self._seen = frozenset()

@@ -153,11 +153,13 @@ class Run:
 
     def full_lines(self, error: BaseException) -> list[str]:
         """Return lines on what fills the temp directory, where that may be behind a failure."""
-        from .fullness import full_lines, is_behind
+        from .fullness import full_lines, suspicion
 
-        if not is_behind(error, self.root.path):
+        told = suspicion(error, self.root.path) if self._watches else ""
+        if not told:
             return []
-        return list(full_lines(self.root.path, self._observer.entries))
+        entries = self._observer.entries if self._settings.tracks else None
+        return [told, *full_lines(self.root.path, entries)]
 
     def adopt(self, context: Context) -> None:
         """Make a context the current one of the code that calls this (a copied `contextvars`)."""

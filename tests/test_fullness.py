@@ -11,7 +11,7 @@ from unittest import mock
 
 from tempfiles import _contexts as contexts
 from tempfiles.activity import Entry
-from tempfiles.fullness import full_lines, is_behind
+from tempfiles.fullness import full_lines, suspicion
 from tempfiles.mounts import type_of
 
 IN_MEMORY = type_of("/dev/shm") == "tmpfs"
@@ -43,13 +43,20 @@ class OneDirectory(unittest.TestCase):
 class Failures(OneDirectory):
     """Which failures may come of it."""
 
-    def told(self, error: BaseException) -> bool:
-        return is_behind(error, self.root)
+    def setUp(self) -> None:
+        super().setUp()
+        # There is some room again, on a small disk.
+        self.enterContext(mock.patch("os.statvfs", return_value=disk(9, 9)))
+
+    def told(self, error: BaseException) -> str:
+        return suspicion(error, self.root)
 
     def test_an_error_of_the_system(self) -> None:
-        self.assertTrue(self.told(full()))
-        self.assertTrue(self.told(full(number=errno.EDQUOT)))
-        self.assertTrue(self.told(full(os.path.join(self.root, "0", "new", "file"))))
+        perhaps = "No space was left, perhaps here: by now"
+        self.assertTrue(self.told(full()).startswith(perhaps))
+        self.assertTrue(self.told(full(number=errno.EDQUOT)).startswith(perhaps))
+        named = self.told(full(os.path.join(self.root, "0", "new", "file")))
+        self.assertTrue(named.startswith("No space was left: by now"), named)
         self.assertFalse(self.told(OSError(errno.EACCES, "Permission denied")))
         self.assertFalse(self.told(AssertionError("1 != 2")))
 
@@ -98,7 +105,23 @@ class Failures(OneDirectory):
     def test_any_failure_where_no_room_is_left(self) -> None:
         for status, told in ((disk(1, 9), True), (disk(9, 0), True), (disk(9, 9), False)):
             with mock.patch("os.statvfs", return_value=status):
-                self.assertEqual(self.told(AssertionError("1 != 2")), told)
+                line = self.told(AssertionError("1 != 2"))
+                self.assertEqual(line.startswith("No space left: the temp directory"), told)
+
+    def test_none_of_a_nameless_disk_while_there_is_plenty(self) -> None:
+        with mock.patch("os.statvfs", return_value=disk(1 << 20, 9)):
+            self.assertEqual(self.told(full()), "")
+            self.assertEqual(self.told(AssertionError("No space left on device")), "")
+
+    @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
+    def test_not_what_a_child_says_of_another_file_system(self) -> None:
+        other = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
+        if os.lstat(other).st_dev == os.lstat(self.root).st_dev:
+            self.skipTest("the temp directory is in memory")
+        for path, told in ((other, False), (self.root, True)):
+            said = f"cp: error writing '{path}/b': No space left on device\n"
+            error = subprocess.CalledProcessError(1, "cp", stderr=said)
+            self.assertEqual(bool(self.told(error)), told)
 
 
 class Lines(OneDirectory):
@@ -109,14 +132,14 @@ class Lines(OneDirectory):
             f"0/{name}": Entry(contexts.Context(id, "test", None), None)
             for name, id in known.items()
         }
-        return list(full_lines(self.root, entries))
+        return [suspicion(full(self.root), self.root), *full_lines(self.root, entries)]
 
     def test_the_root_and_the_largest_contexts_first(self) -> None:
         self.file("small", 10)
         self.file("large", 5000)
         self.file("tree/one", 2048)
         told = self.lines(small="test.a", large="test.b", tree="test.a")
-        self.assertRegex(told[0], rf"^No space left: .* {self.root} holds 6.9 KiB; .* free$")
+        self.assertRegex(told[0], rf"^No space was left: .* {self.root} holds 6.9 KiB; .* free$")
         self.assertEqual([line.split() for line in told[1:]],
                          [["4.9", "KiB", "test.b"], ["2.0", "KiB", "test.a"]])  # fmt: skip
 
@@ -141,8 +164,7 @@ class Lines(OneDirectory):
 
     def test_no_contexts_where_none_were_followed(self) -> None:
         self.file("large", 5000)
-        (line,) = full_lines(self.root, None)
-        self.assertRegex(line, r" holds 4.9 KiB;")
+        self.assertEqual(list(full_lines(self.root, None)), [])
 
     def test_what_holds_nothing_is_not_listed(self) -> None:
         self.file("empty", 0)
@@ -150,10 +172,28 @@ class Lines(OneDirectory):
 
     def test_many_failures_on_the_same_full_disk_are_measured_once(self) -> None:
         self.file("large", 5000)
+        self.stamp(0)
         with mock.patch("os.statvfs", return_value=disk(0, 9)):
             once = self.lines(large="test.a")
-            with mock.patch("tempfiles.syscalls.listdir", side_effect=AssertionError):
+            with mock.patch("tempfiles.syscalls.lstat", side_effect=AssertionError):
                 self.assertEqual(self.lines(large="test.a"), once)
+
+    def test_what_has_changed_since_is_measured_anew(self) -> None:
+        self.file("one", 5000)
+        self.stamp(0)
+        with mock.patch("os.statvfs", return_value=disk(0, 9)):
+            self.assertIn("test.a", self.lines(one="test.a")[1])
+            os.rename(os.path.join(self.root, "0", "one"), os.path.join(self.root, "0", "two"))
+            self.stamp(1)
+            self.assertIn("test.b", self.lines(two="test.b")[1])
+
+    def stamp(self, seconds: int) -> None:
+        """Have the slot look as if it had changed long ago: a fresh stamp is not trusted."""
+        os.utime(os.path.join(self.root, "0"), (seconds, seconds))
+
+    def test_a_file_with_two_names_takes_its_bytes_once(self) -> None:
+        os.link(self.file("one", 5000), os.path.join(self.root, "0", "two"))
+        self.assertIn(" holds 4.9 KiB;", self.lines(one="test.a", two="test.a")[0])
 
     def test_a_root_that_is_gone(self) -> None:
         os.rmdir(os.path.join(self.root, "0"))

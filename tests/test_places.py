@@ -43,13 +43,13 @@ class Choosing(unittest.TestCase):
     def test_memory_without_the_room_asked_for_gives_way_to_disk(self) -> None:
         chosen = places.choose("ram", 1 << 60)
         self.assertIsNone(chosen.directory)
-        self.assertRegex(chosen.refusal, r"using disk: /dev/shm has .* free, not .*")
+        self.assertRegex(chosen.remark, r"using disk: /dev/shm has .* free, not .*")
 
     @unittest.skipIf(type_of(tempfile.gettempdir()) == "tmpfs", "the temp directory is in memory")
     def test_what_is_not_in_memory_is_not_taken_for_it(self) -> None:
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         chosen = places.choose("ram", 1 << 60)
-        self.assertIn(f"{self.directory} is no tmpfs", chosen.refusal)
+        self.assertIn(f"{self.directory} is no tmpfs", chosen.remark)
 
     def refused(self, options: str) -> str:
         """Return what is said of a tmpfs that is mounted so, where least room was asked for."""
@@ -62,7 +62,7 @@ class Choosing(unittest.TestCase):
         self.addCleanup(subprocess.run, ["umount", self.directory], check=True)
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         with mock.patch.object(places, "_SHARED_MEMORY", "/nowhere"):
-            return places.choose("ram", 0).refusal
+            return places.choose("ram", 0).remark
 
     def test_a_noexec_mount_is_not_taken(self) -> None:
         self.assertIn("is mounted noexec", self.refused("noexec,size=1m"))
@@ -93,7 +93,7 @@ class Choosing(unittest.TestCase):
         ):
             os.environ["XDG_RUNTIME_DIR"] = name
             with self.subTest(name), mock.patch.object(places, "_SHARED_MEMORY", "/nowhere"):
-                refusal = places.choose("ram", 0).refusal
+                refusal = places.choose("ram", 0).remark
                 self.assertIn(reason, refusal)
                 self.assertNotIn("\n", refusal)
 

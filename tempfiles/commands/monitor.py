@@ -111,7 +111,7 @@ def _directory(path: str | None) -> str:
     if path == "ram":
         place = choose("ram", least_free=0)
         if place.directory is None:
-            raise SettingError(place.refusal.removesuffix(", using disk"))
+            raise SettingError(place.remark.removesuffix(", using disk"))
         return place.directory
     directory = tempfile.gettempdir() if path in (None, "disk") else path
     if "\0" in directory or not os.path.isdir(directory):

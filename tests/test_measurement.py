@@ -1,0 +1,58 @@
+"""`--coverage`: what the user's own settings say, the tests as contexts, and no leak of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from tests.projects import ProjectTestCase
+
+LIBRARY = """
+    def used():
+        return 1
+
+    def unused():
+        return 2
+"""
+SUITE = """
+    import unittest, library
+
+    class T(unittest.TestCase):
+        def test_it(self): self.assertEqual(library.used(), 1)
+"""
+
+
+class Coverage(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("library.py", LIBRARY)
+        self.write("test_it.py", SUITE)
+
+    def test_is_told_after_the_tests(self) -> None:
+        outcome = self.tidytest("--coverage")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertRegex(outcome.out, r"library.py +4 +1 +75%")
+        self.assertNotIn("Temporary files", outcome.err)
+
+    def test_with_too_little_covered_fails(self) -> None:
+        outcome = self.tidytest("--coverage", "--coverage-fail-under", "95")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("is less than 95", outcome.out)
+
+    def test_knows_which_test_ran_a_line(self) -> None:
+        self.write(".coveragerc", "[json]\nshow_contexts = true\n")
+        outcome = self.tidytest("--coverage", "--coverage-report", "json")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        report = json.loads((self.project / "coverage.json").read_text("utf-8"))
+        lines = report["files"]["library.py"]["contexts"]
+        self.assertEqual(lines["3"], ["test_it.T.test_it"])
+
+    def test_its_data_file_is_no_leak_whatever_its_name(self) -> None:
+        for settings in ("data_file = build/data", "data_file = build/data\nparallel = true"):
+            with self.subTest(settings):
+                self.write(".coveragerc", f"[run]\n{settings}\n")
+                (self.project / "build").mkdir(exist_ok=True)
+                outcome = self.tidytest("--coverage", "--leaks", "fail")
+                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertNotIn("Temporary files", outcome.err)
+                self.assertEqual(os.listdir(self.project / "build"), ["data"])
