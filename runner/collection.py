@@ -30,11 +30,25 @@ class _Draft:
     started: float = field(default_factory=time.time)
     clock: float = field(default_factory=time.perf_counter)
     status: Status = "success"
+    own_status: Status = "success"
     message: str = ""
     details: str = ""
     subtests: list[SubtestRecord] = field(default_factory=list)
+    others: list[SubtestRecord] = field(default_factory=list)
     bytes_made: int = 0
     entries_made: int = 0
+    left: list[str] = field(default_factory=list)
+
+    def outcome(self, status: Status, message: str, details: str) -> None:
+        """Take an outcome of the test itself; the strongest is the test's, and others are kept."""
+        if self.message or self.details:
+            mine = SubtestRecord("", self.own_status, self.message, self.details)
+            new = SubtestRecord("", status, message, details)
+            is_stronger = _STRENGTH.index(status) > _STRENGTH.index(self.own_status)
+            self.others.append(mine if is_stronger else new)
+            if not is_stronger:
+                return
+        self.own_status, self.message, self.details = status, message, details
 
     def raise_to(self, status: Status) -> None:
         self.status = max(self.status, status, key=_STRENGTH.index)
@@ -45,6 +59,7 @@ class _Draft:
         return TestRecord(
             id, module, class_name, method, self.status, seconds, self.started, self.message,
             self.details, tuple(self.subtests), *output, self.bytes_made, self.entries_made,
+            tuple(self.left), tuple(self.others),
         )  # fmt: skip
 
 
@@ -77,8 +92,7 @@ class Recorder:
             draft.subtests.append(SubtestRecord(description, status, message, details))
         else:
             draft = self._draft(test)
-            draft.message = draft.message or message
-            draft.details = "\n".join(filter(None, (draft.details, details)))
+            draft.outcome(status, message, details)
         draft.raise_to(status)
 
     def note_fixture(
@@ -104,10 +118,12 @@ class Recorder:
         )  # fmt: skip
 
     def context_closed(self, report: ContextReport) -> None:
-        """Note how much the test under way has made."""
+        """Note how much the test under way has made, and what it has left."""
         if self._drafts and report.scope == "test":
-            self._drafts[-1].bytes_made += report.bytes_made
-            self._drafts[-1].entries_made += report.made
+            draft = self._drafts[-1]
+            draft.bytes_made += report.bytes_made
+            draft.entries_made += report.made
+            draft.left += (leak.path for leak in report.leaks)
 
     def annotate(self, test: TestCase | None, name: str, text: str) -> None:
         """Add text to the details of a failure; see `TidyTestResult.annotate`."""

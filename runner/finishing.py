@@ -41,6 +41,7 @@ class Ending:
         self._notes: list[str] = []
         self._failed = False
         self._interrupt: KeyboardInterrupt | None = None
+        self._interrupted = isinstance(sys.exception(), KeyboardInterrupt)
 
     def __call__(self) -> bool:
         """Clean up, tell, and write the reports; return whether something in that fails the run.
@@ -122,7 +123,9 @@ class Ending:
 
     def _write_reports(self) -> None:
         assert self._report is not None
-        self._assembly.reports.write(self._report, self._session.policy)
+        self._assembly.reports.write(
+            self._report, self._session.policy, interrupted=self._interrupted
+        )
 
     def _remember(self) -> None:
         result, selection = self._result, self._assembly.selection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 
@@ -25,13 +26,14 @@ class OptionType(Record):
 
     `noun` says what is wanted, for messages. `read` makes the value of a text and raises
     ValueError for one that does not fit. `native` are the types that a TOML file may use.
-    `is_path` tells that a value is a path, relative to where it was written.
+    `is_path` tells that a value is a path, relative to where it was written, but for some `words`.
     """
 
     noun: str
     read: Callable[[str], object]
     native: tuple[type, ...] = (str,)
     is_path: bool = False
+    words: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     show: Callable[[object], str] = str
 
@@ -69,6 +71,12 @@ def _text(text: str) -> str:
     if not text or "\0" in text:
         raise ValueError
     return text
+
+
+def _file(text: str) -> str:
+    if text.endswith(("/", os.sep)):  # it would name a directory
+        raise ValueError
+    return _text(text)
 
 
 def _seed(text: str) -> int | bool:
@@ -131,9 +139,14 @@ def count(least: int) -> OptionType:
 
 
 SWITCH = OptionType("true or false", _switch, (bool,), show=_show_switch)
-FILE = OptionType("the name of a file", _text, is_path=True)
+FILE = OptionType("the name of a file", _file, is_path=True)
+REPORT = OptionType(
+    "the name of a file, or - for standard output", _file, is_path=True, words=("-",)
+)
 DIRECTORY = OptionType("the name of a directory", _text, is_path=True)
-TEMP_ROOT = OptionType("ram, disk or the name of a directory", _text, is_path=True)
+TEMP_ROOT = OptionType(
+    "ram, disk or the name of a directory", _text, is_path=True, words=("ram", "disk")
+)
 GLOB = OptionType("a pattern", _text)
 SEED = OptionType("a whole number (the seed), true or false", _seed, (int, bool))
 SECONDS = OptionType(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import Any
 from unittest.case import TestCase
@@ -27,11 +28,15 @@ class RecordingResult(TidyTestResult):
     def stopTest(self, test: TestCase) -> None:
         """Finish it."""
         output = self._output()
+        interrupt = sys.exception()
+        if isinstance(interrupt, KeyboardInterrupt):
+            name = type(interrupt).__name__
+            self.recorder.note(test, "error", f"{name}: the run was interrupted in this test")
         super().stopTest(test)
         self.recorder.end(test, output)
 
     def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
-        """Note what the test made."""
+        """Note what the test made and left."""
         self.recorder.context_closed(report)
         super().context_closed(report, judged)
 
@@ -102,8 +107,12 @@ class RecordingResult(TidyTestResult):
 
 
 def _message(err: Any) -> str:
-    """Return an exception as one line, `AssertionError: 1 != 2`."""
+    """Return an exception without its traceback, `AssertionError: 1 != 2`."""
     kind, value, _ = err
     lines = traceback.format_exception_only(kind, value)
-    told = lines[-1] if issubclass(kind, SyntaxError) else lines[0]
-    return told.strip().partition("\n")[0]
+    text = lines[-1] if issubclass(kind, SyntaxError) else "".join(lines)
+    first, _, rest = text.strip().partition("\n")
+    if first.startswith("ImportError: Failed to import test module: "):
+        # unittest puts the traceback of the import itself into the message.
+        return f"{first}: {rest.rpartition(chr(10))[2]}"
+    return text.strip()

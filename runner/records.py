@@ -22,7 +22,8 @@ UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected succes
 
 @dataclass(frozen=True, slots=True)
 class SubtestRecord:
-    """One `subTest` of a test. `description` is what unittest prints of it: `(n='a')`."""
+    """One `subTest` of a test. `description` is what unittest prints of it: `(n='a')`; empty for
+    an outcome of the test itself."""
 
     description: str
     status: Status
@@ -34,10 +35,12 @@ class SubtestRecord:
 class TestRecord:
     """One test that ran, or was skipped.
 
-    `id` is `TestCase.id()`; ids are not unique. `message` is one line (`AssertionError: 1 != 2`,
-    or why the test was skipped) and `details` the traceback, both of the test itself: where only
-    subtests failed, `status` says so and they are empty. `stdout` and `stderr` are what `-b`
-    captured. `bytes_made` and `entries_made` are of the temporary files that the test made.
+    `id` is `TestCase.id()`; ids are not unique. `message` is the exception (`AssertionError: 1 !=
+    2`), or why the test was skipped, and `details` the traceback, both of the test itself: where
+    only subtests failed, `status` says so and they are empty. `others` are further outcomes, as of
+    a cleanup after a failure, weaker than this one. `stdout` and `stderr` are what `-b` captured.
+    `bytes_made` and `entries_made` are of the temporary files that the test made, `left` are the
+    paths of its leaks.
     """
 
     __test__ = False  # other runners collect classes by their name
@@ -56,6 +59,8 @@ class TestRecord:
     stderr: str = ""
     bytes_made: int = 0
     entries_made: int = 0
+    left: tuple[str, ...] = ()
+    others: tuple[SubtestRecord, ...] = ()
 
     @property
     def class_id(self) -> str:
@@ -114,7 +119,8 @@ class SuiteReport:
 
     `command` is the command line as it was typed, `directory` the working directory of the run.
     `known` are the paths of the leaks that a baseline knows, `failing` of those that the failure
-    of a record tells.
+    of a record tells. `looked` says whether leaks were looked for at all, `interrupted` whether
+    the run was broken off before its end.
     """
 
     tests: tuple[TestRecord, ...] = ()
@@ -128,6 +134,8 @@ class SuiteReport:
     usage: tuple[UsageSample, ...] = ()
     known: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
+    looked: bool = True
+    interrupted: bool = False
 
     @property
     def records(self) -> tuple[TestRecord | FixtureRecord, ...]:

@@ -32,10 +32,15 @@ class Reports:
     def __init__(self, settings: Config) -> None:
         named = {option: getattr(settings, option) for option in _OPTIONS}
         self._destinations: dict[str, Any] = {
-            option.replace("_", "-"): path for option, path in named.items() if path
+            # The stream that there is now: a test may replace or close it.
+            option.replace("_", "-"): sys.stdout if path == "-" else path
+            for option, path in named.items() if path
         }
+        self._looked = settings.leaks != "off"
+        if not self._looked:
+            self._destinations.pop("leak-json", None)
         if settings.github:
-            self._destinations["github"] = None
+            self._destinations["github"] = sys.stdout
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
         if not _NEED_RECORDS.isdisjoint(self._destinations):
@@ -54,24 +59,25 @@ class Reports:
         from . import reporters
         from .reporters.destination import ReportError
 
+        missing = reporters.missing(list(self._destinations))
+        if missing is not None:
+            raise UsageError(missing)
         for name, destination in self._destinations.items():
-            missing = reporters.missing(name)
-            if missing is not None:
-                raise UsageError(missing)
             try:
-                reporters.load(name).check(destination or sys.stdout)
+                reporters.load(name).check(destination)
             except ReportError as error:
                 raise UsageError(f"--{name}: {error}") from None
 
-    def write(self, run: RunReport, policy: Policy) -> None:
+    def write(self, run: RunReport, policy: Policy, *, interrupted: bool = False) -> None:
         """Write all of them; one that cannot be written does not keep the others from it.
 
         Args:
             run: what was made and left.
             policy: of the run, which tells known leaks from new ones.
+            interrupted: whether the run was broken off.
 
         Raises:
-            ReportError: the first that could not be written.
+            ReportError: some could not be written; the message names each.
         """
         if not self._destinations:
             return
@@ -81,16 +87,18 @@ class Reports:
         from .records import SuiteReport
         from .reporters.destination import ReportError
 
-        report = SuiteReport(run=run)
+        report = SuiteReport(run=run, looked=self._looked, interrupted=interrupted)
         if self.recorder is not None:
             report = self.recorder.suite_report(run, self.samples)
             known, failing = frozenset(policy.known_paths), frozenset(policy.failing_paths)
-            report = replace(report, known=known, failing=failing)
-        failed: list[ReportError] = []
+            report = replace(
+                report, known=known, failing=failing, looked=self._looked, interrupted=interrupted
+            )
+        failed: list[str] = []
         for name, destination in self._destinations.items():
             try:
-                reporters.load(name).write(report, destination or sys.stdout)
+                reporters.load(name).write(report, destination)
             except ReportError as error:
-                failed.append(error)
+                failed.append(f"--{name}: {error}")
         if failed:
-            raise failed[0]
+            raise ReportError("; ".join(failed))

@@ -256,9 +256,10 @@ class Session(Boundaries):
         if message is not None and judged is not None:
             self.policy.note_failed(judged)
             self.leak_failure = error = AssertionError(message)
-            suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
-                self._result, error, name, _raised(error)
-            )
+            with _capturing(self._result):
+                suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
+                    self._result, error, name, _raised(error)
+                )
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result)
 
@@ -272,6 +273,19 @@ class Session(Boundaries):
             self.leaked.add(report.id)
         self._listener(report, judged)
         return report, judged
+
+
+@contextlib.contextmanager
+def _capturing(result: Any) -> Iterator[None]:
+    """Have a result take an error of a fixture as unittest does, which with `-b` reads the output.
+
+    unittest has stopped capturing when the context of a fixture closes.
+    """
+    result._setupStdout()
+    try:
+        yield
+    finally:
+        result._restoreStdout()
 
 
 def _raised(error: BaseException) -> Any:

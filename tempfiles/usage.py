@@ -36,7 +36,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The usage of a directory at one moment, the directory itself not counted.
+    """The usage of a directory at one moment, the directory itself not counted, nor, where it is
+    the root of a run, what that run keeps there for itself.
 
     `timestamp` is in seconds since the epoch. `files` counts all that is not a directory. `bytes`
     is the sum of the lengths of the regular files, one with several names counted once.
@@ -94,6 +95,9 @@ def measure(
     timestamp = time.time()
     walk.run()
     whole = walk.total()
+    owner = attribution.describe(walk.top)
+    if owner is not None:
+        whole = _without_bookkeeping(walk, whole)
     return Sample(
         timestamp,
         whole.files,
@@ -101,15 +105,24 @@ def measure(
         whole.bytes,
         walk.unreadable,
         walk.mounts,
-        shares=tuple(_shares(walk, whole)),
+        shares=(_share(whole, *owner),) if owner is not None else tuple(_shares(walk)),
     )
 
 
-def _shares(walk: Walk, whole: Tally) -> Iterable[Share]:
+def _without_bookkeeping(walk: Walk, whole: Tally) -> Tally:
+    """Leave out of a run root what the run itself made there: its marker, its journal, the slots.
+
+    What of these does not match any pattern has not been counted.
+    """
+    size = sum(size for _, size in walk.loose)
+    slots = sum(name.isdigit() and tally.directories > 0 for name, tally in walk.tallies.items())
+    return Tally(
+        ".", whole.files - len(walk.loose), whole.directories - slots, whole.bytes - size
+    )
+
+
+def _shares(walk: Walk) -> Iterable[Share]:
     """Yield the roots of runs, then the largest of the others."""
-    if (owner := attribution.describe(walk.top)) is not None:
-        yield _share(whole, *owner)
-        return
     others = []
     for tally in walk.tallies.values():
         owner = None

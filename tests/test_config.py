@@ -174,7 +174,8 @@ class BadArguments(InProject):
             "--coverage-report=html,pdf":
                 "--coverage-report: 'pdf' is not one of term, html, xml, json",
             "--completion=ksh": "--completion: 'ksh' is not one of bash, zsh, tcsh",
-            "--html=": "--html: '' is not the name of a file",
+            "--html=": "--html: '' is not the name of a file, or - for standard output",
+            "--monitor=x/": "--monitor: 'x/' is not the name of a file",
             "--keep-bytes=much": "--keep-bytes: 'much' is not a size such as 512M or 1G",
             "--slowest-temp=-1": "--slowest-temp: '-1' is not a whole number of at least 0",
         }  # fmt: skip

@@ -110,7 +110,7 @@ class CommandTests(unittest.TestCase):
         stream = io.StringIO()
         github.write(SuiteReport(tests=(test,), run=left(leak)), stream)
         lines = stream.getvalue().split("\n")
-        self.assertEqual(lines.pop(), "")
+        self.assertEqual((lines.pop(0), lines.pop()), ("", ""))
         self.assertEqual([parsed(line)[0] for line in lines], ["error", "warning"])
         self.assertNotRegex(stream.getvalue(), "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
         _, properties, message = parsed(lines[0])
@@ -128,11 +128,11 @@ class SummaryTests(unittest.TestCase):
         self.enterContext(mock.patch.dict(os.environ, GITHUB_STEP_SUMMARY=str(self.path)))
 
     def test_it_is_appended_to_what_other_steps_wrote(self) -> None:
-        self.path.write_text("before\n")
+        self.path.write_text("before")
         github.check(io.StringIO())
         github.write(SuiteReport(run=left(LEAK)), io.StringIO())
         lines = self.path.read_text().splitlines()
-        self.assertEqual(lines[:2], ["before", "### Temporary files"])
+        self.assertEqual(lines[:3], ["before", "", "### Temporary files"])
         self.assertIn(
             "| <code>m.C.test_x</code> | file <code>/tmp/x.csv</code> | 1.2 KiB | "
             "<code>tests/test_a.py:41 in test_x open</code> |  |", lines,
@@ -164,12 +164,14 @@ class SummaryTests(unittest.TestCase):
 
     def test_a_full_summary_is_left_as_it_is(self) -> None:
         self.path.write_bytes(b"x" * 1024 * 1024)
-        github.write(SuiteReport(run=left(LEAK)), io.StringIO())
+        stream = io.StringIO()
+        github.write(SuiteReport(run=left(LEAK)), stream)
         self.assertEqual(self.path.stat().st_size, 1024 * 1024)
+        self.assertIn("summary is full", stream.getvalue())
 
     def test_a_summary_that_cannot_be_written_is_told_before_and_after(self) -> None:
         os.environ["GITHUB_STEP_SUMMARY"] = str(self.path / "missing" / "x")
-        with self.assertRaisesRegex(ReportError, "^cannot write .*missing"):
+        with self.assertRaisesRegex(ReportError, "^GITHUB_STEP_SUMMARY: .*missing.*--no-github"):
             github.check(io.StringIO())
         with self.assertRaisesRegex(ReportError, "^cannot write .*missing"):
             github.write(SuiteReport(), io.StringIO())

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 from runner import reporters
 from runner.reporters import destination, lines, text
@@ -26,7 +27,7 @@ class TableTests(unittest.TestCase):
 
     def test_the_table_imports_no_reporter_and_no_extra(self) -> None:
         script = (
-            "import sys, runner.reporters as r; [r.missing(n) for n in r.REPORTERS];"
+            "import sys, runner.reporters as r; [r.missing([n]) for n in r.REPORTERS];"
             "print([m for m in sys.modules if m in ('jinja2', 'junitparser', 'lxml')"
             " or m.startswith('runner.reporters.')])"
         )
@@ -41,10 +42,25 @@ class TableTests(unittest.TestCase):
         )
         self.assertIsNotNone(reporters.require("no_such.module", "--html", "html"))
 
+    def test_two_missing_extras_are_told_in_one_line(self) -> None:
+        lacking = {"junit-xml": ("no_such_a", "junit"), "html": ("no_such_b", "html")}
+        with mock.patch.object(reporters, "EXTRAS", lacking):
+            self.assertEqual(
+                reporters.missing(["html", "leak-json", "junit-xml"]),
+                "--html needs no_such_b and --junit-xml needs no_such_a, which are not installed: "
+                'pip install "tidytest[html,junit]"',
+            )
+
+    def test_a_directory_of_the_projects_is_not_the_library(self) -> None:
+        with tempfile.TemporaryDirectory() as project:
+            os.mkdir(os.path.join(project, "no_such_library"))
+            with mock.patch.object(sys, "path", [project]):
+                self.assertIsNotNone(reporters.require("no_such_library", "--html", "html"))
+
     def test_what_is_installed_is_not_missing(self) -> None:
         self.assertIsNone(reporters.require("json", "--html", "html"))
-        self.assertIsNone(reporters.missing("leak-json"))
-        self.assertIsNone(reporters.missing("github"))
+        self.assertIsNone(reporters.missing(["leak-json"]))
+        self.assertIsNone(reporters.missing(["github"]))
 
 
 class RecordTests(unittest.TestCase):

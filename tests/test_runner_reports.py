@@ -163,7 +163,7 @@ class FailingLeaks(ProjectTestCase):
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--leaks", "fail", "--github", "test_a.T.test_a")
         self.assertEqual(outcome.err.count("here-"), 1, outcome.err)
-        (error,) = outcome.out.splitlines()
+        (error,) = outcome.out.split("\n")[1:-1]
         self.assertTrue(error.startswith("::error file=test_a.py,line=4,title=FAIL%3A "), error)
         self.assertIn("here-", error)
         verbose = self.tidytest("-v", "--leaks", "fail", "test_a.T.test_a")
@@ -178,12 +178,109 @@ class FailingLeaks(ProjectTestCase):
                 def test(self): tempfile.mkdtemp(prefix="new-")
         """)
         outcome = self.tidytest("--github", "--junit-xml", "out.xml", "test_a.T.test_a", "test_b")
-        warning, notice = outcome.out.splitlines()
+        warning, notice = outcome.out.split("\n")[1:-1]
         self.assertIn("::warning file=test_b.py,line=4,", warning)
         self.assertEqual(notice, "::notice title=tidytest::1 known leak in the baseline")
         root = ElementTree.parse(self.project / "out.xml").getroot()
         names = [found.get("name") for found in root.iterfind(".//property")]
         self.assertEqual(names, ["known-leak:test_a.T.test_a", "leak:test_b.T.test"])
+
+
+class OddEnds(ProjectTestCase):
+    """Reports of runs that do not end, or do not print, as runs usually do."""
+
+    LEAKY = """
+        import os, signal, sys, tempfile, unittest
+        class T(unittest.TestCase):
+            def test_a(self): tempfile.mkdtemp(prefix="here-")
+            def test_b(self): {body}
+            def test_c(self): pass
+    """
+
+    def junit(self) -> ElementTree.Element:
+        return ElementTree.parse(self.project / "out.xml").getroot()
+
+    def test_an_interrupted_test_is_no_success_and_all_say_so(self) -> None:
+        for body, kind, code in (
+            ("raise KeyboardInterrupt", "KeyboardInterrupt", -2),
+            ("os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(9)", "Terminated", -15),
+        ):
+            with self.subTest(kind):
+                self.write("test_a.py", self.LEAKY.format(body=body))
+                outcome = self.tidytest(
+                    "--junit-xml", "out.xml", "--html", "out.html", "--github", "test_a"
+                )
+                self.assertEqual(outcome.code, code, outcome.err)
+                error = self.junit().find("testsuite/testcase[@name='test_b']/error")
+                assert error is not None
+                self.assertEqual(error.get("type"), kind)
+                self.assertIsNotNone(self.junit().find(".//property[@name='interrupted']"))
+                self.assertIn("the run was interrupted: not all tests have run", outcome.out)
+
+    def test_a_fixture_that_leaks_under_b_fails_and_the_run_goes_on(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            def setUpModule(): tempfile.mkdtemp(prefix="module-")
+            class T(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): tempfile.mkdtemp(prefix="class-")
+                def test(self): print("out")
+        """)
+        outcome = self.tidytest("-b", "--leaks", "fail", "--junit-xml", "out.xml", "test_a")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("FAILED (errors=2)", outcome.err)
+        self.assertIn("class-", outcome.err)
+        self.assertIn("module-", outcome.err)
+        self.assertEqual(self.junit().get("errors"), "2")
+
+    def test_tests_of_one_id_have_each_their_own_leaks(self) -> None:
+        self.write("test_a.py", self.LEAKY.format(body="pass"))
+        self.tidytest("--repeat", "3", "--junit-xml", "out.xml", "--leaks", "fail", "test_a")
+        told = [
+            case.findtext("system-out", "").count("left: ")
+            for case in self.junit().iterfind(".//testcase[@name='test_a']")
+        ]
+        self.assertEqual(told, [1, 1, 1])
+
+    def test_a_failure_and_an_error_of_its_cleanup_are_both_told(self) -> None:
+        body = "self.addCleanup(lambda: 1 / 0); self.fail()"
+        self.write("test_a.py", self.LEAKY.format(body=body))
+        outcome = self.tidytest("--junit-xml", "out.xml", "--github", "test_a")
+        root = self.junit()
+        self.assertEqual((root.get("failures"), root.get("errors")), ("1", "1"))
+        found = root.find(".//testcase[@name='test_b']")
+        assert found is not None
+        self.assertEqual([(each.tag, each.get("type")) for each in found][:2],
+                         [("error", "ZeroDivisionError"), ("failure", "AssertionError")])
+        self.assertEqual(outcome.out.count("::error "), 2, outcome.out)
+
+    def test_annotations_begin_a_line_whatever_the_tests_print_or_replace(self) -> None:
+        for body in ("print('x', end='')", "sys.stdout = None", "os.environ.clear()"):
+            with self.subTest(body):
+                self.write("test_a.py", self.LEAKY.format(body=body))
+                outcome = self.tidytest("--github", "test_a")
+                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertIn("\n::warning file=test_a.py,line=4,", outcome.out)
+
+    def test_where_the_tests_have_closed_the_output_the_run_fails(self) -> None:
+        self.write("test_a.py", self.LEAKY.format(body="sys.stdout.close()"))
+        outcome = self.tidytest("--github", "test_a")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("tidytest: error: --github: cannot write standard output", outcome.err)
+
+    def test_an_import_error_says_what_could_not_be_imported(self) -> None:
+        self.write("test_a.py", "import nope_nope")
+        outcome = self.tidytest("--junit-xml", "out.xml", "--github", "discover")
+        error = self.junit().find(".//error")
+        assert error is not None
+        for told in (outcome.out, error.get("message", "")):
+            self.assertIn("No module named 'nope_nope'", told)
+
+    def test_a_dash_is_standard_output(self) -> None:
+        self.write("test_a.py", self.LEAKY.format(body="pass"))
+        outcome = self.tidytest("--leak-json", "-", "test_a")
+        self.assertEqual(len(json.loads(outcome.out)["leaks"]), 1)
+        self.assertFalse((self.project / "-").exists())
 
 
 class Other(ProjectTestCase):
@@ -231,7 +328,7 @@ class Other(ProjectTestCase):
         with open(self.project / "usage.csv", encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         during = [row for row in rows if "test_a.T.test_long" in row["context"]]
-        self.assertTrue(any(int(row["bytes"]) > 5000 for row in during), rows)
+        self.assertTrue(any(int(row["bytes"]) == 5000 for row in during), rows)
 
 
 class Refusals(ProjectTestCase):
@@ -279,5 +376,5 @@ class Refusals(ProjectTestCase):
             "--junit-xml", "reports/out.xml", "--leak-json", "out.json", "test_b"
         )
         self.assertEqual(outcome.code, 1, outcome.err)
-        self.assertIn("tidytest: error: cannot write", outcome.err)
+        self.assertIn("tidytest: error: --junit-xml: cannot write", outcome.err)
         self.assertTrue((self.project / "out.json").exists())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol, TextIO, cast
@@ -44,21 +45,32 @@ def require(module: str, option: str, extra: str) -> str | None:
     The module is only looked for, not imported. `option` is what needs it (`--html`), `extra`
     the name of the extra of this distribution that brings it.
     """
-    try:
-        found = find_spec(module) is not None
-    except (ImportError, ValueError):
-        found = False
-    if found:
+    if _is_installed(module):
         return None
     return f'{option} needs {module}, which is not installed: pip install "tidytest[{extra}]"'
 
 
-def missing(name: str) -> str | None:
-    """Return the line of `require` for the report of this name, None if it needs nothing more."""
-    if name not in EXTRAS:
-        return None
-    module, extra = EXTRAS[name]
-    return require(module, f"--{name}", extra)
+def missing(names: Sequence[str]) -> str | None:
+    """Return one line on all that the reports of these names lack, None if they lack nothing."""
+    lacking = {
+        name: EXTRAS[name] for name in names
+        if name in EXTRAS and not _is_installed(EXTRAS[name][0])
+    }
+    if len(lacking) < 2:
+        return next((require(module, f"--{name}", extra)
+                     for name, (module, extra) in lacking.items()), None)  # fmt: skip
+    needs = " and ".join(f"--{name} needs {module}" for name, (module, _) in lacking.items())
+    extras = ",".join(extra for _, extra in lacking.values())
+    return f'{needs}, which are not installed: pip install "tidytest[{extras}]"'
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    # A directory of that name in the project, as Django has for templates, has no origin.
+    return spec is not None and spec.origin is not None
 
 
 def load(name: str) -> Reporter:

@@ -38,14 +38,17 @@ def write_text(text: str, destination: str | TextIO) -> None:
     """Write text as UTF-8 to a path, or to a stream in what encoding that has.
 
     Raises:
-        ReportError: the file could not be written; what it held before is untouched.
+        ReportError: it could not be written; what a file held before is untouched.
     """
     if isinstance(destination, str):
         write_bytes(text.encode("utf-8", "backslashreplace"), destination)
         return
     encoding = getattr(destination, "encoding", None) or "utf-8"
-    destination.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    destination.flush()
+    try:
+        destination.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        destination.flush()
+    except (OSError, ValueError) as error:
+        raise _refusal("standard output", error) from error
 
 
 def write_bytes(content: bytes, destination: str) -> None:

@@ -6,6 +6,7 @@ and refuses a summary of more than 1 MiB; so the worst comes first and the rest 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -38,10 +39,15 @@ def check(destination: str | TextIO) -> None:
     """
     _destination.check(destination)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path and os.path.isfile(path):
-        _append(b"", path)
-    elif path:
-        _destination.check(path)
+    try:
+        if path and os.path.isfile(path):
+            _append(b"", path)
+        elif path:
+            _destination.check(path)
+    except _destination.ReportError as error:
+        raise _destination.ReportError(
+            f"GITHUB_STEP_SUMMARY: {error} (--no-github does without)"
+        ) from None
 
 
 def write(report: SuiteReport, destination: str | TextIO) -> None:
@@ -50,11 +56,19 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
     Raises:
         ReportError: one of them could not be written.
     """
-    _destination.write_text("".join(f"{line}\n" for line in commands(report)), destination)
+    lines = commands(report)
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         size = os.path.getsize(path) if os.path.isfile(path) else 0
-        _append(summary(report, SUMMARY_LIMIT - size).encode("utf-8"), path)
+        text = summary(report, SUMMARY_LIMIT - size - 2)
+        if text:
+            # What others have written may not end with the end of a line.
+            _append(("\n\n" * bool(size) + text).encode("utf-8"), path)
+        else:
+            lines.append(_notice("the step's summary is full: nothing of tidytest's is in it"))
+    # A command counts at the start of a line only, and the tests may not have ended theirs.
+    told = "".join(f"\n{line}" for line in lines)
+    _destination.write_text(f"{told}\n" if told else "", destination)
 
 
 def commands(report: SuiteReport) -> list[str]:
@@ -69,6 +83,8 @@ def commands(report: SuiteReport) -> list[str]:
         more.append(plural(len(warnings) - MOST_ANNOTATIONS, "more leaking line") + " of code")
     if more:
         lines.append(_notice(" and ".join(more)))
+    if report.interrupted:
+        lines.append(_notice("the run was interrupted: not all tests have run"))
     known = sum(leak.path in report.known for leak in report.run.leaks)
     if known:
         lines.append(_notice(f"{plural(known, 'known leak')} in the baseline"))
@@ -95,21 +111,26 @@ def _property(text: str) -> str:
 
 
 def _errors(report: SuiteReport) -> Iterator[str]:
-    failing: dict[str, list[Leak]] = {}
-    for leak in report.run.leaks:
-        if leak.path in report.failing:
-            failing.setdefault(leak.context, []).append(leak)
+    failing = [leak for leak in report.run.leaks if leak.path in report.failing]
+    by_path = {leak.path: leak for leak in failing}
+    by_context: dict[str, list[Leak]] = {}
+    for leak in failing:
+        by_context.setdefault(leak.context, []).append(leak)
     for record in report.records:
         if record.status in UNSUCCESSFUL and not record.only_subtests_failed:
-            leaks = failing.get(record.owner if isinstance(record, FixtureRecord) else record.id)
+            if isinstance(record, FixtureRecord):
+                leaks = by_context.get(record.owner, [])
+            else:
+                leaks = [by_path[path] for path in record.left if path in by_path]
             if leaks and failure_place(record.details, report.directory) is None:
                 yield _leak_error(record, leaks, report.directory)
             else:
                 yield _error(record, record.id, report.directory)
         if isinstance(record, TestRecord):
-            for subtest in record.subtests:
-                if subtest.status in UNSUCCESSFUL:
-                    yield _error(subtest, f"{record.id} {subtest.description}", report.directory)
+            for part in (*record.others, *record.subtests):
+                if part.status in UNSUCCESSFUL:
+                    name = f"{record.id} {part.description}".rstrip()
+                    yield _error(part, name, report.directory)
 
 
 def _error(record: TestRecord | FixtureRecord | SubtestRecord, id: str, directory: str) -> str:
@@ -125,7 +146,11 @@ def _leak_error(record: TestRecord | FixtureRecord, leaks: list[Leak], directory
     """An error at the line of code whose leak is the failure."""
     properties = _place(leaks, directory)
     properties["title"] = f"{_kind(record)}: {record.id}"
-    return _command("error", properties, "\n".join([record.message, *_listed(leaks)]))
+    return _command("error", properties, "\n".join([_first_line(record.message), *_listed(leaks)]))
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0]
 
 
 def _kind(record: TestRecord | FixtureRecord | SubtestRecord) -> str:
@@ -177,10 +202,11 @@ def _in_repository(file: str, directory: str) -> str:
     """GitHub wants paths from the top of the repository, with slashes."""
     top = os.environ.get("GITHUB_WORKSPACE")
     path = os.path.join(directory, file)
-    for base in (top, directory):
-        if base and path.startswith(os.path.join(base, "")):
-            path = os.path.relpath(path, base)
-            break
+    with contextlib.suppress(ValueError):  # a name that no file can have
+        for base in map(os.path.realpath, filter(None, (top, directory))):
+            if os.path.realpath(path).startswith(os.path.join(base, "")):
+                path = os.path.relpath(os.path.realpath(path), base)
+                break
     return path.replace(os.sep, "/")
 
 

@@ -24,6 +24,8 @@ from junitparser import (
     TestSuite,
 )
 
+from tempfiles.records import Leak
+
 from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .destination import check, write_bytes, write_text
 from .lines import exception_type, leak_line
@@ -54,13 +56,14 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
 
 def _document(report: SuiteReport) -> JUnitXml:
     document = JUnitXml("tidytest")
-    leaks = _by_context(report)
+    leaks = _Leaks(report)
     modules: dict[str, list[TestRecord | FixtureRecord]] = {}
     for record in report.records:
         modules.setdefault(record.module, []).append(record)
     suites = [_suite(module, records, leaks) for module, records in modules.items()]
-    if leaks or report.run.failures:  # of no module: the run's own, of tests without a record
-        suites.append(_run_suite(report, leaks))
+    rest = leaks.rest()  # of no module: the run's own, of tests without a record
+    if rest or report.run.failures or report.interrupted:
+        suites.append(_run_suite(report, rest))
     for suite in suites:
         document.add_testsuite(suite)
     _total(document, suites, report.seconds)
@@ -82,43 +85,64 @@ class _Told(NamedTuple):
     line: str
 
 
-def _by_context(report: SuiteReport) -> dict[str, list[_Told]]:
-    grouped: dict[str, list[_Told]] = {}
-    for leak in report.run.leaks:
-        known = leak.path in report.known
-        line = leak_line(leak) + (", known (baseline)" if known else "")
-        told = _Told(f"{'known-leak' if known else 'leak'}:{leak.context}", line)
-        grouped.setdefault(leak.context, []).append(told)
-    return grouped
+class _Leaks:
+    """The leaks of a run: each is taken once, by its test or else by its context."""
+
+    def __init__(self, report: SuiteReport) -> None:
+        # By context and path: a test with the same id has left other paths.
+        self._told: dict[str, dict[str, list[_Told]]] = {}
+        for leak in report.run.leaks:
+            paths = self._told.setdefault(leak.context, {})
+            paths.setdefault(leak.path, []).append(_told(leak, report))
+
+    def of_test(self, record: TestRecord) -> list[_Told]:
+        """Take those of a test."""
+        paths = self._told.get(record.id, {})
+        return [paths[path].pop(0) for path in record.left if paths.get(path)]
+
+    def of_context(self, id: str) -> list[_Told]:
+        """Take those that are left of a context."""
+        return [told for group in self._told.pop(id, {}).values() for told in group]
+
+    def rest(self) -> list[_Told]:
+        """Take all that are left."""
+        return [told for id in list(self._told) for told in self.of_context(id)]
+
+
+def _told(leak: Leak, report: SuiteReport) -> _Told:
+    known = leak.path in report.known
+    line = leak_line(leak) + (", known (baseline)" if known else "")
+    return _Told(f"{'known-leak' if known else 'leak'}:{leak.context}", line)
 
 
 def _suite(
-    module: str, records: list[TestRecord | FixtureRecord], leaks: dict[str, list[_Told]]
+    module: str, records: list[TestRecord | FixtureRecord], leaks: _Leaks
 ) -> TestSuite:
     cases: list[TestCase] = []
     of_tests: list[_Told] = []
     for record in records:
-        own = leaks.pop(record.id, [])
+        own = leaks.of_test(record) if isinstance(record, TestRecord) else []
         of_tests.extend(own)
         cases.extend(_cases(record, own))
     owners = dict.fromkeys([module, *(_owner(record) for record in records)])
-    told = [leak for owner in owners for leak in leaks.pop(owner, ())]
+    told = [leak for owner in owners for leak in leaks.of_context(owner)]
     started = min((record.started for record in records if record.started), default=0.0)
     suite = _new_suite(module, started, [*told, *of_tests])
     suite.add_testcases(cases)
-    _append_text(suite, SystemOut, _told(told))
+    _append_text(suite, SystemOut, _lines(told))
     return suite
 
 
-def _run_suite(report: SuiteReport, leaks: dict[str, list[_Told]]) -> TestSuite:
-    rest = [leak for group in leaks.values() for leak in group]
+def _run_suite(report: SuiteReport, rest: list[_Told]) -> TestSuite:
     suite = _new_suite(_RUN, report.started, rest)
     suite.add_testcases([])  # counts them
     remains = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
     for line in remains:
         suite.add_property("not-removed", _legal(line))
+    if report.interrupted:
+        suite.add_property("interrupted", "the run was broken off before its end")
     told = "".join(f"could not be removed: {line}\n" for line in remains)
-    _append_text(suite, SystemOut, _told(rest) + told)
+    _append_text(suite, SystemOut, _lines(rest) + told)
     return suite
 
 
@@ -137,10 +161,13 @@ def _owner(record: TestRecord | FixtureRecord) -> str:
 
 def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[TestCase]:
     case = _case(record)
-    result = _result(record)
-    if result is not None:
-        case.result = result
-    _append_text(case, SystemOut, _told(leaks) + record.stdout)
+    own: list[TestRecord | FixtureRecord | SubtestRecord] = []
+    if not record.only_subtests_failed:
+        own.append(record)
+    if isinstance(record, TestRecord):
+        own += record.others
+    case.result = [_result(outcome) for outcome in own if outcome.status != "success"]
+    _append_text(case, SystemOut, _lines(leaks) + record.stdout)
     _append_text(case, SystemErr, record.stderr)
     yield case
     if isinstance(record, TestRecord):
@@ -158,19 +185,13 @@ def _case(record: TestRecord | FixtureRecord) -> TestCase:
 def _subtest_case(test: TestRecord, subtest: SubtestRecord) -> TestCase:
     name = _legal(f"{test.method or test.id} {subtest.description}")
     case = TestCase(name, _legal(test.class_id), 0.0)
-    result = _result(subtest)
-    if result is not None:
-        case.result = result
+    if subtest.status != "success":
+        case.result = [_result(subtest)]
     return case
 
 
-def _result(
-    record: TestRecord | FixtureRecord | SubtestRecord,
-) -> Failure | Error | Skipped | None:
+def _result(record: TestRecord | FixtureRecord | SubtestRecord) -> Failure | Error | Skipped:
     status = record.status
-    own = isinstance(record, SubtestRecord) or not record.only_subtests_failed
-    if status == "success" or not own:
-        return None
     message = _legal(shorten(record.message, _MESSAGE)) or status
     result: Failure | Error | Skipped
     if status in ("skipped", "expected failure"):
@@ -183,9 +204,7 @@ def _result(
     return result
 
 
-def _told(leaks: list[_Told]) -> str:
-    if not leaks:
-        return ""
+def _lines(leaks: list[_Told]) -> str:
     return "".join(f"left: {leak.line}\n" for leak in leaks)
 
 
@@ -212,5 +231,4 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _seconds(seconds: float) -> float:
-    # Four digits: five would be written as 1e-05, which the schema refuses.
-    return round(max(seconds, 0.0), 4)
+    return round(max(seconds, 0.0), 3)  # the schema of Jenkins allows no more digits
