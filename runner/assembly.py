@@ -42,6 +42,8 @@ class Assembly:
         watcher: samples the temp directory.
         adoption: the baseline.
         selection: chooses and orders the tests.
+        loaded: the ids of the tests that were loaded, where somebody asks for them at the end.
+        words: what is left of the command line for unittest.
 
     Raises:
         UsageError: something is missing that the settings ask for, or cannot be written to.
@@ -57,10 +59,12 @@ class Assembly:
         self.adoption: Adoption | None = None
         self.selection: Selection | None = None
         self.reaper: Reaper | None = None
+        self.loaded: frozenset[str] = frozenset()
+        self.words = words
         self._base: str | None = None
-        self._assemble(words)
+        self._assemble()
 
-    def _assemble(self, words: Sequence[str]) -> None:
+    def _assemble(self) -> None:
         settings = self.settings
         self.reports.check()
         if settings.temp_root != "disk":
@@ -79,16 +83,29 @@ class Assembly:
             self.measurement = Measurement(settings)
         if settings.keep != "never" or settings.keep_dir is not None:
             self.keeper = _new_keeper(settings)
-        if settings.leak_baseline or settings.update_baseline or os.path.isfile(_BASELINE):
+        if settings.leaks != "off" and self._has_baseline():
             from .adoption import Adoption
 
-            self.adoption = Adoption(settings, words) if settings.leaks != "off" else None
+            self.adoption = Adoption(settings)
         if _selects(settings) or os.path.lexists(_STATE):
             self.selection = self.new_selection()
         if settings.monitor is not None or settings.html is not None:
             from .watching import Watcher
 
             self.watcher = Watcher(settings.monitor)
+
+    def _has_baseline(self) -> bool:
+        chosen = self.settings.leak_baseline
+        if chosen is None:
+            return self.settings.update_baseline or os.path.isfile(_BASELINE)
+        return chosen != ""  # which is what --no-leak-baseline makes it
+
+    def note_loaded(self, test: Any) -> None:
+        """Take note of the tests that were loaded, if it will be asked which are there no more."""
+        if self.adoption is not None or self.selection is not None:
+            from .reach import ids_of
+
+            self.loaded = frozenset(ids_of(test))
 
     def new_selection(self) -> Selection:
         """Return what chooses and orders the tests, with the state of the last run."""
@@ -168,7 +185,7 @@ def _selects(settings: Config) -> bool:
         or settings.leaked_last
         or settings.shuffle is not None
         or settings.reverse
-        or settings.repeat > 1
+        or settings.repeat is not None
         or settings.until_leak
     )
 

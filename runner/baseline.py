@@ -1,6 +1,7 @@
 """The leaks that are known today (`--leak-baseline`): they are reported, and do not fail.
 
-A leak is known by its context, its name with the random parts replaced, and the call that made it;
+A leak is known by its context, its name with the random parts replaced (see `normalising`), and the
+call that made it;
 how many of these one closing of the context may leave is written down. A context that closes more
 than once (a repeated test) is judged each time by itself.
 """
@@ -11,24 +12,17 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tempfiles.records import ContextReport, Leak
 
 from .errors import UsageError
+from .normalising import drawn_by_anyone, drawn_by_tempfile, normalised
 
 DEFAULT_NAME = ".tidytest-leaks.json"
 VERSION = 1
 
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-_HEX = re.compile(r"(?<![0-9a-z])[0-9a-f]{6,}(?![0-9a-z])", re.IGNORECASE)
-_TEMPFILE = re.compile(r"(?<![A-Za-z0-9])tmp[a-z0-9_]{8}(?![A-Za-z0-9])")
-# A prefix may run into the random part, so the whole run is replaced: `tempfile` draws eight
-# characters, `mktemp` and the C library six or more.
-_DRAWN_BY_TEMPFILE = re.compile(r"[a-z0-9_]{8,}")
-_DRAWN_BY_ANYONE = re.compile(r"[A-Za-z0-9_]{6,}")
-_NUMBER = re.compile(r"[0-9]+")
 
 
 class Entry(NamedTuple):
@@ -62,60 +56,94 @@ class Ledger:
         self._baseline = baseline
         self._project = project
         self._seen: Counter[Entry] = Counter()
+        self._used: Counter[Entry] = Counter()
+        self._takers: dict[Entry, set[str]] = {}
+        self._of_context: dict[str, Counter[Entry]] = {}
+        self._of_class: dict[Entry, list[Entry]] = {}
+        for entry, number in baseline.items():
+            self._of_context.setdefault(entry.context, Counter())[entry] = number
+            self._of_class.setdefault(_in_class(entry), []).append(entry)
 
     def judge(self, report: ContextReport) -> Judgement:
-        """Tell the known leaks of a context that has closed from the new ones."""
-        found: Counter[Entry] = Counter()
-        known: list[Leak] = []
-        new: list[Leak] = []
-        for leak in report.leaks:
-            entry = entry_of(leak, self._project)
-            found[entry] += 1
-            (known if found[entry] <= self._baseline.get(entry, 0) else new).append(leak)
-        self._seen |= found  # the most of any closing
-        return Judgement(tuple(known), tuple(new))
+        """Tell the known leaks of a context that has closed from the new ones.
 
-    def fixed(self, ran: Container[str] | None = None) -> dict[Entry, int]:
+        What the baseline has by the same name comes first. What is left may be one of the same
+        call whose name has changed, or, where a name is always the same, one that another test of
+        the class used to make first.
+        """
+        allowed = Counter(self._of_context.get(report.id, ()))
+        left = dict(allowed)
+        pairs = [(leak, entry_of(leak, self._project)) for leak in report.leaks]
+        known: set[int] = set()
+        for match in (self._by_name, self._by_call, self._by_class):
+            for leak, entry in pairs:
+                if id(leak) not in known and match(entry, left):
+                    known.add(id(leak))
+        self._seen |= Counter(entry for _, entry in pairs)  # the most of any closing
+        self._used |= allowed - Counter(left)
+        return Judgement(
+            tuple(leak for leak in report.leaks if id(leak) in known),
+            tuple(leak for leak in report.leaks if id(leak) not in known),
+        )
+
+    def _by_name(self, entry: Entry, left: dict[Entry, int]) -> bool:
+        return _take(left, entry)
+
+    def _by_call(self, entry: Entry, left: dict[Entry, int]) -> bool:
+        others = (other for other in left if other.call == entry.call and left[other])
+        return _take(left, next(others, entry))
+
+    def _by_class(self, entry: Entry, left: dict[Entry, int]) -> bool:
+        if "*" in entry.name:
+            return False
+        for other in self._of_class.get(_in_class(entry), ()):
+            takers = self._takers.setdefault(other, set()) | {entry.context}
+            if not self._used[other] and len(takers) <= self._baseline[other]:
+                self._takers[other] = takers
+                return True
+        return False
+
+    def fixed(self, is_judged: Callable[[str], bool]) -> dict[Entry, int]:
         """Return what the baseline holds and the run did not leak.
 
         Args:
-            ran: the ids of the contexts that ran; None where everything did. Of those that did
-                not run, nothing is known.
+            is_judged: whether a context, by its id, has come to its end or is gone; of others
+                nothing is known.
         """
         return {
-            entry: number - self._seen[entry]
+            entry: number - self._used[entry]
             for entry, number in sorted(self._baseline.items())
-            if number > self._seen[entry] and (ran is None or entry.context in ran)
+            if number > self._used[entry] and entry not in self._takers and is_judged(entry.context)
         }
 
-    def updated(self, ran: Container[str] | None = None) -> dict[Entry, int]:
-        """Return the baseline that fits the run; entries of contexts that did not run stay."""
-        kept = {
-            entry: number
-            for entry, number in self._baseline.items()
-            if ran is not None and entry.context not in ran
-        }
-        return kept | dict(self._seen)
+    def updated(self, is_judged: Callable[[str], bool]) -> dict[Entry, int]:
+        """Return the baseline that fits the run; entries of contexts that are not judged stay."""
+        updated = dict(self._seen)
+        for entry, number in self._baseline.items():
+            if not is_judged(entry.context) and number > self._used[entry]:
+                updated[entry] = max(number, updated.get(entry, 0))
+        return updated
+
+
+def _take(left: dict[Entry, int], entry: Entry) -> bool:
+    if not left.get(entry):
+        return False
+    left[entry] -= 1
+    return True
+
+
+def _in_class(entry: Entry) -> Entry:
+    return entry._replace(context=entry.context.rpartition(".")[0])
 
 
 def entry_of(leak: Leak, project: str) -> Entry:
     """Return what a leak is known by."""
     call = leak.origin.call if leak.origin is not None else ""
+    if leak.where == "temp" and leak.evidence == "scanned":
+        return Entry(leak.context, drawn_by_anyone(os.path.basename(leak.path)), call)
     path = os.path.basename(leak.path) if leak.where == "temp" else _portable(leak.path, project)
-    return Entry(leak.context, normalised(path, _drawn(leak, call)), call)
-
-
-def normalised(name: str, drawn: re.Pattern[str] | None = None) -> str:
-    """Return a name or path with its random parts and its numbers replaced by `*`.
-
-    Args:
-        name: the name.
-        drawn: the runs of characters in which a random part may be hidden.
-    """
-    name = _TEMPFILE.sub("tmp*", _UUID.sub("*", name))
-    if drawn is not None:
-        name = drawn.sub("*", name)
-    return _NUMBER.sub("*", _HEX.sub("*", name))
+    normalise = drawn_by_tempfile if call.startswith("tempfile.") else normalised
+    return Entry(leak.context, normalise(path), call)
 
 
 def read(path: str) -> dict[Entry, int]:
@@ -126,37 +154,66 @@ def read(path: str) -> dict[Entry, int]:
     """
     shown = os.path.relpath(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            return _parsed(json.load(file))
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+        return _parsed(json.loads(text))
     except FileNotFoundError:
         raise UsageError(f"{shown}: no such baseline; --update-baseline writes it") from None
     except OSError as error:
         raise UsageError(f"{shown}: {error.strerror}") from None
     except json.JSONDecodeError as error:
+        conflict = re.search(r"^(?:<<<<<<<|=======|>>>>>>>)", text, re.MULTILINE)
+        if conflict is not None:
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise UsageError(f"{shown}:{line}: a merge has left a conflict here") from None
         raise UsageError(f"{shown}:{error.lineno}: not valid JSON: {error.msg}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except _NewerError as error:
+        raise UsageError(
+            f"{shown}: a baseline of version {error}; this tidytest knows version {VERSION}"
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(f"{shown}: not a baseline of version {VERSION}") from None
 
 
 def write(path: str, baseline: Baseline) -> None:
     """Write a baseline, sorted and one entry a line, so that version control can merge it.
 
+    Each line ends alike, since an empty entry comes last: also lines that a merge has put together
+    are a list.
+
     Raises:
         UsageError: the file cannot be written.
     """
     entries = sorted(baseline.items())
     lines = [json.dumps({**entry._asdict(), "count": number}) for entry, number in entries]
-    body = "".join(f"\n  {line}," for line in lines).rstrip(",")
-    text = f'{{"version": {VERSION}, "leaks": [{body}\n]}}\n'
+    body = "".join(f"  {line},\n" for line in lines)
+    _put(path, f'{{"version": {VERSION}, "leaks": [\n{body}  {{}}\n]}}\n')
+
+
+def check_writable(path: str) -> None:
+    """Find out whether a baseline can be written there; nothing is changed.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    _put(path, None)
+
+
+def _put(path: str, text: str | None) -> None:
+    """Replace a file in one step, or only try to."""
+    shown, path = os.path.relpath(path), os.path.realpath(path)
     beside = f"{path}.{os.getpid()}.new"
     try:
         with open(beside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(beside, path)
+            file.write(text or "")
+        if text is None:
+            os.unlink(beside)
+        else:
+            os.replace(beside, path)
     except OSError as error:
         if os.path.lexists(beside) and not isinstance(error, FileExistsError):
             os.unlink(beside)
-        raise UsageError(f"{os.path.relpath(path)}: {error.strerror}") from None
+        raise UsageError(f"cannot write {shown}: {error.strerror}") from None
 
 
 def locate(chosen: str | None, project: str) -> str | None:
@@ -168,20 +225,22 @@ def locate(chosen: str | None, project: str) -> str | None:
 
 
 def _parsed(document: Any) -> dict[Entry, int]:
-    if document["version"] != VERSION:
+    version = document["version"]
+    if type(version) is int and version > VERSION:
+        raise _NewerError(version)
+    if type(version) is not int or version != VERSION:
         raise ValueError
     found: dict[Entry, int] = {}
-    for item in document["leaks"]:
-        entry = Entry(*(str(item[field]) for field in Entry._fields))
-        # A merge may leave the same entry twice.
-        found[entry] = max(found.get(entry, 0), int(item["count"]))
+    for item in filter(None, document["leaks"]):
+        entry, count = Entry(*(str(item[field]) for field in Entry._fields)), item["count"]
+        if type(count) is not int or count < 1:
+            raise ValueError
+        found[entry] = max(found.get(entry, 0), count)  # a merge may leave the same entry twice
     return found
 
 
-def _drawn(leak: Leak, call: str) -> re.Pattern[str] | None:
-    if leak.where == "temp" and leak.evidence == "scanned":
-        return _DRAWN_BY_ANYONE
-    return _DRAWN_BY_TEMPFILE if call.startswith("tempfile.") else None
+class _NewerError(ValueError):
+    """A file of a later version than ours."""
 
 
 def _portable(path: str, project: str) -> str:

@@ -44,7 +44,7 @@ class Config(Record):
     leaked_last: bool = False
     shuffle: int | None = None
     reverse: bool = False
-    repeat: int = 1
+    repeat: int | None = None
     until_leak: bool = False
     pdb: bool = False
     coverage: bool = False

@@ -34,6 +34,10 @@ _NEEDS = (
          "update-baseline", "strict-baseline", "until-leak"),
         "leaks", lambda leaks: leaks != "off", "--leaks report or fail",
     ),
+    _Need(
+        ("update-baseline", "strict-baseline"),
+        "leak-baseline", lambda path: path != "", "a baseline",
+    ),
     _Need(("coverage-report", "coverage-fail-under"), "coverage", bool, "--coverage"),
     _Need(("temp-root-min-free",), "temp-root", lambda root: root == "ram", "--temp-root ram"),
     # Without any --keep the directory is still where `artifactPath` puts what is always kept.

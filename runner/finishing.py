@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tempfiles.records import ContextReport
     from tempfiles.reports import RunReport
 
+    from .reach import Reach
+
 
 class Ending:
     """Ends a run.
@@ -113,9 +115,19 @@ class Ending:
 
     def _adopt(self) -> None:
         assert self._assembly.adoption is not None
-        whole = self._result is not None and not self._result.shouldStop
-        self._notes, failed = self._assembly.adoption.finish(self._session.ran, whole)
-        self._failed |= failed
+        if self._result is not None:
+            self._notes, failed = self._assembly.adoption.finish(self._reach())
+            self._failed |= failed
+
+    def _reach(self) -> Reach:
+        from .reach import Reach, is_filtered
+
+        assembly = self._assembly
+        filtered = self._interrupted or is_filtered(assembly.settings, assembly.words)
+        return Reach(
+            assembly.loaded, self._session.ran, self._result, whole=not filtered,
+            project=assembly.directory,
+        )
 
     def _finish_measurement(self) -> None:
         assert self._assembly.measurement is not None
@@ -135,4 +147,4 @@ class Ending:
         if selection is None and (unsuccessful or self._session.leaked):
             selection = self._assembly.new_selection()
         if selection is not None and os.access(self._assembly.directory, os.W_OK):
-            selection.remember(self._session, result)
+            selection.remember(self._session, result, self._reach())

@@ -46,7 +46,7 @@ class _FileKey(Record):
 
 def _located(option: Option, value: Any, base: str) -> Any:
     """Make a path absolute that was written relative to a directory."""
-    if not option.type.is_path or value is None or value in option.type.words:
+    if not option.type.is_path or not value or value in option.type.words:
         return value
     return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
 

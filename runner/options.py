@@ -63,7 +63,9 @@ class Option(Record):
 
     @property
     def off(self) -> object:
-        """The value that `--no-NAME` gives."""
+        """The value that `--no-NAME` gives; empty where there is something without any value."""
+        if self.name == "leak-baseline":
+            return ""
         return False if self.is_switch else () if self.repeatable else None
 
     @property

@@ -10,6 +10,7 @@ import time
 import unittest
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 
 Test = Any  # a TestCase, or whatever else a suite may hold: something that is called with a result
 
@@ -39,7 +40,8 @@ def shuffled(tests: Iterable[Test], seed: int) -> list[Test]:
     """
     from hashlib import blake2b
 
-    key = str(seed).encode()[:64]
+    key = str(seed).encode()
+    key = key if len(key) <= blake2b.MAX_KEY_SIZE else blake2b(key).digest()
 
     def rank(name: str) -> bytes:
         return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=16, key=key).digest()
@@ -68,6 +70,8 @@ def repeated(tests: Iterable[Test], times: int) -> list[Test]:
 def fresh(test: Test) -> Test:
     """Return a copy of a test that has not run, to be run by itself."""
     again = copy.copy(test)
+    if isinstance(again, unittest.BaseTestSuite):
+        again._tests = [fresh(inner) for inner in again._tests]  # a suite lets go of what has run
     if isinstance(again, unittest.TestCase):
         again._cleanups = []  # type: ignore[attr-defined]
         if hasattr(again, "_asyncioTestContext"):
@@ -120,6 +124,11 @@ def test_id(test: Test) -> str:
     """Return the id of a test; of what has none, the name of its class."""
     find: Callable[[], str] | None = getattr(test, "id", None)
     return find() if callable(find) else f"{type(test).__module__}.{type(test).__qualname__}"
+
+
+def is_import_failure(test: Test) -> bool:
+    """Whether a test is what unittest makes of a module or a name that it cannot load."""
+    return type(test) is _FailedTest
 
 
 def _is_plain_suite(test: Test) -> bool:

@@ -117,6 +117,7 @@ class Program:
 
         class Runner(TidyTestRunner):
             def arrange(self, test: Any) -> Any:
+                program._assembly.note_loaded(test)
                 return selection.arrange(test) if selection is not None else test
 
             def _makeResult(self) -> Any:

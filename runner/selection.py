@@ -9,6 +9,7 @@ from tempfiles.records import ContextReport
 
 from . import ordering, state
 from .config import Config
+from .reach import Reach, owner
 from .result import TidyTestResult
 from .session import Session
 
@@ -37,24 +38,29 @@ class Selection:
         settings = self._settings
         changes = (
             settings.last_failed, settings.leaked_last, settings.shuffle is not None,
-            settings.reverse, settings.repeat > 1, settings.until_leak,
+            settings.reverse, (settings.repeat or 1) > 1, settings.until_leak,
         )  # fmt: skip
         if not any(changes):
             return test
         tests = self._ordered(self._chosen(ordering.flatten(test)))
         if settings.until_leak:
-            limit = settings.repeat if settings.repeat > 1 else None
+            limit = settings.repeat
             told = self._tell_round if limit is None and not settings.progress else None
             return ordering.Rounds(tests, limit, told)
-        if settings.repeat > 1:
+        if settings.repeat is not None:
             tests = ordering.repeated(tests, settings.repeat)
         return unittest.TestSuite(tests)
 
-    def remember(self, session: Session, result: Any) -> None:
+    def remember(self, session: Session, result: Any, reach: Reach) -> None:
         """Keep for the next run which tests failed or leaked in this one."""
-        failed = [_owner(test) for test, _ in [*result.errors, *result.failures]]
-        failed += [_owner(test) for test in result.unexpectedSuccesses]
-        now = self._before.after({*session.ran, *failed}, failed, session.leaked)
+        failed = [owner(test) for test, _ in [*result.errors, *result.failures]]
+        failed += [owner(test) for test in result.unexpectedSuccesses]
+        ran = {*state.with_tails(session.ran), *failed}
+        ran.update(id for id in self._before.failed | self._before.leaked if reach.is_gone(id))
+        leaked = session.leaked
+        if self._settings.leaks == "off":  # nothing was looked for
+            leaked = set(self._before.leaked)
+        now = self._before.after(ran, failed, leaked)
         if now != self._before:
             state.write(self._directory, now)
 
@@ -65,6 +71,9 @@ class Selection:
         if self._settings.leaked_last:
             wanted |= self._before.leaked
         if not (self._settings.last_failed or self._settings.leaked_last):
+            return tests
+        if self._before.damaged:
+            self._tell(f"{state.NAME} cannot be read ({self._before.damaged}): all tests are run")
             return tests
         chosen = state.select(tests, wanted)
         if not chosen:
@@ -104,13 +113,3 @@ class HuntingResult(TidyTestResult):
         """Stop also for what a thread or a process has left after its test."""
         if self.session is not None and self.session.has_leaked_late():
             self.stop()
-
-
-def _owner(test: Any) -> str:
-    """Return the id of the test, the class or the module that an entry of a result is of."""
-    test = getattr(test, "test_case", test)
-    id = ordering.test_id(test)
-    fixture, bracket, rest = id.partition(" (")
-    if bracket and " " not in fixture and rest.endswith(")"):
-        return rest[:-1]  # `setUpClass (pkg.mod.Class)`
-    return id

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Collection, Iterable
+import sys
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .ordering import Test, test_id
+from .ordering import Test, is_import_failure, test_id
 
 NAME = ".tidytest-state.json"
 VERSION = 1
 
 
 class State(NamedTuple):
-    """The ids of the tests, classes and modules that failed or leaked when they ran last."""
+    """The ids of the tests, classes and modules that failed or leaked when they ran last.
+
+    `damaged` says why what the last run kept cannot be read.
+    """
 
     failed: frozenset[str] = frozenset()
     leaked: frozenset[str] = frozenset()
+    damaged: str = ""
 
     def after(
         self, ran: Collection[str], failed: Iterable[str], leaked: Iterable[str]
@@ -39,10 +45,16 @@ def read(directory: str) -> State:
         with open(os.path.join(directory, NAME), encoding="utf-8") as file:
             document: Any = json.load(file)
         if document["version"] != VERSION:
-            return State()
-        return State(*(frozenset(map(str, document[field])) for field in State._fields))
-    except (OSError, ValueError, KeyError, TypeError):
-        return State()  # it is made anew by each run: a damaged one is no reason to stop
+            return State(damaged="it is of another version")
+        failed, leaked = (frozenset(map(str, document[field])) for field in ("failed", "leaked"))
+        return State(failed, leaked)
+    except FileNotFoundError:
+        return State()
+    except OSError as error:
+        return State(damaged=str(error.strerror))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        # It is made anew by each run: a damaged one is no reason to stop.
+        return State(damaged="it is malformed")
 
 
 def write(directory: str, state: State) -> None:
@@ -53,15 +65,20 @@ def write(directory: str, state: State) -> None:
     """
     path = os.path.join(directory, NAME)
     if not state.failed and not state.leaked:
-        if os.path.lexists(path):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
         return
     document = {"version": VERSION, "failed": sorted(state.failed), "leaked": sorted(state.leaked)}
     beside = f"{path}.{os.getpid()}.new"
-    with open(beside, "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
-    os.replace(beside, path)
+    try:
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=1)
+            file.write("\n")
+        os.replace(beside, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+        raise OSError(error.errno, f"cannot write {NAME}: {error.strerror}") from None
 
 
 def select(tests: Iterable[Test], wanted: Collection[str]) -> list[Test]:
@@ -72,4 +89,25 @@ def select(tests: Iterable[Test], wanted: Collection[str]) -> list[Test]:
 
 def _names(test: Test) -> Iterable[str]:
     kind = type(test)
-    return test_id(test), kind.__module__, f"{kind.__module__}.{kind.__qualname__}"
+    if is_import_failure(test):
+        yield from _tails(test._testMethodName)
+    yield test_id(test)
+    yield f"{kind.__module__}.{kind.__qualname__}"
+    yield from _tails(kind.__module__)
+    if hasattr(kind, "__iter__"):  # a suite that runs its tests in a way of its own
+        for inner in test:
+            yield from _names(inner)
+
+
+def with_tails(ran: Iterable[str]) -> Iterator[str]:
+    """Yield the ids of contexts, and for modules also what they may be called when they fail.
+
+    Of `pkg.test_a`, which cannot be imported, unittest may say no more than `test_a`.
+    """
+    for id in ran:
+        yield from _tails(id) if id in sys.modules else (id,)
+
+
+def _tails(module: str) -> Iterator[str]:
+    parts = module.split(".")
+    yield from (".".join(parts[start:]) for start in range(len(parts)))

@@ -13,8 +13,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from runner.baseline import Entry, Ledger, entry_of, locate, normalised, read, write
+from runner.baseline import Entry, Ledger, entry_of, locate, read, write
 from runner.errors import UsageError
+from runner.normalising import normalised
 from tempfiles.records import ContextReport, Leak, Origin
 
 ROUNDS = 20
@@ -85,6 +86,10 @@ class Names(unittest.TestCase):
             "report.csv": "report.csv",
             "deadline.txt": "deadline.txt",
             "tmpdirectory": "tmpdirectory",
+            f"run{'ab1' * 8}": "run*",
+            "facade-of-decades": "*-of-decades",
+            "db-a1b2c3_x": "db-*",
+            "db-document": "db-document",
         }
         for name, expected in cases.items():
             with self.subTest(name=name):
@@ -111,6 +116,11 @@ class Names(unittest.TestCase):
         self.assertEqual(entry, Entry("t.T.test", "x.csv", "open"))
 
 
+def everything(id: str) -> bool:
+    """Say of every context that it came to its end."""
+    return True
+
+
 class Judging(unittest.TestCase):
     def test_as_many_as_are_known_are_known_and_the_rest_is_new(self) -> None:
         leaks = [leak(f"/tmp/x/out{number}") for number in range(3)]
@@ -119,34 +129,65 @@ class Judging(unittest.TestCase):
         self.assertEqual(judgement.known, tuple(leaks[:2]))
         self.assertEqual(judgement.new, tuple(leaks[2:]))
 
-    def test_another_context_name_or_call_is_new(self) -> None:
+    def test_another_class_or_call_is_new(self) -> None:
         baseline = {Entry("t.T.test", "a", "open"): 1}
-        for other in (leak("/t/a", context="t.T.other"), leak("/t/b"), leak("/t/a", "os.mkdir")):
-            self.assertEqual(Ledger(baseline, "/p").judge(report(other)).new, (other,))
+        for other in (leak("/t/a", context="t.U.test"), leak("/t/a", "os.mkdir")):
+            judgement = Ledger(baseline, "/p").judge(report(other, context=other.context))
+            self.assertEqual(judgement.new, (other,))
         self.assertEqual(len(Ledger(baseline, "/p").judge(report(leak("/t/a"))).known), 1)
+
+    def test_a_renamed_one_of_the_same_call_is_known_but_one_more_is_new_by_its_name(self) -> None:
+        entry = Entry("t.T.test", "a", "open")
+        ledger = Ledger({entry: 1}, "/p")
+        self.assertEqual(ledger.judge(report(leak("/t/b"))).new, ())
+        self.assertEqual(ledger.fixed(everything), {})
+        self.assertEqual(ledger.updated(everything), {entry._replace(name="b"): 1})
+        more, known = leak("/t/b"), leak("/t/a")
+        self.assertEqual(Ledger({entry: 1}, "/p").judge(report(more, known)).new, (more,))
+
+    def test_a_fixed_name_is_known_whichever_test_of_the_class_comes_first(self) -> None:
+        entry = Entry("t.T.test_a", "out.log", "open")
+        ledger = Ledger({entry: 1}, "/p")
+        first = leak("/t/out.log", context="t.T.test_b")
+        again = leak("/t/out.log", context="t.T.test_c")
+        self.assertEqual(ledger.judge(report(first, context="t.T.test_b")).new, ())
+        self.assertEqual(ledger.judge(report(first, context="t.T.test_b")).new, ())
+        self.assertEqual(ledger.judge(report(again, context="t.T.test_c")).new, (again,))
+        self.assertEqual(ledger.fixed(everything), {})
+
+    def test_a_random_name_is_known_of_its_own_test_only(self) -> None:
+        ledger = Ledger({Entry("t.T.test_a", "tmp*", "tempfile.mkdtemp"): 1}, "/p")
+        other = leak("/t/tmpa1b2c3d4", "tempfile.mkdtemp", "t.T.test_b")
+        self.assertEqual(ledger.judge(report(other, context="t.T.test_b")).new, (other,))
 
     def test_what_leaks_no_more_or_less_often_is_fixed(self) -> None:
         often, gone = Entry("t.T.test", "a", "open"), Entry("t.T.gone", "b", "open")
         ledger = Ledger({often: 3, gone: 1}, "/p")
         ledger.judge(report(leak("/t/a")))
-        self.assertEqual(ledger.fixed(), {often: 2, gone: 1})
-        self.assertEqual(ledger.updated(), {often: 1})
+        self.assertEqual(ledger.fixed(everything), {often: 2, gone: 1})
+        self.assertEqual(ledger.updated(everything), {often: 1})
 
     def test_of_a_context_that_did_not_run_nothing_is_known(self) -> None:
         elsewhere = Entry("t.T.elsewhere", "b", "open")
         ledger = Ledger({elsewhere: 1}, "/p")
         ledger.judge(report(leak("/t/a")))
-        self.assertEqual(ledger.fixed({"t.T.test"}), {})
-        self.assertEqual(
-            ledger.updated({"t.T.test"}), {elsewhere: 1, Entry("t.T.test", "a", "open"): 1}
-        )
+        self.assertEqual(ledger.fixed({"t.T.test"}.__contains__), {})
+        updated = ledger.updated({"t.T.test"}.__contains__)
+        self.assertEqual(updated, {elsewhere: 1, Entry("t.T.test", "a", "open"): 1})
+
+    def test_of_a_test_that_failed_early_no_entry_is_lost(self) -> None:
+        entry = Entry("t.T.test", "a", "open")
+        ledger = Ledger({entry: 3}, "/p")
+        ledger.judge(report(leak("/t/a")))
+        self.assertEqual(ledger.updated(lambda id: False), {entry: 3})
 
     def test_a_repeated_test_is_judged_each_time_by_itself(self) -> None:
         entry = Entry("t.T.test", "a", "open")
         ledger = Ledger({entry: 1}, "/p")
         for _ in range(3):
             self.assertEqual(ledger.judge(report(leak("/t/a"))).new, ())
-        self.assertEqual((ledger.fixed(), ledger.updated()), ({}, {entry: 1}))
+        found = ledger.fixed(everything), ledger.updated(everything)
+        self.assertEqual(found, ({}, {entry: 1}))
 
     def test_300_leaks_written_are_known_in_another_run_in_another_order(self) -> None:
         def leaks(line: int) -> list[ContextReport]:
@@ -167,10 +208,10 @@ class Judging(unittest.TestCase):
         self.assertEqual(sum(len(first.judge(one).new) for one in leaks(1)), 300)
         with tempfile.TemporaryDirectory() as place:
             path = f"{place}/leaks.json"
-            write(path, first.updated())
+            write(path, first.updated(everything))
             second = Ledger(read(path), "/p")
         self.assertEqual(sum(len(second.judge(one).new) for one in reversed(leaks(50))), 0)
-        self.assertEqual(second.fixed(), {})
+        self.assertEqual(second.fixed(everything), {})
 
 
 class File(unittest.TestCase):
@@ -208,6 +249,24 @@ class File(unittest.TestCase):
         del merged[Entry("t.test_m", "x", "open")]
         self.assertEqual(read(names[0]), merged)
 
+    def test_a_merge_that_takes_the_lines_of_both_is_a_baseline(self) -> None:
+        if shutil.which("git") is None:
+            self.skipTest("git is not installed")
+        entries = [Entry(f"t.test_{letter}", "x", "open") for letter in "abc"]
+        names = []
+        for name, content in (("ours", {0, 1}), ("base", {0}), ("theirs", {0, 2})):
+            names.append(str(self.place / name))
+            write(names[-1], {entries[number]: 1 for number in content})
+        subprocess.run(["git", "merge-file", "--union", *names], check=True)
+        self.assertEqual(read(names[0]), dict.fromkeys(entries, 1))
+
+    def test_a_link_to_a_baseline_stays_one(self) -> None:
+        link = str(self.place / "link")
+        os.symlink(self.path, link)
+        write(link, {Entry("a", "b", ""): 1})
+        self.assertTrue(os.path.islink(link))
+        self.assertEqual(read(self.path), {Entry("a", "b", ""): 1})
+
     def test_an_entry_that_a_merge_doubled_counts_once(self) -> None:
         line = '{"context": "a", "name": "b", "call": "", "count": 2}'
         Path(self.path).write_text(f'{{"version": 1, "leaks": [{line},\n{line}]}}')
@@ -215,10 +274,15 @@ class File(unittest.TestCase):
 
     def test_a_file_that_is_no_baseline_is_refused_in_one_line(self) -> None:
         cases = {
-            '{"version": 1, "leaks": [\n<<<<<<< ours\n': ":2: not valid JSON",
-            '{"version": 2, "leaks": []}': "not a baseline of version 1",
+            '{"version": 1, "leaks": [\n<<<<<<< ours\n': ":2: a merge has left a conflict here",
+            '{"version": 1, "leaks": [\n{]}': ":2: not valid JSON",
+            '{"version": 2, "leaks": []}':
+                "a baseline of version 2; this tidytest knows version 1",
+            '{"version": true, "leaks": []}': "not a baseline of version 1",
+            '{"version": 1, "leaks": [{"context": "a", "name": "b", "call": "", "count": -1}]}':
+                "not a baseline of version 1",
             "[]": "not a baseline of version 1",
-            '{"version": 1, "leaks": [{}]}': "not a baseline of version 1",
+            '{"version": 1, "leaks": [{"context": "a"}]}': "not a baseline of version 1",
             '{"version": 1, "leaks": [3]}': "not a baseline of version 1",
         }
         for text, words in cases.items():

@@ -55,19 +55,107 @@ class Baseline(ProjectTestCase):
 
     def test_a_run_of_some_tests_says_nothing_of_the_others(self) -> None:
         self.adopt()
-        for words in (["test_old.Old.test_1"], ["-k", "test_2"]):
+        for words in (["test_old.Old.test_1"], ["-k", "test_2"], ["discover", "-vk", "test_2"]):
             with self.subTest(words):
                 outcome = self.tidytest(*words, "--strict-baseline")
                 self.assertEqual((outcome.code, "fixed" in outcome.err), (0, False), outcome.err)
         self.tidytest("test_old.Old.test_1", "--update-baseline")
-        document = json.loads((self.project / NAME).read_text("utf-8"))
-        self.assertEqual(len(document["leaks"]), 30)
+        self.assertEqual(len(self.leaks()), 30)
 
     def test_a_module_that_is_gone_leaks_no_more(self) -> None:
         self.adopt()
         (self.project / "test_old.py").unlink()
         self.write("test_new.py", suite(range(0)) + "    def test(self): pass\n")
         self.assertIn("30 fixed", self.tidytest().err)
+
+    def leaks(self) -> list[str]:
+        document = json.loads((self.project / NAME).read_text("utf-8"))
+        return [entry["context"] for entry in document["leaks"] if entry]
+
+    def test_what_did_not_come_to_its_end_is_not_fixed(self) -> None:
+        source = """
+            import os, tempfile, unittest
+            BROKEN = "BROKEN" in os.environ
+            class Body(unittest.TestCase):
+                def test_fails_before(self):
+                    self.assertFalse(BROKEN)
+                    tempfile.mkdtemp()
+                def test_is_skipped(self):
+                    if BROKEN: self.skipTest("not today")
+                    tempfile.mkdtemp()
+            @unittest.skipIf(BROKEN, "not today")
+            class Skipped(unittest.TestCase):
+                def test(self): tempfile.mkdtemp()
+            class Fixture(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    if BROKEN: raise OSError("no server")
+                    tempfile.mkdtemp()
+                def test(self): tempfile.mkdtemp()
+        """
+        self.write("test_old.py", source)
+        self.tidytest("--update-baseline")
+        before = self.leaks()
+        self.assertEqual(len(before), 5)
+        outcome = self.tidytest("--strict-baseline", BROKEN="1")
+        self.assertNotIn("fixed", outcome.err)
+        self.tidytest("--update-baseline", BROKEN="1")
+        self.assertEqual(self.leaks(), before)
+
+    def test_a_module_that_cannot_be_imported_is_not_fixed(self) -> None:
+        self.write("test_old.py", f"import tempfile\ntempfile.mkdtemp()\n{suite(range(3))}")
+        self.tidytest("--update-baseline")
+        before = self.leaks()
+        self.assertEqual(len(before), 4)
+        self.write("test_old.py", "import nope")
+        self.assertNotIn("fixed", self.tidytest().err)
+        self.tidytest("--update-baseline")
+        self.assertEqual(self.leaks(), before)
+
+    def test_two_directories_of_tests_share_one(self) -> None:
+        for directory in ("unit", "more"):
+            self.write(f"{directory}/test_{directory}.py", suite(range(3)))
+        self.tidytest("discover", "-s", "unit", "--update-baseline")
+        self.assertNotIn("fixed", self.tidytest("discover", "-s", "more").err)
+        self.tidytest("discover", "-s", "more", "--update-baseline")
+        self.assertEqual(len(self.leaks()), 6)
+
+    def test_renamed_temp_files_are_the_same_leaks(self) -> None:
+        source = """
+            import os, secrets, tempfile, unittest
+            class Old(unittest.TestCase):
+                def test_a(self):
+                    name = f"x{secrets.token_hex(9)}"
+                    open(os.path.join(tempfile.gettempdir(), name), "w").close()
+                def test_b(self): tempfile.mkdtemp(prefix="one-")
+                def test_c(self): os.mkdir(tempfile.mktemp(prefix="db-"))
+        """
+        self.write("test_old.py", source)
+        self.tidytest("--update-baseline")
+        self.write("test_old.py", source.replace("one-", "other_").replace('"x{', '"y_{'))
+        for _ in range(3):
+            outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
+            self.assertEqual(outcome.code, 0, outcome.err)
+
+    def test_can_be_switched_off(self) -> None:
+        self.adopt(2)
+        outcome = self.tidytest("--no-leak-baseline", "--leaks", "fail")
+        self.assertEqual(outcome.code, 1)
+        self.assertNotIn("Known leaks", outcome.err)
+        self.assertRefused(self.tidytest("--no-leak-baseline", "--update-baseline"), "a baseline")
+
+    def test_that_cannot_be_written_is_told_before_the_tests(self) -> None:
+        self.write("test_a.py", "raise SystemExit('the tests are loaded')")
+        outcome = self.tidytest("--update-baseline", "--leak-baseline", "none/x.json")
+        self.assertRefused(outcome, "cannot write none/x.json: No such file or directory")
+
+    def test_a_strict_run_says_why_it_fails(self) -> None:
+        self.adopt(2)
+        self.write("test_old.py", suite(range(1)))
+        outcome = self.tidytest("--strict-baseline")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("\nFAILED: the baseline still holds what is fixed (--strict-baseline)\n",
+                      outcome.err)
 
     def test_known_leaks_stay_told_with_v_and_in_the_json(self) -> None:
         self.adopt()

@@ -27,11 +27,14 @@ class Keeping(unittest.TestCase):
         self.assertEqual(os.listdir(self.place), [])
         self.assertEqual(read(self.place), State())
 
-    def test_a_damaged_file_is_as_none(self) -> None:
-        for text in ("", "{", "[]", '{"version": 9}', '{"version": 1, "failed": 3, "leaked": []}'):
+    def test_a_damaged_file_is_as_none_and_says_so(self) -> None:
+        for text in ("", "{", "[]", '{"version": 9}', '{"version": 1, "failed": 3, "leaked": []}',
+                     "[" * 9000):
             (Path(self.place) / NAME).write_text(text)
             with self.subTest(text=text):
-                self.assertEqual(read(self.place), State())
+                state = read(self.place)
+                self.assertEqual(state, State(damaged=state.damaged))
+                self.assertTrue(state.damaged)
 
     def test_a_run_changes_only_what_it_ran(self) -> None:
         before = State(frozenset({"a", "b"}), frozenset({"a", "c"}))

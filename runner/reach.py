@@ -1,0 +1,124 @@
+"""How far a run came: of what it has not reached, nothing can be said to be mended or gone."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from tempfiles.ignores import CACHES
+
+from .config import Config
+from .ordering import flatten, is_import_failure, test_id
+
+_CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
+
+
+class Reach:
+    """What a run reached of what was loaded.
+
+    Args:
+        loaded: the ids of the tests that were loaded.
+        ran: the ids of the contexts that were entered.
+        result: of the tests.
+        whole: whether nothing was left out: no names, no patterns, not stopped.
+        project: the working directory of the run.
+    """
+
+    def __init__(
+        self, loaded: Collection[str], ran: Collection[str], result: Any, *, whole: bool,
+        project: str,
+    ) -> None:
+        broken = {owner(test) for test, _ in result.skipped}
+        broken.update(owner(test) for test, _ in [*result.errors, *result.failures])
+        imports_failed = any(is_import_failure(test) for test, _ in result.errors)
+        self._whole = whole and not result.shouldStop and not imports_failed
+        self._loaded = {prefix for id in loaded for prefix in _prefixes(id)}
+        ended = [id for id in ran if id in self._loaded and id not in broken]
+        # A class or a module is judged if one of its tests has come to its end.
+        self._ended = {prefix for id in ended for prefix in _prefixes(id)} - broken
+        self._project = project
+
+    def came_to_end(self, id: str) -> bool:
+        """Whether a context came to its end, neither skipped nor failed: what it made by then is
+        all that it makes."""
+        return id in self._ended or (id == "run" and self._whole)
+
+    def is_gone(self, id: str) -> bool:
+        """Whether a test, class or module is there no more; never true where it cannot be told."""
+        if not self._whole or id == "run" or id in self._loaded:
+            return False
+        imported = next((name for name in reversed(_prefixes(id)) if name in sys.modules), None)
+        if imported is None:
+            return not any(part in self._modules for part in _prefixes(id))
+        return not _has_submodule(imported, id)
+
+    @cached_property
+    def _modules(self) -> set[str]:
+        """Every name that a module of the project can have, whatever it is loaded from."""
+        names: set[str] = set()
+        for directory, below, files in os.walk(self._project):
+            below[:] = [name for name in below if name not in CACHES and name[:1] != "."]
+            parts = os.path.relpath(directory, self._project).split(os.sep)
+            for file in files:
+                if file.endswith(".py"):
+                    whole = [*parts, file.removesuffix(".py")]
+                    names.update(".".join(whole[start:]) for start in range(len(whole)))
+        return names
+
+
+def is_filtered(settings: Config, words: Sequence[str]) -> bool:
+    """Whether a run leaves out tests of the modules that it loads.
+
+    Args:
+        settings: of the run.
+        words: what is left of the command line for unittest.
+    """
+    if settings.last_failed or settings.leaked_last:
+        return True
+    if words and words[0] != "discover" and any(not word.startswith("-") for word in words):
+        return True  # names, which may be of single tests
+    return any(map(_CHOOSES_BY_PATTERN.match, words))
+
+
+def ids_of(suite: Any) -> Iterator[str]:
+    """Yield the ids of the tests of a suite, those of suites that run in a way of their own too."""
+    for test in flatten(suite):
+        yield test_id(test)
+        if hasattr(type(test), "__iter__"):
+            for inner in test:
+                yield from ids_of(inner)
+
+
+def owner(test: Any) -> str:
+    """Return the id of the test, the class or the module that an entry of a result is of.
+
+    Of a module that cannot be imported unittest makes a test; it is the module's own.
+    """
+    test = getattr(test, "test_case", test)
+    if is_import_failure(test):
+        name: str = test._testMethodName
+        return name
+    id = test_id(test)
+    fixture, bracket, rest = id.partition(" (")
+    if bracket and " " not in fixture and rest.endswith(")"):
+        return rest[:-1]  # `setUpClass (pkg.mod.Class)`
+    return id
+
+
+def _prefixes(id: str) -> list[str]:
+    parts = id.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def _has_submodule(package: str, id: str) -> bool:
+    """Whether what follows a package in an id is a module of it, which was not imported."""
+    name = id[len(package) + 1 :].partition(".")[0]
+    places = getattr(sys.modules[package], "__path__", ())
+    return any(
+        os.path.exists(os.path.join(place, name + ending)) for place in places
+        for ending in (".py", "")
+    )
