@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from . import baseline
 from .config import Config
+from .ledger import Ledger
 from .reach import Reach
+
+_MOST_TOLD = 10
 
 
 class Adoption:
@@ -30,11 +33,11 @@ class Adoption:
         found = baseline.locate(settings.leak_baseline, self._project)
         self._path = found or os.path.join(self._project, baseline.DEFAULT_NAME)
         self._known: baseline.Baseline = {}
-        self.ledger: baseline.Ledger | None = None
+        self.ledger: Ledger | None = None
         if found is not None or self._updates:
             if os.path.exists(self._path) or not self._updates:
                 self._known = baseline.read(self._path)
-            self.ledger = baseline.Ledger(self._known, self._project)
+            self.ledger = Ledger(self._known, self._project)
         if self._updates:
             baseline.check_writable(self._path)
 
@@ -63,18 +66,27 @@ class Adoption:
             number = sum(updated.values())
             return [f"Baseline: {number} known {_leaks(number)} written to {shown}"], False
         fixed = self.ledger.fixed(is_judged)
-        return list(self._told(fixed, shown)), bool(fixed) and self._strict
+        told = [*self._told(fixed, shown), *_undecided(self.ledger.undecided(is_judged))]
+        return told, bool(fixed) and self._strict
 
     def _told(self, fixed: dict[baseline.Entry, int], shown: str) -> Iterator[str]:
         if not fixed:
             return
         yield f"Baseline {shown}: {sum(fixed.values())} fixed: run with --update-baseline"
         if self._strict:
-            for entry in list(fixed)[:10]:
+            for entry in list(fixed)[:_MOST_TOLD]:
                 yield f"    {entry.context}  {entry.name}  {entry.call}".rstrip()
-            if len(fixed) > 10:
-                yield f"    ... and {len(fixed) - 10} more"
+            if len(fixed) > _MOST_TOLD:
+                yield f"    ... and {len(fixed) - _MOST_TOLD} more"
             yield "FAILED: the baseline still holds what is fixed (--strict-baseline)"
+
+
+def _undecided(entries: Sequence[baseline.Entry]) -> Iterator[str]:
+    for entry in entries[:_MOST_TOLD]:
+        name = entry.name.removeprefix("./")
+        yield f"{name} lies there from an earlier run: remove it to see whether it is left again"
+    if len(entries) > _MOST_TOLD:
+        yield f"    ... and {len(entries) - _MOST_TOLD} more"
 
 
 def _leaks(number: int) -> str:

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tempfiles.records import ContextReport
 
-    from .baseline import Ledger
+    from .ledger import Ledger
 
 
 class Policy:

@@ -58,7 +58,7 @@ def _verdict(session: Session, late: tuple[ContextReport, ...]) -> Iterator[str]
 
 def _advice(session: Session, report: RunReport) -> Iterator[str]:
     if session.verbosity > 0 and len(report.leaks) > 2:
-        from .remedies import advice
+        from .advice import advice
 
         known_paths = session.policy.known_paths
         yield from advice([leak for leak in report.leaks if leak.path not in known_paths])

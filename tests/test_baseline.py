@@ -13,8 +13,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from runner.baseline import Entry, Ledger, entry_of, locate, read, write
+from runner.baseline import Entry, entry_of, locate, read, write
 from runner.errors import UsageError
+from runner.ledger import Ledger
 from runner.normalising import normalised
 from tempfiles.records import ContextReport, Leak, Origin
 
@@ -102,7 +103,7 @@ class Names(unittest.TestCase):
     def test_a_path_outside_is_told_from_the_project_or_the_home_directory(self) -> None:
         home = os.path.expanduser("~")
         cases = {
-            "/project/out/x.txt": "out/x.txt",
+            "/project/out/x.txt": "./out/x.txt",
             f"{home}/x.txt": "~/x.txt",
             "/var/tmp/x.txt": "/var/tmp/x.txt",
             "/projects/x.txt": "/projects/x.txt",

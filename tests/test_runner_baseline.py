@@ -157,6 +157,22 @@ class Baseline(ProjectTestCase):
         self.assertIn("\nFAILED: the baseline still holds what is fixed (--strict-baseline)\n",
                       outcome.err)
 
+    def test_what_lies_there_from_an_earlier_run_is_not_fixed(self) -> None:
+        self.write("test_old.py", """
+            import unittest
+            class Old(unittest.TestCase):
+                def test_a(self): open("debug.log", "w").close()
+                def test_b(self): open("other.log", "w").close()
+        """)
+        self.tidytest("--update-baseline")
+        (self.project / "other.log").unlink()
+        outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertNotIn("fixed", outcome.err)
+        self.assertIn("\ndebug.log lies there from an earlier run: remove it to see", outcome.err)
+        self.tidytest("--update-baseline")
+        self.assertEqual(len(self.leaks()), 2)
+
     def test_known_leaks_stay_told_with_v_and_in_the_json(self) -> None:
         self.adopt()
         outcome = self.tidytest("-v", "--leak-json", "out.json")
@@ -196,7 +212,7 @@ class WhereToBegin(ProjectTestCase):
         self.assertEqual(lines[start + 1 : start + 4], [
             "  lines of code:",
             "    3 leaks, 12 B  test_a.py:6 in export  pathlib.Path.write_text",
-            '        path = self.createTempFile(extension="csv")  # of TrackedTestCase',
+            "        self.addCleanup(os.unlink, path)  # in the test that calls it",
         ])
         advice = "\n".join(lines[start:])
         self.assertIn("self.addCleanup(os.unlink, path)", advice)
@@ -221,8 +237,7 @@ class WhereToBegin(ProjectTestCase):
         """)
         told = self.tidytest("test_a").err
         for line in (
-            "with tempfile.TemporaryDirectory() as directory:"
-            "  # or the test: self.addCleanup(shutil.rmtree, path)",
+            "self.addCleanup(shutil.rmtree, path)  # in the test that calls it",
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
             "directory = self.enterContext(tempfile.TemporaryDirectory())  # and make it in there",
         ):
