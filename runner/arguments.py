@@ -97,6 +97,8 @@ class _Splitter:
             self.next += 1
             self.ours.append(self._argument(found, text if equals else None))
             return
+        if found is not None:
+            self._note_stock(found[0], text if equals else self._following())
         stock = [known for known in _STOCK_SWITCHES + _STOCK_VALUED if known.startswith(name)]
         if not stock:
             _refuse_misspelt(name)
@@ -105,6 +107,14 @@ class _Splitter:
         elif stock[0] == "--help":
             self.help = True
         self._pass(2 if stock and stock[0] in _STOCK_VALUED and not equals else 1)
+
+    def _following(self) -> str:
+        return self.words[self.next + 1] if self.next + 1 < len(self.words) else ""
+
+    def _note_stock(self, option: Option, text: str) -> None:
+        """Know also an option that is left to unittest, as far as it is fit to be shown."""
+        if is_integer(text) and int(text) >= 0:
+            self.ours.append(Argument(option, False, text))
 
     def _argument(self, found: tuple[Option, bool], text: str | None) -> Argument:
         option, opposite = found

@@ -147,7 +147,7 @@ class Assembly:
         settings = self.settings
         parts: list[type[TidyTestResult]] = []
         contents: dict[str, Any] = {}
-        if settings.progress and _is_terminal(sys.stderr):
+        if settings.progress and _is_live(sys.stderr):
             from .progress import ProgressResult
 
             parts.append(ProgressResult)
@@ -210,6 +210,9 @@ def _require_tqdm() -> None:
         raise UsageError(missing)
 
 
-def _is_terminal(stream: Any) -> bool:
+def _is_live(stream: Any) -> bool:
+    """Whether a line on a stream can be written over: not in a log, on whatever CI keeps it."""
+    if os.environ.get("TERM") == "dumb" or os.environ.get("CI", "").lower() not in ("", "false"):
+        return False
     isatty = getattr(stream, "isatty", None)
     return isatty is not None and bool(isatty())

@@ -31,12 +31,13 @@ class _Need(NamedTuple):
 _NEEDS = (
     _Need(
         ("leak-trace", "leak-ignore", "watch-modified", "clean-outside", "leak-baseline",
-         "update-baseline", "strict-baseline", "until-leak"),
+         "update-baseline", "strict-baseline", "until-leak", "leaked-last", "late-grace",
+         "leak-json", "slowest-temp", "keep"),
         "leaks", lambda leaks: leaks != "off", "--leaks report or fail",
     ),
     _Need(
         ("update-baseline", "strict-baseline"),
-        "leak-baseline", lambda path: path != "", "a baseline",
+        "leak-baseline", lambda path: path != "", "--leak-baseline",
     ),
     _Need(("coverage-report", "coverage-fail-under"), "coverage", bool, "--coverage"),
     _Need(("temp-root-min-free",), "temp-root", lambda root: root == "ram", "--temp-root ram"),
@@ -50,6 +51,7 @@ _EXCLUSIVE = (
     ("shuffle", "reverse"),
     ("update-baseline", "strict-baseline"),
     ("pdb", "progress"),
+    ("until-leak", "update-baseline"),
 )
 _OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
 
@@ -96,7 +98,7 @@ def _require(settings: Settings, name: str, need: _Need) -> None:
     else:
         refused = mine.rank >= other.rank or (need.default_counts and mine.rank == FROM_ARGV)
     if refused:
-        value = BY_NAME[need.other].type.show(other.value)
+        value = BY_NAME[need.other].type.show(other.value) or "off"
         raise UsageError(
             f"{_told(settings, name)} needs {need.say}, and {need.other} is {value}"
             f" ({other.source})"
@@ -107,8 +109,9 @@ def _refuse_shared_output(settings: Settings) -> None:
     taken: dict[str, str] = {}
     for name in _OUTPUTS:
         path = settings[name].value
-        if path is None or path == os.devnull:
+        if not path or path == os.devnull:
             continue
+        path = path if path == "-" else os.path.realpath(path)
         if path in taken:
             both = f"{_told(settings, taken[path])} and {_told(settings, name)}"
             raise UsageError(f"{both} name the same file")
@@ -119,6 +122,8 @@ def _is_active(settings: Settings, name: str) -> bool:
     """Return whether a setting asks for something: it is set, and not to the value for nothing."""
     option, setting = BY_NAME[name], settings[name]
     nothing: tuple[object, ...] = (None, False, ()) if option.default in (None, False, ()) else ()
+    if name == "keep":
+        nothing = ("never",)
     # By identity or equal type: the seed 0 is not False.
     return setting.rank > DEFAULT and not any(
         setting.value == none and type(setting.value) is type(none) for none in nothing

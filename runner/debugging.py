@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bdb
 import pdb
 import sys
 import traceback
@@ -30,27 +31,63 @@ class DebuggingResult(TidyTestResult):
             self._debug(subtest, err)
 
     def _debug(self, test: Any, err: Any) -> None:
-        trace = err[2]
-        if trace is None:
+        if self.shouldStop or isinstance(err[1], bdb.BdbQuit):
             return
+        trace = _without_unittest(err[2])
         captured = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = self._original_stdout, self._original_stderr  # type: ignore[attr-defined]
         try:
             print(f"\n{self.getDescription(test)}")
             print("".join(traceback.format_exception_only(err[0], err[1])), end="", flush=True)
-            pdb.post_mortem(_without_unittest(trace))
+            if trace is None:
+                print("(no line of the tests' own to debug)", flush=True)
+            elif _quits(err[1], trace):
+                self.stop()
         finally:
             sys.stdout, sys.stderr = captured
 
 
+class _Debugger(pdb.Pdb):
+    """A debugger that remembers whether it was told to quit, which ends the run."""
+
+    quits = False
+
+    def do_quit(self, arg: str) -> bool | None:
+        """q(uit): end the run."""
+        self.quits = True
+        return super().do_quit(arg)
+
+    do_q = do_exit = do_quit
+
+    def do_EOF(self, arg: str) -> bool | None:
+        """EOF: end the run."""
+        self.quits = True
+        return super().do_EOF(arg)
+
+
+def _quits(error: BaseException, trace: Any) -> bool:
+    """Debug an error; return whether the run is to end."""
+    debugger = _Debugger()
+    debugger.reset()
+    if sys.version_info >= (3, 13):
+        debugger.interaction(None, error.with_traceback(trace))
+    else:
+        debugger.interaction(None, trace)
+    return debugger.quits
+
+
 def _without_unittest(trace: Any) -> Any:
-    """Cut a traceback where unittest's own frames begin: pdb stops at the last one."""
+    """Cut a traceback where unittest's own frames begin: pdb stops at the last one.
+
+    None where all are: of a leak, or of a module that cannot be imported.
+    """
     frames = []
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
-    while len(frames) > 1 and "__unittest" in frames[-1].tb_frame.f_globals:
+    while frames and "__unittest" in frames[-1].tb_frame.f_globals:
         frames.pop()
-    last = frames[-1]
-    last.tb_next = None
+    if not frames:
+        return None
+    frames[-1].tb_next = None
     return frames[0]

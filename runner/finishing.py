@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -32,12 +33,14 @@ class Ending:
         assembly: what the run was made of.
         session: its tests.
         result: of its tests; None where it did not come to running any.
+        stream: where to tell it.
     """
 
-    def __init__(self, assembly: Assembly, session: Session, result: Any) -> None:
+    def __init__(self, assembly: Assembly, session: Session, result: Any, stream: Any) -> None:
         self._assembly = assembly
         self._session = session
         self._result = result
+        self._stream = stream
         self._report: RunReport | None = None
         self._late: tuple[ContextReport, ...] = ()
         self._notes: list[str] = []
@@ -68,7 +71,7 @@ class Ending:
         self._attempt(self._remember)
         if assembly.reaper is not None:
             reaper = assembly.reaper
-            self._attempt(lambda: reaper.end(sys.stderr))
+            self._attempt(lambda: reaper.end(self._stream))
         if self._interrupt is not None:
             raise self._interrupt
         return self._failed
@@ -80,10 +83,14 @@ class Ending:
             self._interrupt = interrupt
         except (tempfiles.TempFilesError, OSError, UsageError) as error:
             self._failed = True
-            sys.stderr.write(f"tidytest: error: {error}\n")
+            self._write(f"tidytest: error: {error}\n")
         except Exception:  # a defect of ours must neither keep the rest from it nor fail the tests
-            sys.stderr.write("tidytest: a defect in tidytest; the run is ended all the same:\n")
-            traceback.print_exc()
+            self._write("tidytest: a defect in tidytest; the run is ended all the same:\n")
+            self._write(traceback.format_exc())
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+            self._stream.write(text)
 
     def _finish_session(self) -> None:
         session = self._session
@@ -107,7 +114,7 @@ class Ending:
 
     def _tell(self) -> None:
         if self._report is not None:
-            tell_ending(sys.stderr, self._session, self._report, self._late, self._notes)
+            tell_ending(self._stream, self._session, self._report, self._late, self._notes)
 
     def _stop_watching(self) -> None:
         assert self._assembly.watcher is not None

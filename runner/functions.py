@@ -60,9 +60,9 @@ class FunctionCase(unittest.TestCase):
         """Call the function's `teardown`."""
         _call(getattr(self._function, "teardown", None))
 
-    def runTest(self) -> None:
-        """Call the function."""
-        _call(self._function)
+    def runTest(self) -> object:
+        """Call the function; unittest warns of what it returns."""
+        return _call(self._function)
 
     def __str__(self) -> str:
         return f"{self._name} ({self.id()})"
@@ -91,14 +91,13 @@ class FunctionLoader(unittest.TestLoader):
     ) -> unittest.TestSuite:
         """Return the module's tests: its cases first, then its functions by name."""
         suite = super().loadTestsFromModule(module, pattern=pattern)
-        if hasattr(module, "load_tests"):
+        if hasattr(module, "load_tests") or not getattr(module, "__test__", True):
             return suite
         _adopt_fixtures(module)
         names = [name for name in vars(module) if _is_test(module, name)]
         names.sort(key=functools.cmp_to_key(self.sortTestMethodsUsing))
-        cases = [_case(module, name) for name in names]
-        chosen = [case for case in cases if self._is_chosen(case.id())]
-        suite.addTests(chosen)
+        chosen = [name for name in names if self._is_chosen(f"{module.__name__}.{name}")]
+        suite.addTests(_case(module, name) for name in chosen)
         return suite
 
     def loadTestsFromName(self, name: str, module: ModuleType | None = None) -> Any:
@@ -114,22 +113,25 @@ class FunctionLoader(unittest.TestLoader):
         return not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)
 
 
-def _call(function: Any) -> None:
+def _call(function: Any) -> object:
     if function is None:
-        return
+        return None
     returned = function()
     if inspect.iscoroutine(returned):
         import asyncio
 
-        asyncio.run(returned)
-    elif inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        return asyncio.run(returned)
+    if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
         raise TypeError("the function gave a generator; nothing of it has run")
+    return returned
 
 
 def _is_test(module: ModuleType, name: str) -> bool:
     """Return whether a name of a module is a test function, and not another module's."""
     function = vars(module)[name]
     if not name.startswith(_PREFIX) or not isinstance(function, FunctionType):
+        return False
+    if not getattr(function, "__test__", True):  # as nose has it
         return False
     home = sys.modules.get(function.__module__)
     return home is module or home is None or vars(home).get(name) is not function
@@ -160,7 +162,7 @@ def _adopt_fixtures(module: ModuleType) -> None:
         if callable(fixture) and not hasattr(module, stock):
             takes_module = bool(inspect.signature(fixture).parameters)
             adopted = functools.partial(fixture, module) if takes_module else fixture
-            setattr(module, stock, adopted)
+            setattr(module, stock, functools.partial(_call, adopted))
 
 
 def _find_function(name: str, module: ModuleType | None) -> tuple[ModuleType, str] | None:

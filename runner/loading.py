@@ -26,6 +26,15 @@ class Loaded(Record):
     remaining: list[str]
     settings: Mapping[str, Setting]
 
+    def placed(self, message: str) -> str:
+        """Return a message on an option with the place where it was set, if that is a file or the
+        environment: `--monitor: ...` becomes `monitor (pyproject.toml:3): ...`."""
+        name = message.removeprefix("--").partition(": ")[0].partition(" ")[0]
+        setting = self.settings.get(name) if message.startswith("--") else None
+        if setting is None or str(setting.source) in ("default", "command line"):
+            return message
+        return f"{name} ({setting.source}){message[len(name) + 2 :]}"
+
     @property
     def sources(self) -> dict[str, str]:
         """Where each setting comes from, by the option's name."""

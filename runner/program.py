@@ -33,12 +33,21 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         name: the program's name, for its help.
     """
     words = sys.argv[1:] if argv is None else list(argv)
+    if argv is None:  # as unittest has it, for whatever the tests make of it
+        sys.argv[0] = f"{os.path.basename(sys.executable)} -m unittest"
+    loaded = None
     try:
+        if _may_ask_for_help(words):
+            _help_if_asked(name, words)
         loaded = loading.load(words, cwd=os.getcwd(), environ=os.environ)
         code = 0 if _told_instead(loaded) else Program(name, loaded).run()
     except (UsageError, tempfiles.TempFilesError) as error:
-        print(f"tidytest: error: {error}", file=sys.stderr)
+        message = str(error) if loaded is None else loaded.placed(str(error))
+        print(f"tidytest: error: {message}", file=sys.stderr)
         sys.exit(2)
+    except BrokenPipeError:  # of who reads the help or the settings: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except leaving.Terminated:
         leaving.terminate()
     except KeyboardInterrupt as interrupt:
@@ -57,6 +66,7 @@ class Program:
     def __init__(self, name: str, loaded: loading.Loaded) -> None:
         self._argv = [name, *loaded.remaining]
         self._settings = loaded.config
+        self._stream = sys.stderr  # as it is now: a test may replace it
         self._assembly = Assembly(loaded.config, loaded.remaining)
         self._result: Any = None
 
@@ -82,7 +92,8 @@ class Program:
             code = self._run_unittest(session)
         finally:
             # A forked child may come here by an exception; the run is its parent's.
-            failed = os.getpid() == process and Ending(assembly, session, self._result)()
+            ending = Ending(assembly, session, self._result, self._stream)
+            failed = os.getpid() == process and ending()
         selection = assembly.selection
         if selection is not None and selection.is_empty:
             code = 0  # not that of a run without tests: it is what was asked for
@@ -99,17 +110,8 @@ class Program:
                 **self._unittest_settings(),
             )  # fmt: skip
         except SystemExit as exit:
-            if not session.began and self._asked_for_help():
-                from . import usage
-
-                print(f"\n{usage.help_text()}", end="")
             return exit.code
         return 0
-
-    def _asked_for_help(self) -> bool:
-        from . import arguments
-
-        return arguments.split(self._argv[1:]).help
 
     def _runner_class(self, session: Session) -> Any:
         program = self
@@ -156,6 +158,27 @@ def _is_ours(traceback: TracebackType) -> bool:
     return name.partition(".")[0] == __package__
 
 
+def _may_ask_for_help(words: Sequence[str]) -> bool:
+    return any(word.startswith("-") and "h" in word for word in words)
+
+
+def _help_if_asked(name: str, words: Sequence[str]) -> None:
+    """Print unittest's help and ours, and exit, if the command line asks for it."""
+    from . import arguments
+
+    split = arguments.split(words)
+    if not split.help:
+        return
+    try:
+        unittest.main(module=None, argv=[name, *split.remaining])
+    except SystemExit as exit:
+        if not exit.code:
+            from . import usage
+
+            print(f"\n{usage.help_text()}", end="", flush=True)
+        raise
+
+
 def _told_instead(loaded: loading.Loaded) -> bool:
     """Print what was asked for instead of a run, if anything was."""
     settings = loaded.config
@@ -173,4 +196,5 @@ def _told_instead(loaded: loading.Loaded) -> bool:
         print(usage.settings_text(loaded), end="")
     else:
         return False
+    sys.stdout.flush()
     return True

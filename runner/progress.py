@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from tempfiles.records import ContextReport
 
 _tqdm: Any = import_module("tqdm").tqdm  # it is not typed itself
+_tqdm.monitor_interval = 0  # its thread would be seen by tests, and warned of at each fork
+
 
 class ProgressResult(TidyTestResult):
     """A result with a live line: tests done of all, failures, leaks, time left."""
@@ -27,9 +29,15 @@ class ProgressResult(TidyTestResult):
         endless = getattr(test, "limit", 0) is None
         total = None if endless else test.countTestCases() * (getattr(test, "limit", 0) or 1)
         self._bar = _tqdm(
-            total=total, file=self.stream, unit="test", leave=False, dynamic_ncols=True
+            total=total, file=self.stream, unit="test", leave=False, dynamic_ncols=True, miniters=1
         )
         super().tests_follow(test)
+
+    def startTest(self, test: TestCase) -> None:
+        """Draw it as it is now: the test may take long."""
+        if self._bar is not None:
+            self._bar.refresh()
+        super().startTest(test)
 
     def stopTest(self, test: TestCase) -> None:
         """Draw it again, one test further."""

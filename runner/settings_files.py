@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 # A line that can open or fill our table: `[tool.tidytest]`, `tidytest.leaks = ...`, `tool = {...}`.
-_TOML_SECTION = rb"""(?m)^[ \t]*(?:\[?[\w \t."'-]*tidytest["' \t]*[\].=]|["']?tool["']?[ \t]*=)"""
-_CFG_SECTION = rb"(?m)^\[tidytest\]"
+_TOML_SECTION = (
+    rb"""(?m)^[ \t]*(?:\[{0,2}[\w \t."'-]*tidytest["' \t]*(?:[\].=]|$)|["']?tool["']?[ \t]*=)"""
+)
+_CFG_SECTION = rb"(?m)^[ \t]*\[[ \t]*(?:tool:)?tidytest[ \t]*\]"
 _TOPS = (".git", ".hg")
 
 
@@ -121,7 +123,7 @@ def _malformed_toml(shown: str, text: str, message: str) -> str:
     where = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     if where is None:
         return f"{shown}: not valid TOML: {message}"
-    line = where[1] or str(len(text.splitlines()))
+    line = where[1] or str(text.count("\n") + (not text.endswith("\n")))
     column = f" (column {where[2]})" if where[2] else " (the file ends too early)"
     return f"{shown}:{line}: not valid TOML: {message[: where.start()]}{column}"
 
@@ -132,12 +134,17 @@ def _read_cfg(path: str, cwd: str) -> SettingsFile | None:
         return None
     import configparser
 
-    parser = configparser.RawConfigParser()
+    parser = configparser.RawConfigParser(default_section="")  # [DEFAULT] is not for us
     try:
         parser.read_string(text, path)
-        return SettingsFile(path, text, dict(parser.items("tidytest")), typed=False)
     except configparser.Error as error:
         raise UsageError(_malformed_cfg(_shown(path, cwd), error)) from None
+    for name in parser.sections():
+        if name != "tidytest" and name.strip().removeprefix("tool:") == "tidytest":
+            raise UsageError(f"{_shown(path, cwd)}: [{name}]: the section is called [tidytest]")
+    if not parser.has_section("tidytest"):
+        return None
+    return SettingsFile(path, text, dict(parser.items("tidytest")), typed=False)
 
 
 def _malformed_cfg(shown: str, error: Any) -> str:
@@ -158,7 +165,7 @@ def _toml_line(text: str, key: str) -> int:
     beginning that is a document again has it (so a look-alike inside a string is passed over)."""
     import tomllib
 
-    lines = text.splitlines(keepends=True)
+    lines = [f"{line}\n" for line in text.split("\n")]  # not at U+2028, as `splitlines` does
 
     def has_key(number: int) -> bool | None:
         try:
@@ -177,9 +184,9 @@ def _toml_line(text: str, key: str) -> int:
 
 def _cfg_line(text: str, key: str) -> int:
     inside = False
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith("["):
-            inside = line.startswith("[tidytest]")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith("["):
+            inside = line.lstrip().startswith("[tidytest]")
         elif inside and re.split(r"[=:]", line, maxsplit=1)[0].rstrip().lower() == key:
             return number
     return 1

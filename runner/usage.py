@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import unittest
 from collections.abc import Mapping
 
+from .baseline import DEFAULT_NAME
 from .errors import UsageError
 from .loading import Loaded
 from .options import OPTIONS, Option
@@ -14,7 +16,8 @@ _EXAMPLES = """\
 Examples:
   tidytest discover -s tests                      as `python -m unittest discover -s tests`
   tidytest --leaks fail tests.test_report         a leak fails its test
-  tidytest --leaks fail --update-baseline         accept the leaks of today; fail on new ones
+  tidytest --update-baseline                      accept the leaks of today; from now on
+  tidytest --leaks fail                           fail on new ones
   tidytest --keep on-failure --keep-dir kept      keep what a failed test had made
   tidytest --shuffle 42 --repeat 5                the same random order again, five times
   tidytest --coverage --coverage-report html,term measure coverage, and make two reports
@@ -22,7 +25,7 @@ Examples:
 
 Of each option that a settings file can switch on there is the opposite, --no-NAME. Names are not
 abbreviated. Settings also come from [tool.tidytest] in pyproject.toml or [tidytest] in setup.cfg
-(keys as below, without the dashes in front) and from the environment (TIDYTEST_LEAK_JSON).
+(keys as above, without the dashes in front) and from the environment (TIDYTEST_LEAK_JSON).
 """
 
 
@@ -42,8 +45,8 @@ class _Stock(unittest.TestProgram):
         )
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add our options to a parser, in their groups."""
+def add_options(parser: argparse.ArgumentParser, *, with_opposites: bool = False) -> None:
+    """Add our options to a parser, in their groups, and each `--no-NAME` if that is wanted."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in OPTIONS:
         if option.left_to_unittest:
@@ -51,6 +54,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         _add(groups[option.group], option)
+        opposite = f"--no-{option.name}"
+        if with_opposites and option.has_opposite and opposite not in parser._option_string_actions:
+            groups[option.group].add_argument(opposite, action="store_true", help="the opposite")
 
 
 def help_text() -> str:
@@ -68,6 +74,9 @@ def help_text() -> str:
 def settings_text(loaded: Loaded) -> str:
     """Return one aligned line a setting: its name, its value, and where it comes from."""
     sources = loaded.sources
+    if loaded.config.leak_baseline is None and os.path.isfile(DEFAULT_NAME):
+        loaded = loaded._replace(config=loaded.config._replace(leak_baseline=DEFAULT_NAME))
+        sources["leak-baseline"] = "default, since it exists"
     rows = [
         (option.name, _shown(option, getattr(loaded.config, option.field)), sources[option.name])
         for option in OPTIONS
@@ -101,7 +110,7 @@ def completion_script(shell: str) -> str:
             action.option_strings
         ):
             parser._add_action(action)
-    add_options(parser)
+    add_options(parser, with_opposites=True)
     return str(shtab.complete(parser, shell))
 
 
@@ -117,7 +126,7 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
             *names,
             nargs="?" if option.value_optional else None,
             metavar=option.metavar.strip("[]"),
-            choices=None if option.commas else option.type.choices or None,
+            choices=option.type.choices or None,
             **settled,  # type: ignore[arg-type]
         )
     if option.type.is_path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 from . import syscalls
 from ._platform import descriptor_path
@@ -60,7 +61,12 @@ def real_place(path: Any, absolute: str, follow: bool) -> str:
 
 def is_bytecode(path: str) -> bool:
     """Whether the interpreter keeps compiled code there."""
-    return "__pycache__" in path or path.endswith(".pyc")
+    if "__pycache__" in path or path.endswith(".pyc"):
+        return True
+    prefix = sys.pycache_prefix
+    if not prefix:
+        return False
+    return f"{path}{os.sep}".startswith(os.path.join(os.path.abspath(prefix), ""))
 
 
 def size(path: str) -> int:

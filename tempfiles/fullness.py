@@ -27,8 +27,6 @@ _WORDS = (*map(os.strerror, _FULL), "No space left on device", "database or disk
 # With less than this nothing of use can be written any more.
 _LEAST_BYTES = 16 << 10
 
-# Where this much is free, no test has filled the disk just now and tidied up again.
-_PLENTY = 1 << 30
 _PATH = re.compile(r"/[^\s'\":,;]+")
 
 Extents = dict[str, tuple[int, int]]
@@ -42,15 +40,15 @@ def suspicion(error: BaseException | None, root: str) -> str:
     """Return the line that tells how full the disk of a run root is, if a failure may be due to it.
 
     It may be where no room is left, as after a child process that met it. Where there is room
-    again, the error, or one that led to it, must say so: of this file system, or of none and with
-    little free, since what filled it may have been removed by the failing test.
+    again, since the failing test has removed what filled it, the error, or one that led to it, must
+    say so, and not of another file system.
     """
     if _has_no_room(root):
         return f"No space left: the temp directory {_account(root)}"
     causes = list(_causes(error))
     if any(_names(cause, root) for cause in causes):
         return f"No space was left: by now the temp directory {_account(root)}"
-    if _free(root) < _PLENTY and any(_may_be(cause, root) for cause in causes):
+    if any(_may_be(cause, root) for cause in causes):
         return f"No space was left, perhaps here: by now the temp directory {_account(root)}"
     return ""
 
@@ -232,11 +230,6 @@ def _has_no_room(root: str) -> bool:
         return False
     no_bytes = status.f_blocks and status.f_bavail * status.f_frsize < _LEAST_BYTES
     return bool(no_bytes or (status.f_files and not status.f_favail))
-
-
-def _free(root: str) -> int:
-    status = _status(root)
-    return status.f_bavail * status.f_frsize if status is not None and status.f_blocks else _PLENTY
 
 
 def _disk(root: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from . import syscalls
+from .event_paths import is_bytecode
 
 # Directories that tools keep between runs; an entry with such a name, or below one, is no leak.
 CACHES = frozenset({
@@ -43,7 +44,7 @@ class Ignored:
         if everywhere:
             multiprocessings = parts[-1].startswith("pymp-")
             return multiprocessings or (self._globs is not None and self._matches(path, parts[-1]))
-        if re.fullmatch(_NAMES, parts[-1]) or not CACHES.isdisjoint(parts):
+        if re.fullmatch(_NAMES, parts[-1]) or not CACHES.isdisjoint(parts) or is_bytecode(path):
             return True
         if self._globs is not None and self._matches(path, parts[-1]):
             return True

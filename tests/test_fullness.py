@@ -108,11 +108,6 @@ class Failures(OneDirectory):
                 line = self.told(AssertionError("1 != 2"))
                 self.assertEqual(line.startswith("No space left: the temp directory"), told)
 
-    def test_none_of_a_nameless_disk_while_there_is_plenty(self) -> None:
-        with mock.patch("os.statvfs", return_value=disk(1 << 20, 9)):
-            self.assertEqual(self.told(full()), "")
-            self.assertEqual(self.told(AssertionError("No space left on device")), "")
-
     @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
     def test_not_what_a_child_says_of_another_file_system(self) -> None:
         other = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))

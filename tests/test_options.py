@@ -132,10 +132,11 @@ class Table(unittest.TestCase):
     def test_durations_is_ours_only_where_unittest_lacks_it(self) -> None:
         given = split(["--durations", "3"])
         if sys.version_info >= (3, 12):
-            self.assertEqual((given.ours, given.remaining), ([], ["--durations", "3"]))
+            self.assertEqual(given.remaining, ["--durations", "3"])
+            self.assertEqual(split(["--durations", "-1"]).ours, [])
         else:
             self.assertEqual(given.remaining, [])
-            self.assertEqual(given.ours[0].text, "3")
+        self.assertEqual(given.ours[0].text, "3")  # known all the same, to be shown
 
     def test_the_record_is_frozen(self) -> None:
         with self.assertRaises(AttributeError):

@@ -267,6 +267,6 @@ class FullDisk(ProjectTestCase):
                 def test_e_fails_for_another_reason(self): self.fail()
         """)
         outcome = self.tidytest("test_a")
-        told = r"\nNo space left: the temp directory \S+ holds 4.9 KiB"
+        told = r"\nNo space was left, perhaps here: by now the temp directory \S+ holds 4.9 KiB"
         self.assertEqual(len(re.findall(told, outcome.err)), 3, outcome.err)
         self.assertIn("4.9 KiB  test_a.T.test_a_fills\n", outcome.err)

@@ -142,7 +142,7 @@ class Baseline(ProjectTestCase):
         outcome = self.tidytest("--no-leak-baseline", "--leaks", "fail")
         self.assertEqual(outcome.code, 1)
         self.assertNotIn("Known leaks", outcome.err)
-        self.assertRefused(self.tidytest("--no-leak-baseline", "--update-baseline"), "a baseline")
+        self.assertRefused(self.tidytest("--no-leak-baseline", "--update-baseline"), "--leak-baseline")
 
     def test_that_cannot_be_written_is_told_before_the_tests(self) -> None:
         self.write("test_a.py", "raise SystemExit('the tests are loaded')")

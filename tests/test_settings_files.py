@@ -225,6 +225,9 @@ class Refused(Project):
             "[tool.tidytest]\nleak-ignore = [\n\n": "pyproject.toml:3: not valid TOML: ",
             "[tool.tidytest]\n[tool.tidytest]\n": "pyproject.toml:2: not valid TOML: ",
             "[tool]\ntidytest = 3\n": "pyproject.toml: tool.tidytest must be a table",
+            "[[tool.tidytest]]\nleaks = 'fail'\n": "pyproject.toml: tool.tidytest must be a table",
+            "[tool.tidytest\nleaks = 'fail'\n": "pyproject.toml:1: not valid TOML: ",
+            "[tool.tidytest]\n# \u2028 \x85\nleakz = 1\n": "pyproject.toml:3: no setting is called",
         }
         for text, beginning in cases.items():
             self.write("pyproject.toml", text)
