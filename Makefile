@@ -12,7 +12,8 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): setup.cfg pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tidytest needs Python 3.11 or later: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	$(BIN)/python -m compileall -q runner tempfiles
 	@touch $@
@@ -57,5 +58,6 @@ bench-quick: $(READY)  ## the same in under a minute
 	$(BIN)/python -m benchmarks --quick
 
 clean:  ## remove the environment and all caches
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .coverage htmlcov
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf docs/_build benchmarks/_build examples/*/.tidytest-state.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tempfiles.reports import RunReport
 
 _PLURALS = {"class": "classes"}
+_MOST_ALIKE = 50
+"""How many leaks of one line of code are told one by one under a context; reports have them all."""
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
 
 
@@ -108,6 +110,19 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
 
 
 def _leak_lines(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
+    alike: dict[str, list[Leak]] = {}
+    for leak in leaks:
+        alike.setdefault(str(leak.origin), []).append(leak)
+    hidden = {id(leak) for group in alike.values() for leak in group[_MOST_ALIKE:]}
+    yield from _rows([leak for leak in leaks if id(leak) not in hidden], known)
+    for group in alike.values():
+        if more := group[_MOST_ALIKE:]:
+            size = format_size(sum(leak.bytes for leak in more))
+            origin = printable(str(more[0].origin)) if more[0].origin is not None else ""
+            yield f"    ... and {len(more):,} more, {size}  {origin}".rstrip()
+
+
+def _rows(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
     rows = [_row(leak) for leak in leaks]
     names = max(len(name) for _, name, _, _ in rows)
     sizes = max(len(size) for _, _, size, _ in rows)

@@ -142,7 +142,8 @@ class Baseline(ProjectTestCase):
         outcome = self.tidytest("--no-leak-baseline", "--leaks", "fail")
         self.assertEqual(outcome.code, 1)
         self.assertNotIn("Known leaks", outcome.err)
-        self.assertRefused(self.tidytest("--no-leak-baseline", "--update-baseline"), "--leak-baseline")
+        refused = self.tidytest("--no-leak-baseline", "--update-baseline")
+        self.assertRefused(refused, "--leak-baseline")
 
     def test_that_cannot_be_written_is_told_before_the_tests(self) -> None:
         self.write("test_a.py", "raise SystemExit('the tests are loaded')")

@@ -283,6 +283,24 @@ class OddEnds(ProjectTestCase):
         self.assertFalse((self.project / "-").exists())
 
 
+class ManyAlike(ProjectTestCase):
+    def test_are_told_up_to_a_number_and_then_counted(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    for _ in range(500): tempfile.mkdtemp()
+                    tempfile.mkdtemp(prefix="other-")
+        """)
+        for words in ((), ("--leaks", "fail")):
+            outcome = self.tidytest("test_a", "--leak-json", "out.json", *words)
+            self.assertEqual(outcome.err.count("  dir   tmp"), 50, outcome.err)
+            self.assertRegex(outcome.err, r"\.\.\. and 450 more, 0 B  test_a.py:5 in test  tempf")
+            self.assertEqual(outcome.err.count("  dir   other-"), 1)
+            leaks = json.loads((self.project / "out.json").read_text())["leaks"]
+            self.assertEqual(len(leaks), 501)
+
+
 class Other(ProjectTestCase):
     def test_html_holds_the_tests_and_the_usage(self) -> None:
         self.write("test_kinds.py", SUITE)
