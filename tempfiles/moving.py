@@ -1,4 +1,4 @@
-"""Move a file or directory without ever replacing anything, whole or not at all."""
+"""Move a file or directory without ever replacing anything: whole or not at all, or what can be."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 import errno
 import functools
 import os
-import shutil
 import stat
 from collections.abc import Callable
 
-from . import naming
+from . import copying, naming
 from ._platform import LINUX, MACOS, WINDOWS
-from .errors import DestinationExistsError, PathTypeError, translated
+from .copying import Missed
+from .errors import DestinationExistsError, RefusedError, translated
 from .removal import remove_path
 
 _AT_FDCWD = -100
@@ -45,6 +45,31 @@ def move_without_replacing(source: str, target: str) -> None:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
             raise DestinationExistsError(error.errno, error.strerror, target) from error
         raise translated(error) from error
+
+
+def move_what_can_be(source: str, target: str, missed: Missed) -> None:
+    """Move an absolute path to one where nothing is; across devices, what can be copied.
+
+    What cannot be is gone afterwards as well, unless nothing at all could be copied: for what is
+    about to be removed.
+
+    Args:
+        source: the path.
+        target: its new name.
+        missed: told of each path that could not be copied, and why.
+
+    Raises:
+        OSError: it could not be moved; the source is where it was.
+    """
+    try:
+        _rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copying.copy(source, target, missed)
+        if os.path.lexists(target):
+            with contextlib.suppress(RefusedError):  # the working directory, which stays
+                remove_path(source)
 
 
 def _rename(source: str, target: str) -> None:
@@ -97,49 +122,15 @@ def _copy_and_rename(source: str, target: str) -> None:
     directory = os.path.dirname(target)
     private = os.path.join(directory, naming.new_name(".tidy-", ".partial"))
     try:
-        _copy(source, private)
+        copying.copy(source, private, _refuse, faithful=True)
         _rename(private, target)
     except BaseException:
         remove_path(private)
         raise
-    _synchronise(directory)
+    copying.synchronise(directory)
 
 
-def _copy(source: str, target: str) -> None:
-    mode = os.lstat(source).st_mode
-    if stat.S_ISDIR(mode):
-        try:
-            shutil.copytree(source, target, symlinks=True, copy_function=_copy_file)
-        except shutil.Error as error:
-            first = error.args[0][0]
-            raise OSError(errno.EIO, str(first[2]), first[0]) from error
-        _synchronise(target)
-    elif stat.S_ISLNK(mode):
-        os.symlink(os.readlink(source), target)
-    else:
-        _copy_file(source, target)
-
-
-def _copy_file(source: str, target: str) -> str:
-    if not stat.S_ISREG(os.lstat(source).st_mode):
-        raise PathTypeError(errno.EINVAL, "neither a file, nor a link, nor a directory", source)
-    shutil.copyfile(source, target, follow_symlinks=False)
-    shutil.copystat(source, target, follow_symlinks=False)
-    _synchronise(target)
-    return target
-
-
-def _synchronise(path: str) -> None:
-    """Have it on the disk before the source goes; where a directory cannot be, it is not."""
-    flags = os.O_RDONLY if not WINDOWS else os.O_RDWR
-    try:
-        fd = os.open(path, flags)
-    except OSError:
-        return
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.EBADF):
-            raise
-    finally:
-        os.close(fd)
+def _refuse(path: str, error: OSError) -> None:
+    if error.filename is None:
+        error.filename = path
+    raise error

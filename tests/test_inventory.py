@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import stat
 import tempfile
 import unittest
 from pathlib import Path
@@ -282,9 +283,32 @@ class Persist(IsolatedTestCase):
         other = Path(self.enterContext(tempfile.TemporaryDirectory(dir=SHARED_MEMORY)))
         directory = tempfiles.create_temp_directory()
         (directory / "file").touch()
-        os.mkfifo(directory / "fifo")
-        with self.assertRaises(FileSystemError):
+        os.mknod(directory / "socket", stat.S_IFSOCK | 0o600)
+        with self.assertRaisesRegex(FileSystemError, "a socket: .*/socket"):
             tempfiles.persist(directory, other / "x")
         self.assertEqual(os.listdir(other), [])
-        self.assertEqual(sorted(os.listdir(directory)), ["fifo", "file"])
+        self.assertEqual(sorted(os.listdir(directory)), ["file", "socket"])
         shutil.rmtree(directory)
+
+    def test_across_devices_holes_stay_holes_and_a_fifo_is_one(self) -> None:
+        if not has_other_device(self.base):
+            self.skipTest("needs /dev/shm on another device")
+        other = Path(self.enterContext(tempfile.TemporaryDirectory(dir=SHARED_MEMORY)))
+        directory = tempfiles.create_temp_directory()
+        os.mkfifo(directory / "fifo", 0o640)
+        with open(directory / "sparse", "wb") as file:
+            file.write(b"head")
+            file.seek(1 << 30)
+            file.write(b"middle")
+            file.truncate(5 << 30)
+        os.utime(directory / "sparse", (1, 2))
+        tempfiles.persist(directory, other / "x")
+        mode = (other / "x" / "fifo").lstat().st_mode
+        self.assertTrue(stat.S_ISFIFO(mode))
+        status = (other / "x" / "sparse").stat()
+        self.assertEqual((status.st_size, status.st_mtime), (5 << 30, 2))
+        self.assertLess(status.st_blocks * 512, 1 << 20)
+        with open(other / "x" / "sparse", "rb") as file:
+            self.assertEqual(file.read(5), b"head\0")
+            file.seek(1 << 30)
+            self.assertEqual(file.read(7), b"middle\0")
