@@ -129,7 +129,8 @@ class Recorder:
         """Add text to the details of a failure; see `TidyTestResult.annotate`."""
         if test is not None:
             draft = self._draft(test)
-            draft.details = f"{draft.details}\n{text}"
+            if draft.status != "success":  # else its unexpected success is yet to be noted
+                draft.details = f"{draft.details}\n{text}"
             return
         for index in range(len(self._fixtures) - 1, -1, -1):
             fixture = self._fixtures[index]

@@ -1,4 +1,4 @@
-"""Whose the entries of a result's `errors` and `failures` are."""
+"""Whose the entries of a result's `errors` and `failures` are, and what fails besides."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ def is_failure_of(failed: Any, test: Any, name: str) -> bool:
     if test is not None:
         return failed is test or getattr(failed, "test_case", None) is test
     return isinstance(failed, _ErrorHolder) and failed.description.endswith(f" ({name})")
+
+
+def succeeds_unexpectedly(result: Any, test: Any) -> bool:
+    """Whether a test that was to fail has not, be it that its result is yet to hear of it."""
+    if any(found is test for found in getattr(result, "unexpectedSuccesses", ())):
+        return test is not None
+    outcome = getattr(test, "_outcome", None)
+    if outcome is None or not outcome.success or getattr(outcome, "expectedFailure", None):
+        return False
+    method = getattr(test, getattr(test, "_testMethodName", ""), None)
+    mark = "__unittest_expecting_failure__"
+    return bool(getattr(test, mark, False) or getattr(method, mark, False))
 
 
 def has_failed(result: Any, test: Any) -> bool:

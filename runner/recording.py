@@ -80,7 +80,8 @@ class RecordingResult(TidyTestResult):
     def addUnexpectedSuccess(self, test: Any) -> None:
         """Note an unexpected success."""
         super().addUnexpectedSuccess(test)
-        self._note(test, "unexpected success", ("Unexpected success", ""))
+        details = "".join(text for found, text in self._of_unexpected if found is test)
+        self._note(test, "unexpected success", ("Unexpected success", details))
 
     def _note(self, test: Any, status: Status, told: tuple[str, str]) -> None:
         if isinstance(test, _ErrorHolder):

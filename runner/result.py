@@ -6,7 +6,7 @@ import unittest
 from collections.abc import Container
 
 from .console import Painter
-from .failures import is_failure_of
+from .failures import is_failure_of, succeeds_unexpectedly
 from .session import Session
 
 TYPE_CHECKING = False
@@ -28,6 +28,7 @@ class TidyTestResult(unittest.TextTestResult):
         super().__init__(stream, descriptions, verbosity, **kwargs)
         self._painter = Painter(stream)
         self._untold: list[ContextReport] = []
+        self._of_unexpected: list[tuple[Any, str]] = []  # such tests, and what is told of them
 
     def tests_follow(self, test: Any) -> None:
         """Hear, before they run, of the test or the suite that is run."""
@@ -93,6 +94,8 @@ class TidyTestResult(unittest.TextTestResult):
         ]
         self.tell_rest()
         super().printErrors()
+        for _, text in self._of_unexpected:
+            self.stream.write(text)
 
     def tell_rest(self) -> None:
         """Tell what is not told yet."""
@@ -110,7 +113,7 @@ class TidyTestResult(unittest.TextTestResult):
             text: what to add, whole lines.
 
         Returns:
-            Whether there is such a failure.
+            Whether there is such a failure; an unexpected success is one.
         """
         for failures in (self.errors, self.failures):
             for index in range(len(failures) - 1, -1, -1):
@@ -118,6 +121,9 @@ class TidyTestResult(unittest.TextTestResult):
                 if is_failure_of(failed, test, name):
                     failures[index] = failed, f"{details}\n{text}"
                     return True
+        if succeeds_unexpectedly(self, test):
+            self._of_unexpected.append((test, text))
+            return True
         return False
 
     def _tell_if_full(self, failures: list[Any], err: Any) -> None:
