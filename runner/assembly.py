@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from tempfiles.root import system_directory
 from tempfiles.tracker import RunSettings
 
 from .config import Config
 from .errors import UsageError
+from .keepers import Keeping
 from .policy import Policy
 from .reaping import Reaper
 from .reporting import Reports
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .adoption import Adoption
-    from .keeping import Keeper
     from .measurement import Measurement
     from .selection import Selection
     from .watching import Watcher
@@ -38,7 +39,7 @@ class Assembly:
         reports: to be written.
         reaper: removes what earlier runs left.
         measurement: coverage.
-        keeper: keeps what failed tests have.
+        keeping: keeps what failed tests have, and artifacts.
         watcher: samples the temp directory.
         adoption: the baseline.
         selection: chooses and orders the tests.
@@ -54,7 +55,7 @@ class Assembly:
         self.directory = os.getcwd()
         self.reports = Reports(settings)
         self.measurement: Measurement | None = None
-        self.keeper: Keeper | None = None
+        self.keeping = Keeping(settings, self.directory, system_directory())
         self.watcher: Watcher | None = None
         self.adoption: Adoption | None = None
         self.selection: Selection | None = None
@@ -82,7 +83,7 @@ class Assembly:
 
             self.measurement = Measurement(settings)
         if settings.keep != "never" or settings.keep_dir is not None:
-            self.keeper = _new_keeper(settings)
+            self.keeping.make()
         if settings.leaks != "off" and self._has_baseline():
             from .adoption import Adoption
 
@@ -188,18 +189,6 @@ def _selects(settings: Config) -> bool:
         or settings.repeat is not None
         or settings.until_leak
     )
-
-
-def _new_keeper(settings: Config) -> Keeper:
-    from . import keeping
-
-    keeper = keeping.Keeper(
-        keeping.KeepSettings(
-            settings.keep, settings.keep_dir, settings.keep_runs, settings.keep_bytes
-        )
-    )
-    keeping.use(keeper)
-    return keeper
 
 
 def _require_tqdm() -> None:

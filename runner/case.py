@@ -19,6 +19,8 @@ from tempfiles import _registrations as registrations
 from tempfiles import remaining
 from tempfiles._contexts import Context
 
+from . import keepers
+
 __unittest = True
 
 Content = str | bytes
@@ -69,7 +71,8 @@ class _Tracked(unittest.TestCase):
         """Return a path for something that is to be kept whatever the outcome, a log or a picture.
 
         It lies in a directory of this test, in that of `--keep-dir` or else in the system's temp
-        directory; nothing is made there but the directories on the way.
+        directory; nothing is made there but the directories on the way. Elsewhere than under this
+        package's runner the environment (`TIDYTEST_KEEP_DIR`) and the settings file say so.
 
         Args:
             name: a file name, or a relative path.
@@ -77,10 +80,10 @@ class _Tracked(unittest.TestCase):
         Raises:
             InvalidNameError: the name is empty or has NUL in it.
             EscapeError: it leads out of the test's directory.
+            UsageError: the settings are wrong, or nothing can be kept in the directory they name.
+            OSError: the directories on the way cannot be made.
         """
-        from . import keeping
-
-        return keeping.artifact(self._temp_context or contexts.current(), name)
+        return keepers.artifact(self._temp_context or contexts.current(), name)
 
     def assertTreeEqual(self, path: StrPath, expected: Mapping[str, Any]) -> None:
         """Fail, with a diff, if a directory does not hold exactly what a dictionary says."""

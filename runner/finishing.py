@@ -59,8 +59,7 @@ class Ending:
         if assembly.watcher is not None:
             self._attempt(self._stop_watching)
         self._attempt(self._finish_session)
-        if assembly.keeper is not None:
-            self._attempt(assembly.keeper.finish)
+        self._attempt(assembly.keeping.finish)
         if assembly.adoption is not None:
             self._attempt(self._adopt)
         self._attempt(self._tell)
@@ -114,7 +113,9 @@ class Ending:
 
     def _tell(self) -> None:
         if self._report is not None:
-            tell_ending(self._stream, self._session, self._report, self._late, self._notes)
+            keeper = self._assembly.keeping.keeper
+            notes = [*(keeper.told() if keeper is not None else ()), *self._notes]
+            tell_ending(self._stream, self._session, self._report, self._late, notes)
 
     def _stop_watching(self) -> None:
         assert self._assembly.watcher is not None

@@ -1,8 +1,8 @@
-"""Keep what failed tests still have (`--keep`), and artifacts: one directory a run, marked as kept.
+"""Keep what failed tests still have (`--keep`), and artifacts.
 
-What is registered would be removed when its context closes, and is moved then; so is what an
-object would remove that nobody has closed. What else has leaked stays for the tests that follow, as
-without `--keep`, and is moved at the end of the run. What leaked outside the temp directory stays.
+What is registered would be removed when its context closes, and is moved then. Of what else it
+left in the temp directory a copy is made then, as it is at that moment: the original stays for
+the tests that follow, as without `--keep`. What it left elsewhere stays where it is.
 """
 
 from __future__ import annotations
@@ -12,41 +12,50 @@ import os
 import re
 import sys
 import tempfile
-import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
 from tempfiles import _registrations as registrations
-from tempfiles import finalizers, marker_view
+from tempfiles import finalizers, moving
 from tempfiles._contexts import Context
-from tempfiles.errors import EscapeError, InvalidNameError, TempFilesError
-from tempfiles.ownership import KEPT_PREFIX, PREFIX, mark_kept
+from tempfiles.copying import Missed, copy, size_on_disk
+from tempfiles.errors import EscapeError, InvalidNameError
+from tempfiles.quantities import format_size
 from tempfiles.records import Leak
 from tempfiles.reports import RunReport
 from tempfiles.text import printable
 
-from .errors import UsageError
-from .failures import is_failure_of
+from .failures import is_failure_of, succeeds_unexpectedly
+from .kept_runs import KeptRun, check, free_path, outside_of_own_run, reason
 
-_UNSAFE = re.compile(r"[^\w.-]")
-_LONGEST_NAME = 120  # characters, four bytes each at most would not fit: ids are mostly ASCII
+_MOST_TOLD = 10  # paths of one context that are not kept, and that are left where they are
 
 
 class KeepSettings(NamedTuple):
-    """When to keep (`never`, `on-failure`, `always`), where (None: the system's temp directory),
-    how many runs, and at most how many bytes."""
+    """How to keep.
+
+    `when` is `never`, `on-failure` or `always`. `directory` is where; None: `temp`, the system's
+    temp directory at the start of the run (None: as it is now). At most `runs` runs and `bytes`
+    bytes are held. `cleans_outside` says that leaks outside the temp directory are removed too.
+    `project` is the working directory of the run.
+    """
 
     when: str = "never"
     directory: str | None = None
     runs: int = 3
     bytes: int = 1 << 30
+    cleans_outside: bool = False
+    project: str = ""
+    temp: str | None = None
 
 
 class Keeper:
     """Keeps things of one run in a directory of its own, made with the first of them.
+
+    Nothing that goes wrong in keeping is raised, but for artifacts: it is told in one line.
 
     Attributes:
         registered_kept: how many registered files and directories were kept, not removed.
@@ -58,60 +67,40 @@ class Keeper:
     def __init__(self, settings: KeepSettings) -> None:
         self.registered_kept = 0
         self._settings = settings
-        self._base = settings.directory or _system_temp()
-        self._place: str | None = None
-        self._claim: Any = None
-        self._directories: dict[Context, str] = {}
-        self._pending: list[tuple[Leak, str]] = []
-        self._kept: set[str] = set()
-        self._told: set[Context] = set()
+        directory = settings.directory
+        if directory is not None:
+            check(directory)
+            registrations.keep(directory)
+        base = directory or outside_of_own_run(settings.temp or tempfile.gettempdir())
+        self._run = KeptRun(base, settings.project, makes_base=directory is not None)
+        self._room = settings.bytes
+        self._kept: set[tuple[str, str, str]] = set()
+        self._missed: dict[Context, list[str]] = {}
         self._complaints: set[str] = set()
-        if settings.directory is not None:
-            _check(settings.directory)
-            registrations.keep(settings.directory)
 
     def keep_registered(self, context: Context, result: Any, test: Any = None) -> None:
         """Move what a context has registered, if it failed; `test` is None for a fixture."""
-        if not self._is_wanted(result, test, context.id):
-            return
-        registered = sorted({*(context.files or ()), *(context.directories or ())})
         with contexts.unseen(), self._attempt(context):
-            moved = 0
-            for path in registered:
+            if not self._is_wanted(result, test, context.id):
+                return
+            for path in sorted({*(context.files or ()), *(context.directories or ())}):
                 if os.path.lexists(path):  # else it has been moved with the directory above it
-                    moved += self._move(path, self._target(context, path))
-            self.registered_kept += moved
-            if moved:
-                self._annotate(result, test, context)
+                    moved = self._put(context, path, moving.move_what_can_be)
+                    self.registered_kept += moved
 
     def keep_leaks(
         self, context: Context, leaks: Iterable[Leak], result: Any, test: Any = None
     ) -> None:
-        """Have leaks of a context moved at the end of the run, if it failed."""
-        leaks = [leak for leak in leaks if leak.where == "temp"]
-        if not leaks or not self._is_wanted(result, test, context.id):
-            return
+        """Copy what a context has leaked, if it failed, and tell in its failure what was kept."""
         with contexts.unseen(), self._attempt(context):
-            for leak in leaks:
-                self._pending.append((leak, self._target(context, leak.path)))
-            self._move_pending(never_closed=True)
-            self._annotate(result, test, context)
-
-    def move_leaks(self) -> None:
-        """Move the leaks now; what has vanished meanwhile is left out."""
-        with contexts.unseen():
-            self._move_pending(never_closed=False)
-
-    def _move_pending(self, never_closed: bool) -> None:
-        chosen = [entry for entry in self._pending if entry[0].never_closed or not never_closed]
-        if never_closed:
-            finalizers.disarm([leak.path for leak, _ in chosen])
-        for leak, target in chosen:
-            self._pending.remove((leak, target))
-            if self._move(leak.path, target):
-                self._kept.add(leak.path)
-                if not leak.never_closed:
-                    os.symlink(target, leak.path)  # so that the end of the run knows it as a leak
+            if not self._is_wanted(result, test, context.id):
+                return
+            chosen = [leak for leak in leaks if self._is_removed(leak)]
+            finalizers.flush([leak.path for leak in chosen if leak.never_closed])
+            for leak in chosen:
+                if self._put(context, leak.path, copy):
+                    self._kept.add((leak.scope, leak.context, leak.path))
+            self._tell(context, [leak.path for leak in leaks if leak not in chosen], result, test)
 
     def noted(self, report: RunReport) -> RunReport:
         """Return the report of the run with what was kept told as such."""
@@ -125,7 +114,9 @@ class Keeper:
         if not self._kept:
             return report
         leaks = (
-            replace(leak, outcome="kept") if leak.path in self._kept else leak
+            replace(leak, outcome="kept")
+            if leak.outcome == "removed" and (leak.scope, leak.context, leak.path) in self._kept
+            else leak
             for leak in report.leaks
         )
         return report._replace(leaks=tuple(leaks))
@@ -136,167 +127,106 @@ class Keeper:
         Raises:
             InvalidNameError: the name is empty or has NUL in it.
             EscapeError: it leads out of the test's directory.
+            OSError: the directories cannot be made.
         """
         if not name or "\0" in name:
             raise InvalidNameError(f"not a name for an artifact: {name!r}")
         if os.path.isabs(name) or ".." in re.split(r"[/\\]", name):
             raise EscapeError(f"an artifact stays in its directory: {name!r}")
         with contexts.unseen():
-            path = Path(self._directory(context), name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+            return Path(self._run.room_for(context, name))
 
     def told(self) -> Iterator[str]:
         """Yield the line on where things were kept, if any were."""
-        if self._place is not None:
+        kept = [(context.scope, context.id) for context in self._run.contexts()]
+        if kept:
             from .summaries import counted_contexts
 
-            of = counted_contexts((context.scope, context.id) for context in self._directories)
-            yield f"Kept files of {of}: {printable(self._place)}"
+            place = printable(self._run.place or "")
+            yield f"Kept files of {counted_contexts(kept)}: {place}"
 
     def finish(self) -> None:
         """Remove the oldest runs beyond what is to be held, and let go of this one's directory."""
-        if self._claim is not None:
-            _prune(self._base, self._place or "", self._settings)
-            self._claim.release()
-            self._claim = None
+        try:
+            self._run.finish(self._settings.runs, self._settings.bytes)
+        except Exception as error:
+            _say(f"cannot remove older runs in {printable(self._run.base)}: {reason(error)}")
 
     def _is_wanted(self, result: Any, test: Any, name: str) -> bool:
         if self._settings.when != "on-failure":
             return self._settings.when == "always"
         last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
-        return any(is_failure_of(failed, test, name) for failed in last)
+        failed = any(is_failure_of(entry, test, name) for entry in last)
+        return failed or succeeds_unexpectedly(result, test)
 
-    def _annotate(self, result: Any, test: Any, context: Context) -> None:
+    def _is_removed(self, leak: Leak) -> bool:
+        """Whether a leak is removed at the end of the run, as far as is known by now."""
+        return leak.where == "temp" or (
+            self._settings.cleans_outside and leak.evidence == "observed"
+        )
+
+    def _put(self, context: Context, path: str, put: Any) -> bool:
+        """Move or copy a path into the directory of a context; return whether it is there."""
+        missed = self._listing(context, os.path.dirname(path))
+        size = size_on_disk(path)
+        if size > self._room:
+            room = f"{format_size(size)}, and --keep-bytes leaves room for"
+            missed(path, OSError(f"{room} {format_size(self._room)}"))
+            return False
+        target = free_path(os.path.join(self._run.directory(context), os.path.basename(path)))
+        try:
+            put(path, target, missed)
+        except OSError as error:
+            missed(path, error)
+        if not os.path.lexists(target):
+            return False
+        self._room -= size
+        return True
+
+    def _listing(self, context: Context, directory: str) -> Missed:
+        """Return what notes paths that are not kept, as they are called in a directory."""
+
+        def missed(path: str, error: OSError) -> None:
+            if os.path.lexists(path):  # else it has vanished meanwhile
+                name = printable(os.path.relpath(path, directory))
+                self._missed.setdefault(context, []).append(f"{name}: {reason(error)}")
+
+        return missed
+
+    def _tell(self, context: Context, left: list[str], result: Any, test: Any) -> None:
+        """Tell in a failure where its files are; where there is none, only what is not kept."""
+        missed, place = self._missed.pop(context, []), self._run.holding(context)
+        lines = []
+        if place is not None:
+            but = f" (without {_some(missed, '; ')})" if missed else ""
+            lines.append(f"Kept: {printable(place)}{but}")
+        elif missed:
+            lines.append(f"Not kept: {_some(missed, '; ')}")
+        if left:
+            lines.append(_some([f"left where it is: {printable(path)}" for path in left], "\n"))
         annotate = getattr(result, "annotate", None)
-        text = f"Kept: {printable(self._directory(context))}"
-        if annotate is not None and context not in self._told:
-            self._told.add(context)
-            annotate(test, context.id, f"{text}\n")
-
-    def _target(self, context: Context, path: str) -> str:
-        taken = {target for _, target in self._pending}
-        return _free(os.path.join(self._directory(context), os.path.basename(path)), taken)
-
-    def _directory(self, context: Context) -> str:
-        """Return the directory of a test, a class or a module; it is made."""
-        found = self._directories.get(context)
-        if found is None:
-            name = _UNSAFE.sub("_", context.id)[:_LONGEST_NAME].strip(".") or "_"
-            found = _free(os.path.join(self._run_directory(), name), set())
-            os.mkdir(found, 0o700)
-            self._directories[context] = found
-        return found
-
-    def _run_directory(self) -> str:
-        if self._place is None:
-            stamp = time.strftime("%Y%m%d-%H%M%S")
-            name = f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}"
-            place = os.path.join(self._base, name)
-            os.makedirs(place, 0o700)
-            try:
-                self._claim = mark_kept(place, project=os.getcwd(), argv=sys.orig_argv)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.rmdir(place)
-                raise
-            registrations.keep(place)
-            self._place = place
-        return self._place
+        text = "".join(f"{line}\n" for line in lines)
+        is_told = annotate is not None and bool(text) and annotate(test, context.id, text)
+        if missed and not is_told:
+            _say(f"cannot keep all of {printable(context.id)}: {_some(missed, '; ')}")
 
     @contextlib.contextmanager
     def _attempt(self, context: Context) -> Iterator[None]:
         """Tell, once, where nothing can be kept, as on a full disk; the run goes on."""
         try:
             yield
-        except OSError as error:
-            said = f"{printable(self._base)}: {error.strerror}"
+        except Exception as error:  # whatever it is: the results of the tests matter more
+            said = f"{printable(self._run.base)}: {reason(error)}"
             if said not in self._complaints:
                 self._complaints.add(said)
-                of = printable(context.id)
-                sys.stderr.write(f"tidytest: cannot keep the files of {of} in {said}\n")
-
-    def _move(self, source: str, target: str) -> bool:
-        from tempfiles import persist
-
-        try:
-            persist(source, target)
-        except (TempFilesError, OSError) as error:
-            if os.path.lexists(source):
-                sys.stderr.write(f"tidytest: cannot keep {printable(source)}: {error}\n")
-            return False
-        return True
+                _say(f"cannot keep the files of {printable(context.id)} in {said}")
 
 
-_used: list[Keeper] = []
+def _say(text: str) -> None:
+    with contextlib.suppress(Exception):  # a test may have put anything in its place
+        sys.stderr.write(f"tidytest: {text}\n")
 
 
-def use(keeper: Keeper) -> None:
-    """Have `artifact` put things where this keeper does."""
-    _used.append(keeper)
-
-
-def artifact(context: Context, name: str) -> Path:
-    """Return the path of an artifact; see `Keeper.artifact`."""
-    if not _used:
-        use(Keeper(KeepSettings()))
-    return _used[-1].artifact(context, name)
-
-
-def told() -> Iterator[str]:
-    """Yield the line on where things were kept, if any were."""
-    if _used:
-        yield from _used[-1].told()
-
-
-def _free(path: str, taken: Container[str]) -> str:
-    """Return a path that is not there, with a number where it would be."""
-    number, found = 1, path
-    while found in taken or os.path.lexists(found):
-        number += 1
-        found = f"{path}~{number}"
-    return found
-
-
-def _system_temp() -> str:
-    """Return the temp directory as it is outside of this process's run."""
-    directory = os.path.realpath(tempfile.gettempdir())
-    root, slot = os.path.split(directory)
-    if slot.isdigit() and os.path.basename(root).startswith(PREFIX):
-        with contextlib.suppress(OSError, TempFilesError):  # then it is not this process's
-            found = marker_view.read(root, None)
-            if found is not None and found.pid == os.getpid():
-                return os.path.dirname(root)
-    return directory
-
-
-def _check(directory: str) -> None:
-    if os.path.lexists(directory) and not os.path.isdir(directory):
-        raise UsageError(f"--keep-dir {printable(directory)}: not a directory")
-    existing = directory
-    while not os.path.isdir(existing):
-        existing = os.path.dirname(existing)
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UsageError(f"--keep-dir {printable(directory)}: cannot be written to")
-
-
-def _prune(base: str, own: str, settings: KeepSettings) -> None:
-    """Remove the oldest kept runs of this project beyond the number and the bytes to hold."""
-    from tempfiles import orphans
-    from tempfiles.sweep import measure
-
-    project = os.getcwd()
-    found = [
-        verdict
-        for verdict in orphans.plan([base], include_kept=True).chosen
-        if verdict.state == "kept" and verdict.root != os.path.realpath(own)
-        and verdict.marker is not None and verdict.marker.project == project
-    ]  # fmt: skip
-    found.sort(key=lambda verdict: verdict.created, reverse=True)
-    total = measure(own, os.lstat(own)).bytes
-    surplus = []
-    for number, verdict in enumerate(found, 2):
-        total += measure(verdict.root, os.lstat(verdict.root)).bytes
-        if number > settings.runs or total > settings.bytes:
-            surplus.append(verdict)
-    orphans.reap(orphans.Plan(tuple(surplus)))
+def _some(texts: list[str], between: str) -> str:
+    more = [f"and {len(texts) - _MOST_TOLD} more"] if len(texts) > _MOST_TOLD else []
+    return between.join([*texts[:_MOST_TOLD], *more])

@@ -85,7 +85,8 @@ class Program:
         leaving.catch_termination()
         session = Session(run, assembly.policy())
         session.measurement = assembly.measurement
-        session.keeper = assembly.keeper if self._settings.keep != "never" else None
+        assembly.keeping.begin()
+        session.keeper = assembly.keeping.keeper if self._settings.keep != "never" else None
         code: ExitCode = 1
         failed, process = True, os.getpid()
         try:

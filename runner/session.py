@@ -92,8 +92,6 @@ class Session(Boundaries):
         Returns:
             The report of the run, and what contexts left after they had closed, new leaks only.
         """
-        if self.keeper is not None:
-            self.keeper.move_leaks()
         report, late = self.run.finish(self.tests_run)
         if self.keeper is not None:
             report = self.keeper.noted(report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 
 from .console import Painter
@@ -62,9 +61,6 @@ def _advice(session: Session, report: RunReport) -> Iterator[str]:
 
         known_paths = session.policy.known_paths
         yield from advice([leak for leak in report.leaks if leak.path not in known_paths])
-    kept = sys.modules.get(f"{__package__}.keeping")
-    if kept is not None:
-        yield from kept.told()
     if session.policy.known:
         known, new = session.policy.known, session.policy.new
         yield f"Known leaks: {known} of {known + new} are in the baseline"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from pathlib import Path
 
-from tests.projects import Outcome, ProjectTestCase
+from tests.keeping import KeepTestCase
 
 SUITE = """
     import os, tempfile, unittest
@@ -47,13 +46,7 @@ SUITE = """
 FAILED = {"test_set_up", "test_body", "test_tear_down", "test_cleanup", "test_subtest"}
 
 
-class Keeping(ProjectTestCase):
-    def kept(self) -> list[Path]:
-        return sorted((self.project / "kept").glob("tidy-kept-*"))
-
-    def keep(self, *words: str) -> Outcome:
-        return self.tidytest("--keep-dir", "kept", *words)
-
+class Keeping(KeepTestCase):
     def test_failure_in_any_phase_counts_and_its_message_has_the_path(self) -> None:
         self.write("test_a.py", SUITE)
         outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
@@ -149,27 +142,122 @@ class Keeping(ProjectTestCase):
         cleaned = self.run_python("-m", "tempfiles", "clean", "--kept", "--min-age", "0s")
         self.assertFalse(run.exists(), cleaned)
 
-    def test_an_artifact_is_kept_whatever_the_outcome(self) -> None:
+    def test_a_leak_is_kept_as_it_was_and_stays_for_the_next_tests(self) -> None:
         self.write("test_a.py", """
+            import os, shutil, tempfile, unittest
+            LOG = os.path.join(tempfile.gettempdir(), "evidence.log")
+            TREE = os.path.join(tempfile.gettempdir(), "tree")
+            class T(unittest.TestCase):
+                def test_1(self):
+                    with open(LOG, "w") as file: file.write("first")
+                    os.mkdir(TREE); open(TREE + "/a", "w").close()
+                    self.fail()
+                def test_2(self):
+                    with open(LOG, "r+") as file:
+                        self.assertEqual(file.read(), "first")
+                        file.seek(0); file.write("later"); file.truncate()
+                    self.assertEqual(os.listdir(TREE), ["a"])
+                    shutil.rmtree(TREE)
+                def test_3(self):
+                    self.assertEqual(os.listdir(tempfile.gettempdir()), ["evidence.log"])
+        """)
+        outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
+        self.assertIn("FAILED (failures=1)", outcome.err)
+        (run,) = self.kept()
+        self.assertEqual({*os.listdir(run)} - {"marker.json"}, {"test_a.T.test_1"})
+        self.assertEqual((run / "test_a.T.test_1" / "evidence.log").read_text(), "first")
+        self.assertEqual(os.listdir(run / "test_a.T.test_1" / "tree"), ["a"])
+        document = json.loads((self.project / "out.json").read_text())
+        told = {os.path.basename(leak["path"]): leak["outcome"] for leak in document["leaks"]}
+        self.assertEqual(told, {"evidence.log": "kept", "tree": "kept"})
+        self.assertTrue(outcome.err.endswith("2 leaked by 1 test (kept)\n"), outcome.err)
+
+    def test_what_an_open_temporary_file_still_holds_is_kept(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    self.file = tempfile.NamedTemporaryFile("w", suffix=".log")
+                    self.file.write("told")
+                    self.fail()
+        """)
+        self.keep("--keep", "on-failure", "test_a")
+        self.assertEqual([p.read_text() for p in self.kept()[0].glob("*/*.log")], ["told"])
+
+    def test_an_unexpected_success_is_a_failure(self) -> None:
+        self.write("test_a.py", """
+            import os, tempfile, unittest
             from runner import TrackedTestCase
             class T(TrackedTestCase):
+                @unittest.expectedFailure
                 def test(self):
-                    self.artifactPath("logs/a.txt").write_text("told")
-                    for wrong in ("../x", "/x", ""):
-                        with self.assertRaises(ValueError): self.artifactPath(wrong)
+                    self.createTempFile("registered", "txt")
+                    os.mkdir(os.path.join(tempfile.gettempdir(), "leak"))
+                @unittest.expectedFailure
+                def test_as_expected(self):
+                    self.createTempFile("registered", "txt")
+                    self.fail()
+                @unittest.expectedFailure
+                def test_skips(self):
+                    self.createTempFile("registered", "txt")
+                    self.skipTest("why")
         """)
-        outcome = self.keep("--leaks", "fail", "test_a")
-        self.assertEqual(outcome.code, 0, outcome.err)
+        outcome = self.keep("--keep", "on-failure", "--junit-xml", "out.xml", "test_a")
+        self.assertEqual(outcome.code, 1, outcome.err)
         (run,) = self.kept()
-        self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "told")
-        self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
-        self.assertNotIn("1 leaked", outcome.err)
-        stock = self.run_python("-m", "unittest", "test_a")
-        self.assertEqual(stock.code, 0, stock.err)
-        (run,) = self.base.iterdir()
-        self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "told")
+        (kept,) = {*os.listdir(run)} - {"marker.json"}
+        self.assertEqual(kept, "test_a.T.test")
+        self.assertEqual(len([*(run / kept).glob("*.txt")]), 1)
+        self.assertTrue((run / kept / "leak").is_dir())
+        told = rf"\nUNEXPECTED SUCCESS: test \(.*\)\nKept: {run / kept}\n"
+        self.assertRegex(outcome.err, told)
+        self.assertIn(f"Kept: {run / kept}", (self.project / "out.xml").read_text())
 
-    def test_a_place_that_is_no_directory_is_refused(self) -> None:
-        self.write("test_a.py", "raise SystemExit")
-        self.write("kept", "a file")
-        self.assertRefused(self.keep("--keep", "always"), "--keep-dir", "not a directory")
+    def test_an_unexpected_success_of_a_class_that_runs_itself_is_one_too(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def run(self, result=None):
+                    result.startTest(self)
+                    tempfile.mkdtemp()
+                    result.addUnexpectedSuccess(self)
+                    result.stopTest(self)
+                def test(self): pass
+        """)
+        outcome = self.keep("--keep", "on-failure", "--junit-xml", "out.xml", "test_a")
+        (run,) = self.kept()
+        self.assertEqual(outcome.err.count(f"Kept: {run}/test_a.T.test\n"), 1)
+        junit = (self.project / "out.xml").read_text()
+        self.assertEqual(junit.count(f"Kept: {run}/test_a.T.test"), 1)
+
+    def test_what_lies_outside_the_temp_directory_is_left_and_named(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    with open("of_users", "w") as file: file.write("content")
+                    self.fail()
+                def test_two(self):
+                    open("of_another", "w").close(); tempfile.mkdtemp()
+                    self.fail()
+        """)
+        outcome = self.keep("--keep", "on-failure", "test_a")
+        self.assertEqual((self.project / "of_users").read_text(), "content")
+        (run,) = self.kept()
+        self.assertEqual({*os.listdir(run)} - {"marker.json"}, {"test_a.T.test_two"})
+        left = f"left where it is: {self.project}"
+        self.assertIn(f"AssertionError: None\n\n{left}/of_users\n", outcome.err)
+        self.assertIn(f"\nKept: {run}/test_a.T.test_two\n{left}/of_another\n", outcome.err)
+
+    def test_what_is_removed_outside_of_it_is_kept(self) -> None:
+        self.write("test_a.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    with open("made", "w") as file: file.write("content")
+                    self.fail()
+        """)
+        outcome = self.keep("--keep", "on-failure", "--clean-outside", "test_a")
+        self.assertFalse((self.project / "made").exists())
+        self.assertEqual((self.kept()[0] / "test_a.T.test" / "made").read_text(), "content")
+        self.assertNotIn("left where it is", outcome.err)
