@@ -32,6 +32,7 @@ from .failures import is_failure_of, succeeds_unexpectedly
 from .kept_runs import KeptRun, check, free_path, outside_of_own_run, reason
 
 _MOST_TOLD = 10  # paths of one context that are not kept, and that are left where they are
+_LONGEST_TOLD = 160  # characters of such a path
 
 
 class KeepSettings(NamedTuple):
@@ -188,8 +189,11 @@ class Keeper:
 
         def missed(path: str, error: OSError) -> None:
             if os.path.lexists(path):  # else it has vanished meanwhile
-                name = printable(os.path.relpath(path, directory))
-                self._missed.setdefault(context, []).append(f"{name}: {reason(error)}")
+                name = os.path.relpath(path, directory)
+                if len(name) > _LONGEST_TOLD:
+                    name = f"...{name[-_LONGEST_TOLD:]}"
+                told = f"{printable(name)}: {reason(error)}"
+                self._missed.setdefault(context, []).append(told)
 
         return missed
 

@@ -66,6 +66,19 @@ class WhatCannotBeCopied(KeepTestCase):
             {"test_a.T.test_registered", "test_a.T.test_leaked"},
         )
 
+    def test_is_named_by_the_end_of_a_long_path(self) -> None:
+        self.write("test_a.py", """
+            import os, stat, tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    deep = os.path.join(tempfile.mkdtemp(), *["deep" * 10] * 20)
+                    os.makedirs(deep)
+                    os.mknod(os.path.join(deep, "sock"), stat.S_IFSOCK | 0o600)
+                    self.fail()
+        """)
+        outcome = self.keep("--keep", "on-failure", "test_a")
+        self.assertRegex(outcome.err, r"without \.\.\.[deep/]{155}/sock: a socket\)\n")
+
     def test_alone_leaves_no_directory_and_no_word_of_keeping(self) -> None:
         self.write("test_a.py", """
             import os, stat, tempfile, unittest
