@@ -98,11 +98,26 @@ class Browser:
         found = self._post(f"{self._session}/element", {"using": "css selector", "value": selector})
         return str(found[_ELEMENT])
 
-    def prefer(self, theme: str) -> None:
-        """Make the system prefer `dark` or `light`."""
+    def prefer(self, theme: str, medium: str = "") -> None:
+        """Make the system prefer `dark` or `light`, and the medium `print` or the screen."""
         features = [{"name": "prefers-color-scheme", "value": theme}]
-        self._post(f"{self._session}/goog/cdp/execute",
-                   {"cmd": "Emulation.setEmulatedMedia", "params": {"features": features}})
+        self._command("Emulation.setEmulatedMedia", features=features, media=medium)
+
+    def resize(self, width: int, height: int = 1000) -> None:
+        """Give the page a window of this size in pixels; a width of 0 is the window's own."""
+        self._command("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                      deviceScaleFactor=1, mobile=False)
+
+    def point(self, selector: str, share: float) -> None:
+        """Move the mouse over an element, to this share of its width from the left."""
+        box = self.run("""const element = document.querySelector(arguments[0]);
+            element.scrollIntoView({ block: "center" });
+            return element.getBoundingClientRect()""", selector)
+        self._command("Input.dispatchMouseEvent", type="mouseMoved",
+                      x=box["x"] + share * box["width"], y=box["y"] + box["height"] / 2)
+
+    def _command(self, name: str, **parameters: object) -> None:
+        self._post(f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
 
     def log(self) -> list[str]:
         """Return what the console has said since it was last asked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 
 from runner.records import (
@@ -35,6 +36,8 @@ def sample(tests: int = 5_000, leaks: int = 1_000, seed: int = 7) -> SuiteReport
     chance = random.Random(seed)
     records = list(_tests(chance, tests))
     left = tuple(_leak(chance, records, number) for number in range(leaks))
+    paths = _paths(left)
+    records = [replace(test, left=paths.get(test.id, ())) for test in records]
     end = records[-1].started + records[-1].seconds if records else STARTED + 1
     summary = Summary(
         tests=tests, made=leaks + 8_000, removed_by_tests=7_700, registered=300, leaked=leaks,
@@ -53,6 +56,40 @@ def sample(tests: int = 5_000, leaks: int = 1_000, seed: int = 7) -> SuiteReport
         command="python -m runner discover -s tests --html report.html",
         directory="/home/me/project", usage=tuple(_usage(chance, end)),
     )
+
+
+def _paths(leaks: Iterable[Leak]) -> dict[str, tuple[str, ...]]:
+    """Return the paths of leaks by their context."""
+    paths: dict[str, tuple[str, ...]] = {}
+    for leak in leaks:
+        paths[leak.context] = (*paths.get(leak.context, ()), leak.path)
+    return paths
+
+
+def judged() -> SuiteReport:
+    """Return a run with a baseline: 90 of its 150 leaks are known, and 20 of the new ones fail."""
+    report = sample(600, 150)
+    paths = [leak.path for leak in report.run.leaks]
+    return replace(report, known=frozenset(paths[:90]), failing=frozenset(paths[90:110]))
+
+
+def repeated() -> SuiteReport:
+    """Return a run of one test, three times: the first leaks twice, the second fails, of the third
+    one leak was found too late."""
+    test = TestRecord("m.C.test_x", "m", "C", "test_x", seconds=1.0, started=STARTED)
+    runs = (
+        replace(test, left=("/tmp/tidy-a/0/one", "/tmp/tidy-a/0/two")),
+        replace(test, started=STARTED + 2, status="failure", left=("/tmp/tidy-a/0/three",),
+                message="ValueError: no", details=TRACEBACK),
+        replace(test, started=STARTED + 4),
+    )
+    names = ("one", "two", "three", "late")
+    left = tuple(Leak(f"/tmp/tidy-a/0/{name}", "file", 9, 1, test.id, "test", outcome="removed")
+                 for name in names)
+    late = FixtureRecord("leaked late (m.C.test_x)", "leaked late", test.id, "m", "failure",
+                         STARTED + 5, "1 temporary file leaked")
+    summary = Summary(tests=3, made=4, leaked=4, leaked_bytes=36, leaking_contexts=1)
+    return SuiteReport(runs, (late,), RunReport(summary, left), STARTED, 6.0)
 
 
 def _tests(chance: random.Random, number: int) -> list[TestRecord]:

@@ -78,7 +78,7 @@ class Status(unittest.TestCase):
         (place,) = content["temp_dirs"]
         self.assertEqual((place["path"], place["files"], place["directories"]), (self.temp, 3, 2))
         (root,) = content["roots"]
-        self.assertEqual((root["path"], root["state"], root["entries"]), (dead, "orphaned", 4))
+        self.assertEqual((root["path"], root["state"], root["entries"]), (dead, "orphaned", 1))
         self.assertEqual(root["project"], "/some/project")
         self.assertEqual(root["argv"], ["python", "-m", "suite"])
         self.assertEqual(root["running"], {"id": "a.B.test_two", "scope": "test"})

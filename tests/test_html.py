@@ -12,17 +12,16 @@ import unittest
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 try:
     from runner.reporters import html
 except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
-from runner.records import SuiteReport, TestRecord, UsageSample
+from runner.records import SuiteReport, TestRecord
 from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
 from tempfiles.reports import RunReport, Summary
-from tests.report_samples import HOSTILE, STARTED, sample
+from tests.report_samples import HOSTILE, judged, sample
 
 LEAK = Leak("/tmp/tidy-ab12/3/d/x.csv", "file", 12, 1, "m.C.test_x", "test",
             Origin("t.py", 4, "f", "open"), outcome="removed")
@@ -34,6 +33,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.whole = ""
         self.texts: dict[str, str] = {}
         self.ids: list[str] = []
         self.feed(text)
@@ -48,10 +48,8 @@ class Page(HTMLParser):
         if self.tags:
             tag = self.tags[-1][1].get("type") or self.tags[-1][0]
             self.texts[tag] = self.texts.get(tag, "") + data
-
-
-def document(report: SuiteReport) -> Any:
-    return json.loads(Page(html.render(report)).texts["application/json"])
+            if tag not in ("style", "script", "application/json"):
+                self.whole += data
 
 
 def hostile() -> SuiteReport:
@@ -77,7 +75,7 @@ class PageTests(unittest.TestCase):
         for tag, attributes in Page(html.render(sample(50, 20))).tags:
             for name in ("src", "href", "action", "data", "poster", "srcset"):
                 self.assertRegex(attributes.get(name) or "#", r"^(#|data:)", tag)
-        self.assertNotRegex(html._read("report.css"), r"url\(|@import")
+        self.assertNotRegex("".join(map(html._read, html._STYLES)), r"url\(|@import")
         self.assertNotRegex("".join(map(html._read, html._SCRIPTS)),
                             r"fetch\(|XMLHttpRequest|innerHTML|import\(|eval\(|document\.write")
 
@@ -101,7 +99,7 @@ class PageTests(unittest.TestCase):
     def test_what_cannot_be_seen_is_escaped_everywhere(self) -> None:
         page = html.render(hostile())
         self.assertNotRegex(page, "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202e]")
-        told = str(document(hostile()))
+        told = str(json.loads(Page(page).texts["application/json"]))
         told.encode("utf-8")
         self.assertNotRegex(told, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
         self.assertIn("\\x1b[31mred", told)
@@ -133,28 +131,37 @@ class PageTests(unittest.TestCase):
         self.assertNotIn("/tmp/x100/", page)
         self.assertIn("and 3 more", page)
 
+    def test_known_and_failing_leaks_are_counted_apart_from_new_ones(self) -> None:
+        self.assertIn("<small>20 failing, 40 new, 90 known</small>", html.render(judged()))
+        report = judged()
+        every = frozenset(leak.path for leak in report.run.leaks)
+        self.assertIn("<small>0 new, 150 known</small>",
+                      html.render(replace(report, known=every, failing=frozenset())))
+        self.assertNotIn(" new</small>", html.render(sample(5, 5)))
 
-class DocumentTests(unittest.TestCase):
-    def test_the_random_part_of_the_run_root_is_left_out(self) -> None:
-        leaks = (LEAK, replace(LEAK, path="/tmp/tidy-ab12/3/y"), replace(LEAK, path="/p/z"),
-                 replace(LEAK, path="/top"))
-        entries = document(SuiteReport(run=RunReport(Summary(), leaks)))["leaks"]
-        self.assertEqual([entry["dir"] for entry in entries],
-                         ["temp directory/d", "temp directory", "/p", "/"])
+    def test_a_run_that_looked_for_no_leaks_says_so_and_claims_no_number(self) -> None:
+        page = Page(html.render(replace(sample(20, 0), looked=False)))
+        self.assertIn("Leaks were not looked for", page.whole)
+        self.assertNotRegex(page.whole, "Nothing left behind|leaked|made")
+        self.assertRegex(page.whole, r"\n20 tests \S tidytest")
 
-    def test_times_are_relative_to_the_start(self) -> None:
-        usage = (UsageSample(STARTED + 2, 3, 4, "run"),)
-        test = TestRecord("a", "m", "C", "a", seconds=0.5, started=STARTED + 1)
-        found = document(SuiteReport((test,), started=STARTED, usage=usage))
-        self.assertEqual(found["usage"], [[2.0, 3, 4]])
-        self.assertEqual(found["tests"][0]["started"], 1.0)
+    def test_a_run_that_was_broken_off_says_so_first(self) -> None:
+        page = html.render(replace(sample(20, 5), interrupted=True))
+        self.assertLess(page.index("The run was interrupted:"), page.index("<h1>"))
+        self.assertNotIn("interrupted", html.render(sample(20, 5)).split("<script")[0])
 
-    def test_many_samples_are_thinned_and_the_highest_stay(self) -> None:
-        usage = tuple(UsageSample(STARTED + n, 1, n * (n != 77) + 10**9 * (n == 77), "run")
-                      for n in range(50_000))
-        found = document(SuiteReport(started=STARTED, usage=usage))["usage"]
-        self.assertLessEqual(len(found), 2_000)
-        self.assertEqual(max(found, key=lambda entry: entry[2]), [77.0, 1, 10**9])
+    def test_what_was_seen_at_most_is_said_to_be_of_samples(self) -> None:
+        text = Page(html.render(sample(20, 5))).whole
+        self.assertRegex(text, r"at most\s+seen in the temp directory, in 600 samples")
+
+    def test_nothing_has_no_part_of_the_bar(self) -> None:
+        report = SuiteReport(run=RunReport(Summary(tests=1, made=2, leaked=2), (LEAK, LEAK)))
+        parts = [attributes for tag, attributes in Page(html.render(report)).tags if tag == "i"]
+        self.assertEqual(parts, [{"class": "leaked", "style": "flex-grow:2"}])
+
+    def test_a_fixture_is_counted_apart_from_the_tests(self) -> None:
+        text = Page(html.render(sample(20, 5))).whole
+        self.assertRegex(text, r"20 tests\s+and 1 fixture that did not succeed, in ")
 
     def test_long_output_does_not_make_a_heavy_page(self) -> None:
         one = TestRecord("a", "m", "C", "a", "failure", details="x" * 10_000_000, stdout="y" * 9**7)

@@ -15,6 +15,12 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A text as nodes that may break after a dot, an underscore or a slash. */
+function breakable(text) {
+  return text.split(/(?<=[._/\\])(?=[^._/\\])/)
+    .flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
+}
+
 const number = (value) => value.toLocaleString("en-US");
 const plural = (value, one, many) => `${number(value)} ${value === 1 ? one : many}`;
 
@@ -41,7 +47,24 @@ function splitId(id) {
   return dot < 0 ? [id, ""] : [id.slice(dot + 1), id.slice(0, dot)];
 }
 
-const KEYS = ["view", "sort", "q", "facet", "context", "place", "dir"];
+/** The end of a text, which tells more of an id or a path than its start. */
+const tail = (text, most) => (text.length > most ? `…${text.slice(1 - most)}` : text);
+
+function grouped(rows, key) {
+  const groups = new Map();
+  for (const row of rows) {
+    const group = groups.get(key(row));
+    if (group) group.push(row);
+    else groups.set(key(row), [row]);
+  }
+  return groups;
+}
+
+const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
+
+const FILTERS = ["state", "facet", "context", "run", "place", "dir"];
+const KEYS = ["view", "sort", "q", ...FILTERS];
+const NO_FILTERS = Object.fromEntries(["q", ...FILTERS].map((key) => [key, ""]));
 
 /** The fragment as a state, with each key a string; unknown views and columns are left out later. */
 function readState() {

@@ -1,22 +1,21 @@
 // The page at work: the state in the fragment drives the table, and the controls drive the state.
 
-const FIRST_ROWS = 100;
-const NEXT_ROWS = 500;
+const TITLE = document.title;
 let state = {};
-let current = null;
-let selected = [];
-let shown = 0;
 
-/** Show what the fragment says. */
+/** Show what the fragment says, and as many rows as there were when it was left. */
 function followFragment() {
   state = readState();
-  if (!Object.hasOwn(VIEWS, state.view)) state.view = "leaks";
+  if (!Object.hasOwn(VIEWS, state.view)) [state.view] = Object.keys(VIEWS);
   const view = VIEWS[state.view];
   view.all ??= view.rows().slice();
   const known = view.columns.some((column) => column.key === state.sort.replace(/^-/, ""));
   if (!known) state.sort = view.sort;
   if (current !== view) openView(view);
-  render();
+  if (byId("filter").value !== state.q) byId("filter").value = state.q;
+  for (const select of facetSelects()) select.value = state[select.id];
+  byId("chips").replaceChildren(...chips());
+  fillTable(state, history.state?.rows ?? FIRST_ROWS);
 }
 
 /** Change the state; typing replaces the entry in the history, the rest adds one. */
@@ -27,102 +26,67 @@ function change(changes, replace = false) {
   followFragment();
 }
 
+/** Take the reader, and the focus, to the table whose rows are no longer those that were left. */
+function land() {
+  byId("table-title").focus({ preventScroll: true });
+  byId("tables").scrollIntoView();
+}
+
+/** Follow a link of the page; what `returnTo` needs is kept with the entry that is left. */
+function follow(link) {
+  const row = [...byId("table").tBodies[0].rows].findIndex((element) => element.contains(link));
+  const place = row < 0 ? {} : { row, link: linksOf(row).indexOf(link) };
+  history.replaceState({ rows: shown, ...place }, "");
+  history.pushState(null, "", link.href);
+  followFragment();
+  if (!link.isConnected) land();
+}
+
+const linksOf = (row) => [...(byId("table").tBodies[0].rows[row]?.querySelectorAll("a") ?? [])];
+
+/** After Back: the focus goes to the link that was followed, and never to nowhere. */
+function returnTo(place) {
+  const link = linksOf(place?.row ?? -1)[place?.link];
+  if (link) {
+    link.focus({ preventScroll: true });
+    link.scrollIntoView({ block: "center" });
+  } else if (document.activeElement === document.body) {
+    byId("table-title").focus({ preventScroll: true });
+  }
+}
+
 function openView(view) {
-  current = view;
+  openTable(view);
   byId("table-title").textContent = view.title;
+  document.title = `${view.title} – ${TITLE}`;
   for (const link of byId("views").children) {
     if (link.dataset.view === state.view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const heads = view.columns.map((column) =>
-    make("th", { scope: "col", class: column.number && "number", "data-key": column.key },
-      make("button", { type: "button" }, column.label)));
-  byId("table").tHead.replaceChildren(make("tr", {}, ...heads));
-  openFacet(view);
+  for (const select of facetSelects()) openFacet(select, view.facets[select.id], view.all);
 }
 
-function openFacet(view) {
-  const label = byId("facet-label");
-  const values = view.facet ? [...new Set(view.all.map((row) => row[view.facet[0]]))] : [];
-  label.hidden = values.length < 2;
-  if (label.hidden) return;
-  label.firstElementChild.textContent = view.facet[1];
-  byId("facet").replaceChildren(make("option", { value: "" }, "All"),
-    ...values.filter(Boolean).sort().map((value) => make("option", { value }, value)));
+const facetSelects = () => [byId("state"), byId("facet")];
+
+function openFacet(select, [key, name] = [], rows = []) {
+  const values = key ? [...new Set(rows.map((row) => row[key]))].filter(Boolean).sort() : [];
+  select.parentElement.hidden = values.length < 2;
+  select.previousElementSibling.textContent = name ?? "";
+  select.replaceChildren(make("option", { value: "" }, "All"),
+    ...values.map((value) => make("option", { value }, value)));
 }
 
-function render() {
-  selected = selectRows(current, state);
-  for (const column of current.columns) {
-    if (column.number) column.most = selected.reduce((top, row) => Math.max(top, row[column.key]), 0);
-  }
-  for (const head of byId("table").tHead.rows[0].cells) {
-    const { key } = head.dataset;
-    if (state.sort === key) head.setAttribute("aria-sort", "ascending");
-    else if (state.sort === `-${key}`) head.setAttribute("aria-sort", "descending");
-    else head.removeAttribute("aria-sort");
-  }
-  if (byId("filter").value !== state.q) byId("filter").value = state.q;
-  byId("facet").value = state.facet;
-  byId("chips").replaceChildren(...chips());
-  byId("table").tBodies[0].replaceChildren();
-  shown = 0;
-  showRows(FIRST_ROWS);
-}
-
+/** A button for each filter that no select shows. */
 function chips() {
-  const names = { context: "Left by", place: "Made at", dir: "Directory" };
-  return Object.entries(names).filter(([key]) => state[key]).map(([key, name]) =>
-    make("button", { type: "button", class: "chip", "data-key": key, title: state[key],
-      "aria-label": `Remove the filter ${name} ${state[key]}` }, `✕ ${name} ${state[key]}`));
-}
-
-function showRows(more) {
-  const rows = selected.slice(shown, shown + more).map(rowElement);
-  shown += rows.length;
-  byId("table").tBodies[0].append(...rows);
-  byId("table").hidden = !selected.length;
-  byId("table").caption.textContent = `${current.title}: ${counted()}`;
-  byId("count").textContent = counted();
-  byId("empty").hidden = selected.length > 0;
-  byId("empty").textContent = current.all.length ? "Nothing matches the filter." : "There are none.";
-  const left = selected.length - shown;
-  byId("more").hidden = !left;
-  byId("more").children[0].textContent = `Show ${number(Math.min(NEXT_ROWS, left))} more`;
-  byId("more").children[1].textContent = `Show all ${number(selected.length)}`;
-  byId("more").children[1].hidden = left <= NEXT_ROWS;
-}
-
-function counted() {
-  const all = plural(selected.length, current.one, current.many);
-  const first = shown < selected.length ? `First ${number(shown)} of ` : "";
-  const weighed = current.columns.some((column) => column.key === "bytes" && column.label === "Size");
-  return first + all + (weighed && selected.length ? `, ${size(sum(selected, "bytes"))}` : "");
-}
-
-function rowElement(row) {
-  const cells = current.columns.map((column, index) => {
-    const content = column.cell(row, column.most);
-    if (index === 0) return make("th", { scope: "row" }, ...content);
-    const short = column.cell.length === 1 && typeof content[0] === "string";
-    return make("td", { class: column.number ? "number" : short ? "short" : false }, ...content);
+  const unseen = (key) => {
+    const select = facetSelects().find((candidate) => candidate.id === key);
+    return !select || select.parentElement.hidden || select.value !== state[key];
+  };
+  return FILTERS.filter((key) => state[key] && unseen(key)).map((key) => {
+    const name = filterName(current, key);
+    return make("button", { type: "button", class: "chip", "data-key": key, title: state[key],
+      "aria-label": `Remove the filter ${name} ${state[key]}` }, `✕ ${name}: ${tail(state[key], 60)}`);
   });
-  const element = make("tr", {}, ...cells);
-  element.record = row;
-  return element;
-}
-
-function toggleTexts(button) {
-  const row = button.closest("tr");
-  const open = button.getAttribute("aria-expanded") !== "true";
-  button.setAttribute("aria-expanded", String(open));
-  if (!open) {
-    row.nextElementSibling.remove();
-    return;
-  }
-  const blocks = row.record.texts.flatMap(([heading, content]) =>
-    [make("strong", {}, heading), make("pre", { tabindex: "0", "aria-label": heading }, content)]);
-  row.after(make("tr", { class: "opened" }, make("td", { colspan: row.cells.length }, ...blocks)));
 }
 
 function followTheme() {
@@ -136,49 +100,75 @@ function followTheme() {
   });
 }
 
-function listen() {
+function sortBy(key) {
+  const numeric = current.columns.find((column) => column.key === key).number;
+  const [first, second] = numeric ? [`-${key}`, key] : [key, `-${key}`];
+  change({ sort: state.sort === first ? second : first });
+}
+
+function listenToTable() {
   byId("table").tHead.addEventListener("click", (event) => {
-    const key = event.target.closest("th")?.dataset.key;
-    if (!key) return;
-    const numeric = current.columns.find((column) => column.key === key).number;
-    const [first, second] = numeric ? [`-${key}`, key] : [key, `-${key}`];
-    change({ sort: state.sort === first ? second : first });
+    const head = event.target.closest("th");
+    if (head) sortBy(head.dataset.key);
   });
   byId("table").tBodies[0].addEventListener("click", (event) => {
     if (event.target.matches("button.texts")) toggleTexts(event.target);
+    if (event.target.matches("button.unfold")) unfold(event.target);
   });
+  byId("tables").addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    if (link.hash !== location.hash) follow(link);
+  });
+  byId("more").addEventListener("click", (event) => {
+    const { rows } = event.target.dataset;
+    if (!rows) return;
+    const next = byId("table").tBodies[0].rows.length;
+    showRows(rows === "all" ? selected.length : NEXT_ROWS);
+    history.replaceState({ ...history.state, rows: shown }, "");
+    byId("table").tBodies[0].rows[next]?.querySelector("a, button")?.focus();
+  });
+}
+
+function listenToFilters() {
   byId("filter").addEventListener("input", (event) => change({ q: event.target.value }, true));
-  byId("facet").addEventListener("change", (event) => change({ facet: event.target.value }));
+  for (const select of facetSelects()) {
+    select.addEventListener("change", () => change({ [select.id]: select.value }));
+  }
   byId("chips").addEventListener("click", (event) => {
     const chip = event.target.closest("button");
     if (!chip) return;
     change({ [chip.dataset.key]: "" });
     byId("filter").focus();
   });
-  byId("more").addEventListener("click", (event) => {
-    const rows = event.target.dataset.rows;
-    if (!rows) return;
-    const next = byId("table").tBodies[0].rows.length;
-    showRows(rows === "all" ? selected.length : NEXT_ROWS);
-    byId("table").tBodies[0].rows[next]?.querySelector("a, button")?.focus();
+  byId("empty").addEventListener("click", (event) => {
+    if (!event.target.matches("button")) return;
+    change(NO_FILTERS);
+    byId("filter").focus();
   });
+}
+
+function listenToPage() {
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault();
-    byId("table-title").focus();
+    land();
   });
-  window.addEventListener("hashchange", followFragment);
-  window.addEventListener("popstate", followFragment);
+  window.addEventListener("popstate", (event) => {
+    followFragment();
+    returnTo(event.state);
+  });
 }
 
 byId("views").append(...Object.entries(VIEWS).map(([name, view]) =>
   make("a", { href: linkTo({ view: name }), "data-view": name }, view.title, " ",
-    make("small", {}, number(name === "leaks" || name === "tests" ? view.rows().length
-      : (view.all = view.rows()).length)))));
+    make("small", {}, number((view.all = view.rows().slice()).length)))));
 followTheme();
-listen();
+listenToTable();
+listenToFilters();
+listenToPage();
 followFragment();
-timeline?.start((id) => {
-  change({ view: "tests", context: id, sort: "", q: "", facet: "", place: "", dir: "" });
-  byId("tables").scrollIntoView();
-  byId("table-title").focus();
+timeline?.start((test) => {
+  change({ ...NO_FILTERS, view: "tests", context: test.context, run: test.run, sort: "" });
+  land();
 });

@@ -1,18 +1,7 @@
-// The tables: what rows and columns each has, and how one row looks.
+// The tables: what rows and columns each has, in which order, and what a state lets through.
 
-function grouped(rows, key) {
-  const groups = new Map();
-  for (const row of rows) {
-    const group = groups.get(key(row));
-    if (group) group.push(row);
-    else groups.set(key(row), [row]);
-  }
-  return groups;
-}
-
-const leaksByContext = grouped(data.leaks, (leak) => leak.context);
-
-const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
+const STATES = ["failing", "new", "known"];
+const collator = new Intl.Collator("en", { numeric: true });
 
 /** One row for each group of leaks that agree in a key, with its totals and some more it tells. */
 function totalsBy(key, ...more) {
@@ -26,147 +15,101 @@ function totalsBy(key, ...more) {
   }));
 }
 
-const leaksLink = (row, filter, text) =>
-  make("a", { href: linkTo({ view: "leaks", ...filter }) }, text ?? number(row.leaks));
+/** A column; widths are shares of the table's, and say how much there is to read. */
+const text = (key, label, width, cell) =>
+  ({ key, label, width, cell: cell || ((row) => breakable(row[key])) });
+const count = (key, label, width, cell) =>
+  ({ key, label, width, number: true, cell: cell || ((row) => [number(row[key])]) });
+const bytesColumn = (width = 13, label = "Size", kind = "") =>
+  count("bytes", label, width, barCell("bytes", size, kind));
+const leaksColumn = (filter) => count("leaks", "Leaks", 8, (row) =>
+  [Object.values(filter(row))[0] ? leaksLink(filter(row), number(row.leaks)) : number(row.leaks)]);
+const stateColumn = { ...text("state", "State", 8, stateCell),
+  compare: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) };
 
-/** What a long text is in full, for the tooltip of the cell that clips it. */
-const full = (content) => {
-  const words = content.textContent ?? content;
-  return words.length > 90 ? words : null;
-};
+const hasStates = data.leaks.some((leak) => leak.state !== "new");
+const tested = data.tests.some((test) => test.owner !== undefined)
+  ? { title: "Tests and fixtures", one: "test or fixture", many: "tests and fixtures" }
+  : { title: "Tests", one: "test", many: "tests" };
 
-function twoLines(first, second, path = false) {
-  return [
-    make("span", { class: path ? "first path" : "first", title: full(first) }, first),
-    second ? make("span", { class: "second", title: full(second) }, second) : "",
-  ];
-}
-
-function contextCell(row) {
-  const [last, before] = splitId(row.context);
-  const subtest = row.subtest ? ` ${row.subtest}` : "";
-  const where = row.scope === "test" || !row.scope ? before : `${row.scope} ${before}`.trim();
-  return twoLines(leaksLink(row, { context: row.context }, last + subtest), where);
-}
-
-function placeCell(row) {
-  if (!row.place) return [make("span", { class: "second" }, "not known")];
-  const made = [row.function && `in ${row.function}`, row.call].filter(Boolean).join("  ·  ");
-  return twoLines(leaksLink(row, { place: row.place }, row.place), made, true);
-}
-
-function pathCell(row) {
-  const tags = (row.notes || []).map((note) => make("span", { class: "tag" }, note));
-  return [...twoLines(row.name, row.dir, true), ...tags];
-}
-
-const statusClass = (status) =>
-  FAILED.has(status) ? "status-bad" : status === "success" ? "status-good" : "status-quiet";
-const statusMark = (status) => (FAILED.has(status) ? "✗ " : status === "success" ? "✓ " : "– ");
-
-function statusCell(row) {
-  const mark = make("span", { "aria-hidden": "true" }, statusMark(row.status));
-  return [make("span", { class: `short ${statusClass(row.status)}` }, mark, row.status)];
-}
-
-function testCell(row) {
-  const [last, before] = splitId(row.id);
-  const cell = twoLines(last, [before, row.message].filter(Boolean).join("  ·  "));
-  if (row.texts) {
-    cell.push(make("button", { type: "button", class: "texts", "aria-expanded": "false",
-      "aria-label": `Details of ${row.id}` }, "Details"));
-  }
-  return cell;
-}
-
-/** A number with a bar under it, as long as its share of the largest. */
-function barCell(key, words, kind = "") {
-  return (row, most) => {
-    const share = most > 0 ? (100 * row[key]) / most : 0;
-    const bar = make("span", { class: `bar ${kind}`, "aria-hidden": "true" }, make("i"));
-    bar.firstChild.style.width = `${share}%`;
-    return [words(row[key]), share ? bar : ""];
-  };
-}
-
-const text = (key, label, cell) => ({ key, label, cell: cell || ((row) => [row[key]]) });
-const count = (key, label, cell) =>
-  ({ key, label, number: true, cell: cell || ((row) => [number(row[key])]) });
-const bytesColumn = (label = "Size") => count("bytes", label, barCell("bytes", size));
-
-for (const test of data.tests) test.left = (leaksByContext.get(test.id) || []).length;
-
-/** The tables by name. `sort` is the order at first, `facet` what the select filters by. */
+/** The tables by name. `sort` is the order at first, `facets` what the selects filter by, `tiles` what
+    the treemap is of. Where rows are equal in an order, the larger leak comes first. */
 const VIEWS = {
   leaks: {
-    title: "Leaks", one: "leak", many: "leaks", rows: () => data.leaks, sort: "-bytes",
-    facet: ["type", "Type"],
-    columns: [text("name", "What", pathCell), text("type", "Type"), bytesColumn(),
-      count("entries", "Entries"), text("context", "Left by", contextCell),
-      text("place", "Made at", placeCell)],
+    title: "Leaks", one: "leak", many: "leaks", rows: () => data.leaks,
+    sort: hasStates ? "state" : "-bytes", tiles: ["place", "line of code"],
+    facets: { state: ["state", "State"], facet: ["type", "Type"] },
+    columns: [text("name", "What", 24, pathCell), ...(hasStates ? [stateColumn] : []),
+      text("type", "Type", 9.5), bytesColumn(), count("entries", "Entries", 8.5),
+      text("context", "Left by", 25, contextCell), text("place", "Made at", 23, placeCell)],
   },
   contexts: {
-    title: "By test", one: "context", many: "contexts", rows: () => totalsBy("context", "scope"),
-    sort: "-bytes", facet: ["scope", "Scope"],
-    columns: [text("context", "Left by", contextCell),
-      text("scope", "Scope"),
-      count("leaks", "Leaks", (row) => [leaksLink(row, { context: row.context })]),
-      count("entries", "Entries"), bytesColumn()],
+    title: "By test", one: "context", many: "contexts",
+    rows: () => totalsBy("context", "scope"), sort: "-bytes", tiles: ["context", "test"],
+    facets: { facet: ["scope", "Scope"] },
+    columns: [text("context", "Left by", 45, contextCell), text("scope", "Scope", 10),
+      leaksColumn((row) => ({ context: row.context })), count("entries", "Entries", 10),
+      bytesColumn(25)],
   },
   origins: {
-    title: "By origin", one: "line of code", many: "lines of code", rows: () => totalsBy("place", "function", "call"),
-    sort: "-leaks", facet: ["call", "Call"],
-    columns: [text("place", "Made at", placeCell),
-      count("leaks", "Leaks", (row) =>
-        row.place ? [leaksLink(row, { place: row.place })] : [number(row.leaks)]),
-      count("contexts", "Contexts"), bytesColumn()],
+    title: "By origin", one: "line of code", many: "lines of code",
+    rows: () => totalsBy("place", "function", "call"), sort: "-leaks",
+    tiles: ["place", "line of code"], facets: { facet: ["call", "Call"] },
+    columns: [text("place", "Made at", 55, placeCell), leaksColumn((row) => ({ place: row.place })),
+      count("contexts", "Contexts", 10), bytesColumn(25)],
   },
   directories: {
     title: "By directory", one: "directory", many: "directories", rows: () => totalsBy("dir"),
-    sort: "-bytes",
-    columns: [text("dir", "Directory", (row) =>
-      twoLines(leaksLink(row, { dir: row.dir }, row.dir), "", true)),
-      count("leaks", "Leaks", (row) => [leaksLink(row, { dir: row.dir })]),
-      count("contexts", "Contexts"), bytesColumn()],
+    sort: "-bytes", tiles: ["dir", "directory"], facets: {},
+    columns: [text("dir", "Directory", 55, dirCell), leaksColumn((row) => ({ dir: row.dir })),
+      count("contexts", "Contexts", 10), bytesColumn(25)],
   },
   tests: {
-    title: "Tests", one: "test", many: "tests", rows: () => data.tests, sort: "-seconds",
-    facet: ["status", "Status"],
-    columns: [text("id", "Test", testCell), text("status", "Status", statusCell),
-      count("seconds", "Time", barCell("seconds", duration, "time")),
-      count("entries", "Made"),
-      count("bytes", "Bytes made", barCell("bytes", size, "made")),
-      count("left", "Leaks", (row) =>
-        row.left ? [leaksLink({ leaks: row.left }, { context: row.id })] : ["0"])],
+    ...tested, rows: () => data.tests, sort: "-seconds", names: { context: "Test" },
+    facets: { facet: ["status", "Status"] },
+    columns: [text("id", "Test", 46, testCell), text("status", "Status", 14, statusCell),
+      count("seconds", "Time", 13, barCell("seconds", duration, "time")),
+      ...(!data.looked ? [] : [count("entries", "Made", 7), bytesColumn(13, "Bytes made", "made"),
+        count("left", "Leaks", 7, (row) =>
+          [row.left ? leaksLink({ context: row.context, run: row.run }, number(row.left)) : "0"])])],
   },
   modified: {
     title: "Modified", one: "file", many: "files", rows: () => data.modified, sort: "name",
-    facet: ["change", "Change"],
-    columns: [text("name", "File", pathCell), text("change", "Change"), text("what", "What differs"),
-      text("context", "By", (row) => twoLines(...splitId(row.context)))],
+    names: { context: "By" }, facets: { facet: ["change", "Change"] },
+    columns: [text("name", "File", 30, pathCell), text("change", "Change", 12),
+      text("what", "What differs", 25), text("context", "By", 33, (row) => twoLines(...splitId(row.context)))],
   },
   unattributed: {
     title: "Unattributed", one: "entry", many: "entries", rows: () => data.unattributed,
-    sort: "-bytes", facet: ["type", "Type"],
-    columns: [text("name", "What", pathCell), text("type", "Type"), bytesColumn()],
+    sort: "-bytes", facets: { facet: ["type", "Type"] },
+    columns: [text("name", "What", 65, pathCell), text("type", "Type", 15), bytesColumn(20)],
   },
 };
-for (const name of ["modified", "unattributed"]) if (!data[name].length) delete VIEWS[name];
 
-const collator = new Intl.Collator("en", { numeric: true });
+/** Tables that would tell nothing: of what was not looked for, of one directory, of no rows. */
+function isIdle(name) {
+  if (!data.looked) return name !== "tests";
+  if (name === "directories") return new Set(data.leaks.map((leak) => leak.dir)).size < 2;
+  return (name === "modified" || name === "unattributed") && !data[name].length;
+}
+for (const name of Object.keys(VIEWS)) if (isIdle(name)) delete VIEWS[name];
+
+/** What each filter of a state is of, in words. */
+const FILTER_NAMES = { context: "Left by", run: "Run", place: "Made at", dir: "Directory", state: "State" };
+const filterName = (view, key) =>
+  view.facets[key]?.[1] ?? view.names?.[key] ?? FILTER_NAMES[key] ?? "Filter";
 
 /** The rows of a view that a state lets through, in its order. */
 function selectRows(view, state) {
   const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-  const exact = ["context", "place", "dir"].filter((key) => state[key]);
-  const rows = view.all.filter((row) =>
-    exact.every((key) => (row[key] ?? row.id) === state[key])
-    && (!state.facet || !view.facet || row[view.facet[0]] === state.facet)
+  const exact = FILTERS.filter((key) => state[key]).map((key) => [view.facets[key]?.[0] ?? key, state[key]]);
+  const rows = view.all.filter((row) => exact.every(([key, value]) => row[key] === value)
     && words.every((word) => searchText(row).includes(word)));
   const key = state.sort.replace(/^-/, "");
   const direction = state.sort.startsWith("-") ? -1 : 1;
-  const numeric = view.columns.find((column) => column.key === key).number;
-  const compare = numeric ? (a, b) => a[key] - b[key] : (a, b) => collator.compare(a[key], b[key]);
+  const column = view.columns.find((candidate) => candidate.key === key);
+  const compare = column.compare ?? (column.number ? (a, b) => a[key] - b[key]
+    : (a, b) => collator.compare(a[key], b[key]));
   return rows.sort((a, b) => direction * compare(a, b));
 }
 

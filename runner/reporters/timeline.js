@@ -6,13 +6,19 @@ const timeline = (() => {
   const SVG = "http://www.w3.org/2000/svg";
   const LEFT = 66, RIGHT = 6, TOP = 10, LANE = 16, GAP = 6;
   const curve = data.usage.length ? 150 : 0;
-  const lanes = TOP + curve + (curve ? 14 : 0);
-  const height = lanes + 2 * LANE + GAP + 22;
+  const top = TOP + curve + (curve ? 14 : 0);
   const tests = data.tests.filter((test) => test.started || test.seconds)
     .sort((a, b) => a.started - b.started);
+  // Each in a lane of its own, so that no colour has to be told from another.
+  const lanes = [
+    { name: "ran", words: "Tests", tests, least: 0.5 },
+    { name: "failed", words: "Failed", tests: tests.filter((test) => FAILED.has(test.status)), least: 3 },
+    { name: "leaked", words: "Leaks", tests: tests.filter((test) => test.left), least: 2 },
+  ].filter((lane) => lane.tests.length);
+  const height = top + lanes.length * (LANE + GAP) + 20;
   const end = Math.max(data.seconds, 1e-3,
     ...[data.usage.at(-1)?.[0] ?? 0, tests.length ? lastEnd() : 0]);
-  let width = 0, cursor = null, moment = 0;
+  let width = 0, cursor = null, moment = tests[0]?.started ?? 0, named = tests[0];
 
   function lastEnd() {
     return tests.reduce((latest, test) => Math.max(latest, test.started + test.seconds), 0);
@@ -53,9 +59,9 @@ const timeline = (() => {
   function usageCurve(svg) {
     const most = Math.max(...data.usage.map((sample) => sample[2]), 1);
     const each = step(most, 3, true);
-    const top = Math.ceil(most / each) * each;
-    const y = (bytes) => TOP + curve - (bytes / top) * curve;
-    for (let at = 0; at <= top; at += each) {
+    const highest = Math.ceil(most / each) * each;
+    const y = (bytes) => TOP + curve - (bytes / highest) * curve;
+    for (let at = 0; at <= highest; at += each) {
       svg.append(shape("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(at), y2: y(at) }));
       svg.append(shape("text", { x: LEFT - 8, y: y(at) + 4, "text-anchor": "end" },
         size(at).replace(".0 ", " ")));
@@ -66,18 +72,19 @@ const timeline = (() => {
     svg.append(shape("path", { class: "curve", d: `M${points.join("L")}` }));
   }
 
-  /** Bars of some tests, merged where they share pixels, so that 5,000 are as light as 500. */
-  function lane(svg, name, some, top, least) {
+  /** The bars of a lane, merged where they share pixels, so that 5,000 are as light as 500. */
+  function drawLane(svg, lane, above) {
     let path = "", from = null, to = null;
-    const put = () => { if (from !== null) path += `M${from} ${top}H${to}V${top + LANE}H${from}Z`; };
-    for (const test of some) {
+    const put = () => { if (from !== null) path += `M${from} ${above}H${to}V${above + LANE}H${from}Z`; };
+    for (const test of lane.tests) {
       const start = Math.round(x(test.started) * 2) / 2;
-      const stop = Math.max(start + least, Math.round(x(test.started + test.seconds) * 2) / 2);
+      const stop = Math.max(start + lane.least, Math.round(x(test.started + test.seconds) * 2) / 2);
       if (from !== null && start <= to) to = Math.max(to, stop);
       else { put(); from = start; to = stop; }
     }
     put();
-    svg.append(shape("path", { class: name, d: path }));
+    svg.append(shape("path", { class: lane.name, d: path }),
+      shape("text", { x: LEFT - 8, y: above + 12, "text-anchor": "end" }, lane.words));
   }
 
   function draw() {
@@ -87,25 +94,19 @@ const timeline = (() => {
       "aria-label": summary() });
     timeTicks(svg);
     if (curve) usageCurve(svg);
-    lane(svg, "ran", tests, lanes, 0.5);
-    lane(svg, "failed", tests.filter((test) => FAILED.has(test.status)), lanes, 2);
-    lane(svg, "leaked", tests.filter((test) => test.left), lanes + LANE + GAP, 2);
-    for (const [words, row] of [["Tests", 0], ["Leaks", 1]]) {
-      const baseline = lanes + row * (LANE + GAP) + 12;
-      svg.append(shape("text", { x: LEFT - 8, y: baseline, "text-anchor": "end" }, words));
-    }
+    lanes.forEach((lane, index) => drawLane(svg, lane, top + index * (LANE + GAP)));
     cursor = shape("line", { class: "cursor", y1: TOP, y2: height - 20 });
     svg.append(cursor);
     chart.replaceChildren(svg);
-    pointAt(moment);
+    pointAt(moment, named);
   }
 
   function summary() {
     const most = data.usage.reduce((top, sample) => Math.max(top, sample[2]), 0);
-    const failed = tests.filter((test) => FAILED.has(test.status)).length;
+    const some = (name) => number(lanes.find((lane) => lane.name === name)?.tests.length ?? 0);
     const used = curve ? `at most ${size(most)} in the temp directory; ` : "";
-    return `Timeline of ${duration(end)}: ${used}${plural(tests.length, "test", "tests")}, `
-      + `${number(failed)} failed, ${number(tests.filter((test) => test.left).length)} leaked.`;
+    return `Timeline of ${duration(end)}: ${used}${plural(tests.length, tested.one, tested.many)}, `
+      + `${some("failed")} failed${data.looked ? `, ${some("leaked")} leaked` : ""}.`;
   }
 
   /** The last element that began at or before a time. */
@@ -119,36 +120,48 @@ const timeline = (() => {
     return list[low - 1];
   }
 
-  function pointAt(seconds) {
-    moment = seconds;
-    const at = x(seconds);
-    cursor?.setAttribute("x1", at);
-    cursor?.setAttribute("x2", at);
+  /** The test that ran at a time, or so near to it that no pixel is between. */
+  function testAt(seconds) {
+    const near = end / Math.max(1, width - LEFT - RIGHT);
+    const test = latest(tests, (entry) => entry.started, seconds + near / 2);
+    return test && test.started + test.seconds >= seconds - near ? test : undefined;
+  }
+
+  function words(test) {
+    const name = test.run ? `${test.id} (run ${test.run})` : test.id;
+    const took = test.owner === undefined ? `, ${duration(test.seconds)}` : "";
+    return `${name} (${test.status}${took}${test.left ? `, left ${number(test.left)}` : ""})`;
+  }
+
+  function pointAt(seconds, test) {
+    [moment, named] = [seconds, test];
+    cursor?.setAttribute("x1", x(seconds));
+    cursor?.setAttribute("x2", x(seconds));
     const sample = latest(data.usage, (entry) => entry[0], seconds);
-    const test = latest(tests, (entry) => entry.started, seconds);
     const parts = [`${seconds.toFixed(2)} s`];
     if (sample) parts.push(`${size(sample[2])} in ${plural(sample[1], "file", "files")}`);
-    if (test) parts.push(`${test.id} (${test.status}, ${duration(test.seconds)}`
-      + `${test.left ? `, left ${number(test.left)}` : ""})`);
+    parts.push(test ? words(test) : "no test ran");
     byId("moment").setAttribute("aria-valuetext", parts.join(", "));
     byId("moment-told").textContent = parts.join("  ·  ");
-    byId("moment-test").hidden = !test;
-    byId("moment-test").value = test ? test.id : "";
+    byId("moment-test").disabled = !test;
   }
 
   function start(show) {
     const range = byId("moment");
-    range.addEventListener("input", () => pointAt((range.value / 1000) * end));
-    const follow = (event) => {
+    range.max = Math.max(0, tests.length - 1);
+    range.disabled = !tests.length;
+    range.addEventListener("input", () => pointAt(tests[range.value].started, tests[range.value]));
+    const followPointer = (event) => {
       const left = chart.getBoundingClientRect().left;
       const share = (event.clientX - left - LEFT) / (width - LEFT - RIGHT);
       const seconds = Math.min(1, Math.max(0, share)) * end;
-      range.value = (1000 * seconds) / end;
-      pointAt(seconds);
+      const test = testAt(seconds);
+      range.value = tests.indexOf(test ?? latest(tests, (entry) => entry.started, seconds));
+      pointAt(seconds, test);
     };
-    chart.addEventListener("pointermove", follow);
-    chart.addEventListener("pointerdown", follow);
-    byId("moment-test").addEventListener("click", (event) => show(event.currentTarget.value));
+    chart.addEventListener("pointermove", followPointer);
+    chart.addEventListener("pointerdown", followPointer);
+    byId("moment-test").addEventListener("click", () => show(named));
     new ResizeObserver(() => { if (chart.clientWidth !== width) draw(); }).observe(chart);
     draw();
   }

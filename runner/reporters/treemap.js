@@ -1,0 +1,80 @@
+// The treemap: the bytes of the rows that are selected, as tiles that lead to their leaks.
+
+const MOST_TILES = 16;
+const LEAST_TILE = 1 / 500;  // of the whole
+const MAP_HEIGHT = 168;  // pixels, as in the style sheet
+
+/** Lay out areas, largest first, in a box, in rows along its shorter side: as square as it goes. */
+function squarify(areas, box) {
+  let { x, y, width, height } = box;
+  const tiles = [];
+  for (let start = 0, end; start < areas.length; start = end) {
+    const side = Math.min(width, height);
+    for (end = start + 1; end < areas.length; end++) {
+      const [now, next] = [areas.slice(start, end), areas.slice(start, end + 1)];
+      if (longest(next, side) > longest(now, side)) break;
+    }
+    const row = areas.slice(start, end);
+    const depth = total(row) / side;
+    let at = 0;
+    for (const area of row) {
+      const length = area / depth;
+      tiles.push(width >= height ? { x, y: y + at, width: depth, height: length }
+        : { x: x + at, y, width: length, height: depth });
+      at += length;
+    }
+    if (width >= height) { x += depth; width -= depth; } else { y += depth; height -= depth; }
+  }
+  return tiles;
+}
+
+const total = (values) => values.reduce((sum, value) => sum + value, 0);
+
+/** The ratio of the sides of the least square tile of a row of areas. */
+function longest(row, side) {
+  const square = (total(row) / side) ** 2;
+  return Math.max(row[0] / square, square / row.at(-1));
+}
+
+/** What the tiles are of: the heaviest groups, and the rest as one. */
+function tileGroups(rows, key) {
+  const groups = [...grouped(rows.filter((row) => row.bytes > 0), (row) => row[key])]
+    .map(([name, some]) => ({ name, bytes: sum(some, "bytes"),
+      leaks: some.reduce((leaks, row) => leaks + (row.leaks ?? 1), 0) }))
+    .sort((a, b) => b.bytes - a.bytes);
+  const least = sum(groups, "bytes") * LEAST_TILE;
+  const rest = groups.splice(Math.min(MOST_TILES, groups.filter((group) => group.bytes >= least).length));
+  if (rest.length) groups.push({ rest: rest.length, bytes: sum(rest, "bytes"), leaks: sum(rest, "leaks") });
+  return groups.sort((a, b) => b.bytes - a.bytes);
+}
+
+function tile(group, key) {
+  const words = group.rest ? `${number(group.rest)} more` : group.name || "not known";
+  const short = key === "context" ? splitId(words)[0] : words.slice(words.lastIndexOf("/") + 1) || words;
+  const told = `${words}, ${size(group.bytes)}, ${plural(group.leaks, "leak", "leaks")}`;
+  const content = [make("b", {}, short), " ", make("span", {}, size(group.bytes))];
+  if (!group.name) return make("span", { class: "rest", title: told }, ...content);
+  return make("a", { href: linkTo({ view: "leaks", [key]: group.name }), title: told,
+    "aria-label": told }, ...content);
+}
+
+function drawTreemap(view, rows) {
+  const [key, noun] = view.tiles ?? [];
+  const groups = key ? tileGroups(rows, key) : [];
+  const map = byId("treemap");
+  map.hidden = groups.length < 2;
+  if (map.hidden) return;
+  byId("treemap-title").textContent = `Bytes by ${noun}`;
+  const width = map.clientWidth || 1000;
+  const scale = (width * MAP_HEIGHT) / sum(groups, "bytes");
+  const boxes = squarify(groups.map((group) => group.bytes * scale),
+    { x: 0, y: 0, width, height: MAP_HEIGHT });
+  const percent = (value, whole) => `${(100 * value) / whole}%`;
+  map.querySelector("ul").replaceChildren(...groups.map((group, index) => {
+    const box = boxes[index];
+    const item = make("li", { class: (box.width < 48 || box.height < 22) && "small" }, tile(group, key));
+    Object.assign(item.style, { left: percent(box.x, width), top: percent(box.y, MAP_HEIGHT),
+      width: percent(box.width, width), height: percent(box.height, MAP_HEIGHT) });
+    return item;
+  }));
+}
