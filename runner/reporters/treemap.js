@@ -2,6 +2,7 @@
 
 const MOST_TILES = 16;
 const LEAST_TILE = 1 / 500;  // of the whole
+const ALL = 0.98;  // one tile that is nearly the whole shows nothing
 const MAP_HEIGHT = 168;  // pixels, as in the style sheet
 
 /** Lay out areas, largest first, in a box, in rows along its shorter side: as square as it goes. */
@@ -62,7 +63,7 @@ function drawTreemap(view, rows) {
   const [key, noun] = view.tiles ?? [];
   const groups = key ? tileGroups(rows, key) : [];
   const map = byId("treemap");
-  map.hidden = groups.length < 2;
+  map.hidden = groups.length < 2 || groups[0].bytes > ALL * sum(groups, "bytes");
   if (map.hidden) return;
   byId("treemap-title").textContent = `Bytes by ${noun}`;
   const width = map.clientWidth || 1000;
