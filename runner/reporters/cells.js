@@ -33,13 +33,14 @@ function contextCell(row) {
   return [...twoLines(last + which, where, { filter }), outcomeLink(row)];
 }
 
-/** From a leak to the test that left it, with how it ended; all of them where it is not known which. */
+/** From a leak to how its test ended; to all of that id where it is not known which it was. */
 function outcomeLink(row) {
   const tests = row.test === undefined ? testsByContext.get(row.context) : [data.tests[row.test]];
   if (!tests) return "";
   const statuses = [...new Set(tests.map((test) => test.status))];
-  return make("a", { class: "outcome", href: linkTo({ view: "tests", context: row.context, run: row.run }) },
-    statusMark(statuses[0]), `Outcome: ${statuses.join(", ")}`);
+  const href = linkTo({ view: "tests", context: row.context, run: row.run });
+  return make("a", { class: "outcome", href }, statusMark(statuses[0]),
+    `Outcome: ${statuses.join(", ")}`);
 }
 
 function placeCell(row) {

@@ -1,4 +1,4 @@
-// The table as it is shown: its head, as many of the selected rows as were asked for, their details.
+// The table as it is shown: its head, as many of the rows as were asked for, their details.
 
 const FIRST_ROWS = 100;
 const NEXT_ROWS = 500;
@@ -24,7 +24,8 @@ function openTable(view) {
 function fillTable(state, rows) {
   selected = selectRows(current, state);
   for (const column of current.columns) {
-    if (column.number) column.most = selected.reduce((top, row) => Math.max(top, row[column.key]), 0);
+    if (!column.number) continue;
+    column.most = selected.reduce((top, row) => Math.max(top, row[column.key]), 0);
   }
   for (const head of byId("table").tHead.rows[0].cells) {
     const { key } = head.dataset;
@@ -62,7 +63,7 @@ function showWhatIsLeft(left) {
 function counted() {
   const all = plural(selected.length, current.one, current.many);
   const first = shown < selected.length ? `First ${number(shown)} of ` : "";
-  const weighed = current.columns.some((column) => column.key === "bytes" && column.label === "Size");
+  const weighed = current.columns.some((column) => column.label === "Size");
   return first + all + (weighed && selected.length ? `, ${size(sum(selected, "bytes"))}` : "");
 }
 
@@ -96,8 +97,10 @@ function toggleTexts(button) {
     row.nextElementSibling.remove();
     return;
   }
-  const blocks = row.record.texts.flatMap(([heading, content]) =>
-    [make("strong", {}, heading), make("pre", { tabindex: "0", role: "region", "aria-label": heading }, content)]);
+  const blocks = row.record.texts.flatMap(([heading, content]) => {
+    const attributes = { tabindex: "0", role: "region", "aria-label": heading };
+    return [make("strong", {}, heading), make("pre", attributes, content)];
+  });
   row.after(make("tr", { class: "opened", role: "row" },
     make("td", { colspan: row.cells.length, role: "cell" }, ...blocks)));
 }

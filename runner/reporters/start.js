@@ -85,7 +85,8 @@ function chips() {
   return FILTERS.filter((key) => state[key] && unseen(key)).map((key) => {
     const name = filterName(current, key);
     return make("button", { type: "button", class: "chip", "data-key": key, title: state[key],
-      "aria-label": `Remove the filter ${name} ${state[key]}` }, `✕ ${name}: ${tail(state[key], 60)}`);
+      "aria-label": `Remove the filter ${name} ${state[key]}` },
+      `✕ ${name}: ${tail(state[key], 60)}`);
   });
 }
 

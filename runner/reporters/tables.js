@@ -32,8 +32,8 @@ const tested = data.tests.some((test) => test.owner !== undefined)
   ? { title: "Tests and fixtures", one: "test or fixture", many: "tests and fixtures" }
   : { title: "Tests", one: "test", many: "tests" };
 
-/** The tables by name. `sort` is the order at first, `facets` what the selects filter by, `tiles` what
-    the treemap is of. Where rows are equal in an order, the larger leak comes first. */
+/** The tables by name. `sort` is the order at first, `facets` what the selects filter by, `tiles`
+    what the treemap is of. Where rows are equal in an order, the larger leak comes first. */
 const VIEWS = {
   leaks: {
     title: "Leaks", one: "leak", many: "leaks", rows: () => data.leaks,
@@ -77,7 +77,8 @@ const VIEWS = {
     title: "Modified", one: "file", many: "files", rows: () => data.modified, sort: "name",
     names: { context: "By" }, facets: { facet: ["change", "Change"] },
     columns: [text("name", "File", 30, pathCell), text("change", "Change", 12),
-      text("what", "What differs", 25), text("context", "By", 33, (row) => twoLines(...splitId(row.context)))],
+      text("what", "What differs", 25),
+      text("context", "By", 33, (row) => twoLines(...splitId(row.context)))],
   },
   unattributed: {
     title: "Unattributed", one: "entry", many: "entries", rows: () => data.unattributed,
@@ -95,14 +96,17 @@ function isIdle(name) {
 for (const name of Object.keys(VIEWS)) if (isIdle(name)) delete VIEWS[name];
 
 /** What each filter of a state is of, in words. */
-const FILTER_NAMES = { context: "Left by", run: "Run", place: "Made at", dir: "Directory", state: "State" };
+const FILTER_NAMES = {
+  context: "Left by", run: "Run", place: "Made at", dir: "Directory", state: "State",
+};
 const filterName = (view, key) =>
   view.facets[key]?.[1] ?? view.names?.[key] ?? FILTER_NAMES[key] ?? "Filter";
 
 /** The rows of a view that a state lets through, in its order. */
 function selectRows(view, state) {
   const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-  const exact = FILTERS.filter((key) => state[key]).map((key) => [view.facets[key]?.[0] ?? key, state[key]]);
+  const exact = FILTERS.filter((key) => state[key])
+    .map((key) => [view.facets[key]?.[0] ?? key, state[key]]);
   const rows = view.all.filter((row) => exact.every(([key, value]) => row[key] === value)
     && words.every((word) => searchText(row).includes(word)));
   const key = state.sort.replace(/^-/, "");

@@ -10,10 +10,11 @@ const timeline = (() => {
   const tests = data.tests.filter((test) => test.started || test.seconds)
     .sort((a, b) => a.started - b.started);
   // Each in a lane of its own, so that no colour has to be told from another.
+  const [failed, leaked] = [(test) => FAILED.has(test.status), (test) => test.left];
   const lanes = [
     { name: "ran", words: "Tests", tests, least: 0.5 },
-    { name: "failed", words: "Failed", tests: tests.filter((test) => FAILED.has(test.status)), least: 3 },
-    { name: "leaked", words: "Leaks", tests: tests.filter((test) => test.left), least: 2 },
+    { name: "failed", words: "Failed", tests: tests.filter(failed), least: 3 },
+    { name: "leaked", words: "Leaks", tests: tests.filter(leaked), least: 2 },
   ].filter((lane) => lane.tests.length);
   const height = top + lanes.length * (LANE + GAP) + 20;
   const end = Math.max(data.seconds, 1e-3,

@@ -44,14 +44,17 @@ function tileGroups(rows, key) {
       leaks: some.reduce((leaks, row) => leaks + (row.leaks ?? 1), 0) }))
     .sort((a, b) => b.bytes - a.bytes);
   const least = sum(groups, "bytes") * LEAST_TILE;
-  const rest = groups.splice(Math.min(MOST_TILES, groups.filter((group) => group.bytes >= least).length));
-  if (rest.length) groups.push({ rest: rest.length, bytes: sum(rest, "bytes"), leaks: sum(rest, "leaks") });
+  const large = groups.filter((group) => group.bytes >= least).length;
+  const rest = groups.splice(Math.min(MOST_TILES, large));
+  if (rest.length) {
+    groups.push({ rest: rest.length, bytes: sum(rest, "bytes"), leaks: sum(rest, "leaks") });
+  }
   return groups.sort((a, b) => b.bytes - a.bytes);
 }
 
 function tile(group, key) {
   const words = group.rest ? `${number(group.rest)} more` : group.name || "not known";
-  const short = key === "context" ? splitId(words)[0] : words.slice(words.lastIndexOf("/") + 1) || words;
+  const short = key === "context" ? splitId(words)[0] : words.split("/").pop() || words;
   const told = `${words}, ${size(group.bytes)}, ${plural(group.leaks, "leak", "leaks")}`;
   const content = [make("b", {}, short), " ", make("span", {}, size(group.bytes))];
   if (!group.name) return make("span", { class: "rest", title: told }, ...content);
@@ -73,7 +76,8 @@ function drawTreemap(view, rows) {
   const percent = (value, whole) => `${(100 * value) / whole}%`;
   map.querySelector("ul").replaceChildren(...groups.map((group, index) => {
     const box = boxes[index];
-    const item = make("li", { class: (box.width < 48 || box.height < 22) && "small" }, tile(group, key));
+    const small = box.width < 48 || box.height < 22;
+    const item = make("li", { class: small && "small" }, tile(group, key));
     Object.assign(item.style, { left: percent(box.x, width), top: percent(box.y, MAP_HEIGHT),
       width: percent(box.width, width), height: percent(box.height, MAP_HEIGHT) });
     return item;
