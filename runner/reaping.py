@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tempfiles.orphans import ReapReport
+    from tempfiles.orphans import Reaped, ReapReport
 
 # The first test waits no longer than 100 ms for what others have left, also on a busy machine.
 _SECONDS_AT_START = 0.06
@@ -56,7 +56,7 @@ class Reaper:
             self._tell(stream, orphans.reap(orphans.plan(self._directories)))
 
     def _tell(self, stream: Any, report: ReapReport) -> None:
-        dead = [root for root in report.roots if root.fate != "skipped"]
+        dead = [root for root in report.roots if root.fate != "skipped" and not _is_bare(root)]
         if not dead:
             return
         rest = [root for root in dead if root.marker is not None and root.marker.root in self._told]
@@ -66,6 +66,12 @@ class Reaper:
         for line in lines([root for root in dead if root not in rest], rest):
             stream.write(f"{line}\n")
         stream.flush()
+
+
+def _is_bare(root: Reaped) -> bool:
+    """Whether a root was no more than an empty directory: perhaps of a run that was just starting,
+    and has made another."""
+    return root.marker is None and root.removal.files + root.removal.directories <= 1
 
 
 def _has_dead(directory: str) -> bool:

@@ -194,6 +194,17 @@ class InOneLine(ProjectTestCase):
             self.assertIn(word, script)
 
 
+class Reaping(ProjectTestCase):
+    def test_an_empty_root_of_a_run_that_was_about_to_start_is_removed_without_a_word(self) -> None:
+        from tempfiles.claims import BARE_MODE
+
+        bare = self.base / "tidy-0123abcd"
+        bare.mkdir()
+        bare.chmod(BARE_MODE)
+        self.assertNotIn("earlier run", self.tidytest("discover").err)
+        self.assertFalse(bare.exists())
+
+
 class LikeUnittest(ProjectTestCase):
     def test_a_test_that_takes_standard_error_away_changes_no_exit_code(self) -> None:
         for value in ("None", "io.StringIO()"):

@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from runner.reporters import github
+from runner.reporters import github, github_summary
 from runner.reporters.destination import ReportError
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
@@ -139,12 +139,12 @@ class SummaryTests(unittest.TestCase):
         )
 
     def test_a_run_without_leaks_has_no_table(self) -> None:
-        self.assertNotIn("|", github.summary(SuiteReport()))
+        self.assertNotIn("|", github_summary.summary(SuiteReport()))
 
     def test_text_cannot_become_markup_or_break_the_table(self) -> None:
         leak = replace(LEAK, path=HOSTILE, context="__init__ a_b [x](http://y) @me #1 $x$ \\|",
                        open_by=(HOSTILE,))
-        (row,) = [line for line in github.summary(SuiteReport(run=left(leak))).split("\n")
+        (row,) = [line for line in github_summary.summary(SuiteReport(run=left(leak))).split("\n")
                   if "red" in line]
         self.assertEqual(row.count("|"), 6)
         bare = row.replace("<code>", "").replace("</code>", "")
