@@ -1,5 +1,4 @@
-# One environment per interpreter; everything a target needs is installed into it, and our modules
-# are compiled, so that the start is quick also where PYTHONDONTWRITEBYTECODE is set.
+# One environment per interpreter; everything a target needs is installed into it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -15,7 +14,6 @@ $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tidytest needs Python 3.11 or later: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	$(BIN)/python -m compileall -q runner tempfiles
 	@touch $@
 
 demo: $(READY)  ## run a small suite that leaks in several ways
