@@ -1,6 +1,8 @@
 /* Remove the trees named as arguments, as fast as the system calls allow; print the nanoseconds. */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,18 +11,16 @@
 
 static void empty(int parent, const char *name)
 {
-    DIR *stream = fdopendir(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
-    while ((entry = readdir(stream))) {
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-            continue;
-        if (entry->d_type == DT_DIR)
-            empty(dirfd(stream), entry->d_name);
-        else
-            unlinkat(dirfd(stream), entry->d_name, 0);
-    }
-    closedir(stream);
-    unlinkat(parent, name, AT_REMOVEDIR);
+    while (stream && (errno = 0, entry = readdir(stream)))
+        if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            empty(fd, entry->d_name);
+        else if (entry->d_type != DT_DIR && unlinkat(fd, entry->d_name, 0))
+            err(1, "%s", entry->d_name);
+    if (!stream || errno || closedir(stream) || unlinkat(parent, name, AT_REMOVEDIR))
+        err(1, "%s", name);
 }
 
 int main(int count, char **names)
