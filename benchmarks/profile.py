@@ -21,8 +21,10 @@ from tempfiles import _contexts as contexts
 from tempfiles import reclaiming
 from tempfiles.tracker import Run, RunSettings
 
-from .files import CONTENT, places, temp_dir
-from .suites import OURS, STOCK, command, project, suite
+from .places import places
+from .runs import OURS, STOCK, project
+from .suites import module, run
+from .works import CONTENT, temp_dir
 
 TESTS = 10_000
 FILES = 5_000
@@ -58,14 +60,14 @@ def _whole_test(program: Sequence[str]) -> float:
     """Of many tests in one process, less what a process with one test takes."""
     found = []
     for tests in (TESTS, 1):
-        with project(suite(tests, "pass")) as base:
-            found.append(min(_of_child(base, program) for _ in range(ROUNDS)))
+        with project(module(tests, "pass")) as base:
+            found.append(min(_of_child(base, program, tests) for _ in range(ROUNDS)))
     return (found[0] - found[1]) / (TESTS - 1) * 1e6
 
 
-def _of_child(base: Path, program: Sequence[str]) -> float:
+def _of_child(base: Path, program: Sequence[str], tests: int) -> float:
     before = getrusage(RUSAGE_CHILDREN)
-    command(base, program, ["test_suite"])
+    run(base, program, tests)
     after = getrusage(RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
@@ -185,7 +187,8 @@ def _best(over: Iterable[T], function: Callable[[T], object]) -> float:
 
 
 if __name__ == "__main__":
-    for _title, _parts in (("empty test", empty_test()), ("clean-up", clean_up(places()[0][0]))):
+    _place = next(place for place in places() if not place.unfit)
+    for _title, _parts in (("empty test", empty_test()), ("clean-up", clean_up(_place.directory))):
         print(f"| {_title} | us |\n|---|---|")
         for _name, _value in _parts:
             print(f"| {_name} | {_value:.2f} |")

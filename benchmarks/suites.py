@@ -1,34 +1,26 @@
-"""Whole suites, run by us and by others, each run a process of its own."""
+"""Whole suites, run by us and by others."""
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
-from .pairs import Contestant, Sample, interleave
-from .rows import Row, Scale
+from . import starts
+from .pairs import Contestant, MissingError, Rounds, Sample, interleave
+from .places import Place, places
+from .rows import Row, Scale, Wanted, filled, ratio
+from .runs import OURS, PYTEST, STOCK, Count, command, installed, project
 
 NAME = "Suites, each run a process"
-REPOSITORY = Path(__file__).resolve().parents[1]
 EMPTY_TESTS = 10_000
 FILE_TESTS = 5_000
 LEAKING_TESTS, LEAKS_EACH = 500, 10
 CROWD = 10_000
 CROWDED_TESTS = 1_000
-OURS = ("-m", "runner")
-STOCK = ("-m", "unittest")
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 
-_RAN = re.compile(r"^Ran \d+ tests? in ([\d.]+)s", re.MULTILINE)
 _EMPTY = "pass"
 _MAKE_AND_REMOVE = """\
 fd, path = tempfile.mkstemp()
@@ -43,16 +35,41 @@ paths = [tempfile.mkstemp() for _ in range({count})]
 
 def rows(scale: Scale) -> Iterator[Row]:
     """Measure all suites."""
-    yield from _start(scale)
+    yield from starts.rows(scale)
+    memory, disk = places()
     empty, files = scale.amount(EMPTY_TESTS), scale.amount(FILE_TESTS)
-    yield from _tests(f"{empty} empty tests", suite(empty, _EMPTY), scale.rounds, (1.7, 0.05))
-    yield from _tests(f"{files} tests that make and remove a file",
-                      suite(files, _MAKE_AND_REMOVE), scale.rounds, (1.15, 0.1))
-    yield _leaks(scale)
-    yield _crowd(scale)
+    with_file = f"{files} tests that make and remove a file"
+    yield from _tests(Suite(f"{empty} empty tests", empty, _EMPTY, disk), scale, (1.7, 0.05))
+    yield from _tests(Suite(with_file, files, _MAKE_AND_REMOVE, disk), scale, (1.15, 0.1))
+    # A disk has moods in which making a file costs more than all that a runner does.
+    yield from _tests(Suite(f"{with_file}, tmpfs", files, _MAKE_AND_REMOVE, memory), scale, (1.15,))
+    for place, words in ((disk, ""), (memory, ", tmpfs")):
+        yield from _leaks(place, words, scale)
+    yield from _crowd(scale)
 
 
-def suite(tests: int, body: str, in_class: int = 100) -> dict[str, str]:
+@dataclass(frozen=True)
+class Suite:
+    """A module with so many tests, all with the same body, in a project in some place, which
+    needs room for so many files at once."""
+
+    name: str
+    tests: int
+    body: str
+    place: Place
+    files: int = 1_000
+
+    def project(self) -> AbstractContextManager[Path]:
+        """Make the project.
+
+        Raises:
+            MissingError: nothing can be made in the place.
+        """
+        self.place.check(self.files)
+        return project(module(self.tests, self.body), self.place.directory)
+
+
+def module(tests: int, body: str, in_class: int = 100) -> dict[str, str]:
     """Return a project of one module with that many tests, all with the same body."""
     lines = ["import os, tempfile, unittest"]
     for number in range(tests):
@@ -62,105 +79,77 @@ def suite(tests: int, body: str, in_class: int = 100) -> dict[str, str]:
     return {"test_suite.py": "\n".join(lines) + "\n"}
 
 
-@contextmanager
-def project(files: Mapping[str, str]) -> Iterator[Path]:
-    """Make a project directory with a temp directory of its own beside it, below a new one."""
-    base = Path(tempfile.mkdtemp(prefix="bench-"))
-    try:
-        for name in ("project", "temp"):
-            (base / name).mkdir()
-        for name, text in files.items():
-            (base / "project" / name).write_text(text, encoding="utf-8")
-        yield base
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
+def run(base: Path, program: Sequence[str], tests: int) -> Sample:
+    """Run the suite in a project, which has that many tests."""
+    return command(base, program, ["test_suite"], Count(tests))
 
 
-def command(base: Path, program: Sequence[str], arguments: Sequence[str]) -> Sample:
-    """Run a program of ours or a rival's; return the seconds of all of it, and of its tests."""
-    environment = dict(os.environ, TMPDIR=str(base / "temp"), PYTHONPATH=str(REPOSITORY))
-    # What is installed has its bytecode, as the standard library has.
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    start = perf_counter()
-    done = subprocess.run(
-        [sys.executable, *program, *arguments], cwd=base / "project", env=environment,
-        capture_output=True, text=True, stdin=subprocess.DEVNULL,
-    )
-    total = perf_counter() - start
-    ran = _RAN.search(done.stderr)
-    if ran is None and "pytest" not in program:
-        raise RuntimeError(f"{program} did not run: {done.stderr[-500:]}")
-    return {"command": total, "tests": max(float(ran[1]), 0.001) if ran else total}
+def _tests(suite: Suite, scale: Scale, aims: Sequence[float]) -> Iterator[Row]:
+    """Yield the rows of a suite under us, held against unittest and, by a second aim, pytest."""
+    name, (aim, *pytests) = suite.name, aims
+    wanted = [
+        Wanted(name, "unittest", ratio("ours", "stock", "command"), aim),
+        Wanted(f"{name}, without the start", "unittest", ratio("ours", "stock", "tests"), aim),
+        *(Wanted(name, "pytest", ratio("ours", "pytest", "command"), other) for other in pytests),
+    ]
+    yield from filled(wanted, partial(_against, suite, scale.rounds, with_pytest=bool(pytests)))
 
 
-def installed(module: str) -> bool:
-    """Tell whether this interpreter has a module."""
-    done = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True)
-    return done.returncode == 0
+def _against(suite: Suite, rounds: int, *, with_pytest: bool) -> Rounds:
+    with suite.project() as base:
+        contestants: dict[str, Contestant] = {
+            "ours": partial(run, base, OURS, suite.tests),
+            "stock": partial(run, base, STOCK, suite.tests),
+        }
+        if with_pytest:
+            contestants["pytest"] = partial(_pytest, base, suite.tests)
+        return interleave(contestants, rounds)
 
 
-def _start(scale: Scale) -> Iterator[Row]:
-    with project({"test_suite.py": "\n"}) as base:
-        # Short, so many: the start of a process is the noisiest of all.
-        done = interleave(_contestants(base, OURS, STOCK), scale.rounds * 3)
-    yield Row("start of an empty suite", "unittest", done.ratio("ours", "stock", "command"), 1.25)
+def _pytest(base: Path, tests: int) -> Sample:
+    if not installed("pytest"):
+        raise MissingError("pytest is not installed (extra: bench)")
+    return command(base, PYTEST, ["test_suite.py"], Count(tests))
 
 
-def _tests(
-    name: str, files: Mapping[str, str], rounds: int, aims: tuple[float, float]
-) -> Iterator[Row]:
-    with project(files) as base:
-        contestants = _contestants(base, OURS, STOCK)
-        if has_pytest := installed("pytest"):
-            contestants["pytest"] = partial(command, base, PYTEST, ["test_suite.py"])
-        done = interleave(contestants, rounds)
-    yield Row(name, "unittest", done.ratio("ours", "stock", "command"), aims[0])
-    yield Row(f"{name}, without the start", "unittest", done.ratio("ours", "stock", "tests"),
-              aims[0])
-    if has_pytest:
-        yield Row(name, "pytest", done.ratio("ours", "pytest", "command"), aims[1])
-    else:
-        yield Row(name, "pytest", skipped="pytest is not installed (extra: bench)")
-
-
-def _contestants(
-    base: Path, ours: Sequence[str], stock: Sequence[str]
-) -> dict[str, Contestant]:
-    return {
-        "ours": partial(command, base, ours, ["test_suite"]),
-        "stock": partial(command, base, stock, ["test_suite"]),
-    }
-
-
-def _leaks(scale: Scale) -> Row:
+def _leaks(place: Place, words: str, scale: Scale) -> Iterator[Row]:
     tests = scale.amount(LEAKING_TESTS)
-    leaking = suite(tests, _MANY.format(count=LEAKS_EACH, deed="pass"))
-    tidy = suite(tests, _MANY.format(count=LEAKS_EACH, deed="os.unlink(path)"))
-    with project(leaking) as base, project(tidy) as tidy_base:
-        done = interleave({
-            "leaking": partial(command, base, OURS, ["test_suite"]),
-            "tidy": partial(command, tidy_base, OURS, ["test_suite"]),
-        }, scale.rounds)
-    more = done.seconds("leaking", "command") - done.seconds("tidy", "command")
-    return Row(
-        f"{tests} tests that leak {LEAKS_EACH} files each", "the same, removing them",
-        done.ratio("leaking", "tidy", "command"),
-        figure=f"{more / (tests * LEAKS_EACH) * 1e6:.0f} us a leak",
+    rival = "the same, removing them"
+    work = f"{tests} tests that leak {LEAKS_EACH} files each{words}"
+    leaking, tidy = (
+        Suite(work, tests, _MANY.format(count=LEAKS_EACH, deed=deed), place,
+              tests * LEAKS_EACH)
+        for deed in ("pass", "os.unlink(path)")
     )
+    each = (tests * LEAKS_EACH / 1e6, "us")
+    yield from filled([
+        Wanted(work, rival, ratio("leaking", "tidy", "command")),
+        Wanted(f"{work}, more for each leak", rival,
+               lambda done: done.difference("leaking", "tidy", "command", each)),
+    ], partial(_leaking, leaking, tidy, scale.rounds))
 
 
-def _crowd(scale: Scale) -> Row:
+def _leaking(leaking: Suite, tidy: Suite, rounds: int) -> Rounds:
+    with leaking.project() as base, tidy.project() as tidy_base:
+        return interleave({
+            "leaking": partial(run, base, OURS, leaking.tests),
+            "tidy": partial(run, tidy_base, OURS, tidy.tests),
+        }, rounds)
+
+
+def _crowd(scale: Scale) -> Iterator[Row]:
     tests, entries = scale.amount(CROWDED_TESTS), scale.amount(CROWD)
-    files = suite(tests, _MAKE_AND_REMOVE)
+    work = f"{tests} tests among {entries} entries in project and temp"
+    wanted = Wanted(work, "the same in empty ones", ratio("crowded", "bare", "command"), 1.05)
+    yield from filled([wanted], partial(_crowded, tests, entries, scale.rounds))
+
+
+def _crowded(tests: int, entries: int, rounds: int) -> Rounds:
+    files = module(tests, _MAKE_AND_REMOVE)
     with project(files) as crowded, project(files) as bare:
         for directory in ("project", "temp"):
             for number in range(entries):
                 (crowded / directory / f"entry{number}").touch()
-        done = interleave({
-            "crowded": partial(command, crowded, OURS, ["test_suite"]),
-            "bare": partial(command, bare, OURS, ["test_suite"]),
-        }, scale.rounds)
-    return Row(
-        f"{tests} tests among {entries} entries in project and temp", "the same in empty ones",
-        done.ratio("crowded", "bare", "command"), 1.05,
-    )
+        return interleave({
+            "crowded": partial(run, crowded, OURS, tests), "bare": partial(run, bare, OURS, tests),
+        }, rounds)
