@@ -51,7 +51,7 @@ bench: $(READY)  ## every benchmark against its rival; writes benchmarks/results
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
-bench-quick: $(READY)  ## the same in under a minute
+bench-quick: $(READY)  ## a part of it in under a minute; prints only
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks --quick
 
