@@ -63,16 +63,15 @@ class _Reclaiming:
         context = self._context
         directories = sorted(context.directories or (), key=_depth, reverse=True)
         tops = {path for path in directories if _is_directory(path)}
-        files = tuple(context.files or ())
-        covered = [path for path in files if _lies_below(path, tops)] if tops else []
-        self._files(set(files).difference(covered) if covered else files)
+        covered = {path for path in context.files or () if tops and _lies_below(path, tops)}
+        self._all_files_but(covered)
         if directories:
             others = _Others(context)
             for path in directories:
                 self._directory(path, others)
         gone = [path for path in covered if not os.path.lexists(path)]
         registrations.release_files(gone, context)
-        self._files(set(covered).difference(gone))
+        self._files(list(covered.difference(gone)))
         return self.report
 
     def one(self, path: str) -> RemovalReport:
@@ -85,14 +84,24 @@ class _Reclaiming:
                 registrations.release(inner, self._context)
         return self.report
 
-    def _files(self, paths: Iterable[str]) -> None:
-        rest = iter(paths)
-        while some := tuple(islice(rest, _AT_ONCE)):
-            groups: dict[str, list[str]] = {}
-            for path in some:
-                groups.setdefault(path.rpartition(os.sep)[0], []).append(path)
-            for parent in sorted(groups, key=_depth, reverse=True):
-                self._group(parent, groups[parent])
+    def _all_files_but(self, spared: set[str]) -> None:
+        """Remove the context's files, some at a time: no copy is made of all their paths."""
+        passed = set(spared)
+        while files := self._context.files:
+            # In one call of C: another thread may register something meanwhile.
+            some = list(files) if passed else list(islice(files, _AT_ONCE))
+            some = [path for path in some if path not in passed][:_AT_ONCE]
+            if not some:
+                break
+            self._files(some)
+            passed.update(path for path in some if path in files)  # could not be removed
+
+    def _files(self, paths: Sequence[str]) -> None:
+        groups: dict[str, list[str]] = {}
+        for path in paths:
+            groups.setdefault(path.rpartition(os.sep)[0], []).append(path)
+        for parent in sorted(groups, key=_depth, reverse=True):
+            self._group(parent, groups[parent])
 
     def _group(self, parent: str, group: Sequence[str]) -> None:
         if HAS_DIR_FD and len(group) > 1:
