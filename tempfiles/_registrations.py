@@ -9,7 +9,9 @@ from __future__ import annotations
 import _thread
 import os
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Sequence
+from itertools import repeat
 
 from . import _contexts as contexts
 from ._contexts import Context
@@ -82,14 +84,17 @@ def release(path: str, context: Context) -> bool:
         return True
 
 
-def release_files(paths: Iterable[str], context: Context) -> None:
+def release_files(paths: Sequence[str], context: Context) -> None:
     """Unregister those of many files that are this context's and this process's."""
     global _files
     with _lock:
         files = context.files or {}
-        find = _owners.get
+        if [*map(_owners.get, paths)].count(context) == len(paths):  # all, which is the rule
+            deque(map(_owners.pop, paths), maxlen=0)
+            _files -= len(paths) - [*map(files.pop, paths, repeat(None))].count(None)
+            return
         for path in paths:
-            if path in files and find(path) is context:
+            if path in files and _owners.get(path) is context:
                 del _owners[path], files[path]
                 _files -= 1
 

@@ -6,8 +6,9 @@ import os
 from dataclasses import replace
 
 from . import syscalls
+from ._access import key_of
 from .records import Leak
-from .removal import Identity, identity_of, remove_path
+from .removal import Identity, remove_path
 
 
 class OutsideCleaner:
@@ -31,7 +32,7 @@ class OutsideCleaner:
             return
         own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
         if own and status.st_ctime_ns >= self._started:
-            self._found[leak.path] = identity_of(leak.path)
+            self._found[leak.path] = Identity(*key_of(status))
 
     def remove(self, leaks: list[Leak]) -> list[Leak]:
         """Remove what was remembered; return the leaks with their outcomes."""

@@ -12,7 +12,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from . import _registrations as registrations
@@ -89,17 +89,22 @@ class _Reclaiming:
         passed = set(spared)
         while files := self._context.files:
             # In one call of C: another thread may register something meanwhile.
-            some = list(files) if passed else list(islice(files, _AT_ONCE))
-            some = [path for path in some if path not in passed][:_AT_ONCE]
+            some = list(files if passed else islice(files, _AT_ONCE))
+            if passed:
+                some = [path for path in some if path not in passed][:_AT_ONCE]
             if not some:
                 break
             self._files(some)
-            passed.update(path for path in some if path in files)  # could not be removed
+            passed.update(filter(files.__contains__, some))  # could not be removed
 
     def _files(self, paths: Sequence[str]) -> None:
+        parents = [path.rpartition(os.sep)[0] for path in paths]
+        if len(set(parents)) == 1:
+            self._group(parents[0], paths)
+            return
         groups: dict[str, list[str]] = {}
-        for path in paths:
-            groups.setdefault(path.rpartition(os.sep)[0], []).append(path)
+        for parent, path in zip(parents, paths, strict=True):
+            groups.setdefault(parent, []).append(path)
         for parent in sorted(groups, key=_depth, reverse=True):
             self._group(parent, groups[parent])
 
@@ -120,26 +125,32 @@ class _Reclaiming:
 
     def _names(self, fd: int, prefix: int, group: Sequence[str]) -> None:
         """Remove files of one open directory: as `_file` for each, but at half the cost."""
+        paths = list(filter((self._context.files or {}).__contains__, group))  # still registered
         done: list[str] = []
-        size, measure, unlink = 0, self._measure, os.unlink
-        registered = self._context.files or {}
+        sizes: list[int] = []
+        unlink = self._measured(sizes) if self._measure else os.unlink
         try:
-            for path in group:
-                if path not in registered:  # any more
-                    continue
-                name = path[prefix:]
+            for path in paths:
                 try:
-                    status = os.stat(name, dir_fd=fd, follow_symlinks=False) if measure else None
-                    unlink(name, dir_fd=fd)  # which refuses a directory
+                    unlink(path[prefix:], dir_fd=fd)  # which refuses a directory
                 except OSError:
                     self._file(path)
-                    continue
-                done.append(path)
-                if status is not None:
-                    size += freed(status)
+                else:
+                    done.append(path)
         finally:
-            self.report += RemovalReport(len(done), 0, size)
+            self.report += RemovalReport(len(done), 0, sum(sizes))
             registrations.release_files(done, self._context)
+
+    @staticmethod
+    def _measured(sizes: list[int]) -> Callable[..., None]:
+        """Return what unlinks a name in an open directory and notes the size that it frees."""
+
+        def unlink(name: str, *, dir_fd: int) -> None:
+            status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
+            os.unlink(name, dir_fd=dir_fd)
+            sizes.append(freed(status))
+
+        return unlink
 
     def _file(self, path: str) -> None:
         if path not in (self._context.files or ()):

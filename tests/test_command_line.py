@@ -46,6 +46,16 @@ class Leaks(ProjectTestCase):
         self.assertRegex(outcome.err, r"\n    file  late .*subprocess sh")
         self.assertIn("1 leaked by 1 test", outcome.err)
 
+    def test_with_leaks_off_nothing_is_told_and_the_temp_directory_is_clean(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self): tempfile.mkdtemp()
+        """)
+        outcome = self.tidytest("--leaks", "off", "-v", "test_a")
+        self.assertEqual(outcome.code, 0)
+        self.assertNotIn("leak", outcome.err)
+
     def test_leak_trace_shows_the_chain_of_calls(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest

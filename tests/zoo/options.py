@@ -91,8 +91,6 @@ OTHERS: tuple[Way, ...] = (
         "pyproject.toml": "[tool.tidytest]\nleak-ignore = [\"*.ign\"]\n"}),
     innocent("ignored by setup.cfg", "open(leaf('.ign'), 'w').close()", alone=True, files={
         "setup.cfg": "[tidytest]\nleak-ignore = *.ign\n"}),
-    innocent("leaks off", "open(leaf(), 'w').close()", alone=True, args=("--leaks", "off"),
-             places=(TEMP,)),
     innocent("ignored by a path", "os.makedirs('out/deep')\nopen('out/deep/x', 'w').close()",
              args=("--leak-ignore", "out/*", "--leak-ignore", "out"), alone=True,
              places=(PROJECT,)),
