@@ -25,7 +25,7 @@ from .removal import Identity, remove_path
 
 _log = logging.getLogger("tempfiles")
 
-_AT_ONCE = 4096  # files grouped at a time: memory does not grow with their number
+_AT_ONCE = 1024  # files grouped at a time: memory does not grow with their number
 
 
 def reclaim(context: Context, *, measure: bool = True) -> RemovalReport:

@@ -8,7 +8,6 @@ from .rows import (
     PROJECT,
     SCANNED,
     SHM,
-    TEMP,
     TMP,
     Change,
     Way,
