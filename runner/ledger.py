@@ -35,6 +35,7 @@ class Ledger:
         self._baseline = baseline
         self._project = project
         self._seen: Counter[Entry] = Counter()
+        self._left: set[str] = set()  # the paths that this run has left
         self._used: Counter[Entry] = Counter()
         self._takers: dict[Entry, set[str]] = {}
         self._of_context: dict[str, Counter[Entry]] = {}
@@ -53,6 +54,7 @@ class Ledger:
         allowed = Counter(self._of_context.get(report.id, ()))
         left = dict(allowed)
         pairs = [(leak, entry_of(leak, self._project)) for leak in report.leaks]
+        self._left.update(leak.path for leak in report.leaks)
         known: set[int] = set()
         for match in (self._by_name, self._by_call, self._by_class):
             for leak, entry in pairs:
@@ -111,9 +113,10 @@ class Ledger:
         """
         if "/" not in entry.name:  # it was in the temp directory
             return False
-        path = os.path.join(self._project, os.path.expanduser(entry.name))
+        path = os.path.normpath(os.path.join(self._project, os.path.expanduser(entry.name)))
         pattern = "*".join(map(glob.escape, path.split("*")))
-        return any(map(os.path.lexists, glob.glob(pattern, include_hidden=True)))
+        there = glob.glob(pattern, include_hidden=True)
+        return any(path not in self._left and os.path.lexists(path) for path in there)
 
     def updated(self, is_judged: Callable[[str], bool]) -> dict[Entry, int]:
         """Return the baseline that fits the run; entries of contexts that are not judged stay."""

@@ -120,6 +120,17 @@ class Baseline(ProjectTestCase):
         self.tidytest("discover", "-s", "more", "--update-baseline")
         self.assertEqual(len(self.leaks()), 6)
 
+    def test_what_other_tests_leave_by_a_like_name_does_not_hide_what_is_fixed(self) -> None:
+        source = "import unittest\nclass Old(unittest.TestCase):\n" + "".join(
+            f"    def test_{n}(self): open('left_{n}.txt', 'w').close()\n" for n in range(3)
+        )
+        self.write("test_old.py", source)
+        self.tidytest("--update-baseline")
+        for path in self.project.glob("left_*"):
+            path.unlink()
+        self.write("test_old.py", source.replace("open('left_1.txt', 'w').close()", "pass"))
+        self.assertIn("1 fixed", self.tidytest().err)
+
     def test_renamed_temp_files_are_the_same_leaks(self) -> None:
         source = """
             import os, secrets, tempfile, unittest
