@@ -110,6 +110,10 @@ class Measurement:
             with contextlib.suppress(self._error, sqlite3.Error, OSError):
                 self._coverage.stop()
 
+    def _written(self, name: str) -> str:
+        path = self._coverage.get_option("html:directory" if name == "html" else f"{name}:output")
+        return os.path.join(path, "index.html") if name == "html" else str(path)
+
     def _report(self, stream: Any) -> float:
         total = 0.0
         for name in self._formats:
@@ -118,6 +122,7 @@ class Measurement:
             else:
                 options = {"show_contexts": True} if name == "html" else {}
                 total = getattr(self._coverage, _FORMATS[name])(**options)
+                stream.write(f"coverage: {self._written(name)} is written\n")
         return total
 
 

@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = Parser(prog="python -m tempfiles", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"tempfiles {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+    subparsers = parser.add_subparsers(metavar="{status,clean,monitor}", required=True)
     for command in (status, clean, monitor):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)

@@ -45,6 +45,7 @@ class Coverage(ProjectTestCase):
         self.assertEqual(outcome.code, 0, outcome.err)
         report = json.loads((self.project / "coverage.json").read_text("utf-8"))
         lines = report["files"]["library.py"]["contexts"]
+        self.assertEqual(outcome.out, "coverage: coverage.json is written\n")
         self.assertEqual(lines["3"], ["test_it.T.test_it"])
 
     def test_its_data_file_is_no_leak_whatever_its_name(self) -> None:
