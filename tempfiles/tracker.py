@@ -97,13 +97,15 @@ class Run:
         from . import remaining
 
         self._make_parts()
-        if self._settings.tracks:
-            self._tree.snapshot()
-            if self._settings.watch_modified:
-                self._closing.remember_files()
-            self._first_deed.hand_over()
-            self._observer.start()
-            remaining.activate(self._observer, self._ignored)
+        if not self._settings.tracks:
+            self._first_deed.stop()
+            return
+        self._tree.snapshot()
+        if self._settings.watch_modified:
+            self._closing.remember_files()
+        self._first_deed.hand_over()
+        self._observer.start()
+        remaining.activate(self._observer, self._ignored)
 
     def _make_parts(self) -> None:
         from .ignores import Ignored

@@ -44,6 +44,17 @@ class TheFirstDeed(ProjectTestCase):
         waiting = first_deed.FirstDeed(lambda: None)
         self.assertEqual(waiting._deeds.keys(), Observer("/nowhere")._handlers.keys())
 
+    def test_is_not_awaited_any_more_where_nothing_is_looked_for(self) -> None:
+        self.write("test_it.py", """
+            import os, sys, unittest
+            open("made", "w").close()
+            print(sorted(sys.modules["tempfiles._audit"]._handlers), type(os.mkfifo).__name__)
+            class T(unittest.TestCase):
+                def test(self): pass
+        """)
+        outcome = self.tidytest("--leaks", "off")
+        self.assertEqual(outcome.out, "[] builtin_function_or_method\n", outcome.err)
+
     def test_may_be_an_open_by_its_mode_or_by_its_flags(self) -> None:
         for mode, flags, expected in (
             ("w", 0, True), ("x", 0, True), ("a", 0, True), ("r+", 0, True), ("r", 0, False),
