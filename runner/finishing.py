@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 
 import tempfiles
+from tempfiles import syscalls
 
 from . import leaving
 from .assembly import Assembly
@@ -54,8 +55,15 @@ class Ending:
         Raises:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
-        assembly = self._assembly
         self._attempt(leaving.run_exit_handlers)
+        with syscalls.genuine():  # whatever the tests have replaced
+            self._end()
+        if self._interrupt is not None:
+            raise self._interrupt
+        return self._failed
+
+    def _end(self) -> None:
+        assembly = self._assembly
         if assembly.watcher is not None:
             self._attempt(self._stop_watching)
         self._attempt(self._finish_session)
@@ -71,9 +79,6 @@ class Ending:
         if assembly.reaper is not None:
             reaper = assembly.reaper
             self._attempt(lambda: reaper.end(self._stream))
-        if self._interrupt is not None:
-            raise self._interrupt
-        return self._failed
 
     def _attempt(self, step: Callable[[], Any]) -> None:
         try:

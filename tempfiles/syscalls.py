@@ -6,16 +6,49 @@ must neither be seen by that nor be misled.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from os import getcwd, listdir, lstat, readlink, scandir, stat
 from stat import S_ISDIR, S_ISLNK
 
 __all__ = [
-    "getcwd", "is_directory", "is_link", "lexists", "listdir", "lstat", "readlink", "real_path",
-    "scandir", "stat",
+    "genuine", "getcwd", "is_directory", "is_link", "lexists", "listdir", "lstat", "readlink",
+    "real_path", "scandir", "stat",
 ]  # fmt: skip
 
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
+
+
+_OF_OS = (
+    "access", "chdir", "chmod", "close", "fchmod", "fstat", "getcwd", "getpid", "listdir", "lstat",
+    "mkdir", "open", "readlink", "remove", "rename", "replace", "rmdir", "scandir", "stat",
+    "statvfs", "unlink", "write",
+)
+_OF_PATH = ("abspath", "exists", "isdir", "isfile", "islink", "lexists", "realpath", "samestat")
+_GENUINE = {(os, name): getattr(os, name) for name in _OF_OS if hasattr(os, name)} | {
+    (os.path, name): getattr(os.path, name) for name in _OF_PATH
+}
+
+
+@contextlib.contextmanager
+def genuine() -> Iterator[None]:
+    """Have the functions of `os` be what they were at import, while the block runs.
+
+    A test may have replaced them and never put them back; what a run has made is removed all the
+    same.
+    """
+    replaced = {
+        place: getattr(*place) for place, function in _GENUINE.items()
+        if getattr(*place, None) is not function
+    }  # fmt: skip
+    for module, name in replaced:
+        setattr(module, name, _GENUINE[module, name])
+    try:
+        yield
+    finally:
+        for (module, name), function in replaced.items():
+            setattr(module, name, function)
 
 
 def lexists(path: str) -> bool:

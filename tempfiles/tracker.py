@@ -188,6 +188,10 @@ class Run:
             The report of the whole run, and the reports of contexts that left something after
             they were closed, the run's own last.
         """
+        with syscalls.genuine():
+            return self._finish(tests)
+
+    def _finish(self, tests: int) -> tuple[RunReport, tuple[ContextReport, ...]]:
         late: tuple[ContextReport, ...] = ()
         self._watch_what_lies_there()
         if self._settings.tracks and self._something_happened():
@@ -201,9 +205,10 @@ class Run:
 
     def abandon(self) -> None:
         """End without a report, for a process that must stop: remove the root and restore."""
-        self._stop_observing()
-        self.root.restore()
-        self.root.remove()
+        with syscalls.genuine():
+            self._stop_observing()
+            self.root.restore()
+            self.root.remove()
 
     def _watch_what_lies_there(self) -> None:
         """Where nothing has been run, somebody else may have put something there."""

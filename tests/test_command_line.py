@@ -229,6 +229,22 @@ class LikeUnittest(ProjectTestCase):
             self.assertEqual(outcome.code, 0, outcome.err)
             self.assertIn("1 leaked by 1 test", outcome.err)
 
+    def test_functions_that_tests_never_put_back_keep_nothing_from_being_removed(self) -> None:
+        self.write("test_a.py", """
+            import os, tempfile, unittest
+            def broken(*args, **kwargs): raise AssertionError("called while patched")
+            class T(unittest.TestCase):
+                def test_a(self): open(os.path.join(tempfile.mkdtemp(), "x"), "w").close()
+                def test_b(self):
+                    for name in "lstat stat listdir scandir unlink rmdir getcwd".split():
+                        setattr(os, name, broken)
+        """)
+        outcome = self.tidytest("--html", "out.html", "--leak-json", "out.json", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("1 leaked by 1 test (removed)", outcome.err)
+        self.assertNotIn("defect", outcome.err)
+        self.assertTrue((self.project / "out.html").exists())
+
     def test_the_name_of_the_program_is_unittests(self) -> None:
         self.write("test_a.py", """
             import sys, unittest
