@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -24,7 +25,7 @@ def main() -> None:
     if shadowing.shadowed("runner", directories) is not None:
         program = shadowing.step_aside()
     else:
-        from . import program
+        program = _imported()
     program.main(name="tidytest")
 
 
@@ -33,9 +34,18 @@ def _run_as_module() -> None:
 
     if not sys.flags.safe_path:
         _refuse_tempfiles(shadowing.shadowed("tempfiles", [os.getcwd()]))
+    _imported().main()
+
+
+def _imported() -> Any:
+    """Import the program, and unittest with it, without looking for garbage: there is none."""
+    collects = gc.isenabled()
+    gc.disable()
     from . import program
 
-    program.main()
+    if collects:
+        gc.enable()
+    return program
 
 
 def _refuse_tempfiles(path: str | None) -> None:

@@ -15,7 +15,6 @@ from . import leaving
 from .assembly import Assembly
 from .errors import UsageError
 from .session import Session
-from .telling import tell_ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +119,10 @@ class Ending:
         if self._report is not None:
             keeper = self._assembly.keeping.keeper
             notes = [*(keeper.told() if keeper is not None else ()), *self._notes]
+            if not (notes or self._late or self._report.tells or self._session.policy.known):
+                return  # nothing is imported to tell nothing
+            from .telling import tell_ending
+
             tell_ending(self._stream, self._session, self._report, self._late, notes)
 
     def _stop_watching(self) -> None:

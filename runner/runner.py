@@ -12,7 +12,6 @@ from tempfiles.tracker import Run, RunSettings
 from .policy import Policy
 from .result import TidyTestResult
 from .session import Session
-from .telling import tell_ending
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ class TidyTestRunner(unittest.TextTestRunner):
             message = session.policy.failure(found)
             if message is not None:
                 result.failures.append((_ErrorHolder(f"leaked late ({found.id})"), message))
+        from .telling import tell_ending
+
         tell_ending(self.stream, session, self.report, late)
         return result
 

@@ -32,7 +32,7 @@ def tell_ending(
     said = (*_late_lines(late), *_advice(session, report), *notes, *_verdict(session, late))
     for line in said:
         stream.write(painter.paint(line, "leak") + "\n")
-    if report.summary.made or report.unattributed or report.failures:
+    if report.tells:
         from .summaries import ending_lines, totals_line
 
         kept = session.keeper.registered_kept if session.keeper is not None else 0

@@ -37,3 +37,8 @@ class RunReport(Record):
     modifications: tuple[Modification, ...] = ()
     removed_later: tuple[Leak, ...] = ()
     failures: tuple[RemovalFailure, ...] = ()
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is anything to tell of: something was made, or found, or could not go."""
+        return bool(self.summary.made or self.leaks or self.unattributed or self.failures)
