@@ -23,7 +23,7 @@ from tempfiles.tracker import Run, RunSettings
 
 from .places import places
 from .runs import OURS, STOCK, project
-from .suites import module, run
+from .suites import MAKE_AND_REMOVE, module, run
 from .works import CONTENT, temp_dir
 
 TESTS = 10_000
@@ -56,11 +56,41 @@ def empty_test() -> list[Part]:
     ]
 
 
-def _whole_test(program: Sequence[str]) -> float:
+def file_test(place: str) -> list[Part]:
+    """Return microseconds a test that makes a temporary file and removes it."""
+    with tempfile.TemporaryDirectory(dir=place) as directory:
+        alone = _each(FILES, partial(_make_and_remove, directory))
+    run = Run(RunSettings(base=place, late_grace=0))
+    run.open()
+    try:
+        context = run.enter("test_module.TestClass.test_name", "test")
+        observed = _each(FILES, partial(_make_and_remove, run.root.slot))
+        run.close(context)
+        listed = _each(TESTS, run._slots.has_new)
+    finally:
+        run.finish()
+    ours, stock = (_whole_test(program, MAKE_AND_REMOVE, place) for program in (OURS, STOCK))
+    return [
+        ("mkstemp, close and unlink", alone),
+        ("its events, and the line of code", observed - alone),
+        ("the temp directory listed once", listed),
+        ("what an empty test takes, and judging", ours - stock - (observed - alone) - listed),
+        ("in all more than under unittest", ours - stock),
+        ("unittest, with the loading of the tests", stock),
+    ]
+
+
+def _make_and_remove(directory: str) -> None:
+    fd, path = tempfile.mkstemp(dir=directory)
+    os.close(fd)
+    os.unlink(path)
+
+
+def _whole_test(program: Sequence[str], body: str = "pass", place: str | None = None) -> float:
     """Of many tests in one process, less what a process with one test takes."""
     found = []
     for tests in (TESTS, 1):
-        with project(module(tests, "pass")) as base:
+        with project(module(tests, body), place) as base:
             found.append(min(_of_child(base, program, tests) for _ in range(ROUNDS)))
     return (found[0] - found[1]) / (TESTS - 1) * 1e6
 
@@ -188,7 +218,10 @@ def _best(over: Iterable[T], function: Callable[[T], object]) -> float:
 
 if __name__ == "__main__":
     _place = next(place for place in places() if not place.unfit)
-    for _title, _parts in (("empty test", empty_test()), ("clean-up", clean_up(_place.directory))):
+    for _title, _parts in (
+        ("empty test", empty_test()), ("test with a file", file_test(_place.directory)),
+        ("clean-up", clean_up(_place.directory)),
+    ):  # fmt: skip
         print(f"| {_title} | us |\n|---|---|")
         for _name, _value in _parts:
             print(f"| {_name} | {_value:.2f} |")

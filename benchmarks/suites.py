@@ -22,7 +22,7 @@ CROWD = 10_000
 CROWDED_TESTS = 1_000
 
 _EMPTY = "pass"
-_MAKE_AND_REMOVE = """\
+MAKE_AND_REMOVE = """\
 fd, path = tempfile.mkstemp()
         os.close(fd)
         os.unlink(path)"""
@@ -40,9 +40,9 @@ def rows(scale: Scale) -> Iterator[Row]:
     empty, files = scale.amount(EMPTY_TESTS), scale.amount(FILE_TESTS)
     with_file = f"{files} tests that make and remove a file"
     yield from _tests(Suite(f"{empty} empty tests", empty, _EMPTY, disk), scale, (1.7, 0.05))
-    yield from _tests(Suite(with_file, files, _MAKE_AND_REMOVE, disk), scale, (1.15, 0.1))
+    yield from _tests(Suite(with_file, files, MAKE_AND_REMOVE, disk), scale, (1.15, 0.1))
     # A disk has moods in which making a file costs more than all that a runner does.
-    yield from _tests(Suite(f"{with_file}, tmpfs", files, _MAKE_AND_REMOVE, memory), scale, (1.15,))
+    yield from _tests(Suite(f"{with_file}, tmpfs", files, MAKE_AND_REMOVE, memory), scale, (1.15,))
     for place, words in ((disk, ""), (memory, ", tmpfs")):
         yield from _leaks(place, words, scale)
     yield from _crowd(scale)
@@ -145,7 +145,7 @@ def _crowd(scale: Scale) -> Iterator[Row]:
 
 
 def _crowded(tests: int, entries: int, rounds: int) -> Rounds:
-    files = module(tests, _MAKE_AND_REMOVE)
+    files = module(tests, MAKE_AND_REMOVE)
     with project(files) as crowded, project(files) as bare:
         for directory in ("project", "temp"):
             for number in range(entries):
