@@ -72,13 +72,13 @@ class Functions(ProjectTestCase):
 
 
 class Progress(ProjectTestCase):
-    def on_terminal(self, *words: str) -> str:
+    def on_terminal(self, *words: str, **environment: str) -> str:
         """Run with standard error on a terminal; return what it was given."""
         main, other = pty.openpty()
         fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
         with subprocess.Popen(
             [sys.executable, "-m", "runner", *words], cwd=self.project, stderr=other,
-            env=self.environment(TERM="xterm"), stdin=subprocess.DEVNULL,
+            env=self.environment(**{"TERM": "xterm", **environment}), stdin=subprocess.DEVNULL,
         ) as process:
             os.close(other)
             told = b""
@@ -107,6 +107,8 @@ class Progress(ProjectTestCase):
         self.assertTrue(log.startswith(".F\n"), log)
         self.assertNotIn("2/2", log)
         self.assertRefused(self.tidytest("--progress", "-v", "test_a"), "--progress", "-v")
+        for environment in ({"CI": "true"}, {"TERM": "dumb"}):  # a terminal, and yet a log
+            self.assertNotIn("2/2", self.on_terminal("--progress", "test_a", **environment))
 
 
 class InsteadOfARun(ProjectTestCase):
