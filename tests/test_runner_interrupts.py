@@ -117,12 +117,12 @@ class Interrupts(ProjectTestCase):
 class Ending(ProjectTestCase):
     def test_a_defect_of_a_part_does_not_keep_the_others_from_their_work(self) -> None:
         self.write("test_a.py", """
-            import sys, tempfile, unittest
+            import runner.telling, tempfile, unittest
             class T(unittest.TestCase):
                 def test(self):
                     tempfile.mkdtemp()
                     def broken(*args): raise RuntimeError("broken on purpose")
-                    sys.modules["runner.finishing"].tell_ending = broken
+                    runner.telling.tell_ending = broken
         """)
         outcome = self.tidytest("--leak-json", "out.json", "test_a")
         self.assertEqual(outcome.code, 0, outcome.err)
