@@ -92,6 +92,8 @@ def release_files(paths: Sequence[str], context: Context) -> None:
         if [*map(_owners.get, paths)].count(context) == len(paths):  # all, which is the rule
             deque(map(_owners.pop, paths), maxlen=0)
             _files -= len(paths) - [*map(files.pop, paths, repeat(None))].count(None)
+            if not _owners:
+                _owners.clear()  # an empty dictionary is as large as it was when it was full
             return
         for path in paths:
             if path in files and _owners.get(path) is context:
