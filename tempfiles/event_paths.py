@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_O_PATH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC if hasattr(os, "O_PATH") else None
+_DEEP = 5  # parts, from which on three calls of the system are less than one for each part
+
 CWD = -1
 """The `dir_fd` of events whose path is relative to the working directory."""
 
@@ -46,7 +49,22 @@ def real(path: str, follow: bool) -> str:
     if follow and syscalls.is_link(path):
         return syscalls.real_path(path)
     directory, name = os.path.split(path)
-    return os.path.join(syscalls.real_path(directory), name)
+    return os.path.join(_real_directory(directory), name)
+
+
+def _real_directory(path: str) -> str:
+    """Resolve the links of a directory: of a deep one by the system at once, where it tells."""
+    if _O_PATH is None or path.count(os.sep) < _DEEP:
+        return syscalls.real_path(path)
+    try:
+        fd = syscalls.open_fd(path, _O_PATH)
+    except (OSError, ValueError):
+        return syscalls.real_path(path)
+    try:
+        found = descriptor_path(fd)
+    finally:
+        syscalls.close_fd(fd)
+    return found if found is not None and os.path.isabs(found) else syscalls.real_path(path)
 
 
 def real_place(path: Any, absolute: str, follow: bool) -> str:

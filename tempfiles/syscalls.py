@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from os import close as close_fd
 from os import getcwd, listdir, lstat, readlink, scandir, stat
+from os import open as open_fd
 from stat import S_ISDIR, S_ISLNK
 
 __all__ = [
-    "genuine", "getcwd", "is_directory", "is_link", "lexists", "listdir", "lstat", "readlink",
-    "real_path", "scandir", "stat",
+    "close_fd", "genuine", "getcwd", "is_directory", "is_link", "lexists", "listdir", "lstat",
+    "open_fd", "readlink", "real_path", "scandir", "stat",
 ]  # fmt: skip
 
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
