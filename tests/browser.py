@@ -23,6 +23,7 @@ _FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--window-size=1280,1400",
 )
+_ATTEMPTS = 5
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -33,26 +34,35 @@ class Browser:
         assert CHROMIUM and CHROMEDRIVER
         self._directory = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         home = self._directory.name
-        environment = {**os.environ, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home,
-                       "XDG_CACHE_HOME": home}
-        self._driver = subprocess.Popen(
-            [CHROMEDRIVER, "--port=0"], env=environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )
+        self._environment = {**os.environ, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home,
+                             "XDG_CACHE_HOME": home}
         self._session = ""
+        self._driver, port = self._started_driver()
+        self._base = f"http://127.0.0.1:{port}"
         try:
-            self._base = f"http://127.0.0.1:{self._port()}"
             self._session = self._start(home)
         except BaseException:
             self.close()
             raise
 
-    def _port(self) -> int:
-        assert self._driver.stdout is not None
-        for line in self._driver.stdout:
-            if "started successfully on port" in line:
-                return int(line.rstrip().rstrip(".").rpartition(" ")[2])
-        raise OSError("chromedriver did not start")
+    def _started_driver(self) -> tuple[subprocess.Popen[str], int]:
+        # The driver takes a free port for IPv4 and wants the same one for IPv6: another process
+        # may have taken that one, and then it exits.
+        said = ""
+        for _ in range(_ATTEMPTS):
+            driver = subprocess.Popen(
+                [str(CHROMEDRIVER), "--port=0"], env=self._environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            )
+            assert driver.stdout is not None
+            for line in driver.stdout:
+                said += line
+                if "started successfully on port" in line:
+                    return driver, int(line.rstrip().rstrip(".").rpartition(" ")[2])
+            driver.stdout.close()
+            said += f"(exit status {driver.wait()})\n"
+        self._remove()
+        raise OSError(f"chromedriver did not start:\n{said}")
 
     def _start(self, home: str) -> str:
         options = {"binary": CHROMIUM, "args": [*_FLAGS, f"--user-data-dir={home}/profile"]}
