@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
 from ._contexts import Context
 from .origins import Trail
 
@@ -45,8 +48,12 @@ class Activity:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing happened but creations in the temp directory."""
-        return not (self.outside or self.children or self.native or self.bytes_removed)
+        """Whether nothing happened but creations that events have named."""
+        return not (self.children or self.native or self.bytes_removed)
+
+    def topmost_outside(self) -> Iterator[str]:
+        """Yield what was made outside the temp directory, but for what was made below it."""
+        return (path for path in self.outside if os.path.dirname(path) not in self.outside)
 
 
 def activity_of(context: Context) -> Activity:

@@ -78,11 +78,11 @@ class Closing:
         removal = cleanup.remove_registered(context)
         leaks = self._leaks_of(context, activity) if tracks else ()
         self._observer.leaked.update({leak.path: context for leak in leaks})
-        made = len(activity.created) + self._judge.made_outside(activity)
+        outside = sum(not self._ignored(path) for path in activity.topmost_outside())
         report = ContextReport(
             context.id,
             context.scope,
-            made=max(made, registered + len(leaks)),
+            made=max(len(activity.created) + outside, registered + len(leaks)),
             registered=registered,
             bytes_made=activity.bytes_removed + removal.bytes + sum(leak.bytes for leak in leaks),
             leaks=leaks,

@@ -54,17 +54,26 @@ def real(path: str, follow: bool) -> str:
 
 def _real_directory(path: str) -> str:
     """Resolve the links of a directory: of a deep one by the system at once, where it tells."""
-    if _O_PATH is None or path.count(os.sep) < _DEEP:
-        return syscalls.real_path(path)
+    known = _known_above(path)
+    if path == known:
+        return path
+    if _O_PATH is None or path.count(os.sep, len(known)) < _DEEP:
+        return syscalls.real_path(path, known)
     try:
         fd = syscalls.open_fd(path, _O_PATH)
     except (OSError, ValueError):
-        return syscalls.real_path(path)
+        return syscalls.real_path(path, known)
     try:
         found = descriptor_path(fd)
     finally:
         syscalls.close_fd(fd)
-    return found if found is not None and os.path.isabs(found) else syscalls.real_path(path)
+    return found if found is not None and os.path.isabs(found) else syscalls.real_path(path, known)
+
+
+def _known_above(path: str) -> str:
+    """Return the working directory, which the system tells without links, if a path is below it."""
+    directory = working_directory() if os.name == "posix" else ""
+    return directory if f"{path}/".startswith(f"{directory}/") else ""
 
 
 def real_place(path: Any, absolute: str, follow: bool) -> str:

@@ -40,15 +40,18 @@ class Ignored:
             everywhere: only by what also holds in the run's own temp directory, where caches and
                 virtual environments are left behind like anything else.
         """
-        parts = path.split(os.sep)
         if everywhere:
-            multiprocessings = parts[-1].startswith("pymp-")
-            return multiprocessings or (self._globs is not None and self._matches(path, parts[-1]))
+            name = os.path.basename(path)
+            multiprocessings = name.startswith("pymp-")
+            return multiprocessings or (self._globs is not None and self._matches(path, name))
+        return self.by_name(path) or self._in_environment(path)
+
+    def by_name(self, path: str) -> bool:
+        """Whether an absolute path is ignored for what it is called, without a look at the disk."""
+        parts = path.split(os.sep)
         if re.fullmatch(_NAMES, parts[-1]) or not CACHES.isdisjoint(parts) or is_bytecode(path):
             return True
-        if self._globs is not None and self._matches(path, parts[-1]):
-            return True
-        return self._in_environment(path)
+        return self._globs is not None and self._matches(path, parts[-1])
 
     def skips_directory(self, path: str) -> bool:
         """Whether a directory need not be looked into at all."""

@@ -55,13 +55,6 @@ class Judge:
             for path in (*made, *activity.outside)
         )
 
-    def made_outside(self, activity: Activity) -> int:
-        """Return how many topmost paths a context was seen to make outside the temp directory."""
-        return sum(
-            os.path.dirname(path) not in activity.outside and not self._ignored(path)
-            for path in activity.outside
-        )
-
     def hear_forks(self) -> None:
         """Take in what forked children have observed."""
         for context, path, origin in self._observer.forks.read():

@@ -145,7 +145,8 @@ class Observer:
         self._note(args[1], args[0], sys._getframe(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
-        self._forget(args[0], args[1])
+        if not _tries_to_write(sys._getframe(2)):
+            self._forget(args[0], args[1])
 
     def _binds(self, args: tuple[Any, ...]) -> None:
         address = args[1]
@@ -180,13 +181,16 @@ class Observer:
         absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
             return
+        is_new = False
         if not absolute.startswith(self.root):
             if event_paths.is_bytecode(absolute):
                 return
-            absolute = event_paths.real_place(path, absolute, follow=call in ("open", "os.open"))
+            is_new = not syscalls.lexists(absolute)
+            follow = not is_new and call in ("open", "os.open")
+            absolute = event_paths.real_place(path, absolute, follow)
         if absolute.startswith(self.root):
             self._note_entry(absolute[len(self.root) :], call, frame)
-        elif absolute not in self._were_there and not syscalls.lexists(absolute):
+        elif (is_new or not syscalls.lexists(absolute)) and absolute not in self._were_there:
             self._note_outside(absolute, call, frame)
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:

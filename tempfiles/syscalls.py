@@ -78,12 +78,17 @@ def is_directory(path: str) -> bool:
         return False
 
 
-def real_path(path: str) -> str:
-    """Resolve all links of an absolute path; what does not exist stays as it is."""
+def real_path(path: str, known: str = "") -> str:
+    """Resolve all links of an absolute path; what does not exist stays as it is.
+
+    Args:
+        path: the path.
+        known: a directory above it to which no links lead.
+    """
     if os.name == "nt":
         return os.path.realpath(path)
-    pending = path.split("/")[::-1]
-    resolved, followed = "", 0
+    pending = path[len(known) :].split("/")[::-1]
+    resolved, followed = known, 0
     while pending:
         part = pending.pop()
         if part in ("", "."):

@@ -263,9 +263,19 @@ class Run:
             return False
         if activity is None:
             return not (self._slots.changed() and self._slots.has_new())
-        if not activity.is_plain or not self._slots.all_gone(activity):
+        if self._settings.measure_made or not activity.is_plain or not self._all_gone(activity):
             return False
-        self._made_and_removed += len(activity.created)
+        context.attachment = None
+        return True
+
+    def _all_gone(self, activity: Activity) -> bool:
+        """Whether nothing is there of what a context made; counts it then."""
+        if (activity.created or self._slots.changed()) and not self._slots.all_gone(activity):
+            return False
+        if any(map(syscalls.lexists, activity.outside)):
+            return False
+        outside = sum(not self._ignored.by_name(path) for path in activity.topmost_outside())
+        self._made_and_removed += len(activity.created) + outside
         return True
 
     def _tree_needs_look(self, context: Context) -> bool:

@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 import tempfiles
+from tests.projects import ProjectTestCase
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -38,6 +39,23 @@ tree = {f"a{number // 100}/b{number // 10}/c{number}": "x" for number in range(3
 sys.addaudithook(lambda event, args: made.append(args[0]) if event == "os.mkdir" else None)
 tempfiles.temp_tree(tree)
 print(len(made), len(set(made)))
+"""
+
+REMOVES = """
+    import os, sys, tempfile, unittest
+
+    class T(unittest.TestCase):
+        def test_makes(self):
+            os.mkdir("made")
+            open("made/below", "x").close()
+            os.mkdir("__pycache__")
+            os.unlink("made/below")
+            os.rmdir("made")
+            os.rmdir("__pycache__")
+            tempfile.TemporaryDirectory().cleanup()
+
+        def test_of_what_judges_nothing_was_imported(self):
+            self.assertNotIn("tempfiles.closing", sys.modules)
 """
 
 
@@ -74,6 +92,23 @@ class SystemCallTests(unittest.TestCase):
             tempfiles.create_with_content("x" * 20)
             tempfiles.temp_tree({"a/b": "x" * 30})
         self.assertEqual([report.bytes_made for report in reports if report.id == "heard"], [60])
+
+
+class RunTests(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("test_it.py", REMOVES)
+
+    def test_what_a_test_made_in_the_project_and_removed_is_counted_without_a_closer_look(
+        self,
+    ) -> None:
+        outcome = self.tidytest("-q")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("Temporary files: 2 made, 2 removed by their tests, 0 ", outcome.err)
+
+    def test_where_bytes_are_told_each_test_has_what_it_made_and_removed(self) -> None:
+        outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")
+        self.assertRegex(outcome.err, r"0 B +2 made  test_it.T.test_makes")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import unittest
@@ -38,6 +39,18 @@ class Links(unittest.TestCase):
         with mock.patch.object(syscalls, "readlink", side_effect=AssertionError):
             path = os.path.join(self.deep, "new")
             self.assertEqual(event_paths.real(path, follow=False), path)
+
+    @unittest.skipUnless(os.name == "posix", "the system tells it with links there")
+    def test_in_the_working_directory_are_known_to_be_none(self) -> None:
+        with contextlib.chdir(os.path.join(self.top, "link")):  # that is a/b
+            with mock.patch.object(syscalls, "readlink", side_effect=AssertionError):
+                path = os.path.join(self.top, "a", "b", "new")
+                self.assertEqual(event_paths.real(path, follow=False), path)
+            os.symlink(self.deep, "below")
+            through = os.path.join(self.top, "a", "b", "below", "new")
+            self.assertEqual(event_paths.real(through, follow=False), f"{self.deep}/new")
+            through = os.path.join(self.top, "link", "new")
+            self.assertEqual(event_paths.real(through, follow=False), path)
 
 
 if __name__ == "__main__":
