@@ -21,6 +21,7 @@ from .activity import Entry, activity_of
 from .brought import Brought
 from .first_deed import may_create
 from .forks import ForkLog
+from .made_trees import MadeTrees
 from .spawning import SpawnObserver
 
 TYPE_CHECKING = False
@@ -69,6 +70,7 @@ class Observer:
         self.leaked: dict[str, Context] = {}
         self.taken_back: set[str] = set()
         self.brought = Brought(self.root)
+        self._trees = MadeTrees()
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
         self._handlers: dict[str, _audit.Handler] = {
@@ -122,6 +124,7 @@ class Observer:
     def _renames(self, args: tuple[Any, ...]) -> None:
         self._brings(args)
         self._forget(args[0], args[2])
+        self._trees.forget_all()
         self._note(args[1], "os.rename", sys._getframe(2), args[3])
 
     def _links(self, args: tuple[Any, ...]) -> None:
@@ -185,6 +188,8 @@ class Observer:
         if not absolute.startswith(self.root):
             if event_paths.is_bytecode(absolute):
                 return
+            if self._trees.have(absolute, call, self._charged()):
+                return
             is_new = not syscalls.lexists(absolute)
             follow = not is_new and call in ("open", "os.open")
             absolute = event_paths.real_place(path, absolute, follow)
@@ -192,6 +197,8 @@ class Observer:
             self._note_entry(absolute[len(self.root) :], call, frame)
         elif (is_new or not syscalls.lexists(absolute)) and absolute not in self._were_there:
             self._note_outside(absolute, call, frame)
+            if call == "os.mkdir":
+                self._trees.add(absolute, self._charged())
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
@@ -237,6 +244,7 @@ class Observer:
         absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
             return
+        is_in_tree = self._trees.forget(absolute)
         leaker = self.leaked.get(absolute)
         if leaker is not None and _is_fixture_of(contexts.current(), leaker):
             self.taken_back.add(absolute)
@@ -246,7 +254,7 @@ class Observer:
                 entry.removed = True
             if self._measure:
                 activity_of(self._charged()).bytes_removed += event_paths.size(absolute)
-        elif not self._was_made(absolute) and syscalls.lexists(absolute):
+        elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             self._were_there.add(event_paths.real(absolute, follow=False))
 
