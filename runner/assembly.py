@@ -129,7 +129,10 @@ class Assembly:
         if settings.keep_dir is not None:
             import glob
 
-            ignore += (glob.escape(settings.keep_dir), f"{glob.escape(settings.keep_dir)}/*")
+            from tempfiles.ownership import KEPT_PREFIX
+
+            kept = os.path.normpath(os.path.join(settings.keep_dir, KEPT_PREFIX))
+            ignore += (f"{glob.escape(kept)}*",)
         return RunSettings(
             base=self._base,
             project=self.directory,

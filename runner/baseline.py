@@ -6,10 +6,12 @@ made it; how many of these one closing of the context may leave is written down.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from tempfiles.records import Leak
@@ -22,7 +24,7 @@ VERSION = 1
 
 
 class Entry(NamedTuple):
-    """What a leak is known by. `call` is empty where the origin is not known."""
+    """What a leak is known by. `call` is empty where a child process or native code made it."""
 
     context: str
     name: str
@@ -34,13 +36,36 @@ Baseline = Mapping[Entry, int]
 
 
 def entry_of(leak: Leak, project: str) -> Entry:
-    """Return what a leak is known by."""
-    call = leak.origin.call if leak.origin is not None else ""
+    """Return what a leak is known by.
+
+    Of what no event has named the call is a guess, by the children that ran: it stays empty.
+    """
+    call = leak.origin.call if leak.origin is not None and leak.evidence == "observed" else ""
     if leak.where == "temp" and leak.evidence == "scanned":
         return Entry(leak.context, drawn_by_anyone(os.path.basename(leak.path)), call)
-    path = os.path.basename(leak.path) if leak.where == "temp" else _portable(leak.path, project)
-    normalise = drawn_by_tempfile if call.startswith("tempfile.") else normalised
-    return Entry(leak.context, normalise(path), call)
+    return Entry(leak.context, _rule(call)(_raw_name(leak, project)), call)
+
+
+def is_constant(leak: Leak, project: str) -> bool:
+    """Whether all of this run would give a leak the same name: only the first to make it leaks."""
+    if leak.evidence == "scanned" or leak.origin is None:
+        return False
+    name = re.sub(rf"(?<![0-9]){os.getpid()}(?![0-9])", "", _raw_name(leak, project))
+    return "*" not in _rule(leak.origin.call)(name)
+
+
+def names(entry: Entry, path: str, project: str) -> bool:
+    """Whether an entry may be of what lies at a path outside the temp directory."""
+    return entry.name == _rule(entry.call)(_portable(path, project))
+
+
+def _raw_name(leak: Leak, project: str) -> str:
+    is_temp = leak.where == "temp"
+    return os.path.basename(leak.path) if is_temp else _portable(leak.path, project)
+
+
+def _rule(call: str) -> Callable[[str], str]:
+    return drawn_by_tempfile if call.startswith("tempfile.") else normalised
 
 
 def read(path: str) -> dict[Entry, int]:
@@ -97,12 +122,15 @@ def check_writable(path: str) -> None:
 
 
 def _put(path: str, text: str | None) -> None:
-    """Replace a file in one step, or only try to."""
+    """Replace a file in one step, or only try to; it keeps its mode."""
     shown, path = os.path.relpath(path), os.path.realpath(path)
     beside = f"{path}.{os.getpid()}.new"
     try:
+        mode = _mode_to_keep(path)
         with open(beside, "x", encoding="utf-8", newline="\n") as file:
             file.write(text or "")
+        if mode is not None:
+            os.chmod(beside, mode)
         if text is None:
             os.unlink(beside)
         else:
@@ -111,6 +139,21 @@ def _put(path: str, text: str | None) -> None:
         if os.path.lexists(beside) and not isinstance(error, FileExistsError):
             os.unlink(beside)
         raise UsageError(f"cannot write {shown}: {error.strerror}") from None
+
+
+def _mode_to_keep(path: str) -> int | None:
+    """Return the mode of a file that is replaced; none where there is no file yet.
+
+    Raises:
+        OSError: nobody may write to it, though the directory would let it be replaced.
+    """
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return None
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return mode
 
 
 def locate(chosen: str | None, project: str) -> str | None:

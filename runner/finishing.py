@@ -141,7 +141,7 @@ class Ending:
         assembly = self._assembly
         filtered = self._interrupted or is_filtered(assembly.settings, assembly.words)
         return Reach(
-            assembly.loaded, self._session.ran, self._result, whole=not filtered,
+            assembly.loaded, self._session, self._result, whole=not filtered,
             project=assembly.directory,
         )
 

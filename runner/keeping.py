@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
-from tempfiles import _registrations as registrations
 from tempfiles import finalizers, moving
 from tempfiles._contexts import Context
 from tempfiles.copying import Missed, copy, size_on_disk
@@ -71,7 +70,6 @@ class Keeper:
         directory = settings.directory
         if directory is not None:
             check(directory)
-            registrations.keep(directory)
         base = directory or outside_of_own_run(settings.temp or tempfile.gettempdir())
         self._run = KeptRun(base, settings.project, makes_base=directory is not None)
         self._room = settings.bytes

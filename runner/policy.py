@@ -31,12 +31,22 @@ class Policy:
         self._known_paths: set[str] = set()
         self.failing_paths: set[str] = set()
 
-    def judge(self, report: ContextReport) -> ContextReport:
-        """Take note of a context that has closed, once; return it with its new leaks only."""
+    def succeeds(self, id: str) -> None:
+        """Take note that a test has come to its end; it is about to close."""
+        if self.ledger is not None:
+            self.ledger.ended.add(id)
+
+    def judge(self, report: ContextReport, late: bool = False) -> ContextReport:
+        """Take note of a context that has closed; return it with its new leaks only.
+
+        Args:
+            report: what it left.
+            late: after it had closed.
+        """
         if self.ledger is None:
             self.new += len(report.leaks)
             return report
-        judged = self.ledger.judge(report)
+        judged = self.ledger.judge(report, late)
         self.known += len(judged.known)
         self.new += len(judged.new)
         self._known_paths.update(leak.path for leak in judged.known)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from types import ModuleType
 from typing import Any
+from unittest import TestCase
 
 from tempfiles.ignores import CACHES
 
 from .config import Config
 from .ordering import flatten, is_import_failure, test_id
+from .session import Session
 
 _CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
 
@@ -20,32 +24,40 @@ _CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
 class Reach:
     """What a run reached of what was loaded.
 
+    Attributes:
+        cut_short: the ids of the contexts that were interrupted.
+
     Args:
         loaded: the ids of the tests that were loaded.
-        ran: the ids of the contexts that were entered.
+        session: of the tests: it knows which contexts were entered, and which interrupted.
         result: of the tests.
-        whole: whether nothing was left out: no names, no patterns, not stopped.
+        whole: whether nothing was left out of the modules that were loaded: no names, no patterns.
         project: the working directory of the run.
     """
 
     def __init__(
-        self, loaded: Collection[str], ran: Collection[str], result: Any, *, whole: bool,
-        project: str,
+        self, loaded: Collection[str], session: Session, result: Any, *, whole: bool, project: str
     ) -> None:
-        broken = {owner(test) for test, _ in result.skipped}
+        self.cut_short = frozenset(session.cut_short)
+        broken = {owner(test) for test, _ in [*result.skipped, *result.expectedFailures]}
         broken.update(owner(test) for test, _ in [*result.errors, *result.failures])
         imports_failed = any(is_import_failure(test) for test, _ in result.errors)
-        self._whole = whole and not result.shouldStop and not imports_failed
+        self._all_of_each = whole and not result.shouldStop
+        self._whole = self._all_of_each and not imports_failed
+        self._tests = frozenset(loaded)
         self._loaded = {prefix for id in loaded for prefix in _prefixes(id)}
-        ended = [id for id in ran if id in self._loaded and id not in broken]
+        self._ended = (self._tests & session.ran) - broken - self.cut_short
         # A class or a module is judged if one of its tests has come to its end.
-        self._ended = {prefix for id in ended for prefix in _prefixes(id)} - broken
+        fixtures = {prefix for id in self._ended for prefix in _prefixes(id)}
+        self._ended_fixtures = fixtures - self._tests - broken - self.cut_short
         self._project = project
 
     def came_to_end(self, id: str) -> bool:
         """Whether a context came to its end, neither skipped nor failed: what it made by then is
         all that it makes."""
-        return id in self._ended or (id == "run" and self._whole)
+        if id == "run":
+            return self._whole and not self._leaves_out_modules
+        return id in self._ended or (self._all_of_each and id in self._ended_fixtures)
 
     def is_gone(self, id: str) -> bool:
         """Whether a test, class or module is there no more; never true where it cannot be told."""
@@ -54,15 +66,36 @@ class Reach:
         imported = next((name for name in reversed(_prefixes(id)) if name in sys.modules), None)
         if imported is None:
             return not any(part in self._modules for part in _prefixes(id))
-        return not _has_submodule(imported, id)
+        return not _has_submodule(imported, id) and not _has_tests(imported, id)
+
+    @cached_property
+    def _leaves_out_modules(self) -> bool:
+        """Whether the project has a test module that was not imported."""
+        known = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        return any(
+            fnmatch.fnmatch(file, "test*.py") and os.path.join(directory, file) not in known
+            for directory, files in self._files
+            for file in files
+        )
+
+    @cached_property
+    def _files(self) -> list[tuple[str, list[str]]]:
+        """The directories of the project, each with its files; environments are left out."""
+        found = []
+        for directory, below, files in os.walk(os.path.realpath(self._project)):
+            below[:] = [name for name in below if name not in CACHES and name[:1] != "."]
+            if "pyvenv.cfg" in files:
+                below.clear()
+            else:
+                found.append((directory, files))
+        return found
 
     @cached_property
     def _modules(self) -> set[str]:
         """Every name that a module of the project can have, whatever it is loaded from."""
         names: set[str] = set()
-        for directory, below, files in os.walk(self._project):
-            below[:] = [name for name in below if name not in CACHES and name[:1] != "."]
-            parts = os.path.relpath(directory, self._project).split(os.sep)
+        for directory, files in self._files:
+            parts = os.path.relpath(directory, os.path.realpath(self._project)).split(os.sep)
             for file in files:
                 if file.endswith(".py"):
                     whole = [*parts, file.removesuffix(".py")]
@@ -79,9 +112,19 @@ def is_filtered(settings: Config, words: Sequence[str]) -> bool:
     """
     if settings.last_failed or settings.leaked_last:
         return True
+    words = _without_values(words)
     if words and words[0] != "discover" and any(not word.startswith("-") for word in words):
         return True  # names, which may be of single tests
     return any(map(_CHOOSES_BY_PATTERN.match, words))
+
+
+def _without_values(words: Sequence[str]) -> list[str]:
+    """Leave out the number of unittest's `--durations`, which may be abbreviated."""
+    before = ("", *words)
+    return [
+        word for word, option in zip(words, before, strict=False)
+        if not (option.startswith("--d") and "--durations".startswith(option))
+    ]  # fmt: skip
 
 
 def ids_of(suite: Any) -> Iterator[str]:
@@ -122,3 +165,19 @@ def _has_submodule(package: str, id: str) -> bool:
         os.path.exists(os.path.join(place, name + ending)) for place in places
         for ending in (".py", "")
     )
+
+
+def _has_tests(module: str, id: str) -> bool:
+    """Whether what an id names in a module that was imported is still there, tests or not asked."""
+    found: Any = sys.modules[module]
+    for name in filter(None, id[len(module) + 1 :].split(".")):
+        found = getattr(found, name, None)
+        if found is None:
+            return False
+    if isinstance(found, ModuleType):
+        return any(map(_may_be_test, vars(found), vars(found).values()))
+    return not isinstance(found, type) or any(name.startswith("test") for name in dir(found))
+
+
+def _may_be_test(name: str, value: object) -> bool:
+    return name.startswith("test") or (isinstance(value, type) and issubclass(value, TestCase))

@@ -55,9 +55,9 @@ class Selection:
         """Keep for the next run which tests failed or leaked in this one."""
         failed = [owner(test) for test, _ in [*result.errors, *result.failures]]
         failed += [owner(test) for test in result.unexpectedSuccesses]
-        ran = {*state.with_tails(session.ran), *failed}
+        ran = {*state.with_tails(session.ran - session.cut_short), *failed}
         ran.update(id for id in self._before.failed | self._before.leaked if reach.is_gone(id))
-        leaked = session.leaked
+        leaked = session.leaked - session.cut_short
         if self._settings.leaks == "off":  # nothing was looked for
             leaked = set(self._before.leaked)
         now = self._before.after(ran, failed, leaked)

@@ -48,7 +48,8 @@ class Session(Boundaries):
         running: the test under way, if it is one whose `run` is patched.
         tests_run: how many tests have run; `began` says that it has been tried.
         verbosity: unittest's, of the runner.
-        ran: the ids of all contexts so far, `leaked` of those that left something.
+        ran: the ids of all contexts so far, `leaked` of those that left something, `cut_short` of
+            those that were interrupted, and could not remove what they may have left.
         leak_failure: the last failure that tells a leak and nothing else.
     """
 
@@ -63,6 +64,7 @@ class Session(Boundaries):
         self.verbosity = 1
         self.ran: set[str] = {"run"}
         self.leaked: set[str] = set()
+        self.cut_short: set[str] = set()
         self.leak_failure: BaseException | None = None
         self._late: list[ContextReport] = []
         self._result: Any = None
@@ -83,7 +85,7 @@ class Session(Boundaries):
                 self.tests_run += result.testsRun
                 for context in (self._class, self._module):
                     if context is not None and not context.closed:
-                        self._close(context)
+                        self._close_unfinished(context)
                 self._class = self._module = None
 
     def finish(self) -> tuple[RunReport, tuple[ContextReport, ...]]:
@@ -105,7 +107,7 @@ class Session(Boundaries):
 
     def _note_late(self, late: Iterable[ContextReport]) -> None:
         self.leaked.update(found.id for found in late if found.leaks)
-        self._late += map(self.policy.judge, late)
+        self._late += (self.policy.judge(report, late=True) for report in late)
 
     @property
     def context_now(self) -> str:
@@ -140,10 +142,12 @@ class Session(Boundaries):
         if self.keeper is not None:
             self.keeper.keep_registered(context, self._result, test)
         report, judged = self._close(context)
+        outcome = test._outcome  # type: ignore[attr-defined]
+        if outcome.success:
+            self.policy.succeeds(context.id)
         if report is None or judged is None:
             return
         message = self.policy.failure(judged)
-        outcome = test._outcome  # type: ignore[attr-defined]
         # A failure of its own is not added to; a test that was skipped can still leak.
         if message is not None and not has_failed(outcome.result, test):
             self.policy.note_failed(judged)
@@ -157,7 +161,7 @@ class Session(Boundaries):
         """Close the context of a test that has not come to its end in the ordinary way."""
         context: Context = test.__dict__["_temp_context"]
         if not context.closed:
-            self._close(context)
+            self._close_unfinished(context)
         if self.measurement is not None:
             self.measurement.switch("")
         test.__dict__["_temp_context"], self.running = token
@@ -260,6 +264,12 @@ class Session(Boundaries):
                 )
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result)
+
+    def _close_unfinished(self, context: Context) -> None:
+        """Close a context before its own clean-up, because it is skipped or interrupted."""
+        if not isinstance(sys.exception(), Exception | None):
+            self.cut_short.add(context.id)
+        self._close(context)
 
     def _close(self, context: Context) -> tuple[ContextReport | None, ContextReport | None]:
         """Close a context; return what it left, all of it and what of that is new."""

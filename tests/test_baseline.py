@@ -130,11 +130,14 @@ class Judging(unittest.TestCase):
         self.assertEqual(judgement.known, tuple(leaks[:2]))
         self.assertEqual(judgement.new, tuple(leaks[2:]))
 
-    def test_another_class_or_call_is_new(self) -> None:
+    def test_another_call_or_a_test_that_comes_after_the_known_one_is_new(self) -> None:
         baseline = {Entry("t.T.test", "a", "open"): 1}
         for other in (leak("/t/a", context="t.U.test"), leak("/t/a", "os.mkdir")):
-            judgement = Ledger(baseline, "/p").judge(report(other, context=other.context))
+            ledger = Ledger(baseline, "/p")
+            ledger.ended.add("t.T.test")
+            judgement = ledger.judge(report(other, context=other.context))
             self.assertEqual(judgement.new, (other,))
+            self.assertEqual(ledger.fixed(everything), baseline)
         self.assertEqual(len(Ledger(baseline, "/p").judge(report(leak("/t/a"))).known), 1)
 
     def test_a_renamed_one_of_the_same_call_is_known_but_one_more_is_new_by_its_name(self) -> None:
@@ -146,15 +149,39 @@ class Judging(unittest.TestCase):
         more, known = leak("/t/b"), leak("/t/a")
         self.assertEqual(Ledger({entry: 1}, "/p").judge(report(more, known)).new, (more,))
 
-    def test_a_fixed_name_is_known_whichever_test_of_the_class_comes_first(self) -> None:
-        entry = Entry("t.T.test_a", "out.log", "open")
+    def test_a_name_that_is_always_the_same_is_known_whichever_test_comes_first(self) -> None:
+        for name in ("out.log", f"out-{os.getpid()}.log"):
+            with self.subTest(name):
+                entry = entry_of(leak(f"/t/{name}", context="t.T.test_a"), "/p")
+                ledger = Ledger({entry: 1}, "/p")
+                first = leak(f"/t/{name}", context="u.U.test_b")
+                again = leak(f"/t/{name}", context="t.T.test_c")
+                self.assertEqual(ledger.judge(report(first, context="u.U.test_b")).new, ())
+                self.assertEqual(ledger.judge(report(first, context="u.U.test_b")).new, ())
+                self.assertEqual(ledger.judge(report(again, context="t.T.test_c")).new, (again,))
+                self.assertEqual(ledger.fixed(everything), {})
+
+    def test_what_a_context_leaves_late_counts_with_what_it_left_before(self) -> None:
+        entry = Entry("t.T.test", "tmp*", "tempfile.mkdtemp")
+        first, late = (leak(f"/t/tmpa1b2c3d{n}", "tempfile.mkdtemp") for n in range(2))
+        for number in (1, 2):
+            ledger = Ledger({entry: number}, "/p")
+            self.assertEqual(ledger.judge(report(first)).new, ())
+            new = ledger.judge(report(late), late=True).new
+            self.assertEqual(new, (late,) if number == 1 else ())
+            self.assertEqual(ledger.updated(everything), {entry: 2})
+
+    def test_of_what_no_event_named_the_call_does_not_count(self) -> None:
+        known = entry_of(leak("/t/tmp.aBcDeF", "subprocess sh", evidence="scanned"), "/p")
+        other = leak("/t/tmp.gHiJkL", "", evidence="scanned")
+        self.assertEqual(Ledger({known: 1}, "/p").judge(report(other)).new, ())
+
+    def test_what_was_interrupted_is_not_written_down(self) -> None:
+        entry = Entry("t.T.test", "a", "open")
         ledger = Ledger({entry: 1}, "/p")
-        first = leak("/t/out.log", context="t.T.test_b")
-        again = leak("/t/out.log", context="t.T.test_c")
-        self.assertEqual(ledger.judge(report(first, context="t.T.test_b")).new, ())
-        self.assertEqual(ledger.judge(report(first, context="t.T.test_b")).new, ())
-        self.assertEqual(ledger.judge(report(again, context="t.T.test_c")).new, (again,))
-        self.assertEqual(ledger.fixed(everything), {})
+        ledger.judge(report(leak("/t/a"), leak("/t/b", "os.mkdir")))
+        updated = ledger.updated(lambda id: False, {"t.T.test"})
+        self.assertEqual(updated, {entry: 1})
 
     def test_a_random_name_is_known_of_its_own_test_only(self) -> None:
         ledger = Ledger({Entry("t.T.test_a", "tmp*", "tempfile.mkdtemp"): 1}, "/p")
