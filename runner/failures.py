@@ -1,7 +1,10 @@
-"""Whose the entries of a result's `errors` and `failures` are, and what fails besides."""
+"""The failures of a result: whose they are, what fails besides, and how one is added."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Iterator
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 TYPE_CHECKING = False
@@ -38,3 +41,24 @@ def has_failed(result: Any, test: Any) -> bool:
         for failures in (result.failures, result.errors)
         for failed, _ in failures
     )
+
+
+@contextlib.contextmanager
+def capturing(result: Any) -> Iterator[None]:
+    """Have a result take an error of a fixture as unittest does, which with `-b` reads the output.
+
+    unittest has stopped capturing when the context of a fixture closes.
+    """
+    result._setupStdout()
+    try:
+        yield
+    finally:
+        result._restoreStdout()
+
+
+def raised(error: BaseException) -> Any:
+    """Return what `sys.exc_info()` tells of an exception that is raised here."""
+    try:
+        raise error
+    except BaseException:  # this very exception, whatever it is
+        return sys.exc_info()

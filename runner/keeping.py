@@ -77,10 +77,19 @@ class Keeper:
         self._missed: dict[Context, list[str]] = {}
         self._complaints: set[str] = set()
 
-    def keep_registered(self, context: Context, result: Any, test: Any = None) -> None:
-        """Move what a context has registered, if it failed; `test` is None for a fixture."""
+    def keep_registered(
+        self, context: Context, result: Any, test: Any = None, fails: bool = False
+    ) -> None:
+        """Move what a context has registered, if it failed.
+
+        Args:
+            context: what is about to close.
+            result: of the tests.
+            test: None for a fixture.
+            fails: whether it is about to fail for what it leaked.
+        """
         with contexts.unseen(), self._attempt(context):
-            if not self._is_wanted(result, test, context.id):
+            if not fails and not self._is_wanted(result, test, context.id):
                 return
             for path in sorted({*(context.files or ()), *(context.directories or ())}):
                 if os.path.lexists(path):  # else it has been moved with the directory above it

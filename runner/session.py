@@ -9,11 +9,11 @@ from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
-from tempfiles._contexts import Context, opened
+from tempfiles._contexts import Context, adopt, opened
 from tempfiles.tracker import Run
 
 from . import event_loops
-from .failures import has_failed
+from .failures import capturing, has_failed, raised
 from .patching import Boundaries, installed
 from .policy import Policy
 
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-    from tempfiles.records import ContextReport
+    from tempfiles.records import ContextReport, Leak
     from tempfiles.reports import RunReport
 
     from .keeping import Keeper
@@ -129,7 +129,7 @@ class Session(Boundaries):
             self.measurement.switch(id)
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was made, before this context was the current one.
-            attributes["_asyncioTestContext"].run(self.run.adopt, context)
+            attributes["_asyncioTestContext"].run(adopt, context)
         return token
 
     def test_has_cleaned_up(self, test: TestCase) -> None:
@@ -139,9 +139,7 @@ class Session(Boundaries):
             return
         if context.attachment is not None:
             event_loops.finish(test)
-        if self.keeper is not None:
-            self.keeper.keep_registered(context, self._result, test)
-        report, judged = self._close(context)
+        report, judged = self._close(context, test)
         outcome = test._outcome  # type: ignore[attr-defined]
         if outcome.success:
             self.policy.succeeds(context.id)
@@ -177,14 +175,12 @@ class Session(Boundaries):
         context = test.__dict__.pop("_loose_context", None)
         if context is None:
             return
-        if self.keeper is not None:
-            self.keeper.keep_registered(context, self._result, test)
-        report, judged = self._close(context)
+        report, judged = self._close(context, test)
         message = self.policy.failure(judged) if judged is not None else None
         if message is not None and judged is not None:
             self.policy.note_failed(judged)
             self.leak_failure = test.failureException(message)
-            self._result.addFailure(test, _raised(self.leak_failure))
+            self._result.addFailure(test, raised(self.leak_failure))
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result, test)
 
@@ -251,16 +247,14 @@ class Session(Boundaries):
         return self.run.enter(id, scope)
 
     def _close_fixture(self, suite: TestSuite, context: Context, name: str) -> None:
-        if self.keeper is not None:
-            self.keeper.keep_registered(context, self._result)
         report, judged = self._close(context)
         message = self.policy.failure(judged) if judged is not None else None
         if message is not None and judged is not None:
             self.policy.note_failed(judged)
             self.leak_failure = error = AssertionError(message)
-            with _capturing(self._result):
+            with capturing(self._result):
                 suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
-                    self._result, error, name, _raised(error)
+                    self._result, error, name, raised(error)
                 )
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result)
@@ -271,33 +265,30 @@ class Session(Boundaries):
             self.cut_short.add(context.id)
         self._close(context)
 
-    def _close(self, context: Context) -> tuple[ContextReport | None, ContextReport | None]:
+    def _close(
+        self, context: Context, test: Any = None
+    ) -> tuple[ContextReport | None, ContextReport | None]:
         """Close a context; return what it left, all of it and what of that is new."""
-        report = self.run.close(context)
+        keeper = self.keeper
+        early: list[ContextReport] = []
+
+        def keep(report: ContextReport) -> None:
+            early.append(self.policy.judge(report))
+            if keeper is not None:
+                fails = self.policy.failure(early[0]) is not None
+                keeper.keep_registered(context, self._result, test, fails)
+
+        report = self.run.close(context, keep if keeper is not None else None)
         if report is None:
             return _NOTHING
-        judged = self.policy.judge(report)
+        judged = _with_leaks(report, early[0].leaks) if early else self.policy.judge(report)
         if report.leaks:
             self.leaked.add(report.id)
         self._listener(report, judged)
         return report, judged
 
 
-@contextlib.contextmanager
-def _capturing(result: Any) -> Iterator[None]:
-    """Have a result take an error of a fixture as unittest does, which with `-b` reads the output.
+def _with_leaks(report: ContextReport, leaks: tuple[Leak, ...]) -> ContextReport:
+    from dataclasses import replace
 
-    unittest has stopped capturing when the context of a fixture closes.
-    """
-    result._setupStdout()
-    try:
-        yield
-    finally:
-        result._restoreStdout()
-
-
-def _raised(error: BaseException) -> Any:
-    try:
-        raise error
-    except BaseException:  # what sys.exc_info() tells is wanted, of this very exception
-        return sys.exc_info()
+    return replace(report, leaks=leaks)

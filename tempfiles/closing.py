@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json  # noqa: F401 - the journal's, which must import nothing when a context closes
 import os
+from collections.abc import Callable
 
 from . import _contexts as contexts
 from . import _registrations as registrations
@@ -26,6 +27,8 @@ from .slots import Slots
 from .sweep import RACY_NS
 from .territory import FileStates, ProjectTree, SharedPlaces, shared_places
 from .totals import Totals
+
+Listener = Callable[[ContextReport], None]
 
 # A slot with more leftovers than this is left for a new one, so that listing it stays cheap.
 _MOST_LEFTOVERS = 256
@@ -65,18 +68,23 @@ class Closing:
         """Note what shared places hold, before the first process that may write there."""
         self._shared = SharedPlaces(shared_places(os.path.dirname(self._root.path)))
 
-    def close(self, context: Context, tracks: bool = True) -> ContextReport:
+    def close(
+        self, context: Context, tracks: bool = True, before_removal: Listener | None = None
+    ) -> ContextReport:
         """Remove what a context has registered, and tell what else it made and left.
 
         Args:
             context: what closes; it is still open.
             tracks: whether to look for leaks.
+            before_removal: told of the leaks while what is registered is still there.
         """
         activity = activity_of(context)
         leftovers = self._look(context, activity) if tracks else 0
+        leaks = self._leaks_of(context, activity) if tracks else ()
+        if before_removal is not None:
+            before_removal(ContextReport(context.id, context.scope, leaks=leaks))
         registered = self._judge.count_registered(context, activity)
         removal = cleanup.remove_registered(context)
-        leaks = self._leaks_of(context, activity) if tracks else ()
         self._observer.leaked.update({leak.path: context for leak in leaks})
         outside = sum(not self._ignored(path) for path in activity.topmost_outside())
         report = ContextReport(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _contexts as contexts
-from . import sweep
+from . import sweep, syscalls
 from ._contexts import Context
 from .activity import Activity, Entry, activity_of
 from .observer import Observer
@@ -45,17 +45,23 @@ class Slots:
         return frozenset(self._watched.names()) != self._seen
 
     def all_gone(self, activity: Activity) -> bool:
-        """Whether the slot holds nothing new, and nothing that a context made; forgets it then."""
+        """Whether nothing new is in the slot, and nothing is left of what a context made.
+
+        What it made in the slot is forgotten then.
+        """
+        if (activity.created or self.changed()) and not self._hold_nothing_of(activity.created):
+            return False
+        if any(map(syscalls.lexists, activity.outside)):
+            return False
+        for key in activity.created:
+            self._observer.entries.pop(key, None)
+        return True
+
+    def _hold_nothing_of(self, created: list[str]) -> bool:
         names = self._watched.names()
         if (names or self._seen) and frozenset(names) != self._seen:
             return False
-        entries = self._observer.entries
-        for key in activity.created:
-            if self._seen and key.partition(os.sep)[2] in self._seen:
-                return False
-        for key in activity.created:
-            entries.pop(key, None)
-        return True
+        return not self._seen or all(key.partition(os.sep)[2] not in self._seen for key in created)
 
     def assign_new(self, context: Context) -> int:
         """Give what is new in the current slot to a context; return how many names it holds."""

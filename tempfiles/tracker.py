@@ -16,9 +16,8 @@ from .root import RunRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-
     from .activity import Activity
-    from .closing import Closing
+    from .closing import Closing, Listener
     from .ignores import Ignored
     from .observer import Observer
     from .records import ContextReport, Scope
@@ -138,15 +137,21 @@ class Run:
             callbacks.context_opened(ContextRecord(id, scope, parent))
         return context
 
-    def close(self, context: Context) -> ContextReport | None:
+    def close(
+        self, context: Context, before_removal: Listener | None = None
+    ) -> ContextReport | None:
         """Close a context and tell what it left; None if all that it made is gone.
 
         What it registered is removed. What it did not register and left is a leak, reported now
         and removed at the end of the run.
+
+        Args:
+            context: what closes.
+            before_removal: told of the leaks while what is registered is still there.
         """
         report = None
         if not self._left_nothing(context) or callbacks.has_close_callbacks():
-            report = self._judged(context)
+            report = self._judged(context, before_removal)
         contexts.leave(context)
         self._journal.leave()
         if report is not None:
@@ -162,10 +167,6 @@ class Run:
             return []
         entries = self._observer.entries if self._settings.tracks else None
         return [told, *full_lines(self.root.path, entries)]
-
-    def adopt(self, context: Context) -> None:
-        """Make a context the current one of the code that calls this (a copied `contextvars`)."""
-        contexts.adopt(context)
 
     def notice(self, context: Context) -> None:
         """Give what newly appeared to a context now, before other code runs."""
@@ -225,15 +226,15 @@ class Run:
             )
         return self._closing_part
 
-    def _judged(self, context: Context) -> ContextReport:
+    def _judged(self, context: Context, before_removal: Listener | None) -> ContextReport:
         if self._closing_part is not None:
-            return self._closing.close(context, self._settings.tracks)
+            return self._closing.close(context, self._settings.tracks, before_removal)
         # The import allocates so much that the garbage collector would run, and remove what an
         # object in a cycle was about to leave.
         collects = gc.isenabled()
         gc.disable()
         try:
-            return self._closing.close(context, self._settings.tracks)
+            return self._closing.close(context, self._settings.tracks, before_removal)
         finally:
             if collects:
                 gc.enable()
@@ -263,19 +264,13 @@ class Run:
             return False
         if activity is None:
             return not (self._slots.changed() and self._slots.has_new())
-        if self._settings.measure_made or not activity.is_plain or not self._all_gone(activity):
+        if self._settings.measure_made or not activity.is_plain:
             return False
-        context.attachment = None
-        return True
-
-    def _all_gone(self, activity: Activity) -> bool:
-        """Whether nothing is there of what a context made; counts it then."""
-        if (activity.created or self._slots.changed()) and not self._slots.all_gone(activity):
-            return False
-        if any(map(syscalls.lexists, activity.outside)):
+        if not self._slots.all_gone(activity):
             return False
         outside = sum(not self._ignored.by_name(path) for path in activity.topmost_outside())
         self._made_and_removed += len(activity.created) + outside
+        context.attachment = None
         return True
 
     def _tree_needs_look(self, context: Context) -> bool:

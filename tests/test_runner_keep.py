@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 
 from tests.keeping import KeepTestCase
 
@@ -75,6 +76,22 @@ class Keeping(KeepTestCase):
         self.assertEqual(outcome.code, 1)
         (run,) = self.kept()
         self.assertTrue((run / "test_a.Phases.test_pass" / "test_pass").exists())
+
+    def test_a_test_that_fails_for_its_leak_keeps_what_it_registered_too(self) -> None:
+        self.write("test_it.py", """
+            import tempfile
+            from runner import TrackedTestCase
+            class T(TrackedTestCase):
+                def test(self):
+                    tempfile.mkdtemp(suffix=".leaked")
+                    self.createTempFile("registered", "txt")
+        """)
+        for leaks, number in (("fail", 2), ("report", 0)):
+            outcome = self.keep("--keep", "on-failure", "--leaks", leaks, "-q")
+            found = [path.suffix for run in self.kept() for path in run.glob("test_it.T.test/*")]
+            self.assertEqual(len(found), number, outcome.err)
+            for run in self.kept():
+                shutil.rmtree(run)
 
     def test_what_was_registered_and_kept_adds_up_in_the_totals(self) -> None:
         self.write("test_a.py", """
