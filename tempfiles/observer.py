@@ -148,7 +148,7 @@ class Observer:
         self._note(args[1], args[0], sys._getframe(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
-        if not _tries_to_write(sys._getframe(2)):
+        if not (self._measure and _tries_to_write(sys._getframe(2))):
             self._forget(args[0], args[1])
 
     def _binds(self, args: tuple[Any, ...]) -> None:
