@@ -40,7 +40,9 @@ class Reports:
         if not self._looked:
             self._destinations.pop("leak-json", None)
         if settings.github:
-            self._destinations["github"] = sys.stdout
+            # A document on standard output stays whole; GitHub reads standard error as well.
+            is_taken = sys.stdout in self._destinations.values()
+            self._destinations["github"] = sys.stderr if is_taken else sys.stdout
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
         if not _NEED_RECORDS.isdisjoint(self._destinations):

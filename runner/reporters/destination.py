@@ -48,7 +48,28 @@ def write_text(text: str, destination: str | TextIO) -> None:
         destination.write(text.encode(encoding, "backslashreplace").decode(encoding))
         destination.flush()
     except (OSError, ValueError) as error:
-        raise _refusal("standard output", error) from error
+        raise _refusal(_name(destination), error) from error
+
+
+def write_document(text: str, destination: str | TextIO) -> None:
+    """Write text as UTF-8, to a stream of whatever encoding too: the document says that it is.
+
+    Raises:
+        ReportError: it could not be written; what a file held before is untouched.
+    """
+    if isinstance(destination, str):
+        write_text(text, destination)
+        return
+    try:
+        destination.flush()
+        buffer = getattr(destination, "buffer", None)
+        if buffer is None:  # it takes text only, as io.StringIO
+            write_text(text, destination)
+        else:
+            buffer.write(text.encode("utf-8", "backslashreplace"))
+            buffer.flush()
+    except (OSError, ValueError) as error:
+        raise _refusal(_name(destination), error) from error
 
 
 def write_bytes(content: bytes, destination: str) -> None:
@@ -101,6 +122,11 @@ def _create_beside(path: str) -> tuple[str, int]:
     temporary = os.path.join(directory, f".tidytest-{secrets.token_hex(8)}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     return temporary, os.open(temporary, flags, 0o666)
+
+
+def _name(stream: TextIO) -> str:
+    is_error = getattr(stream, "name", None) in ("<stderr>", 2)
+    return "standard error" if is_error else "standard output"
 
 
 def _refusal(destination: str, error: OSError | ValueError) -> ReportError:

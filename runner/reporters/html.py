@@ -20,7 +20,7 @@ from markupsafe import Markup
 from tempfiles.reports import Summary
 
 from ..records import UNSUCCESSFUL, SuiteReport
-from .destination import check, write_text
+from .destination import check, write_document
 from .html_document import document, leak_state
 from .text import human_size, plural, visible
 
@@ -39,7 +39,7 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
     Raises:
         ReportError: it could not be written.
     """
-    write_text(render(report), destination)
+    write_document(render(report), destination)
 
 
 def render(report: SuiteReport) -> str:

@@ -27,7 +27,7 @@ from junitparser import (
 from tempfiles.records import Leak
 
 from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from .destination import check, write_bytes, write_text
+from .destination import check, write_document
 from .lines import exception_type, leak_line
 from .text import shorten
 
@@ -48,10 +48,7 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
     """
     buffer = io.BytesIO()
     _document(report).write(buffer)
-    if isinstance(destination, str):
-        write_bytes(buffer.getvalue(), destination)
-    else:
-        write_text(buffer.getvalue().decode("utf-8"), destination)
+    write_document(buffer.getvalue().decode("utf-8"), destination)
 
 
 def _document(report: SuiteReport) -> JUnitXml:
