@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from . import baseline
-from .config import Config
+from .config import DEFAULT_BASELINE, Config
 from .ledger import Ledger
 from .reach import Reach
 
@@ -31,7 +31,7 @@ class Adoption:
         self._updates = settings.update_baseline
         self._strict = settings.strict_baseline
         found = baseline.locate(settings.leak_baseline, self._project)
-        self._path = found or os.path.join(self._project, baseline.DEFAULT_NAME)
+        self._path = found or os.path.join(self._project, DEFAULT_BASELINE)
         self._known: baseline.Baseline = {}
         self.ledger: Ledger | None = None
         if found is not None or self._updates:

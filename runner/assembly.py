@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tempfiles.root import system_directory
 from tempfiles.tracker import RunSettings
 
-from .config import Config
+from .config import DEFAULT_BASELINE, Config
 from .errors import UsageError
 from .keepers import Keeping
 from .policy import Policy
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .selection import Selection
     from .watching import Watcher
 
-_BASELINE = ".tidytest-leaks.json"
 _STATE = ".tidytest-state.json"
 
 
@@ -98,7 +97,7 @@ class Assembly:
     def _has_baseline(self) -> bool:
         chosen = self.settings.leak_baseline
         if chosen is None:
-            return self.settings.update_baseline or os.path.isfile(_BASELINE)
+            return self.settings.update_baseline or os.path.isfile(DEFAULT_BASELINE)
         return chosen != ""  # which is what --no-leak-baseline makes it
 
     def note_loaded(self, test: Any) -> None:

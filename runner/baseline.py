@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 from tempfiles.records import Leak
 
+from .config import DEFAULT_BASELINE
 from .errors import UsageError
 from .normalising import drawn_by_anyone, drawn_by_tempfile, normalised
 
-DEFAULT_NAME = ".tidytest-leaks.json"
 VERSION = 1
 
 
@@ -160,7 +160,7 @@ def locate(chosen: str | None, project: str) -> str | None:
     """Return the file of the baseline: the chosen one, or the default one where it exists."""
     if chosen is not None:
         return chosen
-    default = os.path.join(project, DEFAULT_NAME)
+    default = os.path.join(project, DEFAULT_BASELINE)
     return default if os.path.isfile(default) else None
 
 

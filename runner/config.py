@@ -6,6 +6,8 @@ from tempfiles._record import Record
 
 VARIABLES = "TIDYTEST_"
 """What the names of the environment variables of settings begin with."""
+DEFAULT_BASELINE = ".tidytest-leaks.json"
+"""The file of known leaks where `leak_baseline` names none, in the working directory."""
 
 
 class Config(Record):

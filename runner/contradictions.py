@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .config import DEFAULT_BASELINE
 from .errors import UsageError
 from .layers import DEFAULT, FROM_ARGV, Setting, Settings
 from .options import BY_NAME
@@ -109,6 +110,8 @@ def _refuse_shared_output(settings: Settings) -> None:
     taken: dict[str, str] = {}
     for name in _OUTPUTS:
         path = settings[name].value
+        if name == "leak-baseline" and path is None:
+            path = DEFAULT_BASELINE  # one that is there is read without being asked for
         if not path or path == os.devnull:
             continue
         path = path if path == "-" else os.path.realpath(path)

@@ -7,7 +7,7 @@ import os
 import unittest
 from collections.abc import Mapping
 
-from .baseline import DEFAULT_NAME
+from .config import DEFAULT_BASELINE
 from .errors import UsageError
 from .loading import Loaded
 from .options import OPTIONS, Option
@@ -74,8 +74,8 @@ def help_text() -> str:
 def settings_text(loaded: Loaded) -> str:
     """Return one aligned line a setting: its name, its value, and where it comes from."""
     sources = loaded.sources
-    if loaded.config.leak_baseline is None and os.path.isfile(DEFAULT_NAME):
-        loaded = loaded._replace(config=loaded.config._replace(leak_baseline=DEFAULT_NAME))
+    if loaded.config.leak_baseline is None and os.path.isfile(DEFAULT_BASELINE):
+        loaded = loaded._replace(config=loaded.config._replace(leak_baseline=DEFAULT_BASELINE))
         sources["leak-baseline"] = "default, since it exists"
     rows = [
         (option.name, _shown(option, getattr(loaded.config, option.field)), sources[option.name])

@@ -38,3 +38,17 @@ class Streams(ProjectTestCase):
         self.assertEqual(failure.get("message"), "AssertionError: \u00e9")
         outcome = self.tidytest("-q", "--html", "-", "test_a", PYTHONIOENCODING="latin-1")
         self.assertIn("\N{NO-BREAK SPACE}s", outcome.out)
+
+
+class SharedFiles(ProjectTestCase):
+    def test_no_report_takes_the_place_of_the_default_baseline(self) -> None:
+        self.write("test_a.py", LEAKY)
+        self.tidytest("--update-baseline", "test_a")
+        baseline = (self.project / ".tidytest-leaks.json").read_text()
+        for words in (["--leak-json"], ["--update-baseline", "--leak-json"], ["--html"]):
+            with self.subTest(words):
+                outcome = self.tidytest(*words, ".tidytest-leaks.json", "test_a")
+                self.assertRefused(outcome, "leak-baseline (default) name the same file")
+        self.assertEqual((self.project / ".tidytest-leaks.json").read_text(), baseline)
+        outcome = self.tidytest("--no-leak-baseline", "--html", ".tidytest-leaks.json", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
