@@ -53,7 +53,14 @@ class _Draft:
     def raise_to(self, status: Status) -> None:
         self.status = max(self.status, status, key=_STRENGTH.index)
 
+    def _yield_to_subtests(self) -> None:
+        """Where a subtest ended worse than the test, its own outcome is not the record's."""
+        self.others.insert(0, SubtestRecord("", self.own_status, self.message, self.details))
+        self.message = self.details = ""
+
     def finished(self, output: tuple[str, str]) -> TestRecord:
+        if self.status != self.own_status != "success":
+            self._yield_to_subtests()
         seconds = time.perf_counter() - self.clock
         id, module, class_name, method = _names(self.test)
         return TestRecord(

@@ -37,10 +37,10 @@ class TestRecord:
 
     `id` is `TestCase.id()`; ids are not unique. `message` is the exception (`AssertionError: 1 !=
     2`), or why the test was skipped, and `details` the traceback, both of the test itself: where
-    only subtests failed, `status` says so and they are empty. `others` are further outcomes, as of
-    a cleanup after a failure, weaker than this one. `stdout` and `stderr` are what `-b` captured.
-    `bytes_made` and `entries_made` are of the temporary files that the test made, `left` are the
-    paths of its leaks.
+    `status` is that of its subtests, they are empty. `others` are further outcomes, as of a cleanup
+    after a failure or a skip after a failed subtest, weaker than `status`. `stdout` and
+    `stderr` are what `-b` captured. `bytes_made` and `entries_made` are of the temporary files that
+    the test made, `left` are the paths of its leaks.
     """
 
     __test__ = False  # other runners collect classes by their name
@@ -69,7 +69,7 @@ class TestRecord:
 
     @property
     def only_subtests_failed(self) -> bool:
-        """Whether the test itself went well and `status` comes from its subtests."""
+        """Whether `status` is that of subtests, and the test itself ended better."""
         if self.message or self.details:
             return False
         return any(subtest.status == self.status != "success" for subtest in self.subtests)
