@@ -39,3 +39,54 @@ class Subtests(ProjectTestCase):
         self.assertEqual(skipped.get("message"), "after")
         self.assertEqual(outcome.out.count("::error file=test_a.py,line="), 6, outcome.out)
         self.assertEqual(outcome.out.count("::error "), 6, outcome.out)
+
+    def test_a_huge_parameter_of_a_subtest_leaves_the_reports_readable(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    with self.subTest(data="y" * 11_000_000):
+                        tempfile.mkdtemp()
+                        self.fail("x")
+        """)
+        reports = ("--junit-xml", "out.xml", "--html", "out.html", "--github")
+        outcome = self.tidytest("-q", *reports, "test_a")
+        for name, most in (("out.xml", 30_000), ("out.html", 200_000)):
+            self.assertLess((self.project / name).stat().st_size, most, name)
+        (failed,) = ElementTree.parse(self.project / "out.xml").iterfind(".//testcase[failure]")
+        self.assertRegex(str(failed.get("name")), r"^test \(data='y+\.\.\.y+'\)$")
+        self.assertLess(len(outcome.out), 6_000)
+
+
+class LateLeaks(ProjectTestCase):
+    def junit(self, *words: str) -> ElementTree.Element:
+        self.write("child.py", """
+            import sys, tempfile
+            sys.stdin.read()  # until the tests are over
+            tempfile.mkstemp(prefix="late-")
+        """)
+        self.write("test_a.py", """
+            import atexit, subprocess, sys, unittest
+            class T(unittest.TestCase):
+                def test_early(self): pass
+                def test_late(self):
+                    child = subprocess.Popen([sys.executable, "child.py"], stdin=subprocess.PIPE)
+                    atexit.register(child.communicate)
+        """)
+        outcome = self.tidytest("-q", "--junit-xml", "out.xml", *words, "test_a")
+        self.assertIn(" leaked by 1 test", outcome.err)
+        return ElementTree.parse(self.project / "out.xml").getroot()
+
+    def test_a_late_leak_is_told_with_its_test(self) -> None:
+        for words in ((), ("--leaks", "fail")):
+            with self.subTest(words):
+                root = self.junit(*words)
+                self.assertEqual([suite.get("name") for suite in root], ["test_a"])
+                told = root.findtext(".//testcase[@name='test_late']/system-out") or ""
+                self.assertRegex(told, "^left: file .*late-")
+                names = [found.get("name") for found in root.iterfind(".//property")]
+                self.assertEqual(names, ["leak:test_a.T.test_late"])
+
+    def test_one_of_a_test_that_ran_twice_is_told_with_its_module(self) -> None:
+        root = self.junit("--repeat", "2")
+        self.assertEqual([suite.get("name") for suite in root], ["test_a"])

@@ -81,7 +81,7 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
         **_origin(leak.origin),
     }
     if leak.subtest is not None:
-        entry["subtest"] = visible(leak.subtest)
+        entry["subtest"] = visible(clip(leak.subtest, _SHORT_TEXT))
     if owner is not None:
         entry["test"] = owner
     return entry
@@ -155,8 +155,8 @@ def _texts(record: TestRecord | FixtureRecord, limit: int) -> list[tuple[str, st
         found += [(f"Also: {other.status}", _told(other)) for other in record.others]
         for subtest in record.subtests:
             if subtest.status != "success":
-                heading = f"Subtest {visible(subtest.description)}: {subtest.status}"
-                found.append((heading, _told(subtest)))
+                name = visible(clip(subtest.description, _SHORT_TEXT))
+                found.append((f"Subtest {name}: {subtest.status}", _told(subtest)))
     found += [("Output", record.stdout), ("Error output", record.stderr)]
     return [(heading, visible_block(shorten(text, limit))) for heading, text in found if text]
 

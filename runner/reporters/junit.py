@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
@@ -29,7 +30,7 @@ from tempfiles.records import Leak
 from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .destination import check, write_document
 from .lines import exception_type, leak_line
-from .text import shorten
+from .text import clip, shorten
 
 __all__ = ["check", "write"]
 
@@ -37,6 +38,7 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LIMIT = 9_600_000
 """Bytes in one element: libxml2, and so many a CI server, refuses a text of 10,000,000."""
 _MESSAGE = 4_000
+"""Characters of an attribute, of which a subtest's parameters may have millions."""
 _RUN = "run"
 
 
@@ -88,12 +90,15 @@ class _Leaks:
     def __init__(self, report: SuiteReport) -> None:
         # By context and path: a test with the same id has left other paths.
         self._told: dict[str, dict[str, list[_Told]]] = {}
+        self._runs = Counter(test.id for test in report.tests)
         for leak in report.run.leaks:
             paths = self._told.setdefault(leak.context, {})
             paths.setdefault(leak.path, []).append(_told(leak, report))
 
     def of_test(self, record: TestRecord) -> list[_Told]:
-        """Take those of a test."""
+        """Take those of a test: all of its id, found late or not, where it ran once."""
+        if self._runs[record.id] == 1:
+            return self.of_context(record.id)
         paths = self._told.get(record.id, {})
         return [paths[path].pop(0) for path in record.left if paths.get(path)]
 
@@ -109,7 +114,7 @@ class _Leaks:
 def _told(leak: Leak, report: SuiteReport) -> _Told:
     known = leak.path in report.known
     line = leak_line(leak) + (", known (baseline)" if known else "")
-    return _Told(f"{'known-leak' if known else 'leak'}:{leak.context}", line)
+    return _Told(_line(f"{'known-leak' if known else 'leak'}:{leak.context}"), _line(line))
 
 
 def _suite(
@@ -121,7 +126,7 @@ def _suite(
         own = leaks.of_test(record) if isinstance(record, TestRecord) else []
         of_tests.extend(own)
         cases.extend(_cases(record, own))
-    owners = dict.fromkeys([module, *(_owner(record) for record in records)])
+    owners = dict.fromkeys([module, *(owner for record in records for owner in _owners(record))])
     told = [leak for owner in owners for leak in leaks.of_context(owner)]
     started = min((record.started for record in records if record.started), default=0.0)
     suite = _new_suite(module, started, [*told, *of_tests])
@@ -135,7 +140,7 @@ def _run_suite(report: SuiteReport, rest: list[_Told]) -> TestSuite:
     suite.add_testcases([])  # counts them
     remains = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
     for line in remains:
-        suite.add_property("not-removed", _legal(line))
+        suite.add_property("not-removed", _line(line))
     if report.interrupted:
         suite.add_property("interrupted", "the run was broken off before its end")
     told = "".join(f"could not be removed: {line}\n" for line in remains)
@@ -144,16 +149,18 @@ def _run_suite(report: SuiteReport, rest: list[_Told]) -> TestSuite:
 
 
 def _new_suite(name: str, started: float, leaks: list[_Told]) -> TestSuite:
-    suite = TestSuite(_legal(name))
+    suite = TestSuite(_line(name))
     if started:
         suite.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started))
     for leak in leaks:
-        suite.add_property(_legal(leak.name), _legal(leak.line))
+        suite.add_property(leak.name, leak.line)
     return suite
 
 
-def _owner(record: TestRecord | FixtureRecord) -> str:
-    return record.owner if isinstance(record, FixtureRecord) else record.class_id
+def _owners(record: TestRecord | FixtureRecord) -> tuple[str, ...]:
+    if isinstance(record, FixtureRecord):
+        return (record.owner,)
+    return record.class_id, record.id  # which of several runs left it late is not known
 
 
 def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[TestCase]:
@@ -174,14 +181,14 @@ def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[T
 
 def _case(record: TestRecord | FixtureRecord) -> TestCase:
     if isinstance(record, FixtureRecord):
-        return TestCase(_legal(record.fixture), _legal(record.owner), 0.0)
+        return TestCase(_line(record.fixture), _line(record.owner), 0.0)
     name = record.method or record.id
-    return TestCase(_legal(name), _legal(record.class_id), _seconds(record.seconds))
+    return TestCase(_line(name), _line(record.class_id), _seconds(record.seconds))
 
 
 def _subtest_case(test: TestRecord, subtest: SubtestRecord) -> TestCase:
-    name = _legal(f"{test.method or test.id} {subtest.description}")
-    case = TestCase(name, _legal(test.class_id), 0.0)
+    name = _line(f"{test.method or test.id} {subtest.description}")
+    case = TestCase(name, _line(test.class_id), 0.0)
     if subtest.status != "success":
         case.result = [_result(subtest)]
     return case
@@ -212,6 +219,10 @@ def _append_text(
     most = _LIMIT if text.isascii() else _LIMIT // 4
     for start in range(0, len(text), most):
         element.append(kind(text[start : start + most]))  # type: ignore[no-untyped-call]
+
+
+def _line(text: str) -> str:
+    return _legal(clip(text, _MESSAGE))
 
 
 def _legal(text: str) -> str:

@@ -7,7 +7,7 @@ import re
 
 from tempfiles.records import Leak
 
-from .text import human_size, plural, visible
+from .text import clip, human_size, plural, visible
 
 _CHAINED = re.compile(
     r"^\n?(?:During handling of the above exception, another exception occurred:"
@@ -15,6 +15,7 @@ _CHAINED = re.compile(
     re.MULTILINE,
 )
 _FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in .*)?$')
+_SUBTEST = 400
 _TYPE = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -24,7 +25,7 @@ def leak_line(leak: Leak) -> str:
     if leak.type == "directory":
         parts.append(plural(leak.entries - 1, "entry").replace("entrys", "entries"))
     if leak.subtest is not None:
-        parts.append(f"in subtest {visible(leak.subtest)}")
+        parts.append(f"in subtest {visible(clip(leak.subtest, _SUBTEST))}")
     if leak.origin is not None:
         parts.append(f"made at {visible(str(leak.origin))}")
     parts.extend(leak_notes(leak))
