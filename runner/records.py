@@ -120,7 +120,8 @@ class SuiteReport:
     `command` is the command line as it was typed, `directory` the working directory of the run.
     `known` are the paths of the leaks that a baseline knows, `failing` of those that the failure
     of a record tells. `looked` says whether leaks were looked for at all, `interrupted` whether
-    the run was broken off before its end.
+    the run was broken off before its end. `repository` is the top of the repository, where that is
+    known.
     """
 
     tests: tuple[TestRecord, ...] = ()
@@ -136,6 +137,7 @@ class SuiteReport:
     failing: frozenset[str] = frozenset()
     looked: bool = True
     interrupted: bool = False
+    repository: str = ""
 
     @property
     def records(self) -> tuple[TestRecord | FixtureRecord, ...]:

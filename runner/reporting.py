@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .config import Config
@@ -9,13 +10,14 @@ from .errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TextIO
 
     from tempfiles.reports import RunReport
     from tempfiles.usage import Sample
 
     from .collection import Recorder
     from .policy import Policy
+    from .reporters.github import Step
 
 _OPTIONS = ("leak_json", "junit_xml", "html")
 _NEED_RECORDS = frozenset({"junit-xml", "html", "github"})
@@ -42,7 +44,9 @@ class Reports:
         if settings.github:
             # A document on standard output stays whole; GitHub reads standard error as well.
             is_taken = sys.stdout in self._destinations.values()
-            self._destinations["github"] = sys.stderr if is_taken else sys.stdout
+            self._destinations["github"] = _step(sys.stderr if is_taken else sys.stdout)
+        # Like the streams, what the environment names is that of the start.
+        self._repository = os.environ.get("GITHUB_WORKSPACE", "")
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
         if not _NEED_RECORDS.isdisjoint(self._destinations):
@@ -94,7 +98,8 @@ class Reports:
             report = self.recorder.suite_report(run, self.samples)
             known, failing = frozenset(policy.known_paths), frozenset(policy.failing_paths)
             report = replace(
-                report, known=known, failing=failing, looked=self._looked, interrupted=interrupted
+                report, known=known, failing=failing, looked=self._looked, interrupted=interrupted,
+                repository=self._repository,
             )
         failed: list[str] = []
         for name, destination in self._destinations.items():
@@ -104,3 +109,9 @@ class Reports:
                 failed.append(f"--{name}: {error}")
         if failed:
             raise ReportError("; ".join(failed))
+
+
+def _step(stream: TextIO) -> Step:
+    from .reporters.github import Step
+
+    return Step(stream, os.environ.get("GITHUB_STEP_SUMMARY", ""))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import tempfile
 import unittest
 from dataclasses import replace
 from pathlib import Path
-from unittest import mock
 
 from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from runner.reporters import github, github_summary
@@ -22,6 +20,7 @@ ORIGIN = Origin("tests/test_a.py", 41, "test_x", "open")
 LEAK = Leak("/tmp/x.csv", "file", 1200, 1, "m.C.test_x", "test", ORIGIN, outcome="removed")
 FAILED = TestRecord("m.C.test_x", "m", "C", "test_x", "failure", message="AssertionError: 1 != 2",
                     details=TRACEBACK)
+PROJECT = "/home/me/project"
 COMMAND = re.compile(r"::(error|warning|notice) ([^:\n]*)::([^\r\n]*)")
 
 
@@ -44,12 +43,8 @@ def decoded(text: str) -> str:
 
 
 class CommandTests(unittest.TestCase):
-    def setUp(self) -> None:
-        self.enterContext(mock.patch.dict(os.environ))
-        os.environ.pop("GITHUB_WORKSPACE", None)
-
     def test_a_leak_is_a_warning_at_its_origin(self) -> None:
-        (line,) = github.commands(SuiteReport(run=left(LEAK)))
+        (line,) = github.commands(SuiteReport(run=left(LEAK), directory=PROJECT))
         self.assertEqual(line, (
             "::warning file=tests/test_a.py,line=41,title=1 temporary file left by m.C.test_x "
             "(1.2 KiB)::m.C.test_x: file /tmp/x.csv 1.2 KiB, made at tests/test_a.py:41 in "
@@ -57,7 +52,7 @@ class CommandTests(unittest.TestCase):
         ))
 
     def test_a_failure_is_an_error_at_its_line(self) -> None:
-        report = SuiteReport(tests=(FAILED,), directory="/home/me/project")
+        report = SuiteReport(tests=(FAILED,), directory=PROJECT)
         self.assertEqual(github.commands(report), [
             "::error file=tests/test_a.py,line=12,title=FAIL%3A m.C.test_x::AssertionError: 1 != 2"
         ])
@@ -81,15 +76,16 @@ class CommandTests(unittest.TestCase):
         self.assertEqual(set(parsed(line)[1]), {"title"})
 
     def test_paths_are_those_of_the_repository(self) -> None:
-        os.environ["GITHUB_WORKSPACE"] = "/home/me"
-        report = SuiteReport(tests=(FAILED,), run=left(LEAK), directory="/home/me/project")
+        report = SuiteReport(
+            tests=(FAILED,), run=left(LEAK), directory=PROJECT, repository="/home/me"
+        )
         files = [parsed(line)[1]["file"] for line in github.commands(report)]
         self.assertEqual(files, ["project/tests/test_a.py"] * 2)
 
     def test_one_line_of_code_is_one_warning(self) -> None:
         many = [replace(LEAK, path=f"/tmp/{n}", context=f"m.C.test_{n}") for n in range(30)]
         other = replace(LEAK, origin=replace(ORIGIN, line=50), bytes=10**9)
-        lines = github.commands(SuiteReport(run=left(other, *many)))
+        lines = github.commands(SuiteReport(run=left(other, *many), directory=PROJECT))
         self.assertEqual(len(lines), 2)
         name, properties, message = parsed(lines[0])
         self.assertEqual((name, properties["line"]), ("warning", "41"))
@@ -108,13 +104,14 @@ class CommandTests(unittest.TestCase):
         details = TRACEBACK.replace("/home/me/project/tests/test_a.py", "/a:,b%0A\x1b/::error::")
         test = replace(FAILED, id=HOSTILE, message=HOSTILE, details=details)
         stream = io.StringIO()
-        github.write(SuiteReport(tests=(test,), run=left(leak)), stream)
+        report = SuiteReport(tests=(test,), run=left(leak), directory="/")
+        github.write(report, github.Step(stream))
         lines = stream.getvalue().split("\n")
         self.assertEqual((lines.pop(0), lines.pop()), ("", ""))
         self.assertEqual([parsed(line)[0] for line in lines], ["error", "warning"])
         self.assertNotRegex(stream.getvalue(), "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
         _, properties, message = parsed(lines[0])
-        self.assertEqual(properties["file"], "/a:,b%0A\\x1b/::error::")
+        self.assertEqual(properties["file"], "a:,b%0A\\x1b/::error::")
         self.assertIn("%0A ::error::x", message)
 
     def test_nothing_to_tell_is_nothing_written(self) -> None:
@@ -125,12 +122,13 @@ class SummaryTests(unittest.TestCase):
     def setUp(self) -> None:
         directory = self.enterContext(tempfile.TemporaryDirectory())
         self.path = Path(directory, "summary.md")
-        self.enterContext(mock.patch.dict(os.environ, GITHUB_STEP_SUMMARY=str(self.path)))
+        self.stream = io.StringIO()
+        self.step = github.Step(self.stream, str(self.path))
 
     def test_it_is_appended_to_what_other_steps_wrote(self) -> None:
         self.path.write_text("before")
-        github.check(io.StringIO())
-        github.write(SuiteReport(run=left(LEAK)), io.StringIO())
+        github.check(self.step)
+        github.write(SuiteReport(run=left(LEAK)), self.step)
         lines = self.path.read_text().splitlines()
         self.assertEqual(lines[:3], ["before", "", "### Temporary files"])
         self.assertIn(
@@ -156,7 +154,7 @@ class SummaryTests(unittest.TestCase):
         report = sample(500, 300)
         many = replace(report, run=report.run._replace(leaks=report.run.leaks * 40))
         self.path.write_bytes(b"x" * 500_000 + b"\n")
-        github.write(many, io.StringIO())
+        github.write(many, self.step)
         content = self.path.read_bytes()
         self.assertLessEqual(len(content), 1024 * 1024)
         self.assertGreater(len(content), 1000 * 1024)
@@ -164,17 +162,17 @@ class SummaryTests(unittest.TestCase):
 
     def test_a_full_summary_is_left_as_it_is(self) -> None:
         self.path.write_bytes(b"x" * 1024 * 1024)
-        stream = io.StringIO()
-        github.write(SuiteReport(run=left(LEAK)), stream)
+        github.write(SuiteReport(run=left(LEAK)), self.step)
         self.assertEqual(self.path.stat().st_size, 1024 * 1024)
-        self.assertIn("summary is full", stream.getvalue())
+        self.assertIn("summary is full", self.stream.getvalue())
 
     def test_a_summary_that_cannot_be_written_is_told_before_and_after(self) -> None:
-        os.environ["GITHUB_STEP_SUMMARY"] = str(self.path / "missing" / "x")
+        step = self.step._replace(summary=str(self.path / "missing" / "x"))
         with self.assertRaisesRegex(ReportError, "^GITHUB_STEP_SUMMARY: .*missing.*--no-github"):
-            github.check(io.StringIO())
+            github.check(step)
         with self.assertRaisesRegex(ReportError, "^cannot write .*missing"):
-            github.write(SuiteReport(), io.StringIO())
+            github.write(SuiteReport(run=left(LEAK)), step)
+        self.assertIn("::warning ", self.stream.getvalue())
 
 
 if __name__ == "__main__":

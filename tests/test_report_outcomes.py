@@ -90,3 +90,45 @@ class LateLeaks(ProjectTestCase):
     def test_one_of_a_test_that_ran_twice_is_told_with_its_module(self) -> None:
         root = self.junit("--repeat", "2")
         self.assertEqual([suite.get("name") for suite in root], ["test_a"])
+
+
+class Places(ProjectTestCase):
+    """Annotations are at a line of the repository, or at none."""
+
+    SUITE = """
+        import unittest
+        def deeper(): raise ValueError("x")
+        class T(unittest.TestCase):
+            def test_group(self):
+                errors = []
+                for _ in range(2):
+                    try: deeper()
+                    except ValueError as error: errors.append(error)
+                raise ExceptionGroup("many", errors)
+            def test_without_a_file(self):
+                exec("raise KeyError('x')")
+            def test_leak_without_a_file(self):
+                exec("import tempfile; tempfile.mkdtemp()", {})
+    """
+
+    def test_groups_and_code_without_a_file_are_at_the_line_of_the_test(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--github", "test_a")
+        self.assertIn("::error file=test_a.py,line=10,title=ERROR%3A test_a.T.test_g", outcome.out)
+        self.assertIn("::error file=test_a.py,line=12,title=ERROR%3A test_a.T.test_w", outcome.out)
+        self.assertNotIn("file=<", outcome.out)
+
+    def test_a_module_that_is_not_there_is_at_no_line(self) -> None:
+        outcome = self.tidytest("--github", "no_such_module")
+        self.assertIn("::error title=ERROR%3A ", outcome.out)
+
+    def test_a_test_elsewhere_in_the_repository_is_at_its_line(self) -> None:
+        self.write("lib/test_a.py", self.SUITE)
+        self.write("work/empty", "")
+        words = ("-m", "runner", "discover", "-s", "../lib", "--github")
+        outcome = self.run_python(
+            "-c", f"import os, runpy, sys; os.chdir('work'); sys.argv = {['', *words[2:]]}\n"
+            "runpy.run_module('runner', run_name='__main__', alter_sys=True)",
+            GITHUB_WORKSPACE=str(self.project),
+        )
+        self.assertIn("::error file=lib/test_a.py,line=10,", outcome.out, outcome.err)

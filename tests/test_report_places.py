@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import unittest
 import xml.etree.ElementTree as ElementTree
 
 from tests.projects import ProjectTestCase
@@ -52,3 +54,30 @@ class SharedFiles(ProjectTestCase):
         self.assertEqual((self.project / ".tidytest-leaks.json").read_text(), baseline)
         outcome = self.tidytest("--no-leak-baseline", "--html", ".tidytest-leaks.json", "test_a")
         self.assertEqual(outcome.code, 0, outcome.err)
+
+
+class Steps(ProjectTestCase):
+    """The summary of a step is where the environment says at the start."""
+
+    def test_what_a_test_does_to_the_environment_moves_neither_summary_nor_paths(self) -> None:
+        self.write("test_a.py", """
+            import os, tempfile, unittest
+            class T(unittest.TestCase):
+                def test_a(self):
+                    os.environ["GITHUB_STEP_SUMMARY"] = os.path.abspath("wrong.md")
+                    os.environ["GITHUB_WORKSPACE"] = os.path.dirname(os.getcwd())
+                    tempfile.mkdtemp()
+        """)
+        summary = self.project / "right.md"
+        outcome = self.tidytest("--github", "test_a", GITHUB_STEP_SUMMARY=str(summary))
+        self.assertIn("::warning file=test_a.py,", outcome.out)
+        self.assertIn("### Temporary files", summary.read_text("utf-8"))
+        self.assertFalse((self.project / "wrong.md").exists())
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no device here that is always full")
+    def test_a_summary_that_cannot_be_written_loses_no_annotation(self) -> None:
+        self.write("test_a.py", LEAKY)
+        outcome = self.tidytest("--github", "test_a", GITHUB_STEP_SUMMARY="/dev/full")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("--github: cannot write /dev/full: No space left on device", outcome.err)
+        self.assertIn("::warning file=test_a.py,line=4,", outcome.out)

@@ -188,9 +188,28 @@ class LineTests(unittest.TestCase):
             'ValueError: see\n  File "/p/tests/liar.py", line 1\n'
         )
         self.assertEqual(lines.failure_place(traceback, "/p"), ("/p/tests/test_a.py", 3))
-        self.assertEqual(lines.failure_place(traceback, "/q"),
-                         ("/usr/lib/python3/json/__init__.py", 346))
+        self.assertEqual(lines.failure_place(traceback, "/q", "/p"), ("/p/tests/test_a.py", 3))
+        self.assertIsNone(lines.failure_place(traceback, "/q"))
         self.assertIsNone(lines.failure_place("no traceback", "/p"))
+
+    def test_code_without_a_file_has_no_place(self) -> None:
+        traceback = (
+            'Traceback (most recent call last):\n'
+            '  File "/p/test_a.py", line 3, in test_x\n    exec("1 / 0")\n'
+            '  File "<string>", line 1, in <module>\nZeroDivisionError: division by zero\n'
+        )
+        self.assertEqual(lines.failure_place(traceback, "/p"), ("/p/test_a.py", 3))
+
+    @unittest.skipUnless(hasattr(os, "symlink"), "no symbolic links here")
+    def test_a_path_below_a_directory_is_found_through_links(self) -> None:
+        with tempfile.TemporaryDirectory() as top:
+            top = os.path.realpath(top)
+            os.mkdir(os.path.join(top, "real"))
+            os.symlink("real", os.path.join(top, "link"))
+            for file in ("link/a.py", "real/a.py", "a.py"):
+                path = os.path.join(top, file) if os.sep in file else file
+                self.assertEqual(lines.path_below(path, os.path.join(top, "real")), "a.py")
+            self.assertIsNone(lines.path_below("../a.py", os.path.join(top, "real")))
 
     def test_the_last_of_chained_exceptions_counts(self) -> None:
         block = 'Traceback (most recent call last):\n  File "/p/{}.py", line 3, in f\n    x\nE\n'

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Protocol, TextIO, cast
+from typing import Any, Protocol, cast
 
 from ..records import SuiteReport
 
 
 class Reporter(Protocol):
-    """What each module of this package offers."""
+    """What each module of this package offers.
 
-    def check(self, destination: str | TextIO) -> None:
+    A destination is a path or a stream; that of GitHub is a `github.Step`.
+    """
+
+    def check(self, destination: Any) -> None:
         """Raise `ReportError` in one line if nothing can be written there; changes nothing."""
 
-    def write(self, report: SuiteReport, destination: str | TextIO) -> None:
+    def write(self, report: SuiteReport, destination: Any) -> None:
         """Write a whole report: a stream is written to, a path is replaced in one step.
 
         Raises:

@@ -6,17 +6,16 @@ and refuses a summary of more than 1 MiB; so the worst comes first and the rest 
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from tempfiles.records import Leak
 
 from ..records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from . import destination as _destination
 from .github_summary import SUMMARY_LIMIT, summary
-from .lines import failure_place, leak_line
+from .lines import failure_place, leak_line, path_below
 from .text import clip, human_size, plural, shorten, visible, visible_block
 
 MOST_ANNOTATIONS = 10
@@ -26,14 +25,20 @@ _MESSAGE = 4_000
 _CELL = 400
 
 
-def check(destination: str | TextIO) -> None:
-    """Raise `ReportError` if the commands or the step's summary cannot be written.
+class Step(NamedTuple):
+    """Where a step of a job is told: a stream for the commands, a file for its summary, if any."""
+
+    stream: TextIO
+    summary: str = ""
+
+
+def check(destination: Step) -> None:
+    """Raise `ReportError` if the step's summary cannot be written.
 
     Raises:
         ReportError: in one line.
     """
-    _destination.check(destination)
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    path = destination.summary
     try:
         if path and os.path.isfile(path):
             _append(b"", path)
@@ -45,25 +50,30 @@ def check(destination: str | TextIO) -> None:
         ) from None
 
 
-def write(report: SuiteReport, destination: str | TextIO) -> None:
-    """Write the commands to `destination`, and append to the file in GITHUB_STEP_SUMMARY.
+def write(report: SuiteReport, destination: Step) -> None:
+    """Write the commands, and append to the summary.
 
     Raises:
-        ReportError: one of them could not be written.
+        ReportError: one of them could not be written; the other has been.
     """
     lines = commands(report)
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        size = os.path.getsize(path) if os.path.isfile(path) else 0
-        text = summary(report, SUMMARY_LIMIT - size - 2)
-        if text:
-            # What others have written may not end with the end of a line.
-            _append(("\n\n" * bool(size) + text).encode("utf-8"), path)
-        else:
+    try:
+        if destination.summary and not _append_summary(report, destination.summary):
             lines.append(_notice("the step's summary is full: nothing of tidytest's is in it"))
-    # A command counts at the start of a line only, and the tests may not have ended theirs.
-    told = "".join(f"\n{line}" for line in lines)
-    _destination.write_text(f"{told}\n" if told else "", destination)
+    finally:
+        # A command counts at the start of a line only, and the tests may not have ended theirs.
+        told = "".join(f"\n{line}" for line in lines)
+        _destination.write_text(f"{told}\n" if told else "", destination.stream)
+
+
+def _append_summary(report: SuiteReport, path: str) -> bool:
+    """Append to the summary, unless it has no room; return whether it had."""
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
+    text = summary(report, SUMMARY_LIMIT - size - 2)
+    if text:
+        # What others have written may not end with the end of a line.
+        _append(("\n\n" * bool(size) + text).encode("utf-8"), path)
+    return bool(text)
 
 
 def commands(report: SuiteReport) -> list[str]:
@@ -117,29 +127,37 @@ def _errors(report: SuiteReport) -> Iterator[str]:
                 leaks = by_context.get(record.owner, [])
             else:
                 leaks = [by_path[path] for path in record.left if path in by_path]
-            if leaks and failure_place(record.details, report.directory) is None:
-                yield _leak_error(record, leaks, report.directory)
+            if leaks and _failure_place(record, report) is None:
+                yield _leak_error(record, leaks, report)
             else:
-                yield _error(record, record.id, report.directory)
+                yield _error(record, record.id, report)
         if isinstance(record, TestRecord):
             for part in (*record.others, *record.subtests):
                 if part.status in UNSUCCESSFUL:
                     name = f"{record.id} {part.description}".rstrip()
-                    yield _error(part, name, report.directory)
+                    yield _error(part, name, report)
 
 
-def _error(record: TestRecord | FixtureRecord | SubtestRecord, id: str, directory: str) -> str:
-    properties: dict[str, str] = {}
-    place = failure_place(record.details, directory)
-    if place is not None:
-        properties = {"file": _in_repository(place[0], directory), "line": str(place[1])}
+def _failure_place(
+    record: TestRecord | FixtureRecord | SubtestRecord, report: SuiteReport
+) -> tuple[str, int] | None:
+    return failure_place(record.details, report.directory, report.repository)
+
+
+def _error(
+    record: TestRecord | FixtureRecord | SubtestRecord, id: str, report: SuiteReport
+) -> str:
+    place = _failure_place(record, report)
+    properties = _properties(*place, report) if place is not None else {}
     properties["title"] = f"{_kind(record)}: {id}"
     return _command("error", properties, record.message or record.details or record.status)
 
 
-def _leak_error(record: TestRecord | FixtureRecord, leaks: list[Leak], directory: str) -> str:
+def _leak_error(
+    record: TestRecord | FixtureRecord, leaks: list[Leak], report: SuiteReport
+) -> str:
     """An error at the line of code whose leak is the failure."""
-    properties = _place(leaks, directory)
+    properties = _place(leaks, report)
     properties["title"] = f"{_kind(record)}: {record.id}"
     return _command("error", properties, "\n".join([_first_line(record.message), *_listed(leaks)]))
 
@@ -152,11 +170,19 @@ def _kind(record: TestRecord | FixtureRecord | SubtestRecord) -> str:
     return {"failure": "FAIL", "error": "ERROR"}.get(record.status, record.status)
 
 
-def _place(leaks: list[Leak], directory: str) -> dict[str, str]:
+def _place(leaks: list[Leak], report: SuiteReport) -> dict[str, str]:
     origin = next((leak.origin for leak in leaks if leak.origin is not None), None)
-    if origin is None:
-        return {}
-    return {"file": _in_repository(origin.file, directory), "line": str(origin.line)}
+    return _properties(origin.file, origin.line, report) if origin is not None else {}
+
+
+def _properties(file: str, line: int, report: SuiteReport) -> dict[str, str]:
+    """The place of a command: nothing for a file that is not in the repository."""
+    path = os.path.join(report.directory, file)
+    for top in (report.repository, report.directory):
+        below = path_below(path, top)
+        if below is not None:
+            return {"file": below.replace(os.sep, "/"), "line": str(line)}
+    return {}
 
 
 def _listed(leaks: list[Leak]) -> Iterator[str]:
@@ -177,32 +203,20 @@ def _warnings(report: SuiteReport) -> Iterator[str]:
         key = (leak.origin.file, leak.origin.line) if leak.origin else leak.context
         groups.setdefault(key, []).append(leak)
     for group in sorted(groups.values(), key=_weight):
-        yield _warning(group, report.directory)
+        yield _warning(group, report)
 
 
 def _weight(leaks: list[Leak]) -> tuple[int, int]:
     return -len(leaks), -sum(leak.bytes for leak in leaks)
 
 
-def _warning(leaks: list[Leak], directory: str) -> str:
-    properties = _place(leaks, directory)
+def _warning(leaks: list[Leak], report: SuiteReport) -> str:
+    properties = _place(leaks, report)
     total = human_size(sum(leak.bytes for leak in leaks))
     contexts = list(dict.fromkeys(leak.context for leak in leaks))
     owner = contexts[0] if len(contexts) == 1 else f"{len(contexts):,} contexts"
     properties["title"] = f"{plural(len(leaks), 'temporary file')} left by {owner} ({total})"
     return _command("warning", properties, "\n".join(_listed(leaks)))
-
-
-def _in_repository(file: str, directory: str) -> str:
-    """GitHub wants paths from the top of the repository, with slashes."""
-    top = os.environ.get("GITHUB_WORKSPACE")
-    path = os.path.join(directory, file)
-    with contextlib.suppress(ValueError):  # a name that no file can have
-        for base in map(os.path.realpath, filter(None, (top, directory))):
-            if os.path.realpath(path).startswith(os.path.join(base, "")):
-                path = os.path.relpath(os.path.realpath(path), base)
-                break
-    return path.replace(os.sep, "/")
 
 
 def _append(content: bytes, path: str) -> None:

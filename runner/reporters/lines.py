@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import re
 
@@ -14,6 +16,8 @@ _CHAINED = re.compile(
     r"|The above exception was the direct cause of the following exception:)$",
     re.MULTILINE,
 )
+_GROUP = re.compile(r"^  [+|] ")  # before each line of an exception group, not of what is in it
+_HEAD = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\):")
 _FRAME = re.compile(r'^  File "(?P<file>.+)", line (?P<line>\d+)(?:, in .*)?$')
 _SUBTEST = 400
 _TYPE = re.compile(r"[A-Za-z_][\w.]*")
@@ -55,27 +59,46 @@ def exception_type(message: str, default: str) -> str:
     return name if _TYPE.fullmatch(name) else default
 
 
-def failure_place(details: str, directory: str) -> tuple[str, int] | None:
+def failure_place(details: str, *directories: str) -> tuple[str, int] | None:
     """Return the file and line to show for a traceback, None where it names none.
 
-    That is the innermost frame of a file below `directory`, or else the innermost frame.
+    That is the innermost frame of a file below one of `directories`, the first that has one.
     """
     frames = _frames(details)
-    prefix = os.path.join(directory, "")
-    for file, line in reversed(frames):
-        installed = f"{os.sep}site-packages{os.sep}" in file
-        if os.path.join(directory, file).startswith(prefix) and not installed:
-            return file, line
-    return frames[-1] if frames else None
+    for directory in directories:
+        for file, line in reversed(frames):
+            installed = f"{os.sep}site-packages{os.sep}" in file
+            if not installed and path_below(file, directory) is not None:
+                return file, line
+    return None
+
+
+def path_below(file: str, directory: str) -> str | None:
+    """Return the path of a file of code from a directory, None where it does not lie below it.
+
+    Nor does `<string>`, of code without a file.
+    """
+    name = os.path.basename(file)
+    if not directory or (name.startswith("<") and name.endswith(">")):
+        return None
+    for resolved in (_real_path, os.path.normpath):
+        with contextlib.suppress(ValueError):  # a name that no file can have
+            path, top = resolved(os.path.join(directory, file)), resolved(directory)
+            if path.startswith(os.path.join(top, "")):
+                return os.path.relpath(path, top)
+    return None
+
+
+_real_path = functools.lru_cache(maxsize=1024)(os.path.realpath)  # frames share their files
 
 
 def _frames(details: str) -> list[tuple[str, int]]:
     # Of the last exception of a chain, only the block of frames: a message may quote more.
-    lines = _CHAINED.split(details)[-1].splitlines()
+    lines = [_GROUP.sub("", line) for line in _CHAINED.split(details)[-1].splitlines()]
     frames: list[tuple[str, int]] = []
     inside = False
     for line in lines:
-        if line == "Traceback (most recent call last):" and not inside:
+        if _HEAD.fullmatch(line) and not inside:
             inside = True
         elif inside and (match := _FRAME.match(line)):
             frames.append((match["file"], int(match["line"])))
