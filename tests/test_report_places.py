@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from tests.projects import ProjectTestCase
+from tests.projects import Outcome, ProjectTestCase
 
 LEAKY = """
     import tempfile, unittest
@@ -81,3 +84,74 @@ class Steps(ProjectTestCase):
         self.assertEqual(outcome.code, 1)
         self.assertIn("--github: cannot write /dev/full: No space left on device", outcome.err)
         self.assertIn("::warning file=test_a.py,line=4,", outcome.out)
+
+
+def works(*words: str) -> bool:
+    """Whether a command is there, and what it does is allowed here."""
+    if shutil.which(words[0]) is None:
+        return False
+    return subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 0
+
+
+IN_A_NAMESPACE = ("unshare", "-m")
+AS_NOBODY = (
+    "setpriv", "--reuid", "65534", "--clear-groups",
+    "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search",  # to get to the files
+)  # fmt: skip
+
+
+class StubbornFiles(ProjectTestCase):
+    """What is at the destination already, and cannot be replaced in one step."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("test_a.py", LEAKY)
+        self.report = self.write("out/report.json", "before")
+        self.command = f"{sys.executable} -m runner -q --leak-json out/report.json test_a"
+
+    def shell(self, *words: str) -> Outcome:
+        done = subprocess.run(
+            words, cwd=self.project, env=self.environment(), capture_output=True, text=True,
+            timeout=120,
+        )
+        self.assertEqual(os.listdir(self.project / "out"), ["report.json"])
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    @unittest.skipUnless(works(*IN_A_NAMESPACE, "true"), "nothing can be mounted here")
+    def test_a_mounted_file_is_written_where_it_is(self) -> None:
+        source = self.write("source.json", "before")
+        mount = "mount --bind source.json out/report.json\n"
+        outcome = self.shell(*IN_A_NAMESPACE, "sh", "-ec", mount + self.command)
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertEqual(len(json.loads(source.read_text())["leaks"]), 1)
+        mount += "mount -o remount,ro,bind out/report.json\n"
+        outcome = self.shell(*IN_A_NAMESPACE, "sh", "-ec", mount + self.command)
+        self.assertRefused(outcome, "--leak-json: cannot write", "Read-only file system")
+
+    @unittest.skipUnless(shutil.which("chattr"), "no chattr here")
+    def test_an_immutable_file_is_told_before_the_tests(self) -> None:
+        if not works("chattr", "+i", str(self.report)):
+            self.skipTest("no file can be made immutable here")
+        self.addCleanup(subprocess.run, ["chattr", "-i", str(self.report)], check=True)
+        outcome = self.shell("sh", "-c", self.command)
+        self.assertRefused(outcome, "--leak-json: cannot write", "Operation not permitted")
+
+    @unittest.skipUnless(works(*AS_NOBODY, "true"), "one cannot be another user here")
+    def test_another_users_file_among_everyones_is_written_only_if_it_may_be(self) -> None:
+        os.chown(self.base, 65534, -1)
+        os.chmod(self.report.parent, 0o1777)
+        outcome = self.shell(*AS_NOBODY, "sh", "-c", self.command)
+        self.assertRefused(outcome, "--leak-json: cannot write", "Permission denied")
+        self.assertEqual(self.report.read_text(), "before")
+        os.chmod(self.report, 0o666)
+        outcome = self.shell(*AS_NOBODY, "sh", "-c", self.command)
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertEqual(len(json.loads(self.report.read_text())["leaks"]), 1)
+
+    @unittest.skipUnless(works(*AS_NOBODY, "true"), "one cannot be another user here")
+    def test_a_file_in_a_directory_of_others_is_written_where_it_is(self) -> None:
+        os.chown(self.base, 65534, -1)
+        os.chmod(self.report, 0o666)
+        outcome = self.shell(*AS_NOBODY, "sh", "-c", self.command)
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertEqual(len(json.loads(self.report.read_text())["leaks"]), 1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 from typing import TextIO
 
 from .text import visible
+
+_IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS})
 
 
 class ReportError(OSError):
@@ -25,9 +28,7 @@ def check(destination: str | TextIO) -> None:
         return
     try:
         if _is_replaceable(destination):
-            path, descriptor = _create_beside(os.path.realpath(destination))
-            os.close(descriptor)
-            os.unlink(path)
+            _check_file(os.path.realpath(destination))
         elif not os.access(destination, os.W_OK):
             raise PermissionError(13, "Permission denied")
     except (OSError, ValueError) as error:
@@ -75,17 +76,66 @@ def write_document(text: str, destination: str | TextIO) -> None:
 def write_bytes(content: bytes, destination: str) -> None:
     """Replace a file in one step; a device or a pipe is written to as it is.
 
+    So is a file that cannot be replaced, as one that is a mount point.
+
     Raises:
-        ReportError: it could not be written; what the file held before is untouched.
+        ReportError: it could not be written; what a file held before is untouched, unless there
+            was no room to write it where it is.
     """
     try:
         if _is_replaceable(destination):
-            _replace(content, os.path.realpath(destination))
+            _write_file(content, os.path.realpath(destination))
         else:
             with open(destination, "wb") as file:
                 file.write(content)
     except (OSError, ValueError) as error:
         raise _refusal(destination, error) from error
+
+
+def _check_file(path: str) -> None:
+    in_place = _error_of_opening(path)
+    try:
+        temporary, descriptor = _create_beside(path)
+    except OSError as error:
+        if in_place is None and error.errno in _IRREPLACEABLE:
+            return
+        raise
+    os.close(descriptor)
+    os.unlink(temporary)
+    if in_place is not None and _bars_replacing(in_place, path):
+        raise in_place
+
+
+def _error_of_opening(path: str) -> OSError | None:
+    try:
+        os.close(os.open(path, os.O_WRONLY))
+    except OSError as error:
+        return error
+    return None
+
+
+def _bars_replacing(error: OSError, path: str) -> bool:
+    """Whether a file that cannot be opened for writing cannot be replaced either.
+
+    That is so for an immutable one, a read-only mount, and another user's where only owners may.
+    """
+    if error.errno != errno.EACCES:
+        return error.errno in (errno.EPERM, errno.EROFS)
+    directory = os.stat(os.path.dirname(path))
+    if not directory.st_mode & stat.S_ISVTX:
+        return False
+    return os.geteuid() not in (0, directory.st_uid, os.stat(path).st_uid)
+
+
+def _write_file(content: bytes, path: str) -> None:
+    try:
+        _replace(content, path)
+    except OSError as error:
+        if error.errno not in _IRREPLACEABLE or _error_of_opening(path) is not None:
+            raise
+        # Without O_CREAT, which Linux refuses for another user's file in a directory like /tmp.
+        with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            file.write(content)
 
 
 def _replace(content: bytes, path: str) -> None:
