@@ -69,6 +69,9 @@ class Reports:
         if missing is not None:
             raise UsageError(missing)
         for name, destination in self._destinations.items():
+            unusable = reporters.unusable(name)
+            if unusable is not None:
+                raise UsageError(unusable)
             try:
                 reporters.load(name).check(destination)
             except ReportError as error:

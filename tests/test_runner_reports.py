@@ -380,6 +380,16 @@ class Refusals(ProjectTestCase):
                 outcome = self.tidytest(option, "test_a", PYTHONPATH=path)
                 self.assertRefused(outcome, f'pip install "tidytest[{extra}]"')
 
+    def test_an_extra_that_cannot_be_used_is_told_with_what_installs_one_that_can(self) -> None:
+        for option, module, extra in (("--junit-xml=x", "junitparser", "junit"),
+                                      ("--html=x", "jinja2", "html")):
+            for source in ("class JUnitXml: pass", "raise AttributeError('two\\nlines')"):
+                with self.subTest(option, source=source):
+                    self.write(f"{module}/__init__.py", source)
+                    outcome = self.tidytest(option, "test_a")
+                    self.assertRefused(outcome, f"{option[:-2]} cannot use the {module} that is ",
+                                       f'pip install --upgrade "tidytest[{extra}]"')
+
     def test_a_monitor_file_of_no_known_kind_is_refused(self) -> None:
         self.assertRefused(self.tidytest("--monitor", "usage.txt", "test_a"), ".csv")
 

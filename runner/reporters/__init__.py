@@ -76,11 +76,31 @@ def _is_installed(module: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
+def unusable(name: str) -> str | None:
+    """Return one line on a library that is there and cannot be used, None where all is well.
+
+    It may be too old, or a package of the project's may have its name. Imports the reporter.
+    """
+    try:
+        load(name)
+    except Exception as error:  # whatever such a library raises when it is imported
+        if name not in EXTRAS:
+            raise
+        from .text import visible
+
+        module, extra = EXTRAS[name]
+        return (
+            f"--{name} cannot use the {module} that is found ({visible(str(error))}): "
+            f'pip install --upgrade "tidytest[{extra}]"'
+        )
+    return None
+
+
 def load(name: str) -> Reporter:
     """Import the reporter of this name.
 
     Raises:
         KeyError: there is none.
-        ImportError: its library is missing; `missing` tells so before.
+        ImportError: its library is missing; `missing` and `unusable` tell so before.
     """
     return cast(Reporter, import_module(REPORTERS[name], __name__))

@@ -14,7 +14,7 @@ from collections import Counter
 from importlib import resources
 from typing import Any, TextIO
 
-import jinja2
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from tempfiles.reports import Summary
@@ -46,8 +46,8 @@ def render(report: SuiteReport) -> str:
     """Return the page as text."""
     script = "\n".join(map(_read, _SCRIPTS))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(_read("report.html")).render(
         style=Markup("\n".join(map(_read, _STYLES))),
