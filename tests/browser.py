@@ -90,6 +90,12 @@ class Browser:
         """Run JavaScript in the page; what it returns comes back."""
         return self._post(f"{self._session}/execute/sync", {"script": script, "args": arguments})
 
+    def label(self, selector: str) -> str:
+        """Return the accessible name of an element, which is what a screen reader says."""
+        path = f"{self._session}/element/{self._find(selector)}/computedlabel"
+        with urllib.request.urlopen(self._base + path, timeout=60) as reply:
+            return str(json.load(reply)["value"])
+
     def click(self, selector: str) -> None:
         """Click the first element of a CSS selector, as a user does."""
         self._post(f"{self._session}/element/{self._find(selector)}/click", {})
@@ -100,7 +106,15 @@ class Browser:
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other, wherever the focus is."""
-        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._do_keys([(kind, key) for key in keys for kind in ("keyDown", "keyUp")])
+
+    def press_shifted(self, key: str) -> None:
+        """Press a key while Shift is held."""
+        shift = "\ue008"
+        self._do_keys([("keyDown", shift), ("keyDown", key), ("keyUp", key), ("keyUp", shift)])
+
+    def _do_keys(self, events: list[tuple[str, str]]) -> None:
+        actions = [{"type": kind, "value": key} for kind, key in events]
         self._post(f"{self._session}/actions",
                    {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 

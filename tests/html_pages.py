@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runner.records import SuiteReport, TestRecord
+from runner.records import SuiteReport, TestRecord, UsageSample
 from runner.reporters import html
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
@@ -39,11 +39,18 @@ def hostile() -> SuiteReport:
     return replace(report, tests=(*report.tests, test), run=run, command=HOSTILE)
 
 
+def slow() -> SuiteReport:
+    """Return a run of a quarter of an hour that leaves only what is empty."""
+    report = sample(60, 0)
+    usage = tuple(UsageSample(report.started + at, 3, 0, "run") for at in range(0, 900, 100))
+    return replace(report, seconds=900.0, usage=usage)
+
+
 def _reports() -> dict[str, SuiteReport]:
     return {
         "large": sample(5_000, 1_000), "medium": sample(600, 150), "hostile": hostile(),
         "empty": SuiteReport(run=RunReport(Summary())), "judged": judged(), "repeated": repeated(),
-        "off": replace(sample(60, 0), looked=False, usage=()),
+        "slow": slow(), "off": replace(sample(60, 0), looked=False, usage=()),
     }  # fmt: skip
 
 

@@ -41,6 +41,10 @@ EVERY_MARK = LIGHT + BEHIND + """
       .map(bar => [bar.className, light(getComputedStyle(bar).backgroundColor),
         light(behind(bar.parentElement))]);
     return [...controls, ...lanes, ...bars]"""
+COVERED = """const box = document.activeElement.getBoundingClientRect();
+    const top = document.elementFromPoint(box.left + 2, box.top + 2);
+    return top?.closest('thead') && !document.activeElement.closest('thead')
+        ? [document.activeElement.innerText] : []"""
 
 
 def contrast(one: float, other: float) -> float:
@@ -53,6 +57,16 @@ class LookTests(PageCase):
         super().setUp()
         self.browser.resize(1280)
         self.browser.prefer("light")
+
+    def test_a_focused_link_is_never_under_the_heads_of_the_columns(self) -> None:
+        for width in (1280, 800, 400):
+            self.browser.resize(width, 700)
+            self.show("large")
+            self.run_script("document.querySelectorAll('#table tbody tr')[40]"
+                            ".querySelector('a').focus()")
+            for _ in range(60):
+                self.browser.press_shifted(TAB)
+                self.assertEqual(self.run_script(COVERED), [], width)
 
     def test_a_focused_control_can_be_seen(self) -> None:
         self.show("medium")

@@ -11,6 +11,9 @@ TOLD = "return document.getElementById('moment-told').innerText"
 SPOKEN = "return document.getElementById('moment').getAttribute('aria-valuetext')"
 AT_TITLE = """const top = document.getElementById('table-title').getBoundingClientRect().top;
     return document.activeElement.id === 'table-title' && top >= 0 && top < innerHeight"""
+IN_FOCUS = "return document.activeElement.closest('tr').innerText"
+EXPANDED = """return [...document.querySelectorAll('button.texts')]
+    .map(button => button.ariaExpanded)"""
 MOVE = "document.querySelectorAll('#table tbody tr')[arguments[0]].querySelector('a').focus()"
 
 
@@ -98,6 +101,37 @@ class NavigationTests(PageCase):
         self.assertTrue(self.run_script("""
             const box = document.activeElement.getBoundingClientRect();
             return box.top >= 0 && box.bottom <= innerHeight"""))
+
+    def test_back_finds_the_link_and_the_details_that_were_open_above_it(self) -> None:
+        self.show("repeated", "#view=tests&sort=-left")
+        self.browser.click("button.texts")
+        self.run_script("document.querySelector('.opened + tr a').focus()")
+        before = self.run_script(IN_FOCUS)
+        self.browser.press(ENTER)
+        self.assertTrue(self.run_script(AT_TITLE))
+        self.run_script("history.back()")
+        self.wait_for("return location.hash.includes('view=tests') && document.activeElement.href")
+        self.assertEqual(self.run_script(IN_FOCUS), before)
+        self.assertEqual(self.run_script(EXPANDED), ["true"])
+        self.browser.click("button.texts")
+        self.run_script("location.reload()")
+        self.wait_for("return document.querySelector('button.texts')")
+        self.assertEqual(self.run_script(EXPANDED), ["false"])
+
+    def test_no_ornament_is_said_with_a_heading(self) -> None:
+        self.show("medium", "#view=tests&sort=-entries")
+        for key, name in (("id", "Test"), ("entries", "Made")):
+            self.assertEqual(self.browser.label(f"th[data-key={key}] button"), name)
+
+    def test_the_axes_of_a_long_run_have_one_unit_and_no_halves_of_a_byte(self) -> None:
+        self.show("slow")
+        words = self.run_script(
+            "return [...document.querySelectorAll('#chart text')].map(text => text.textContent)"
+        )
+        self.assertEqual([word for word in words if word.endswith("min")],
+                         [f"{minute} min" for minute in range(0, 16, 2)])
+        self.assertEqual([word for word in words if word.endswith("B")], ["0 B", "1 B"])
+        self.assertEqual([word for word in words if word.endswith("s")], ["Tests"])
 
     def test_the_title_of_the_document_follows_the_table(self) -> None:
         self.show("medium")

@@ -91,6 +91,22 @@ function toggle(button) {
   return open;
 }
 
+/** The rows of records, without those of their details. */
+const recordRows = () => [...byId("table").tBodies[0].rows].filter((row) => row.record);
+
+const isOpened = (row) => row.nextElementSibling?.matches(".opened");
+
+/** The positions of the rows whose details are open. */
+const openedRows = () => recordRows().flatMap((row, index) => (isOpened(row) ? [index] : []));
+
+function openRows(positions) {
+  const rows = recordRows();
+  for (const position of positions) {
+    const button = rows[position]?.querySelector("button.texts");
+    if (button) toggleTexts(button);
+  }
+}
+
 function toggleTexts(button) {
   const row = button.closest("tr");
   if (!toggle(button)) {

@@ -3,7 +3,7 @@
 const TITLE = document.title;
 let state = {};
 
-/** Show what the fragment says, and as many rows as there were when it was left. */
+/** Show what the fragment says, as many rows as there were when it was left, and their details. */
 function followFragment() {
   state = readState();
   if (!Object.hasOwn(VIEWS, state.view)) [state.view] = Object.keys(VIEWS);
@@ -16,6 +16,12 @@ function followFragment() {
   for (const select of facetSelects()) select.value = state[select.id];
   byId("chips").replaceChildren(...chips());
   fillTable(state, history.state?.rows ?? FIRST_ROWS);
+  openRows(history.state?.opened ?? []);
+}
+
+/** Keep with the entry of the history how the table is shown, and what else is to be known. */
+function remember(more = {}) {
+  history.replaceState({ ...history.state, rows: shown, opened: openedRows(), ...more }, "");
 }
 
 /** Change the state; typing replaces the entry in the history, the rest adds one. */
@@ -34,15 +40,14 @@ function land() {
 
 /** Follow a link of the page; what `returnTo` needs is kept with the entry that is left. */
 function follow(link) {
-  const row = [...byId("table").tBodies[0].rows].findIndex((element) => element.contains(link));
-  const place = row < 0 ? {} : { row, link: linksOf(row).indexOf(link) };
-  history.replaceState({ rows: shown, ...place }, "");
+  const row = recordRows().findIndex((element) => element.contains(link));
+  remember({ row, link: linksOf(row).indexOf(link) });
   history.pushState(null, "", link.href);
   followFragment();
   if (!link.isConnected) land();
 }
 
-const linksOf = (row) => [...(byId("table").tBodies[0].rows[row]?.querySelectorAll("a") ?? [])];
+const linksOf = (row) => [...(recordRows()[row]?.querySelectorAll("a") ?? [])];
 
 /** After Back: the focus goes to the link that was followed, and never to nowhere. */
 function returnTo(place) {
@@ -113,7 +118,10 @@ function listenToTable() {
     if (head) sortBy(head.dataset.key);
   });
   byId("table").tBodies[0].addEventListener("click", (event) => {
-    if (event.target.matches("button.texts")) toggleTexts(event.target);
+    if (event.target.matches("button.texts")) {
+      toggleTexts(event.target);
+      remember();
+    }
     if (event.target.matches("button.unfold")) unfold(event.target);
   });
   byId("tables").addEventListener("click", (event) => {
@@ -127,7 +135,7 @@ function listenToTable() {
     if (!rows) return;
     const next = byId("table").tBodies[0].rows.length;
     showRows(rows === "all" ? selected.length : NEXT_ROWS);
-    history.replaceState({ ...history.state, rows: shown }, "");
+    remember();
     byId("table").tBodies[0].rows[next]?.querySelector("a, button")?.focus();
   });
 }

@@ -33,9 +33,8 @@ const timeline = (() => {
     return element;
   }
 
-  /** Round steps of an axis: 1, 2 or 5 times a power of the base's ten (or of 1024, for bytes). */
-  function step(most, wanted, bytes) {
-    const unit = bytes ? 1024 ** Math.floor(Math.log(Math.max(most, 1)) / Math.log(1024)) : 1;
+  /** Round steps of an axis: 1, 2 or 5 times a power of ten units. */
+  function step(most, wanted, unit) {
     const rough = most / unit / wanted;
     const power = 10 ** Math.floor(Math.log10(rough));
     const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough);
@@ -43,23 +42,20 @@ const timeline = (() => {
   }
 
   function timeTicks(svg) {
-    const each = step(end, Math.max(2, width / 130));
+    const [unit, name] = end < 180 ? [1, "s"] : end < 3 * 3600 ? [60, "min"] : [3600, "h"];
+    const each = step(end, Math.max(2, width / 130), unit);
+    const digits = Math.min(4, Math.max(0, -Math.floor(Math.log10(each / unit))));
     for (let at = 0; at <= end * 1.0001; at += each) {
       svg.append(shape("line", { class: "grid", x1: x(at), x2: x(at), y1: TOP, y2: height - 20 }));
       const anchor = at === 0 ? "start" : x(at) > width - 40 ? "end" : "middle";
-      svg.append(shape("text", { x: x(at), y: height - 5, "text-anchor": anchor }, tickWords(at, each)));
+      svg.append(shape("text", { x: x(at), y: height - 5, "text-anchor": anchor },
+        `${(at / unit).toFixed(digits)} ${name}`));
     }
-  }
-
-  function tickWords(at, each) {
-    if (end >= 180) return duration(Math.round(at)).replace(/ 00 s$/, "");
-    const digits = Math.min(4, Math.max(0, -Math.floor(Math.log10(each))));
-    return `${at.toFixed(digits)} s`;
   }
 
   function usageCurve(svg) {
     const most = Math.max(...data.usage.map((sample) => sample[2]), 1);
-    const each = step(most, 3, true);
+    const each = Math.max(1, step(most, 3, 1024 ** Math.floor(Math.log(most) / Math.log(1024))));
     const highest = Math.ceil(most / each) * each;
     const y = (bytes) => TOP + curve - (bytes / highest) * curve;
     for (let at = 0; at <= highest; at += each) {
