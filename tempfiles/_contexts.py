@@ -1,8 +1,8 @@
 """The tree of contexts, and which one is the current.
 
 A context belongs to the code that entered it: to its thread, its asyncio task, and the threads and
-tasks that these start. A thread of unknown descent (made by C code) gets the context entered last
-by anyone.
+tasks that these start. What is submitted to a pool of threads belongs to the context that submits
+it. A thread of unknown descent (made by C code) gets the context entered last by anyone.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from . import _audit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
     from contextvars import ContextVar
+    from types import FrameType
     from typing import Any
 
     from .records import Scope
 
 RUN = "run"
+_POOLS = "concurrent.futures.thread"
 
 
 class Context:
@@ -56,6 +59,31 @@ class Context:
         return f"<Context {self.id!r} scope={self.scope}{' closed' if self.closed else ''}>"
 
 
+def trace_nothing(frame: FrameType) -> None:
+    """Stands for `trace_start` while nobody wants to know."""
+
+
+trace_start: Callable[[FrameType], Any] = trace_nothing
+
+
+class Start:
+    """Where a thread was started, or work was submitted to a pool of threads.
+
+    Args:
+        frame: the frame that does it; it is not kept.
+
+    Attributes:
+        context: the context that is then the current one.
+        trail: what `trace_start` tells of the frame.
+    """
+
+    __slots__ = ("context", "trail")
+
+    def __init__(self, frame: FrameType) -> None:
+        self.context = current()
+        self.trail = trace_start(frame)
+
+
 class _NeverSet:
     """Stands for the context variable until the first context: an empty run needs none."""
 
@@ -66,7 +94,8 @@ class _NeverSet:
 root = Context(RUN, "run")
 _current: ContextVar[Context | None] = _NeverSet()  # type: ignore[assignment]
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
-_started_in: weakref.WeakKeyDictionary[threading.Thread, Context] = weakref.WeakKeyDictionary()
+_starts: weakref.WeakKeyDictionary[threading.Thread, Start] = weakref.WeakKeyDictionary()
+_pools_followed = False
 _threading: Any = None  # the module, from the first context on: an empty run does not need it
 
 
@@ -78,16 +107,27 @@ def current() -> Context:
 def _inherited_context() -> Context:
     if _threading is None:
         return root
-    # `threading.current_thread()` would enlist a foreign thread as a dummy; this looks only.
-    thread = getattr(_threading, "_active", {}).get(_thread.get_ident())
+    thread = _running_thread()
     if thread is None or isinstance(thread, _threading._DummyThread):
         return tuple(_open)[-1]
-    inherited = _started_in.get(thread)
-    if inherited is not None:
-        return inherited
+    start = _starts.get(thread)
+    if start is not None:
+        return start.context
     # What a runner opens (a test, a class) is the whole process's; what user code opens with
     # `context()` is only of those who opened it.
     return next((c for c in reversed(tuple(_open)) if c.scope != "context"), root)
+
+
+def _running_thread() -> Any:
+    # `threading.current_thread()` would enlist a foreign thread as a dummy; this looks only.
+    return getattr(_threading, "_active", {}).get(_thread.get_ident())
+
+
+def trail_of_start() -> Any:
+    """Return what `trace_start` told of the start of what the running thread does; else None."""
+    thread = _running_thread()
+    start = _starts.get(thread) if thread is not None else None
+    return start.trail if start is not None else None
 
 
 def charged() -> Context:
@@ -158,18 +198,21 @@ def _begin() -> None:
 
 
 def _follow_threads() -> None:
+    _audit.subscribe({
+        "_thread.start_new_thread": _thread_starts,
+        "_thread.start_joinable_thread": _thread_starts,  # 3.13 and later
+        "tempfiles.start_new_thread": _thread_starts,
+    })
+    if getattr(sys.modules.get(_POOLS), "_threads_queues", None):
+        _follow_pools()  # it has workers already
     if sys.version_info >= (3, 12):
-        _audit.subscribe({
-            "_thread.start_new_thread": _thread_starts,
-            "_thread.start_joinable_thread": _thread_starts,  # 3.13 and later
-        })
         return
     # There is no event in 3.11: stand in for the function that `Thread.start` calls.
     start_new_thread = _threading._start_new_thread
 
     @functools.wraps(start_new_thread)
     def start(*args: Any) -> Any:
-        _thread_starts(args)
+        sys.audit("tempfiles.start_new_thread", *args)
         return start_new_thread(*args)
 
     _threading._start_new_thread = start
@@ -178,4 +221,35 @@ def _follow_threads() -> None:
 def _thread_starts(args: tuple[Any, ...]) -> None:
     thread = getattr(args[0], "__self__", None)
     if isinstance(thread, _threading.Thread):
-        _started_in[thread] = current()
+        frame = sys._getframe(2)
+        if frame.f_globals is globals() and frame.f_back is not None:
+            frame = frame.f_back  # the stand-in of 3.11
+        _starts[thread] = Start(frame)
+        if not _pools_followed and _POOLS in sys.modules:
+            _follow_pools()
+
+
+def _follow_pools() -> None:
+    global _pools_followed
+    _pools_followed = True
+    from . import executors
+
+    _audit.subscribe({"tempfiles.submit": _work_is_submitted})
+    executors.follow(sys.modules[_POOLS], _take_up)
+
+
+def _work_is_submitted(args: tuple[Any, ...]) -> None:
+    # Raised by the function that stands in for the real one: who submits is a frame more.
+    with contextlib.suppress(AttributeError):  # of a later Python, with slots
+        args[0].tempfiles_start = Start(sys._getframe(3))
+
+
+def _take_up(start: Start | None) -> Start | None:
+    """Have the running thread do what was started there; return what it was doing before."""
+    thread = _running_thread()
+    if thread is None:
+        return None
+    before = _starts.pop(thread, None)
+    if start is not None:
+        _starts[thread] = start
+    return before
