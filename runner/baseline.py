@@ -36,11 +36,8 @@ Baseline = Mapping[Entry, int]
 
 
 def entry_of(leak: Leak, project: str) -> Entry:
-    """Return what a leak is known by.
-
-    Of what no event has named the call is a guess, by the children that ran: it stays empty.
-    """
-    call = leak.origin.call if leak.origin is not None and leak.evidence == "observed" else ""
+    """Return what a leak is known by."""
+    call = _call(leak)
     if leak.where == "temp" and leak.evidence == "scanned":
         return Entry(leak.context, drawn_by_anyone(os.path.basename(leak.path)), call)
     return Entry(leak.context, _rule(call)(_raw_name(leak, project)), call)
@@ -48,15 +45,21 @@ def entry_of(leak: Leak, project: str) -> Entry:
 
 def is_constant(leak: Leak, project: str) -> bool:
     """Whether all of this run would give a leak the same name: only the first to make it leaks."""
-    if leak.evidence == "scanned" or leak.origin is None:
+    if leak.evidence == "scanned":
         return False
     name = re.sub(rf"(?<![0-9]){os.getpid()}(?![0-9])", "", _raw_name(leak, project))
-    return "*" not in _rule(leak.origin.call)(name)
+    return "*" not in _rule(_call(leak))(name)
 
 
 def names(entry: Entry, path: str, project: str) -> bool:
     """Whether an entry may be of what lies at a path outside the temp directory."""
     return entry.name == _rule(entry.call)(_portable(path, project))
+
+
+def _call(leak: Leak) -> str:
+    if leak.evidence == "scanned":
+        return ""  # by the children that ran: a guess, if there were several
+    return leak.origin.call if leak.origin is not None else leak.call
 
 
 def _raw_name(leak: Leak, project: str) -> str:

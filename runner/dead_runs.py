@@ -60,9 +60,9 @@ def _removed(dead: list[Reaped]) -> str:
 
 def _leak_lines(root: Reaped) -> Iterator[str]:
     for leak in root.leaks[:_MOST_LEAKS_TOLD]:
-        origin = f"  {printable(str(leak.origin))}" if leak.origin is not None else ""
+        made_by = f"  {printable(leak.made_by)}" if leak.made_by else ""
         name = printable(os.path.basename(leak.path))
-        yield f"    {name}  {format_size(leak.bytes)}  left by {printable(leak.context)}{origin}"
+        yield f"    {name}  {format_size(leak.bytes)}  left by {printable(leak.context)}{made_by}"
     more = len(root.leaks) - _MOST_LEAKS_TOLD
     more = max(0, more) + root.more
     if more:

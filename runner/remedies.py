@@ -36,7 +36,7 @@ _AT_EXIT = _Words("contextlib.ExitStack().enter_context", "atexit.register")
 def remedy(leaks: Sequence[Leak]) -> str:
     """Return a line of code that would have prevented leaks of one line of code."""
     leak = leaks[0]
-    call = leak.origin.call if leak.origin is not None else ""
+    call = leak.origin.call if leak.origin is not None else leak.call
     maker = call.rpartition(".")[2].partition(" ")[0]
     if leak.origin is not None and leak.origin.function == "<module>":
         return f"atexit.register({_remove(leak)}, {_path(leaks)})"

@@ -112,22 +112,21 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
 def _leak_lines(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
     alike: dict[str, list[Leak]] = {}
     for leak in leaks:
-        alike.setdefault(str(leak.origin), []).append(leak)
+        alike.setdefault(leak.made_by, []).append(leak)
     hidden = {id(leak) for group in alike.values() for leak in group[_MOST_ALIKE:]}
     yield from _rows([leak for leak in leaks if id(leak) not in hidden], known)
     for group in alike.values():
         if more := group[_MOST_ALIKE:]:
             size = format_size(sum(leak.bytes for leak in more))
-            origin = printable(str(more[0].origin)) if more[0].origin is not None else ""
-            yield f"    ... and {len(more):,} more, {size}  {origin}".rstrip()
+            yield f"    ... and {len(more):,} more, {size}  {printable(more[0].made_by)}".rstrip()
 
 
 def _rows(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
     rows = [_row(leak) for leak in leaks]
     names = max(len(name) for _, name, _, _ in rows)
     sizes = max(len(size) for _, _, size, _ in rows)
-    for (kind, name, size, origin), leak in zip(rows, leaks, strict=True):
-        yield f"    {kind:<4}  {name:<{names}}  {size:>{sizes}}  {origin}".rstrip()
+    for (kind, name, size, made_by), leak in zip(rows, leaks, strict=True):
+        yield f"    {kind:<4}  {name:<{names}}  {size:>{sizes}}  {made_by}".rstrip()
         if leak.path in known:
             yield "          known (baseline)"
         yield from _notes(leak)
@@ -140,8 +139,7 @@ def _row(leak: Leak) -> tuple[str, str, str, str]:
         below = leak.entries - 1
         names = ("file", "files") if leak.files == below else ("entry", "entries")
         size = f"{_count(below, *names)} {size}" if below else "empty"
-    origin = printable(str(leak.origin)) if leak.origin is not None else ""
-    return kind, _name(leak), size, origin
+    return kind, _name(leak), size, printable(leak.made_by)
 
 
 def _name(leak: Leak) -> str:

@@ -159,6 +159,7 @@ class Judge:
         if where == "temp" and entry.trail is not None:
             found = "observed"
         origin, children = self._explain(path, entry, activity, found)
+        trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
         extent = sweep.measure(path, status)
         return Leak(
             path=path,
@@ -173,8 +174,9 @@ class Judge:
             where=where,
             outcome="removed" if where == "temp" else "left",
             subtest=entry.part,
-            never_closed=isinstance(entry.trail, origins.Trail) and entry.trail.closes_itself,
+            never_closed=trail is not None and trail.closes_itself,
             children=children,
+            call=origins.call_name(trail) if trail is not None and origin is None else "",
         )
 
     def _explain(

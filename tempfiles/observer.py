@@ -93,12 +93,17 @@ class Observer:
         _audit.subscribe(self._handlers)
         nodes.install()
         self.forks.start()
+        contexts.trace_start = self._captures_start
 
     def stop(self) -> None:
         """Stop listening; what was noted stays."""
         _audit.unsubscribe(self._handlers)
         nodes.uninstall()
         self.forks.stop()
+        contexts.trace_start = contexts.trace_nothing
+
+    def _captures_start(self, frame: FrameType) -> origins.Trail:
+        return origins.capture(frame, "", self._trace)
 
     # One handler an event; frame 2 of a handler is the one that raised the event.
 

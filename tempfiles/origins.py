@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from types import CodeType, FrameType
 
+from ._contexts import trail_of_start
 from .syscalls import real_path
 
 TYPE_CHECKING = False
@@ -28,6 +29,12 @@ _INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os
 # Objects that remove their files when they are closed or collected.
 # Of the module `tempfile`, which may not be imported yet.
 _SELF_REMOVING = ("NamedTemporaryFile", "TemporaryDirectory.__init__")
+
+# What calls a function that it was given: a thread, a pool, a test's cleanups, an event loop.
+_CALLERS = frozenset({
+    "threading", "concurrent.futures.thread", "multiprocessing.pool", "asyncio.events",
+    "unittest.case", "unittest.async_case", "unittest.suite", "weakref",
+})  # fmt: skip
 
 
 class Trail:
@@ -81,7 +88,9 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
     """Find the user's line above a frame.
 
     The innermost frame outside the standard library and outside installed packages wins; without
-    one, the innermost of an installed package.
+    one, the innermost of an installed package. If there is neither, a library function is the
+    target of a thread or a cleanup: then it is the line that started the thread, or submitted the
+    work, or none.
 
     Args:
         frame: where to start, usually the frame that raised an audit event.
@@ -108,13 +117,35 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
         frame = frame.f_back
     if found is None and installed is not None:
         found, callee = installed
+    if found is None:
+        return _capture_target(first, call, closes_itself, trace)
+    trail = _trail(found, callee, call, closes_itself)
+    if trace:
+        trail.frames = _all_frames(first)
+    return trail
+
+
+def _trail(found: _Place | None, callee: _Place | None, call: str, closes_itself: bool) -> Trail:
     trail = Trail(found[1], found[0].f_lineno, call) if found is not None else Trail(None, 0, call)
     if callee is not None:
         trail.callee = callee[1]
         trail.module = callee[0].f_globals.get("__name__")
     trail.closes_itself = closes_itself
-    if trace:
-        trail.frames = _all_frames(first)
+    return trail
+
+
+def _capture_target(frame: FrameType | None, call: str, closes_itself: bool, trace: bool) -> Trail:
+    """Capture a library function that a thread or a cleanup was given, by a frame below it."""
+    places: list[_Place] = []
+    while frame is not None and frame.f_globals.get("__name__") not in _CALLERS:
+        places.append((frame, frame.f_code))
+        frame = frame.f_back
+    trail = _trail(None, places[-1] if places else None, call, closes_itself)
+    start = trail_of_start()
+    if start is not None:
+        trail.code, trail.line = start.code, start.line
+        if trace:
+            trail.frames = (*((code, place.f_lineno) for place, code in places), *start.frames)
     return trail
 
 
@@ -132,7 +163,7 @@ def _all_frames(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
 def describe(trail: Trail, base: str) -> Origin | None:
     """Turn a trail into an origin, with file names relative to `base` where they lie below it.
 
-    Returns None where no frame of the user's was on the stack.
+    Returns None where no line of the user's is known.
     """
     if trail.code is None:
         return None

@@ -114,7 +114,8 @@ class Leak:
     counts the top as well). `never_closed` says that an object which removes its files when
     closed (a `TemporaryDirectory`) was not. `open_by` names processes that hold it open.
     `files` is how many of the entries are not directories. `children` are the processes that ran,
-    where more than one can have made it.
+    where more than one can have made it. `call` is what made it, of the standard library, where no
+    line of the user's is known.
     """
 
     path: str
@@ -132,6 +133,12 @@ class Leak:
     open_by: tuple[str, ...] = ()
     children: tuple[Child, ...] = ()
     files: int = 0
+    call: str = ""
+
+    @property
+    def made_by(self) -> str:
+        """The line and what was called there, or the call alone, or nothing, as far as known."""
+        return str(self.origin) if self.origin is not None else self.call
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ function outcomeLink(row) {
 }
 
 function placeCell(row) {
-  if (!row.place) return [make("span", { class: "second" }, "not known")];
+  if (!row.place) return [make("span", { class: "second" }, row.call || "not known")];
   const made = [row.function && `in ${row.function}`, row.call].filter(Boolean).join("  ·  ");
   return twoLines(row.place, made, { filter: { place: row.place }, path: true });
 }

@@ -56,8 +56,7 @@ def _head(report: SuiteReport) -> Iterable[str]:
 
 
 def _row(leak: Leak, known: bool) -> str:
-    origin = leak.origin
-    made_at = f"{origin.file}:{origin.line} in {origin.function} {origin.call}" if origin else ""
+    made_at = leak.made_by.replace("  ", " ")
     owner = leak.context if leak.subtest is None else f"{leak.context} {leak.subtest}"
     name = leak.path + ("/" if leak.type == "directory" else "")
     cells = [_code(owner), f"{leak.type} {_code(name)}", human_size(leak.bytes), _code(made_at)]

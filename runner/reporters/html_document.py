@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tempfiles.records import Leak, Modification, Origin, Unattributed
+from tempfiles.records import Leak, Modification, Unattributed
 
 from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
 from .lines import leak_notes
@@ -78,7 +78,7 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
         "context": visible(leak.context),
         "scope": leak.scope,
         "notes": leak_notes(leak),
-        **_origin(leak.origin),
+        **_origin(leak),
     }
     if leak.subtest is not None:
         entry["subtest"] = visible(clip(leak.subtest, _SHORT_TEXT))
@@ -87,9 +87,10 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
     return entry
 
 
-def _origin(origin: Origin | None) -> dict[str, Any]:
+def _origin(leak: Leak) -> dict[str, Any]:
+    origin = leak.origin
     if origin is None:
-        return {"place": "", "function": "", "call": ""}
+        return {"place": "", "function": "", "call": visible(leak.call)}
     return {
         "place": visible(f"{origin.file}:{origin.line}"),
         "function": visible(origin.function),

@@ -73,6 +73,8 @@ def _leak(leak: Leak) -> dict[str, Any]:
         "where": leak.where,
         "outcome": leak.outcome,
     }
+    if leak.call:
+        entry["call"] = leak.call
     if leak.subtest is not None:
         entry["subtest"] = leak.subtest
     if leak.never_closed:

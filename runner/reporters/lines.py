@@ -32,6 +32,8 @@ def leak_line(leak: Leak) -> str:
         parts.append(f"in subtest {visible(clip(leak.subtest, _SUBTEST))}")
     if leak.origin is not None:
         parts.append(f"made at {visible(str(leak.origin))}")
+    elif leak.call:
+        parts.append(f"made by {visible(leak.call)}")
     parts.extend(leak_notes(leak))
     return ", ".join(parts)
 

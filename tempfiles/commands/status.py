@@ -142,7 +142,7 @@ def _leak_line(leak: Leak) -> str:
     if leak.entries > 1:
         line += f", {format_count(leak.entries, 'entry', 'entries')}"
     line += f"  by {printable(leak.context)}"
-    return line + (f"  {printable(str(leak.origin))}" if leak.origin else "")
+    return line + (f"  {printable(leak.made_by)}" if leak.made_by else "")
 
 
 def _amount(sample: Sample) -> str:

@@ -163,13 +163,12 @@ THREADS: tuple[Way, ...] = (
         "while not os.path.exists(leaf()): time.sleep(0.01)\ntime.sleep(0.05)", **_IN),
     way("Thread without a line of the user",
         "import shutil, here\nt = threading.Thread(target=shutil.copy, args=(here.__file__, "
-        "leaf()))\nt.start()  # LEAK\nt.join()", imports=_THREAD, origin=False, call=("*",)),
+        "leaf()))\nt.start()  # LEAK\nt.join()", imports=_THREAD, call=("shutil.copy",)),
     way("ThreadPoolExecutor", "with concurrent.futures.ThreadPoolExecutor(2) as p: "
         "p.submit(work, leaf()).result()", **_IN),
     way("ThreadPoolExecutor shared by tests", "pool.submit(work, leaf()).result()",
         imports=_THREAD + "pool = concurrent.futures.ThreadPoolExecutor(1)\n"
-        "pool.submit(len, '').result()\n", function=("work",),
-        scope=("test", "run", "module", "class")),
+        "pool.submit(len, '').result()\n", function=("work",)),
     way("ThreadPool of multiprocessing", "from multiprocessing.pool import ThreadPool\n"
         "with ThreadPool(1) as p: p.map(work, [leaf()])", **_IN),
     way("asyncio.to_thread", "asyncio.run(asyncio.to_thread(work, leaf()))", **_IN),
