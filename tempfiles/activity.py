@@ -18,15 +18,19 @@ class Entry:
     """A new path: its context and the part of it, and its trail where it was observed.
 
     `removed` says that somebody was about to remove it: what is made there next is another.
+    `displaces` is the inode of the leak, told before, that it was about to be moved onto, else 0.
     """
 
-    __slots__ = ("context", "part", "removed", "trail")
+    __slots__ = ("context", "displaces", "part", "removed", "trail")
 
-    def __init__(self, context: Context, trail: Trail | Origin | None) -> None:
+    def __init__(
+        self, context: Context, trail: Trail | Origin | None, displaces: int = 0
+    ) -> None:
         self.context = context
         self.part = context.part
         self.trail = trail
         self.removed = False
+        self.displaces = displaces
 
 
 class Activity:

@@ -85,7 +85,7 @@ class Closing:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
         registered = self._judge.count_registered(context, activity)
         removal = cleanup.remove_registered(context)
-        self._observer.leaked.update({leak.path: context for leak in leaks})
+        self._observer.told.add(leaks, context)
         outside = sum(not self._ignored(path) for path in activity.topmost_outside())
         report = ContextReport(
             context.id,
@@ -130,7 +130,7 @@ class Closing:
     def prepare_removal(self) -> None:
         """Set apart what the removal of the run root must not, or need not, deal with."""
         totals = self.totals
-        totals.set_aside(self._observer.taken_back)
+        totals.set_aside(self._observer.told.taken_back)
         finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
         only_here = self._observer.brought.only_here()
         totals.note_kept(rescue({*registrations.kept(), *only_here}, self._root.path))

@@ -105,6 +105,14 @@ def size(path: str) -> int:
     return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
 
 
+def inode(path: str) -> int:
+    """Return the inode of what is at a path; 0 if nothing is there."""
+    try:
+        return syscalls.lstat(path).st_ino
+    except (OSError, ValueError):
+        return 0
+
+
 def is_empty(path: str) -> bool:
     """Whether there is a file without content."""
     try:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from . import _contexts as contexts
 from . import _registrations as registrations
-from . import evidence, origins, processes, sweep, syscalls
+from . import event_paths, evidence, origins, processes, sweep, syscalls
 from ._contexts import Context
 from .activity import Activity, Entry, activity_of
 from .children import ChildProcess
@@ -31,7 +31,7 @@ class Judge:
         self._tree = tree
         self._ignored = ignored
         self._base = tree.top
-        self._reported: set[str] = set()
+        self._reported: dict[str, Entry] = {}
         self._outlived: list[tuple[Context, ChildProcess]] = []
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self.late_leaks: list[Leak] = []
@@ -80,11 +80,18 @@ class Judge:
             if entry is None or entry.context is not context:
                 continue
             path = self._observer.root + key
+            self._part_with(path, entry)
             leak = self._leak(path, entry, activity, "temp")
             if leak is not None:
                 yield leak
             elif not syscalls.lexists(path):
                 del entries[key]
+
+    def _part_with(self, path: str, entry: Entry) -> None:
+        """Tell a path again if what lies there is another thing, made since it was told."""
+        told = self._reported.get(path)
+        if told is not None and told is not entry and event_paths.inode(path) != entry.displaces:
+            del self._reported[path]
 
     def leaks_outside(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what a context left elsewhere, as far as events or command lines tell."""
@@ -94,6 +101,8 @@ class Judge:
             for path in child.promised
             if path not in activity.outside
         }
+        for path, entry in activity.outside.items():
+            self._part_with(path, entry)
         for path, entry in sorted({**promised, **activity.outside}.items()):
             if syscalls.lexists(path) and not self._is_others(path, context):
                 where_from: Evidence = "scanned" if path in promised else "observed"
@@ -155,7 +164,7 @@ class Judge:
         ignored = self._ignored(path, everywhere=where == "temp")
         if path in self._reported or ignored or registrations.is_looked_after(path):
             return None
-        self._reported.add(path)
+        self._reported[path] = entry
         if where == "temp" and entry.trail is not None:
             found = "observed"
         origin, children = self._explain(path, entry, activity, found)

@@ -23,6 +23,7 @@ from .first_deed import may_create
 from .forks import ForkLog
 from .made_trees import MadeTrees
 from .spawning import SpawnObserver
+from .told import Told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class Observer:
     """Listens while started.
 
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
-    made something after they were closed. `leaked` is to be told which context left a path; if a
-    context around that one removes it, as its fixtures do, it comes into `taken_back`.
+    made something after they were closed. `told` is to be given the leaks of each context.
     `brought` knows what from before the run was moved or linked elsewhere.
 
     Args:
@@ -67,8 +67,7 @@ class Observer:
         self._trace = trace
         self._measure = measure
         self._charged = contexts.charged if charges_runner else contexts.current
-        self.leaked: dict[str, Context] = {}
-        self.taken_back: set[str] = set()
+        self.told = Told()
         self.brought = Brought(self.root)
         self._trees = MadeTrees()
         self._were_there: set[str] = set()
@@ -200,14 +199,16 @@ class Observer:
             absolute = event_paths.real_place(path, absolute, follow)
         if absolute.startswith(self.root):
             self._note_entry(absolute[len(self.root) :], call, frame)
-        elif (is_new or not syscalls.lexists(absolute)) and absolute not in self._were_there:
+        elif absolute not in self._were_there and (
+            is_new or not syscalls.lexists(absolute) or self.told.displaced(absolute, call)
+        ):
             self._note_outside(absolute, call, frame)
             if call == "os.mkdir":
                 self._trees.add(absolute, self._charged())
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
-        if known is not None and not known.removed:
+        if known is not None and not self.told.makes_another(self.root + key, call, known.removed):
             if key in self._links_in_temp:
                 self._note_through_link(key, call, frame)
             return
@@ -219,7 +220,7 @@ class Observer:
         if self.forks.in_child:
             self.forks.write(context, self.root + key, trail)
             return
-        self.entries[key] = Entry(context, trail)
+        self.entries[key] = Entry(context, trail, self.told.displaced(self.root + key, call))
         if known is None or known.context is not context:
             activity_of(context).created.append(key)
         if context.closed:
@@ -239,8 +240,8 @@ class Observer:
         if self.forks.in_child:
             self.forks.write(context, path, trail)
             return
-        # Nothing is there now: if it was made before, it has been removed since.
-        activity_of(context).outside[path] = Entry(context, trail)
+        # Nothing is there now, or it is replaced: if it was made before, it is another.
+        activity_of(context).outside[path] = Entry(context, trail, self.told.displaced(path, call))
         if context.closed:
             self.late[context] = None
 
@@ -250,9 +251,7 @@ class Observer:
         if absolute is None:
             return
         is_in_tree = self._trees.forget(absolute)
-        leaker = self.leaked.get(absolute)
-        if leaker is not None and _is_fixture_of(contexts.current(), leaker):
-            self.taken_back.add(absolute)
+        self.told.is_removed(absolute, contexts.current())
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
@@ -261,7 +260,9 @@ class Observer:
                 activity_of(self._charged()).bytes_removed += event_paths.size(absolute)
         elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
-            self._were_there.add(event_paths.real(absolute, follow=False))
+            real = event_paths.real(absolute, follow=False)
+            if real not in self.told:
+                self._were_there.add(real)
 
     def _was_made(self, path: str) -> bool:
         """Whether the current context or one around it made a path, or what it lies in."""
@@ -284,10 +285,3 @@ def _tries_to_write(frame: FrameType) -> bool:
     """
     is_unset = frame.f_globals.get("tempdir", "") is None
     return is_unset and frame.f_code.co_name == "_get_default_tempdir"
-
-
-def _is_fixture_of(context: Context, inner: Context) -> bool:
-    parent = inner.parent
-    while parent is not None and parent is not context:
-        parent = parent.parent
-    return parent is not None and parent.scope != "run"

@@ -40,7 +40,7 @@ class OutsideCleaner:
 
     def _removed(self, leak: Leak) -> Leak:
         expected = self._found.get(leak.path)
-        if expected is None:
+        if expected is None or leak.outcome == "removed":  # another lies there now
             return leak
         report = remove_path(leak.path, expected=expected)
         return replace(leak, outcome="removed" if report.ok else "failed")

@@ -29,21 +29,38 @@ class Totals:
         self.leaks += report.leaks
         self.modifications += report.modifications
 
-    def set_aside(self, taken_back: Container[str]) -> None:
-        """Take out the leaks that a fixture around their context has removed since."""
+    def set_aside(self, taken_back: Container[int]) -> None:
+        """Take out the leaks that a fixture around their context has removed since.
+
+        Of those that another leak has replaced at their path it is said that they are gone.
+
+        Args:
+            taken_back: by their `id`, the leaks that a fixture was about to remove.
+        """
+        last = self._last()
         gone = [
             leak for leak in self.leaks
             # An object that was never closed, and removed its files when collected, is no fixture.
-            if leak.path in taken_back and not leak.never_closed and not lexists(leak.path)
+            if id(leak) in taken_back and not leak.never_closed
+            and not (last[leak.path] is leak and lexists(leak.path))
         ]
-        if gone:
-            self.removed_later += gone
-            self.leaks = [leak for leak in self.leaks if leak not in gone]
+        self.removed_later += gone
+        ids = set(map(id, gone))
+        self.leaks = [
+            leak if last[leak.path] is leak else replace(leak, outcome="removed")
+            for leak in self.leaks if id(leak) not in ids
+        ]
+
+    def _last(self) -> dict[str, Leak]:
+        """Return for each path the leak that lies there: an earlier one has been replaced."""
+        return {leak.path: leak for leak in self.leaks}
 
     def note_kept(self, moved: Mapping[str, str]) -> None:
         """Say of each leak that was moved out of the run root where it is now."""
+        last = self._last()
         self.leaks = [
-            replace(leak, path=moved[leak.path], outcome="kept") if leak.path in moved else leak
+            replace(leak, path=moved[leak.path], outcome="kept")
+            if leak.path in moved and last[leak.path] is leak else leak
             for leak in self.leaks
         ]
 
@@ -51,13 +68,13 @@ class Totals:
         """Say of each leak in the temp directory that could not be removed that it failed."""
         self.failures += removal.failed
         failed = [failure.path + os.sep for failure in removal.failed]
-        if failed:
-            self.leaks = [
-                replace(leak, outcome="failed")
-                if leak.where == "temp" and any(p.startswith(leak.path + os.sep) for p in failed)
-                else leak
-                for leak in self.leaks
-            ]
+        last = self._last() if failed else {}
+        self.leaks = [
+            replace(leak, outcome="failed")
+            if leak.where == "temp" and last.get(leak.path) is leak
+            and any(path.startswith(leak.path + os.sep) for path in failed) else leak
+            for leak in self.leaks
+        ]
 
     def summary(self, tests: int) -> Summary:
         """Return the totals of a run with so many tests."""
