@@ -21,15 +21,15 @@ class Policy:
     Attributes:
         known: how many known leaks there were.
         new: how many others.
-        failing_paths: of the leaks that a failure tells.
+        failing_keys: the keys of the leaks that a failure tells.
     """
 
     def __init__(self, fails: bool, ledger: Ledger | None = None) -> None:
         self._fails = fails
         self.ledger = ledger
         self.known = self.new = 0
-        self._known_paths: set[str] = set()
-        self.failing_paths: set[str] = set()
+        self._known_keys: set[tuple[str, str]] = set()
+        self.failing_keys: set[tuple[str, str]] = set()
 
     def succeeds(self, id: str) -> None:
         """Take note that a test has come to its end; it is about to close."""
@@ -49,19 +49,19 @@ class Policy:
         judged = self.ledger.judge(report, late)
         self.known += len(judged.known)
         self.new += len(judged.new)
-        self._known_paths.update(leak.path for leak in judged.known)
+        self._known_keys.update(leak.key for leak in judged.known)
         from dataclasses import replace
 
         return replace(report, leaks=judged.new) if judged.known else report
 
     @property
-    def known_paths(self) -> Set[str]:
-        """The paths of the known leaks so far."""
-        return self._known_paths
+    def known_keys(self) -> Set[tuple[str, str]]:
+        """The keys of the known leaks so far."""
+        return self._known_keys
 
     def note_failed(self, judged: ContextReport) -> None:
         """Take note that a failure tells these leaks."""
-        self.failing_paths.update(leak.path for leak in judged.leaks)
+        self.failing_keys.update(leak.key for leak in judged.leaks)
 
     def failure(self, judged: ContextReport) -> str | None:
         """Return the message to fail a context with, or None.

@@ -118,7 +118,7 @@ class SuiteReport:
     """A whole run: its tests and fixtures in the order they ended, and what they left.
 
     `command` is the command line as it was typed, `directory` the working directory of the run.
-    `known` are the paths of the leaks that a baseline knows, `failing` of those that the failure
+    `known` are the keys of the leaks that a baseline knows, `failing` of those that the failure
     of a record tells. `looked` says whether leaks were looked for at all, `interrupted` whether
     the run was broken off before its end. `repository` is the top of the repository, where that is
     known.
@@ -133,8 +133,8 @@ class SuiteReport:
     command: str = ""
     directory: str = ""
     usage: tuple[UsageSample, ...] = ()
-    known: frozenset[str] = frozenset()
-    failing: frozenset[str] = frozenset()
+    known: frozenset[tuple[str, str]] = frozenset()
+    failing: frozenset[tuple[str, str]] = frozenset()
     looked: bool = True
     interrupted: bool = False
     repository: str = ""

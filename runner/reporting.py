@@ -99,7 +99,7 @@ class Reports:
         report = SuiteReport(run=run, looked=self._looked, interrupted=interrupted)
         if self.recorder is not None:
             report = self.recorder.suite_report(run, self.samples)
-            known, failing = frozenset(policy.known_paths), frozenset(policy.failing_paths)
+            known, failing = frozenset(policy.known_keys), frozenset(policy.failing_keys)
             report = replace(
                 report, known=known, failing=failing, looked=self._looked, interrupted=interrupted,
                 repository=self._repository,

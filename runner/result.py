@@ -87,10 +87,10 @@ class TidyTestResult(unittest.TextTestResult):
 
     def printErrors(self) -> None:
         """Tell what neither is told yet nor will be by a failure, then the failures."""
-        failing = self.session.policy.failing_paths if self.session is not None else ()
+        failing = self.session.policy.failing_keys if self.session is not None else ()
         self._untold = [
             report for report in self._untold
-            if report.modifications or not all(leak.path in failing for leak in report.leaks)
+            if report.modifications or not all(leak.key in failing for leak in report.leaks)
         ]
         self.tell_rest()
         super().printErrors()
@@ -164,8 +164,8 @@ class TidyTestResult(unittest.TextTestResult):
         self._untold.clear()
 
     @property
-    def _known(self) -> Container[str]:
-        return self.session.policy.known_paths if self.session is not None else ()
+    def _known(self) -> Container[tuple[str, str]]:
+        return self.session.policy.known_keys if self.session is not None else ()
 
     def _write(self, lines: Any) -> None:
         for line in lines:

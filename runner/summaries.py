@@ -20,12 +20,12 @@ _MOST_ALIKE = 50
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
 
 
-def context_lines(report: ContextReport, known: Container[str] = ()) -> Iterator[str]:
+def context_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
     """Yield the block of lines about one context, indented by two.
 
     Args:
         report: what it left.
-        known: the paths of leaks that a baseline knows.
+        known: the keys of leaks that a baseline knows.
     """
     for where, place in (("temp", "in the temp directory"), ("outside", "outside it")):
         leaks = [leak for leak in report.leaks if leak.where == where]
@@ -45,7 +45,7 @@ def failure_message(report: ContextReport) -> str:
     return "\n".join(line[2:] for line in context_lines(report))
 
 
-def titled_lines(report: ContextReport, known: Container[str] = ()) -> Iterator[str]:
+def titled_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
     """Yield the lines about a context with its name above, for where it does not stand already."""
     scope = "" if report.scope == "test" else f"{report.scope} "
     if report.leaks or report.modifications:
@@ -109,7 +109,7 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
         yield f"    ... and {len(report.failures) - 10} more"
 
 
-def _leak_lines(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
+def _leak_lines(leaks: Sequence[Leak], known: Container[tuple[str, str]]) -> Iterator[str]:
     alike: dict[str, list[Leak]] = {}
     for leak in leaks:
         alike.setdefault(leak.made_by, []).append(leak)
@@ -121,13 +121,13 @@ def _leak_lines(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
             yield f"    ... and {len(more):,} more, {size}  {printable(more[0].made_by)}".rstrip()
 
 
-def _rows(leaks: Sequence[Leak], known: Container[str]) -> Iterator[str]:
+def _rows(leaks: Sequence[Leak], known: Container[tuple[str, str]]) -> Iterator[str]:
     rows = [_row(leak) for leak in leaks]
     names = max(len(name) for _, name, _, _ in rows)
     sizes = max(len(size) for _, _, size, _ in rows)
     for (kind, name, size, made_by), leak in zip(rows, leaks, strict=True):
         yield f"    {kind:<4}  {name:<{names}}  {size:>{sizes}}  {made_by}".rstrip()
-        if leak.path in known:
+        if leak.key in known:
             yield "          known (baseline)"
         yield from _notes(leak)
 

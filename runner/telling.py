@@ -59,8 +59,8 @@ def _advice(session: Session, report: RunReport) -> Iterator[str]:
     if session.verbosity > 0 and len(report.leaks) > 2:
         from .advice import advice
 
-        known_paths = session.policy.known_paths
-        yield from advice([leak for leak in report.leaks if leak.path not in known_paths])
+        keys = session.policy.known_keys
+        yield from advice([leak for leak in report.leaks if leak.key not in keys])
     if session.policy.known:
         known, new = session.policy.known, session.policy.new
         yield f"Known leaks: {known} of {known + new} are in the baseline"

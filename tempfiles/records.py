@@ -136,6 +136,11 @@ class Leak:
     call: str = ""
 
     @property
+    def key(self) -> tuple[str, str]:
+        """Its context and its path: another test may leave another thing at the same path."""
+        return self.context, self.path
+
+    @property
     def made_by(self) -> str:
         """The line and what was called there, or the call alone, or nothing, as far as known."""
         return str(self.origin) if self.origin is not None else self.call

@@ -69,8 +69,8 @@ def _paths(leaks: Iterable[Leak]) -> dict[str, tuple[str, ...]]:
 def judged() -> SuiteReport:
     """Return a run with a baseline: 90 of its 150 leaks are known, and 20 of the new ones fail."""
     report = sample(600, 150)
-    paths = [leak.path for leak in report.run.leaks]
-    return replace(report, known=frozenset(paths[:90]), failing=frozenset(paths[90:110]))
+    keys = [leak.key for leak in report.run.leaks]
+    return replace(report, known=frozenset(keys[:90]), failing=frozenset(keys[90:110]))
 
 
 def repeated() -> SuiteReport:

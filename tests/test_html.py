@@ -134,7 +134,7 @@ class PageTests(unittest.TestCase):
     def test_known_and_failing_leaks_are_counted_apart_from_new_ones(self) -> None:
         self.assertIn("<small>20 failing, 40 new, 90 known</small>", html.render(judged()))
         report = judged()
-        every = frozenset(leak.path for leak in report.run.leaks)
+        every = frozenset(leak.key for leak in report.run.leaks)
         self.assertIn("<small>0 new, 150 known</small>",
                       html.render(replace(report, known=every, failing=frozenset())))
         self.assertNotIn(" new</small>", html.render(sample(5, 5)))

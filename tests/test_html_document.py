@@ -49,8 +49,9 @@ class DocumentTests(unittest.TestCase):
     def test_a_leak_is_known_failing_or_new_and_the_largest_comes_first(self) -> None:
         leaks = tuple(replace(LEAK, path=name, bytes=size)
                       for name, size in (("a", 1), ("b", 3), ("c", 2)))
-        found = document(SuiteReport(run=RunReport(Summary(), leaks), known=frozenset("a"),
-                                     failing=frozenset("ab")))["leaks"]
+        a, b, _ = (leak.key for leak in leaks)
+        found = document(SuiteReport(run=RunReport(Summary(), leaks), known=frozenset({a}),
+                                     failing=frozenset({a, b})))["leaks"]
         self.assertEqual([(leak["name"], leak["state"]) for leak in found],
                          [("b", "failing"), ("c", "new"), ("a", "known")])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import unittest
 from typing import Any
@@ -125,6 +126,16 @@ class SamePath(ProjectTestCase):
         found = self.leaks(suite("outside", FILE, *ANEW), "--clean-outside")
         self.assertEqual([leak["outcome"] for leak in found], ["removed"] * 6)
         self.assertFalse((self.project / "same").exists())
+
+    def test_a_baseline_that_knows_the_first_does_not_know_the_second(self) -> None:
+        self.leaks(suite("temp", FILE, ANEW[0]))
+        self.tidytest("-q", "--update-baseline", "test_it.T.test_1")
+        outcome = self.tidytest("--leaks", "fail", "--github", "--junit-xml", "junit.xml")
+        self.assertIn("FAILED (failures=1)", outcome.err)
+        self.assertEqual(re.findall("::error .*(test_.)", outcome.out), ["test_2"])
+        self.assertIn("1 known leak in the baseline", outcome.out)
+        report = (self.project / "junit.xml").read_text()
+        self.assertEqual(report.count('name="known-leak:'), 1)
 
     def test_each_copy_is_kept(self) -> None:
         self.leaks(suite("temp", FILE, ANEW[0]), "--keep", "always", "--keep-dir", "kept")

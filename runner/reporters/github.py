@@ -90,7 +90,7 @@ def commands(report: SuiteReport) -> list[str]:
         lines.append(_notice(" and ".join(more)))
     if report.interrupted:
         lines.append(_notice("the run was interrupted: not all tests have run"))
-    known = sum(leak.path in report.known for leak in report.run.leaks)
+    known = sum(leak.key in report.known for leak in report.run.leaks)
     if known:
         lines.append(_notice(f"{plural(known, 'known leak')} in the baseline"))
     return lines
@@ -116,8 +116,8 @@ def _property(text: str) -> str:
 
 
 def _errors(report: SuiteReport) -> Iterator[str]:
-    failing = [leak for leak in report.run.leaks if leak.path in report.failing]
-    by_path = {leak.path: leak for leak in failing}
+    failing = [leak for leak in report.run.leaks if leak.key in report.failing]
+    by_key = {leak.key: leak for leak in failing}
     by_context: dict[str, list[Leak]] = {}
     for leak in failing:
         by_context.setdefault(leak.context, []).append(leak)
@@ -126,7 +126,9 @@ def _errors(report: SuiteReport) -> Iterator[str]:
             if isinstance(record, FixtureRecord):
                 leaks = by_context.get(record.owner, [])
             else:
-                leaks = [by_path[path] for path in record.left if path in by_path]
+                leaks = [
+                    by_key[record.id, path] for path in record.left if (record.id, path) in by_key
+                ]
             if leaks and _failure_place(record, report) is None:
                 yield _leak_error(record, leaks, report)
             else:
@@ -198,7 +200,7 @@ def _warnings(report: SuiteReport) -> Iterator[str]:
     """
     groups: dict[tuple[str, int] | str, list[Leak]] = {}
     for leak in report.run.leaks:
-        if leak.path in report.known or leak.path in report.failing:
+        if leak.key in report.known or leak.key in report.failing:
             continue
         key = (leak.origin.file, leak.origin.line) if leak.origin else leak.context
         groups.setdefault(key, []).append(leak)

@@ -28,9 +28,9 @@ def summary(report: SuiteReport, limit: int = SUMMARY_LIMIT) -> str:
         return ""
     rows: list[str] = []
     known = report.known
-    leaks = sorted(report.run.leaks, key=lambda leak: (leak.path in known, -leak.bytes))
+    leaks = sorted(report.run.leaks, key=lambda leak: (leak.key in known, -leak.bytes))
     for leak in leaks:
-        row = _row(leak, leak.path in known)
+        row = _row(leak, leak.key in known)
         room -= len(row.encode())
         if room < 0:
             break

@@ -43,9 +43,9 @@ def document(report: SuiteReport) -> dict[str, Any]:
 
 def leak_state(report: SuiteReport, leak: Leak) -> str:
     """Return `known` for a leak of the baseline, `failing` where a failure tells it, or `new`."""
-    if leak.path in report.known:
+    if leak.key in report.known:
         return "known"
-    return "failing" if leak.path in report.failing else "new"
+    return "failing" if leak.key in report.failing else "new"
 
 
 def _owners(report: SuiteReport) -> list[int | None]:

@@ -112,7 +112,7 @@ class _Leaks:
 
 
 def _told(leak: Leak, report: SuiteReport) -> _Told:
-    known = leak.path in report.known
+    known = leak.key in report.known
     line = leak_line(leak) + (", known (baseline)" if known else "")
     return _Told(_line(f"{'known-leak' if known else 'leak'}:{leak.context}"), _line(line))
 
