@@ -111,7 +111,7 @@ class Assembly:
         """Return what chooses and orders the tests, with the state of the last run."""
         from .selection import Selection
 
-        return Selection(self.settings, self.directory, sys.stderr)
+        return Selection(self.settings, self.directory, sys.stderr, self.words)
 
     def policy(self) -> Policy:
         """Return what a leak does."""

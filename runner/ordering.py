@@ -126,6 +126,12 @@ def test_id(test: Test) -> str:
     return find() if callable(find) else f"{type(test).__module__}.{type(test).__qualname__}"
 
 
+def prefixes(id: str) -> list[str]:
+    """Return the ids that something is in, from its outermost package on, and its own."""
+    parts = id.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
 def is_import_failure(test: Test) -> bool:
     """Whether a test is what unittest makes of a module or a name that it cannot load."""
     return type(test) is _FailedTest

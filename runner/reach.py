@@ -15,7 +15,7 @@ from unittest import TestCase
 from tempfiles.ignores import CACHES
 
 from .config import Config
-from .ordering import flatten, is_import_failure, test_id
+from .ordering import flatten, is_import_failure, prefixes, test_id
 from .session import Session
 
 _CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
@@ -45,10 +45,10 @@ class Reach:
         self._all_of_each = whole and not result.shouldStop
         self._whole = self._all_of_each and not imports_failed
         self._tests = frozenset(loaded)
-        self._loaded = {prefix for id in loaded for prefix in _prefixes(id)}
+        self._loaded = {prefix for id in loaded for prefix in prefixes(id)}
         self._ended = (self._tests & session.ran) - broken - self.cut_short
         # A class or a module is judged if one of its tests has come to its end.
-        fixtures = {prefix for id in self._ended for prefix in _prefixes(id)}
+        fixtures = {prefix for id in self._ended for prefix in prefixes(id)}
         self._ended_fixtures = fixtures - self._tests - broken - self.cut_short
         self._project = project
 
@@ -63,9 +63,9 @@ class Reach:
         """Whether a test, class or module is there no more; never true where it cannot be told."""
         if not self._whole or id == "run" or id in self._loaded:
             return False
-        imported = next((name for name in reversed(_prefixes(id)) if name in sys.modules), None)
+        imported = next((name for name in reversed(prefixes(id)) if name in sys.modules), None)
         if imported is None:
-            return not any(part in self._modules for part in _prefixes(id))
+            return not any(part in self._modules for part in prefixes(id))
         return not _has_submodule(imported, id) and not _has_tests(imported, id)
 
     @cached_property
@@ -152,16 +152,11 @@ def owner(test: Any) -> str:
     return id
 
 
-def _prefixes(id: str) -> list[str]:
-    parts = id.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-
-
 def _has_submodule(package: str, id: str) -> bool:
     """Whether what follows a package in an id is a module of it, which was not imported."""
     name = id[len(package) + 1 :].partition(".")[0]
     places = getattr(sys.modules[package], "__path__", ())
-    return any(
+    return name != "" and any(
         os.path.exists(os.path.join(place, name + ending)) for place in places
         for ending in (".py", "")
     )

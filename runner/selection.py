@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unittest
+from collections.abc import Sequence
 from typing import Any
 
 from tempfiles.records import ContextReport
@@ -21,15 +22,19 @@ class Selection:
         settings: of the run.
         directory: where the state between runs is kept.
         stream: where the seed is told, and that there was nothing to choose from.
+        words: what is left of the command line for unittest.
 
     Attributes:
         is_empty: whether no test is what was asked for, so that none is run.
     """
 
-    def __init__(self, settings: Config, directory: str, stream: Any) -> None:
+    def __init__(
+        self, settings: Config, directory: str, stream: Any, words: Sequence[str]
+    ) -> None:
         self._settings = settings
         self._directory = directory
         self._stream = stream
+        self._words = words
         self._before = state.read(directory)
         self.is_empty = False
 
@@ -55,13 +60,13 @@ class Selection:
         """Keep for the next run which tests failed or leaked in this one."""
         failed = [owner(test) for test, _ in [*result.errors, *result.failures]]
         failed += [owner(test) for test in result.unexpectedSuccesses]
-        ran = {*state.with_tails(session.ran - session.cut_short), *failed}
-        ran.update(id for id in self._before.failed | self._before.leaked if reach.is_gone(id))
+        before = state.read(self._directory)  # again: another run may have ended since the start
+        ran = {*(session.ran - session.cut_short), *failed}
+        ran.update(id for id in before.failed | before.leaked if reach.is_gone(id))
         leaked = session.leaked - session.cut_short
-        if self._settings.leaks == "off":  # nothing was looked for
-            leaked = set(self._before.leaked)
-        now = self._before.after(ran, failed, leaked)
-        if now != self._before:
+        # With `off` nothing was looked for.
+        now = before.after(ran, failed, before.leaked if self._settings.leaks == "off" else leaked)
+        if now != before:
             state.write(self._directory, now)
 
     def _chosen(self, tests: list[Any]) -> list[Any]:
@@ -75,7 +80,7 @@ class Selection:
         if self._before.damaged:
             self._tell(f"{state.NAME} cannot be read ({self._before.damaged}): all tests are run")
             return tests
-        chosen = state.select(tests, wanted)
+        chosen = state.select(tests, wanted, self._words)
         if not chosen:
             self.is_empty = True
             options = (self._settings.last_failed, "failed"), (self._settings.leaked_last, "leaked")

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from .ordering import Test, is_import_failure, test_id
+from .ordering import Test, is_import_failure, prefixes, test_id
 
 NAME = ".tidytest-state.json"
 VERSION = 1
@@ -35,8 +35,8 @@ class State(NamedTuple):
             failed: the ids that failed. A class or module stands for a fixture of it.
             leaked: the ids that leaked.
         """
-        ran = frozenset(ran)
-        return State(self.failed - ran | frozenset(failed), self.leaked - ran | frozenset(leaked))
+        mended = self.failed.difference(ran, _imported(ran))
+        return State(mended.union(failed), self.leaked.difference(ran).union(leaked))
 
 
 def read(directory: str) -> State:
@@ -81,33 +81,54 @@ def write(directory: str, state: State) -> None:
         raise OSError(error.errno, f"cannot write {NAME}: {error.strerror}") from None
 
 
-def select(tests: Iterable[Test], wanted: Collection[str]) -> list[Test]:
-    """Return the tests that ids stand for: that of a test, or of the class or module it is in."""
+def select(
+    tests: Iterable[Test], wanted: Collection[str], words: Iterable[str] = ()
+) -> list[Test]:
+    """Return the tests that ids stand for: that of a test, or of the class, module or package it
+    is in.
+
+    What cannot be loaded is among them if it may hold such a test, or was asked for by name.
+
+    Args:
+        tests: to choose from.
+        wanted: the ids.
+        words: the command line, for the names on it.
+    """
     wanted = frozenset(wanted)
-    return [test for test in tests if not wanted.isdisjoint(_names(test))]
+    holders = {prefix for id in wanted for prefix in prefixes(id)}
+    for word in words:  # unittest makes `pkg.test_a` of `pkg/test_a.py`, if there is such a file
+        holders.update(word.split("."), word.replace(os.sep, ".").split("."))
+
+    def is_wanted(test: Test) -> bool:
+        if is_import_failure(test):
+            name = test._testMethodName
+            return name in holders or not wanted.isdisjoint(_parts(name))
+        return not wanted.isdisjoint(_names(test))
+
+    return list(filter(is_wanted, tests))
 
 
-def _names(test: Test) -> Iterable[str]:
+def _names(test: Test) -> Iterator[str]:
     kind = type(test)
-    if is_import_failure(test):
-        yield from _tails(test._testMethodName)
     yield test_id(test)
     yield f"{kind.__module__}.{kind.__qualname__}"
-    yield from _tails(kind.__module__)
+    yield from _parts(kind.__module__)
     if hasattr(kind, "__iter__"):  # a suite that runs its tests in a way of its own
         for inner in test:
             yield from _names(inner)
 
 
-def with_tails(ran: Iterable[str]) -> Iterator[str]:
-    """Yield the ids of contexts, and for modules also what they may be called when they fail.
+def _imported(ran: Iterable[str]) -> Iterator[str]:
+    """Yield what the modules among the ids of contexts may be called when they cannot be imported.
 
-    Of `pkg.test_a`, which cannot be imported, unittest may say no more than `test_a`.
+    Of `pkg.test_a` unittest may say no more than `test_a`, or `pkg` if that is what fails.
     """
     for id in ran:
-        yield from _tails(id) if id in sys.modules else (id,)
+        if id in sys.modules:
+            yield from _parts(id)
 
 
-def _tails(module: str) -> Iterator[str]:
+def _parts(module: str) -> Iterator[str]:
     parts = module.split(".")
-    yield from (".".join(parts[start:]) for start in range(len(parts)))
+    for start in range(len(parts)):
+        yield from prefixes(".".join(parts[start:]))

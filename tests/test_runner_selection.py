@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from tests.projects import Outcome, ProjectTestCase
@@ -103,6 +104,77 @@ class Memory(ProjectTestCase):
         before = sorted(self.project.rglob("*"))
         self.tidytest("test_a")
         self.assertEqual(sorted(self.project.rglob("*")), before)
+
+    def failed(self) -> list[str]:
+        """Return what the state calls failed."""
+        path = self.project / ".tidytest-state.json"
+        failed: list[str] = json.loads(path.read_text())["failed"] if path.exists() else []
+        return failed
+
+    def test_what_can_no_longer_be_loaded_fails_if_it_may_hold_what_failed(self) -> None:
+        suite = self.SUITE.replace("exists", "isdir")
+        for place, name in ("test_a.py", "test_a"), ("pkg/__init__.py", "pkg.test_a"):
+            self.write("pkg/__init__.py", "")
+            self.write(f"{name.replace('.', '/')}.py", suite)
+            self.tidytest()
+            for broken in "import nosuch", "def":
+                self.write(place, broken)
+                self.write("test_other.py", broken)
+                with self.subTest(place, broken=broken):
+                    outcome = self.tidytest("--last-failed", "discover")
+                    failing = re.findall(r"^ERROR: (\w+)", outcome.err, re.MULTILINE)
+                    self.assertEqual((outcome.code, failing), (1, [name.partition(".")[0]]))
+                    self.assertLess({f"{name}.A.test_fails"}, set(self.failed()))
+            self.write("test_other.py", "")
+            self.write("test_a.py", "")
+
+    def test_a_name_that_cannot_be_loaded_fails(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("test_a")
+        for name in "test_typo", "pkg/test_typo.py", "test_a.A.test_typo":
+            for option in "--last-failed", "--leaked-last":
+                with self.subTest(name, option=option):
+                    outcome = self.tidytest(option, name)
+                    self.assertIn("ERROR: ", outcome.err)
+                    self.assertEqual(outcome.code, 1)
+        self.assertIn("Ran 3 tests", self.tidytest("--last-failed", "test_a", "test_typo").err)
+
+    def test_a_package_that_can_be_imported_again_is_run_and_forgotten(self) -> None:
+        passing = "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass\n"
+        for words in ("--last-failed",), (), ("pkg.sub.test_z",):
+            self.write("pkg/__init__.py", "")
+            self.write("pkg/sub/__init__.py", "import nosuch")
+            self.write("pkg/sub/test_z.py", passing)
+            self.tidytest(*words[:1] if "pkg" in str(words) else ())
+            self.assertEqual(self.failed(), ["sub"] if "pkg" in str(words) else ["pkg.sub"])
+            self.write("pkg/sub/__init__.py", "")
+            with self.subTest(words):
+                self.assertIn("Ran 1 test", self.tidytest(*words).err)
+                self.assertEqual(self.failed(), [])
+
+    def test_a_package_without_tests_is_forgotten(self) -> None:
+        self.write("test_a.py", SUITE)
+        self.write("pkg/__init__.py", "import nosuch")
+        self.tidytest()
+        self.write("pkg/__init__.py", "")
+        self.tidytest()
+        self.assertEqual(self.failed(), [])
+
+    def test_what_another_run_has_kept_meanwhile_is_kept(self) -> None:
+        fails = "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.fail()\n"
+        self.write("test_b.py", fails)
+        self.write("test_c.py", fails)
+        self.tidytest("test_b")
+        self.write("test_b.py", fails.replace("fail()", "id()"))
+        self.write("test_a.py", """
+            import subprocess, sys, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    subprocess.call([sys.executable, "-m", "runner", "-q", "test_b", "test_c"])
+                    self.fail()
+        """)
+        self.tidytest("test_a")
+        self.assertEqual(self.failed(), ["test_a.T.test", "test_c.T.test"])
 
 
 class UntilLeak(ProjectTestCase):
