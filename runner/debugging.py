@@ -52,6 +52,9 @@ class _Debugger(pdb.Pdb):
 
     quits = False
 
+    def __init__(self) -> None:
+        super().__init__(nosigint=True)  # ^C is for the tests that follow, not for this prompt
+
     def do_quit(self, arg: str) -> bool | None:
         """q(uit): end the run."""
         self.quits = True
@@ -63,6 +66,16 @@ class _Debugger(pdb.Pdb):
         """EOF: end the run."""
         self.quits = True
         return super().do_EOF(arg)
+
+    def do_run(self, arg: str) -> None:
+        """run, restart: not possible here."""
+        self.error("a test cannot be started again: c goes on with the next, q ends the run")
+
+    do_restart = do_run
+
+    def postcmd(self, stop: bool, line: str) -> bool:
+        """End the run also after `exit()`, which closes the input."""
+        return bool(self.do_quit("")) if self.stdin.closed else stop
 
 
 def _quits(error: BaseException, trace: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 
 from tests.projects import ProjectTestCase
@@ -325,6 +326,33 @@ class Debugger(ProjectTestCase):
         outcome = self.tidytest("--pdb", "test_a", stdin="q\nc\n")
         self.assertEqual(outcome.out.count("(Pdb)"), 1, outcome.out)
         self.assertIn("Ran 2 tests", outcome.err)
+
+    def test_an_interrupt_after_the_prompt_ends_the_run(self) -> None:
+        self.write("test_a.py", """
+            import os, signal, unittest
+            class T(unittest.TestCase):
+                def test_1(self): self.fail()
+                def test_2(self): os.kill(os.getpid(), signal.SIGINT)
+                def test_3(self): print("never")
+        """)
+        for options, code in ((), -signal.SIGINT), (("-c",), 1):
+            outcome = self.tidytest("--pdb", *options, "test_a", stdin="c\nq\n")
+            self.assertEqual(outcome.code, code, outcome.err)
+            self.assertEqual(outcome.out.count("(Pdb)"), 1, outcome.out)
+            self.assertNotIn("never", outcome.out)
+
+    def test_a_run_cannot_be_started_again_from_the_prompt(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--pdb", "test_a", stdin="run\nrestart x\np here\nc\nq\n")
+        self.assertEqual(outcome.out.count("a test cannot be started again"), 2)
+        self.assertIn("'a'", outcome.out)
+        self.assertIn("FAILED (failures=2)", outcome.err)
+
+    def test_a_call_of_exit_ends_the_run_as_quit_does(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--pdb", "test_a", stdin="exit()\nc\n")
+        self.assertEqual((outcome.code, outcome.out.count("(Pdb)")), (1, 1))
+        self.assertIn("FAILED (failures=1)", outcome.err)
 
 
 class Reports(ProjectTestCase):
