@@ -6,7 +6,7 @@ import os
 import stat
 from contextlib import suppress
 
-from ._platform import HAS_PROC, LINUX
+from ._platform import HAS_PROC, LINUX, allocated
 
 # Not all of these exist on Windows, where this module is imported but never used.
 _NOFOLLOW = (
@@ -38,8 +38,8 @@ def key_of(status: os.stat_result) -> Key:
 
 
 def freed(status: os.stat_result) -> int:
-    """Return the bytes that removing a name frees: the size of a regular file with one name."""
-    return status.st_size if status.st_nlink == 1 and stat.S_ISREG(status.st_mode) else 0
+    """Return the bytes that removing a name frees: what a regular file with one name takes."""
+    return allocated(status) if status.st_nlink == 1 and stat.S_ISREG(status.st_mode) else 0
 
 
 def is_directory(parent_fd: int, name: str) -> bool:

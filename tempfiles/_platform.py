@@ -17,6 +17,11 @@ HAS_FORK = hasattr(os, "fork")
 HAS_PROC = LINUX and os.path.isdir("/proc/self/fd")
 
 
+def allocated(status: os.stat_result) -> int:
+    """Return how many bytes of a regular file take space: its size, less what are holes."""
+    return min(status.st_size, getattr(status, "st_blocks", status.st_size) * 512)
+
+
 def descriptor_path(fd: int) -> str | None:
     """Return the path that an open descriptor was opened by, or None where that cannot be told."""
     try:

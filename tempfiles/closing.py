@@ -79,6 +79,8 @@ class Closing:
             before_removal: told of the leaks while what is registered is still there.
         """
         activity = activity_of(context)
+        if self._observer.removed is not None:
+            self._observer.removed.settle_all()
         leftovers = self._look(context, activity) if tracks else 0
         leaks = self._leaks_of(context, activity) if tracks else ()
         if before_removal is not None:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 
 from ._access import close
-from ._platform import WINDOWS
+from ._platform import WINDOWS, allocated
 from .errors import PathTypeError
 
 Missed = Callable[[str, OSError], None]
@@ -69,7 +69,7 @@ def size_on_disk(path: str) -> int:
             if stat.S_ISDIR(status.st_mode):
                 pending += [os.path.join(path, name) for name in os.listdir(path)]
             elif stat.S_ISREG(status.st_mode):
-                size += min(status.st_size, getattr(status, "st_blocks", status.st_size) * 512)
+                size += allocated(status)
     return size
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 
 from . import syscalls
@@ -94,15 +93,6 @@ def is_bytecode(path: str) -> bool:
     if not prefix:
         return False
     return f"{path}{os.sep}".startswith(os.path.join(os.path.abspath(prefix), ""))
-
-
-def size(path: str) -> int:
-    """Return the bytes that the removal of a path frees: of a file with no other name its size."""
-    try:
-        status = syscalls.lstat(path)
-    except (OSError, ValueError):
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
 
 
 def inode(path: str) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from . import _contexts as contexts
 from . import syscalls
+from ._platform import allocated
 from .sweep import RACY_NS
 
 TYPE_CHECKING = False
@@ -201,8 +202,7 @@ def _extent(path: str, seen: set[tuple[int, int]]) -> tuple[int, int]:
         elif stat.S_ISREG(status.st_mode) and (inode := _inode(status)) not in seen:
             if status.st_nlink > 1:
                 seen.add(inode)
-            # Of a file with holes only what is there.
-            size += min(status.st_size, getattr(status, "st_blocks", status.st_size) * 512)
+            size += allocated(status)
     return size, number
 
 

@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .removed_bytes import RemovedBytes
+
 _UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
 
 
@@ -37,12 +39,12 @@ class Observer:
 
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `told` is to be given the leaks of each context.
-    `brought` knows what from before the run was moved or linked elsewhere.
+    `brought` knows what from before the run was moved or linked elsewhere; `removed` counts bytes,
+    where that is asked for.
 
     Args:
         root: the run root.
         trace: keep whole stacks.
-        measure: count the bytes of what is removed from the temp directory.
         charges_runner: note what is made under the innermost context that a runner has opened.
         before_foreign: called once, before the first deed whose files no event will name (a child
             process, SQLite, ctypes).
@@ -53,7 +55,6 @@ class Observer:
         root: str,
         *,
         trace: bool = False,
-        measure: bool = False,
         charges_runner: bool = True,
         before_foreign: Callable[[], None] = lambda: None,
     ) -> None:
@@ -65,7 +66,7 @@ class Observer:
             self.root, self.forks, trace=trace, before_foreign=before_foreign
         )
         self._trace = trace
-        self._measure = measure
+        self.removed: RemovedBytes | None = None
         self._charged = contexts.charged if charges_runner else contexts.current
         self.told = Told()
         self.brought = Brought(self.root)
@@ -126,10 +127,12 @@ class Observer:
         self._note(args[0], "os.mkdir", sys._getframe(2), args[2])
 
     def _renames(self, args: tuple[Any, ...]) -> None:
-        self._brings(args)
+        source, target = self._brings(args)
         self._forget(args[0], args[2])
         self._trees.forget_all()
         self._note(args[1], "os.rename", sys._getframe(2), args[3])
+        if self.removed is not None:
+            self.removed.announce_move(source, target, self._charged())
 
     def _links(self, args: tuple[Any, ...]) -> None:
         self._brings(args)
@@ -141,19 +144,22 @@ class Observer:
         if key in self.entries:
             self._links_in_temp.add(key)
 
-    def _brings(self, args: tuple[Any, ...]) -> None:
+    def _brings(self, args: tuple[Any, ...]) -> tuple[str | None, str | None]:
         source = event_paths.absolute(args[0], args[2], self.root)
         target = event_paths.absolute(args[1], args[3], self.root)
         if source is not None and target is not None:
             self.brought.note(source, target, self._was_made)
+        return source, target
 
     def _makes_node(self, args: tuple[Any, ...]) -> None:
         # Raised by the function that stands in for the real one: the user's is a frame more.
         self._note(args[1], args[0], sys._getframe(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
-        if not (self._measure and _tries_to_write(sys._getframe(2))):
-            self._forget(args[0], args[1])
+        path = self._forget(args[0], args[1])
+        if self.removed is None or path is None or _tries_to_write(sys._getframe(2)):
+            return
+        self.removed.announce_removal(path, self._charged())
 
     def _binds(self, args: tuple[Any, ...]) -> None:
         address = args[1]
@@ -180,6 +186,8 @@ class Observer:
     # From a path to a note.
 
     def _note(self, path: Any, call: str, frame: FrameType, dir_fd: int = event_paths.CWD) -> None:
+        if self.removed is not None:
+            self.removed.settle()
         if type(path) is str and path.startswith(self.root):
             key = path[len(self.root) :]
             if key.count(os.sep) == 1 and key[-1] not in _UNUSUAL_ENDS:
@@ -245,24 +253,23 @@ class Observer:
         if context.closed:
             self.late[context] = None
 
-    def _forget(self, path: Any, dir_fd: int) -> None:
-        """Somebody is about to remove a path or to move it away."""
+    def _forget(self, path: Any, dir_fd: int) -> str | None:
+        """Somebody is about to remove a path or to move it away; return it, absolute."""
         absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
-            return
+            return None
         is_in_tree = self._trees.forget(absolute)
         self.told.is_removed(absolute, contexts.current())
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
                 entry.removed = True
-            if self._measure:
-                activity_of(self._charged()).bytes_removed += event_paths.size(absolute)
         elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             real = event_paths.real(absolute, follow=False)
             if real not in self.told:
                 self._were_there.add(real)
+        return absolute
 
     def _was_made(self, path: str) -> bool:
         """Whether the current context or one around it made a path, or what it lies in."""

@@ -8,6 +8,7 @@ import stat
 import time
 
 from . import descriptors, syscalls
+from ._platform import allocated
 from ._record import Record
 
 TYPE_CHECKING = False
@@ -43,11 +44,11 @@ class Extent(Record):
 def measure(path: str, status: os.stat_result) -> Extent:
     """Return how much a path is, with all below it.
 
-    Directories count as entries but not as bytes, and all else counts as files. What vanishes or
-    cannot be read is left out.
+    Directories count as entries but not as bytes, and all else counts as files. Of a file with
+    holes only what is there counts. What vanishes or cannot be read is left out.
     """
     if not stat.S_ISDIR(status.st_mode):
-        return Extent(status.st_size if stat.S_ISREG(status.st_mode) else 0, 1, 1)
+        return Extent(allocated(status) if stat.S_ISREG(status.st_mode) else 0, 1, 1)
     size, entries, directories, pending = 0, 1, 1, [path]
     while pending:
         try:
@@ -58,7 +59,7 @@ def measure(path: str, status: os.stat_result) -> Extent:
                         pending.append(entry.path)
                         directories += 1
                     elif entry.is_file(follow_symlinks=False):
-                        size += entry.stat(follow_symlinks=False).st_size
+                        size += allocated(entry.stat(follow_symlinks=False))
         except OSError:
             continue
     return Extent(size, entries, entries - directories)

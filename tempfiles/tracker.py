@@ -116,11 +116,12 @@ class Run:
         self._ignored = Ignored(settings.ignore, self._project)
         self._tree = ProjectTree(self._project, self._ignored, excluded=self.root.path)
         self._observer = Observer(
-            self.root.path,
-            trace=settings.trace,
-            measure=settings.measure_made,
-            before_foreign=self._before_foreign_deed,
+            self.root.path, trace=settings.trace, before_foreign=self._before_foreign_deed
         )
+        if settings.measure_made:
+            from .removed_bytes import RemovedBytes
+
+            self._observer.removed = RemovedBytes(self._observer.root)
         self._observer.brought.before = self._journal.brought
         self._slots = Slots(self.root, self._observer)
 

@@ -269,3 +269,59 @@ class Slowest(ProjectTestCase):
             "   4.9 KiB      1 made  test_a.T.test_much",
             "",
         ])
+
+    def test_bytes_are_counted_once_and_when_they_are_gone(self) -> None:
+        self.write("old", "")
+        self.write("test_a.py", """
+            import contextlib, os, tempfile, threading, unittest
+            class T(unittest.TestCase):
+                def setUp(self):
+                    self.place = self.enterContext(tempfile.TemporaryDirectory())
+                    self.path = os.path.join(self.place, "x")
+                def write(self, path=None):
+                    with open(path or self.path, "wb") as file: file.write(bytes(1000))
+                def test_0_renamed(self):
+                    self.write()
+                    for name in "yzw":
+                        os.rename(self.path, self.path + name)
+                        self.path += name
+                def test_1_refused(self):
+                    self.write()
+                    for refuse in os.rmdir, os.rmdir, lambda path: os.rename(path, self.place):
+                        self.assertRaises(OSError, refuse, self.path)
+                def test_2_holes(self):
+                    with open(self.path, "wb") as file: file.truncate(50_000_000)
+                def test_3_holes_that_leak(self):
+                    handle, path = tempfile.mkstemp()
+                    os.truncate(handle, 50_000_000)
+                    os.close(handle)
+                def test_4_made_again(self):
+                    for _ in range(3):
+                        self.write()
+                        os.remove(self.path)
+                def test_5_replaced(self):
+                    for _ in range(4):
+                        self.write(self.path + ".new")
+                        os.replace(self.path + ".new", self.path)
+                def test_6_moved_out(self):
+                    self.write()
+                    os.rename(self.path, "moved")
+                    os.remove("moved")
+                    self.write()
+                    os.replace(self.path, "old")
+                def test_7_in_threads(self):
+                    def make(name):
+                        self.write(name)
+                        os.remove(name)
+                    names = [f"{self.path}{number}" for number in range(7)]
+                    threads = [threading.Thread(target=make, args=[name]) for name in names]
+                    for thread in threads: thread.start()
+                    for thread in threads: thread.join()
+        """)
+        outcome = self.tidytest("--slowest-temp", "0", "test_a")
+        told = re.findall(r"^ +(.+?) +\d made  test_a\.T\.test_(\d)", outcome.err, re.MULTILINE)
+        sizes = dict(sorted((test, size) for size, test in told))
+        self.assertEqual(sizes, {
+            "0": "1000 B", "1": "1000 B", "2": "0 B", "3": "0 B", "4": "2.9 KiB", "5": "3.9 KiB",
+            "6": "2.0 KiB", "7": "6.8 KiB",
+        }, outcome.err)
