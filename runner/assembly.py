@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tempfiles.root import system_directory
 from tempfiles.tracker import RunSettings
 
-from .config import DEFAULT_BASELINE, Config
+from .config import DEFAULT_BASELINE, STATE_FILE, Config
 from .errors import UsageError
 from .keepers import Keeping
 from .policy import Policy
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .selection import Selection
     from .watching import Watcher
 
-_STATE = ".tidytest-state.json"
 
 
 class Assembly:
@@ -87,7 +86,7 @@ class Assembly:
             from .adoption import Adoption
 
             self.adoption = Adoption(settings)
-        if _selects(settings) or os.path.lexists(_STATE):
+        if _selects(settings) or os.path.lexists(STATE_FILE):
             self.selection = self.new_selection()
         if settings.monitor is not None or settings.html is not None:
             from .watching import Watcher

@@ -9,6 +9,9 @@ VARIABLES = "TIDYTEST_"
 DEFAULT_BASELINE = ".tidytest-leaks.json"
 """The file of known leaks where `leak_baseline` names none, in the working directory."""
 
+STATE_FILE = ".tidytest-state.json"
+"""What is kept in the working directory from one run to the next."""
+
 
 class Config(Record):
     """Every setting of a run, one field an option (see `options.OPTIONS` for their meaning), each

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .config import DEFAULT_BASELINE
+from .config import DEFAULT_BASELINE, STATE_FILE
 from .errors import UsageError
 from .layers import DEFAULT, FROM_ARGV, Setting, Settings
 from .options import BY_NAME
@@ -54,7 +54,7 @@ _EXCLUSIVE = (
     ("pdb", "progress"),
     ("until-leak", "update-baseline"),
 )
-_OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
+OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
 
 
 def settle(settings: Settings, *, verbose: bool) -> None:
@@ -107,8 +107,8 @@ def _require(settings: Settings, name: str, need: _Need) -> None:
 
 
 def _refuse_shared_output(settings: Settings) -> None:
-    taken: dict[str, str] = {}
-    for name in _OUTPUTS:
+    taken = {os.path.realpath(STATE_FILE): f"the state between runs ({STATE_FILE})"}
+    for name in OUTPUTS:
         path = settings[name].value
         if name == "leak-baseline" and path is None:
             path = DEFAULT_BASELINE  # one that is there is read without being asked for
@@ -116,9 +116,9 @@ def _refuse_shared_output(settings: Settings) -> None:
             continue
         path = path if path == "-" else os.path.realpath(path)
         if path in taken:
-            both = f"{_told(settings, taken[path])} and {_told(settings, name)}"
+            both = f"{taken[path]} and {_told(settings, name)}"
             raise UsageError(f"{both} name the same file")
-        taken[path] = name
+        taken[path] = _told(settings, name)
 
 
 def _is_active(settings: Settings, name: str) -> bool:

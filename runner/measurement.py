@@ -13,6 +13,7 @@ from typing import Any
 from tempfiles import _contexts as contexts
 
 from .config import Config
+from .contradictions import OUTPUTS
 from .errors import UsageError
 
 _FORMATS = {"html": "html_report", "xml": "xml_report", "json": "json_report"}
@@ -27,7 +28,8 @@ class Measurement:
         files: globs of what is written while the tests run.
 
     Raises:
-        UsageError: coverage is not installed, or its settings are wrong.
+        UsageError: coverage is not installed, its settings are wrong, or it would write to the
+            file of another report.
     """
 
     def __init__(self, settings: Config) -> None:
@@ -43,6 +45,7 @@ class Measurement:
         self._coverage = self._made()
         data_file = glob.escape(self._coverage.get_option("run:data_file"))
         # Of each process its own (`.host.pid.x`), and what SQLite puts beside it while it writes.
+        self._refuse_shared_output(settings)
         self.files = (data_file, f"{data_file}.*", f"{data_file}-journal")
 
     def _made(self) -> Any:
@@ -58,6 +61,16 @@ class Measurement:
         data_file = made.get_option("run:data_file") or ".coverage"
         made.set_option("run:data_file", os.path.abspath(data_file))
         return made
+
+    def _refuse_shared_output(self, settings: Config) -> None:
+        own = {name: self._written(name) for name in self._formats if name != "term"}
+        own["data"] = self._coverage.get_option("run:data_file")
+        whose = {os.path.realpath(path): name for name, path in own.items()}
+        for option in OUTPUTS:
+            path = getattr(settings, option.replace("-", "_"))
+            name = whose.get(os.path.realpath(path)) if path and path != os.devnull else None
+            if name is not None:
+                raise UsageError(f"--{option} and coverage's {name} name the same file: {path}")
 
     def start(self) -> None:
         """Begin to measure."""

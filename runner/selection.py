@@ -9,7 +9,7 @@ from typing import Any
 from tempfiles.records import ContextReport
 
 from . import ordering, state
-from .config import Config
+from .config import STATE_FILE, Config
 from .reach import Reach, owner
 from .result import TidyTestResult
 from .session import Session
@@ -78,7 +78,7 @@ class Selection:
         if not (self._settings.last_failed or self._settings.leaked_last):
             return tests
         if self._before.damaged:
-            self._tell(f"{state.NAME} cannot be read ({self._before.damaged}): all tests are run")
+            self._tell(f"{STATE_FILE} cannot be read ({self._before.damaged}): all tests are run")
             return tests
         chosen = state.select(tests, wanted, self._words)
         if not chosen:

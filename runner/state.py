@@ -9,9 +9,9 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from .config import STATE_FILE
 from .ordering import Test, is_import_failure, prefixes, test_id
 
-NAME = ".tidytest-state.json"
 VERSION = 1
 
 
@@ -42,7 +42,7 @@ class State(NamedTuple):
 def read(directory: str) -> State:
     """Return the state kept in a directory; an empty one where there is none that can be read."""
     try:
-        with open(os.path.join(directory, NAME), encoding="utf-8") as file:
+        with open(os.path.join(directory, STATE_FILE), encoding="utf-8") as file:
             document: Any = json.load(file)
         if document["version"] != VERSION:
             return State(damaged="it is of another version")
@@ -63,7 +63,7 @@ def write(directory: str, state: State) -> None:
     Raises:
         OSError: the file cannot be written or removed.
     """
-    path = os.path.join(directory, NAME)
+    path = os.path.join(directory, STATE_FILE)
     if not state.failed and not state.leaked:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -78,7 +78,7 @@ def write(directory: str, state: State) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.unlink(beside)
-        raise OSError(error.errno, f"cannot write {NAME}: {error.strerror}") from None
+        raise OSError(error.errno, f"cannot write {STATE_FILE}: {error.strerror}") from None
 
 
 def select(

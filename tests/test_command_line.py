@@ -361,6 +361,8 @@ class Reports(ProjectTestCase):
         os.symlink("one.json", self.project / "two")
         outcome = self.tidytest("--leak-json", "one.json", "--html", "two")
         self.assertRefused(outcome, "--html name the same file")
+        outcome = self.tidytest("--leak-json", ".tidytest-state.json")
+        self.assertRefused(outcome, "the state between runs (", ") and --leak-json name the same")
 
     def test_a_report_of_leaks_is_not_written_where_none_are_looked_for(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nleak-json = 'out.json'\n")

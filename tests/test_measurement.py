@@ -50,6 +50,22 @@ class Coverage(ProjectTestCase):
         self.assertEqual(outcome.out, "coverage: coverage.json is written\n")
         self.assertEqual(lines["3"], ["test_it.T.test_it"])
 
+    def test_what_it_writes_is_not_the_file_of_another_report(self) -> None:
+        (self.project / "htmlcov").mkdir()
+        for name, option in (
+            ("xml", "--junit-xml=coverage.xml"), ("json", "--leak-json=./coverage.json"),
+            ("html", "--html=htmlcov/index.html"), ("data", "--monitor=.coverage"),
+        ):
+            words = [] if name == "data" else ["--coverage-report", name]
+            with self.subTest(name):
+                outcome = self.tidytest("--coverage", *words, option)
+                self.assertRefused(outcome, option.partition("=")[0], f"coverage's {name} name")
+                self.assertFalse((self.project / option.partition("=")[2]).exists())
+        self.write(".coveragerc", "[xml]\noutput = other.xml\n")
+        words = ["--coverage", "--coverage-report", "xml", "--junit-xml"]
+        self.assertEqual(self.tidytest(*words, "coverage.xml").code, 0)
+        self.assertRefused(self.tidytest(*words, "other.xml"), "--junit-xml and coverage's xml")
+
     def test_its_data_file_is_no_leak_whatever_its_name(self) -> None:
         for settings in ("data_file = build/data", "data_file = build/data\nparallel = true"):
             with self.subTest(settings):

@@ -7,7 +7,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from runner.state import NAME, State, read, select, write
+from runner.config import STATE_FILE
+from runner.state import State, read, select, write
 
 
 class Keeping(unittest.TestCase):
@@ -18,7 +19,7 @@ class Keeping(unittest.TestCase):
         state = State(frozenset({"t.a", "t.\udcff"}), frozenset({"t.b"}))
         write(self.place, state)
         self.assertEqual(read(self.place), state)
-        self.assertEqual(os.listdir(self.place), [NAME])
+        self.assertEqual(os.listdir(self.place), [STATE_FILE])
 
     def test_nothing_left_to_do_is_no_file(self) -> None:
         write(self.place, State())
@@ -30,7 +31,7 @@ class Keeping(unittest.TestCase):
     def test_a_damaged_file_is_as_none_and_says_so(self) -> None:
         for text in ("", "{", "[]", '{"version": 9}', '{"version": 1, "failed": 3, "leaked": []}',
                      "[" * 9000):
-            (Path(self.place) / NAME).write_text(text)
+            (Path(self.place) / STATE_FILE).write_text(text)
             with self.subTest(text=text):
                 state = read(self.place)
                 self.assertEqual(state, State(damaged=state.damaged))
