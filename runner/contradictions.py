@@ -1,9 +1,9 @@
 """Settings that do not go together: refused where one place asks for both, else settled.
 
-A setting that is of no use without another is refused where it is asked for on the command line,
-or in the same place as (or a stronger one than) what makes it useless; otherwise it lies idle, so
-that a settings file can say how coverage is reported in those runs that measure it. Of two that
-exclude each other the one from the stronger place wins, and the other is set aside.
+A setting that is of no use without another is refused on the command line, and in the environment
+if that or a file makes it useless. In a file it lies idle, so that the file can say how coverage is
+reported in those runs that measure it. Of two that exclude each other the one from the stronger
+place wins, and the other is set aside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .config import DEFAULT_BASELINE, STATE_FILE
 from .errors import UsageError
-from .layers import DEFAULT, FROM_ARGV, Setting, Settings
+from .layers import DEFAULT, FROM_ARGV, FROM_FILE, Setting, Settings
 from .options import BY_NAME
 
 
@@ -53,6 +53,9 @@ _EXCLUSIVE = (
     ("update-baseline", "strict-baseline"),
     ("pdb", "progress"),
     ("until-leak", "update-baseline"),
+    ("version", "completion"),
+    ("version", "show-settings"),
+    ("completion", "show-settings"),
 )
 OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
 
@@ -97,7 +100,7 @@ def _require(settings: Settings, name: str, need: _Need) -> None:
     if other.rank == DEFAULT:
         refused = need.default_counts and mine.rank == FROM_ARGV
     else:
-        refused = mine.rank >= other.rank or (need.default_counts and mine.rank == FROM_ARGV)
+        refused = mine.rank >= other.rank and mine.rank > FROM_FILE
     if refused:
         value = BY_NAME[need.other].type.show(other.value) or "off"
         raise UsageError(
@@ -124,8 +127,10 @@ def _refuse_shared_output(settings: Settings) -> None:
 def _is_active(settings: Settings, name: str) -> bool:
     """Return whether a setting asks for something: it is set, and not to the value for nothing."""
     option, setting = BY_NAME[name], settings[name]
-    nothing: tuple[object, ...] = (None, False, ()) if option.default in (None, False, ()) else ()
-    if name == "keep":
+    nothing: tuple[object, ...] = ()
+    if option.default in (None, False, ()):
+        nothing = (None, False, (), "")  # which is what --no-leak-baseline makes it
+    elif name == "keep":
         nothing = ("never",)
     # By identity or equal type: the seed 0 is not False.
     return setting.rank > DEFAULT and not any(

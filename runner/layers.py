@@ -23,11 +23,13 @@ DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGV = range(4)
 
 class Setting(Record):
     """A value and where it is from: `rank` is the strength of the place (DEFAULT to FROM_ARGV),
-    `source` the place; its `str` is what a user is told."""
+    `source` the place; its `str` is what a user is told. `drops` says that what weaker places have
+    is dropped, where it would be added to."""
 
     value: Any
     rank: int
     source: object
+    drops: bool = False
 
 
 Settings = dict[str, Setting]
@@ -64,9 +66,10 @@ def from_argv(given: Sequence[Argument], cwd: str) -> Settings:
             value = _argument_value(argument)
         except ValueError as error:
             raise UsageError(f"--{option.name}: {error}") from None
-        if option.repeatable and value and option.name in found:
-            value = tuple(dict.fromkeys(found[option.name].value + value))
-        found[option.name] = Setting(_located(option, value, cwd), FROM_ARGV, "command line")
+        earlier, drops = found.get(option.name), argument.opposite
+        if option.repeatable and value and earlier is not None:
+            value, drops = tuple(dict.fromkeys(earlier.value + value)), earlier.drops
+        found[option.name] = Setting(_located(option, value, cwd), FROM_ARGV, "command line", drops)
     return found
 
 

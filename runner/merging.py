@@ -60,7 +60,7 @@ def _resolve(settings: Settings, environ: Mapping[str, str]) -> None:
 def _overlay(settings: Settings, stronger: Settings) -> None:
     for name, setting in stronger.items():
         below = settings[name]
-        if BY_NAME[name].joins and setting.value and below.rank:
+        if BY_NAME[name].joins and setting.value and below.rank and not setting.drops:
             source = f"{below.source}, {setting.source}"
             setting = Setting(below.value + setting.value, setting.rank, source)
         settings[name] = setting

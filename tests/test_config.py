@@ -86,6 +86,17 @@ class Precedence(InProject):
         config = self.config("--no-guard", "--no-html", "--no-shuffle", "--no-leak-ignore")
         self.assertEqual(config, Config())
 
+    def test_the_opposite_drops_what_weaker_places_have_and_not_what_follows_it(self) -> None:
+        self.file("leak-ignore = ['a']")
+        for words, expected in (
+            ("--no-leak-ignore --leak-ignore=x --leak-ignore=y", ("x", "y")),
+            ("--leak-ignore=x --no-leak-ignore --leak-ignore=y", ("y",)),
+            ("--leak-ignore=x --no-leak-ignore", ()),
+            ("--leak-ignore=x", ("a", "x")),
+        ):
+            with self.subTest(words):
+                self.assertEqual(self.config(*words.split()).leak_ignore, expected)
+
     def test_of_the_same_option_given_twice_the_last_counts(self) -> None:
         self.assertEqual(self.config("--leaks=fail", "--leaks", "off").leaks, "off")
         self.assertTrue(self.config("--no-reap", "--reap").reap)
@@ -210,6 +221,9 @@ class Contradictions(InProject):
             "--no-leak-baseline --update-baseline",
             "--no-leak-baseline --strict-baseline",
             "--until-leak --update-baseline",
+            "--version --completion=bash",
+            "--show-settings --version",
+            "--completion=bash --show-settings",
             "--coverage-report=html",
             "--coverage-report=term",
             "--coverage-fail-under=0",
@@ -264,13 +278,28 @@ class Contradictions(InProject):
         self.assertFalse(self.config().coverage)
         self.assertEqual(self.config("--coverage").coverage_report, ("html",))
 
+    def test_what_is_of_no_use_lies_idle_in_a_file_and_nowhere_else(self) -> None:
+        cases = {
+            "coverage = false": "coverage-report = ['html']",
+            "temp-root = 'disk'": "temp-root-min-free = '1G'",
+            "keep = 'never'": "keep-runs = 3",
+            "leaks = 'off'": "strict-baseline = true",
+            "no-leak-baseline = true": "strict-baseline = true ",
+        }
+        for other, idle in cases.items():
+            with self.subTest(idle):
+                self.file(other, idle)
+                self.assertIsInstance(self.config(), Config)
+        self.file("leaks = 'off'")
+        self.assertIn("needs --leaks report or fail", self.refused(TIDYTEST_LEAK_TRACE="1"))
+
+    def test_where_no_leaks_are_looked_for_the_baseline_may_be_off(self) -> None:
+        self.assertEqual(self.config("--leaks=off", "--no-leak-baseline").leak_baseline, "")
+        self.file("leaks = 'off'", "no-leak-baseline = true")
+        self.assertEqual(self.config("--strict-baseline", "--leaks=fail",
+                                     "--leak-baseline=x").leak_baseline, str(self.root / "x"))
+
     def test_a_file_that_contradicts_itself_is_refused_with_the_line(self) -> None:
-        self.file("leaks = 'off'", "strict-baseline = true")
-        self.assertEqual(
-            self.refused(),
-            "strict-baseline (pyproject.toml:3) needs --leaks report or fail,"
-            " and leaks is off (pyproject.toml:2)",
-        )
         self.file("reverse = true", "shuffle = true")
         self.assertEqual(
             self.refused(),
