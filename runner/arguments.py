@@ -93,7 +93,7 @@ class _Splitter:
     def _long(self, word: str) -> None:
         name, equals, text = word.partition("=")
         found = find(name[2:])
-        if found is not None and not found[0].left_to_unittest:
+        if found is not None and (found[1] or not found[0].left_to_unittest):
             self.next += 1
             self.ours.append(self._argument(found, text if equals else None))
             return

@@ -29,8 +29,8 @@ class Option(Record):
     options collect a tuple; `joins` says that a stronger place adds to it rather than replaces
     it, `commas` that one value may hold several. `value_optional` takes a value only where the
     next word is an integer. `stock_from` is the Python version from which unittest itself has
-    the option; from there its command-line form is left to unittest. `since` is the first
-    version of tidytest with the option.
+    the option; from there its command-line form is left to unittest, but not its opposite. `since`
+    is the first version of tidytest with the option.
     """
 
     name: str
@@ -71,8 +71,7 @@ class Option(Record):
     @property
     def has_opposite(self) -> bool:
         """Whether `--no-NAME` exists: for what a settings file can switch on."""
-        switched = self.is_switch or self.default in (None, ())
-        return switched and self.allowed == FILE and self.stock_from is None
+        return self.allowed == FILE and (self.is_switch or self.default in (None, ()))
 
     @property
     def flag(self) -> str:

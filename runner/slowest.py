@@ -37,7 +37,7 @@ class DurationsResult(TidyTestResult):
     def stopTest(self, test: TestCase) -> None:
         """Note how long it took."""
         started = self._started.pop(id(test), None)
-        if started is not None:
+        if started is not None and not _is_skipped(test):
             self._took.append((time.perf_counter() - started, str(test)))
         super().stopTest(test)
 
@@ -84,6 +84,12 @@ class SlowestTempResult(TidyTestResult):
     def _lines(self) -> Iterator[str]:
         for size, made, id in _most(self._made, self.slowest_temp):
             yield f"{format_size(size):>10}  {made:>5} made  {printable(id)}"
+
+
+def _is_skipped(test: TestCase) -> bool:
+    """Whether a decorator skips a test, of which unittest then measures nothing."""
+    method = getattr(test, getattr(test, "_testMethodName", ""), None)
+    return any(getattr(what, "__unittest_skip__", False) for what in (type(test), method))
 
 
 def _most(entries: Iterable[T], number: int) -> list[T]:

@@ -49,11 +49,10 @@ def add_options(parser: argparse.ArgumentParser, *, with_opposites: bool = False
     """Add our options to a parser, in their groups, and each `--no-NAME` if that is wanted."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in OPTIONS:
-        if option.left_to_unittest:
-            continue
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
-        _add(groups[option.group], option)
+        if not option.left_to_unittest:
+            _add(groups[option.group], option)
         opposite = f"--no-{option.name}"
         if with_opposites and option.has_opposite and opposite not in parser._option_string_actions:
             groups[option.group].add_argument(opposite, action="store_true", help="the opposite")

@@ -82,8 +82,12 @@ class Precedence(InProject):
                 self.assertNotEqual(from_argv, getattr(Config(), option.field))
 
     def test_what_a_file_switches_on_the_command_line_switches_off(self) -> None:
-        self.file("guard = true", "html = 'x'", "shuffle = 3", "leak-ignore = ['a']")
-        config = self.config("--no-guard", "--no-html", "--no-shuffle", "--no-leak-ignore")
+        self.file(
+            "guard = true", "html = 'x'", "shuffle = 3", "leak-ignore = ['a']", "durations = 3"
+        )
+        config = self.config(
+            "--no-guard", "--no-html", "--no-shuffle", "--no-leak-ignore", "--no-durations"
+        )
         self.assertEqual(config, Config())
 
     def test_the_opposite_drops_what_weaker_places_have_and_not_what_follows_it(self) -> None:

@@ -238,6 +238,12 @@ class Slowest(ProjectTestCase):
                 def test_then_quick(self): pass
                 def test_slow(self): time.sleep(0.02)
                 def test_slower(self): time.sleep(0.6)
+                @unittest.skip("by a decorator")
+                def test_skipped(self): pass
+                def test_skips_itself(self): self.skipTest("late")
+            @unittest.skip("by a decorator")
+            class U(unittest.TestCase):
+                def test_skipped(self): pass
         """)
         outcome = self.tidytest("--durations", "2", "test_a")
         title = "Slowest test durations\n" + "-" * 70 + "\n"
@@ -250,6 +256,10 @@ class Slowest(ProjectTestCase):
         self.assertIn(hidden, self.tidytest("--durations", "0", "test_a").err)
         self.write("setup.cfg", "[tidytest]\ndurations = 1\n")
         self.assertIn(title, self.tidytest("test_a").err)
+        self.assertNotIn(title, self.tidytest("test_a", "--no-durations").err)
+        told = self.tidytest("-v", "--durations", "0", "test_a").err.split(title)[1]
+        self.assertIn("test_skips_itself", told)
+        self.assertNotIn("test_skipped", told)
 
     def test_slowest_temp_counts_what_tests_have_removed_too(self) -> None:
         self.write("test_a.py", """
