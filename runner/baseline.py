@@ -11,7 +11,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tempfiles.records import Leak
@@ -19,6 +19,7 @@ from tempfiles.records import Leak
 from .config import DEFAULT_BASELINE
 from .errors import UsageError
 from .normalising import drawn_by_anyone, drawn_by_tempfile, normalised
+from .sources import file_of_context, words_of
 
 VERSION = 1
 
@@ -39,21 +40,29 @@ def entry_of(leak: Leak, project: str) -> Entry:
     """Return what a leak is known by."""
     call = _call(leak)
     if leak.where == "temp" and leak.evidence == "scanned":
-        return Entry(leak.context, drawn_by_anyone(os.path.basename(leak.path)), call)
-    return Entry(leak.context, _rule(call)(_raw_name(leak, project)), call)
+        name = drawn_by_anyone(os.path.basename(leak.path), _words(leak, project))
+        return Entry(leak.context, name, call)
+    name = _raw_name(leak, project)
+    if call.startswith("tempfile."):
+        return Entry(leak.context, drawn_by_tempfile(name, _words(leak, project)), call)
+    return Entry(leak.context, normalised(name), call)
 
 
 def is_constant(leak: Leak, project: str) -> bool:
     """Whether all of this run would give a leak the same name: only the first to make it leaks."""
-    if leak.evidence == "scanned":
+    if leak.evidence == "scanned" or _call(leak).startswith("tempfile."):
         return False
     name = re.sub(rf"(?<![0-9]){os.getpid()}(?![0-9])", "", _raw_name(leak, project))
-    return "*" not in _rule(_call(leak))(name)
+    return "*" not in normalised(name)
 
 
 def names(entry: Entry, path: str, project: str) -> bool:
-    """Whether an entry may be of what lies at a path outside the temp directory."""
-    return entry.name == _rule(entry.call)(_portable(path, project))
+    """Whether what lies at a path outside the temp directory may keep an entry from being made.
+
+    What `tempfile` draws is another each time.
+    """
+    is_drawn = entry.call.startswith("tempfile.")
+    return not is_drawn and entry.name == normalised(_portable(path, project))
 
 
 def _call(leak: Leak) -> str:
@@ -67,8 +76,11 @@ def _raw_name(leak: Leak, project: str) -> str:
     return os.path.basename(leak.path) if is_temp else _portable(leak.path, project)
 
 
-def _rule(call: str) -> Callable[[str], str]:
-    return drawn_by_tempfile if call.startswith("tempfile.") else normalised
+def _words(leak: Leak, project: str) -> frozenset[str]:
+    """Return the words of the source that made a leak, else of its test's."""
+    if leak.origin is None:
+        return words_of(file_of_context(leak.context))
+    return words_of(os.path.join(project, leak.origin.file))
 
 
 def read(path: str) -> dict[Entry, int]:

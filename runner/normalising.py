@@ -7,6 +7,7 @@ names differ.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _UUID = re.compile(r"[0-9a-f]{8}([-_]?)(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"(?<![0-9a-z])(?:0x)?[0-9a-f]{6,}(?![0-9a-z])", re.IGNORECASE)
@@ -30,11 +31,15 @@ def normalised(name: str) -> str:
     return name
 
 
-def drawn_by_tempfile(name: str) -> str:
-    """The same for a name of `tempfile`."""
-    return normalised(_RUN_OF_TEMPFILE.sub("*", _TEMPFILE.sub("tmp*", name)))
+def drawn_by_tempfile(name: str, words: Collection[str] = ()) -> str:
+    """The same for a name of `tempfile`; what stands as a word in the source is not random."""
+    return normalised(_unless_in(words, _RUN_OF_TEMPFILE, _TEMPFILE.sub("tmp*", name)))
 
 
-def drawn_by_anyone(name: str) -> str:
+def drawn_by_anyone(name: str, words: Collection[str] = ()) -> str:
     """The same for a name that a child process or native code may have drawn."""
-    return normalised(_RUN_OF_ANYONE.sub("*", name))
+    return normalised(_unless_in(words, _RUN_OF_ANYONE, name))
+
+
+def _unless_in(words: Collection[str], runs: re.Pattern[str], name: str) -> str:
+    return runs.sub(lambda run: run[0] if run[0] in words else "*", name)

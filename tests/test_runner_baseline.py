@@ -148,6 +148,42 @@ class Baseline(ProjectTestCase):
             outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
             self.assertEqual(outcome.code, 0, outcome.err)
 
+    def names(self) -> dict[str, str]:
+        document = json.loads((self.project / NAME).read_text("utf-8"))
+        return {entry["context"][-1]: entry["name"] for entry in document["leaks"] if entry}
+
+    def test_what_stands_in_the_source_is_not_taken_for_random(self) -> None:
+        self.write("test_old.py", """
+            import os, subprocess, tempfile, unittest
+            class Old(unittest.TestCase):
+                def test_a(self): os.system("touch $TMPDIR/shellfile")
+                def test_b(self): tempfile.mkdtemp(prefix="teardown-")
+                def test_c(self): subprocess.run(["mktemp", "-t", "results-XXXXXXXX.txt"])
+                def test_d(self): os.system("mktemp -t sessionXXXXXXXX")
+                def test_e(self):
+                    os.system("touch $TMPDIR/results.txt")
+                    subprocess.run(["true"])
+        """)
+        told = {
+            "a": "shellfile", "b": "teardown-*", "c": "results-*.txt", "d": "*", "e": "results.txt",
+        }  # fmt: skip
+        for _ in range(3):
+            self.tidytest("--update-baseline")
+            self.assertEqual(self.names(), told)
+
+    def test_a_baseline_in_which_more_was_taken_for_random_still_holds(self) -> None:
+        source = """
+            import os, unittest
+            class Old(unittest.TestCase):
+                def test_a(self): os.system("touch $TMPDIR/shellfile")
+        """
+        self.write("test_old.py", source)
+        self.tidytest("--update-baseline")
+        document = (self.project / NAME).read_text("utf-8")
+        (self.project / NAME).write_text(document.replace("shellfile", "*"), "utf-8")
+        outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
+        self.assertEqual(outcome.code, 0, outcome.err)
+
     def test_can_be_switched_off(self) -> None:
         self.adopt(2)
         outcome = self.tidytest("--no-leak-baseline", "--leaks", "fail")
