@@ -23,7 +23,12 @@ def text_of(file: str) -> str:
 @functools.lru_cache(64)
 def words_of(file: str) -> frozenset[str]:
     """Return the words that stand in the source of a file."""
-    return frozenset(_WORD.findall(text_of(file)))
+    return frozenset(words_in(text_of(file)))
+
+
+def words_in(text: str) -> list[str]:
+    """Return the words of a text."""
+    return _WORD.findall(text)
 
 
 @functools.lru_cache(64)

@@ -14,8 +14,8 @@ ENTER = "directory = self.enterContext(tempfile.TemporaryDirectory())"
 
 def leak(
     call: str, path: str = "/tmp/tidy-a/0/x.csv", kind: ResourceType = "file", *,
-    function: str = "test_it", file: str = "tests/test_a.py",
-    context: str = "tests.test_a.T.test_it", scope: Scope = "test", where: Where = "temp",
+    function: str = "test_it", file: str = "unit/test_a.py",
+    context: str = "unit.test_a.T.test_it", scope: Scope = "test", where: Where = "temp",
 ) -> Leak:
     origin = Origin(file, 3, function, call) if call else None
     return Leak(path, kind, 1, 1, context, scope, origin, where=where)
@@ -46,19 +46,25 @@ class Remedies(unittest.TestCase):
 
     def test_in_fixtures_of_classes_and_modules(self) -> None:
         of_class = leak("tempfile.mkdtemp", kind="directory", function="setUpClass", scope="class",
-                        context="tests.test_a.T")  # fmt: skip
+                        context="unit.test_a.T")  # fmt: skip
         self.assert_remedy("directory = cls.enterClassContext(tempfile.TemporaryDirectory())",
                            of_class)  # fmt: skip
-        of_module = leak("open", function="setUpModule", scope="module", context="tests.test_a")
+        of_module = leak("open", function="setUpModule", scope="module", context="unit.test_a")
         self.assert_remedy("unittest.addModuleCleanup(os.unlink, path)", of_module)
 
-    def test_in_code_that_is_no_tests_it_is_for_the_test_that_calls_it(self) -> None:
-        for call, kind in (("tempfile.mkdtemp", "directory"), ("tempfile.mkstemp", "file")):
-            remove = "shutil.rmtree" if kind == "directory" else "os.unlink"
-            self.assert_remedy(
-                f"self.addCleanup({remove}, path)  # in the test that calls it",
-                leak(call, kind=kind, file="shop.py", function="export"),  # type: ignore[arg-type]
-            )
+    def test_in_code_that_is_no_tests_it_is_for_who_calls_it(self) -> None:
+        whose: tuple[tuple[Scope, str, str, str], ...] = (
+            ("test", "unit.test_a.T.test_it", "self.addCleanup", "test"),
+            ("class", "unit.test_a.T", "cls.addClassCleanup", "setUpClass"),
+            ("module", "unit.test_a", "unittest.addModuleCleanup", "setUpModule"),
+        )
+        for scope, context, clean_up, caller in whose:
+            for kind, remove in (("directory", "shutil.rmtree"), ("file", "os.unlink")):
+                self.assert_remedy(
+                    f"{clean_up}({remove}, path)  # in the {caller} that calls it",
+                    leak("make", "/tmp/tidy-a/0/tmpab3_x9z1", kind, file="shop.py",  # type: ignore[arg-type]
+                         function="export", scope=scope, context=context),
+                )  # fmt: skip
 
     def test_at_import_it_is_for_the_end_of_the_process(self) -> None:
         made = leak("tempfile.mkdtemp", kind="directory", function="<module>", scope="run",
@@ -68,7 +74,7 @@ class Remedies(unittest.TestCase):
     def test_in_a_function_that_is_a_test_there_is_no_self(self) -> None:
         kinds = (("tempfile.mkdtemp", "directory"), ("open", "file"), ("os.link", "file"))
         for call, kind in kinds:
-            made = leak(call, kind=kind, context="tests.test_a.test_it")  # type: ignore[arg-type]
+            made = leak(call, kind=kind, context="unit.test_a.test_it")  # type: ignore[arg-type]
             self.assertNotIn("self", remedy([made]))
             ast.parse(remedy([made]))
 

@@ -260,11 +260,13 @@ class WhereToBegin(ProjectTestCase):
         self.assertEqual(lines[start + 1 : start + 4], [
             "  lines of code:",
             "    3 leaks, 12 B  test_a.py:6 in export  pathlib.Path.write_text",
-            "        self.addCleanup(os.unlink, path)  # in the test that calls it",
+            "        self.enterContext(mock.patch(\"tempfile.tempdir\", "
+            "self.enterContext(tempfile.TemporaryDirectory())))"
+            "  # in the test that calls it, before it does; from unittest import mock",
         ])
         advice = "\n".join(lines[start:])
-        self.assertIn("self.addCleanup(os.unlink, path)", advice)
-        self.assertIn("(tempfile.TemporaryDirectory())", advice)
+        self.assertIn("\n        with open(tempfile.mkstemp(dir=self.enterContext(", advice)
+        self.assertIn("\n        self.enterContext(tempfile.TemporaryDirectory())  # inst", advice)
         self.assertIn("\n  tests:\n    1 leak, 8.8 KiB  test_a.T.test_d\n", advice)
         self.assertTrue(lines[-1].startswith("Temporary files: "))
 
@@ -278,16 +280,18 @@ class WhereToBegin(ProjectTestCase):
             import library
             TEMP = tempfile.gettempdir
             class T(unittest.TestCase):
-                def test_library(self): library.work(); library.work()
+                def test_library(self):
+                    made = library.work()
                 def test_command(self): os.system("touch $TMPDIR/out.txt")
                 def test_shelf(self):
                     with shelve.open(os.path.join(TEMP(), "shelf")) as shelf: shelf["a"] = 1
         """)
         told = self.tidytest("test_a").err
         for line in (
-            "self.addCleanup(shutil.rmtree, path)  # in the test that calls it",
+            "self.addCleanup(shutil.rmtree, made)  # in the test that calls it; import shutil",
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
-            "directory = self.enterContext(tempfile.TemporaryDirectory())  # and make it in there",
+            "with shelve.open(os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "
+            "\"shelf\")) as shelf: shelf['a'] = 1  # instead",
         ):
             self.assertIn(f"\n        {line}\n", told)
 
