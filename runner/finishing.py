@@ -147,7 +147,7 @@ class Ending:
 
     def _finish_measurement(self) -> None:
         assert self._assembly.measurement is not None
-        self._failed |= not self._assembly.measurement.finish(sys.stdout)
+        self._failed |= not self._assembly.measurement.finish(self._assembly.reports.stream)
 
     def _write_reports(self) -> None:
         assert self._report is not None

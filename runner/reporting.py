@@ -29,6 +29,7 @@ class Reports:
     Attributes:
         recorder: collects what the tests do, where a report needs it.
         samples: of the temp directory during the run, for the page.
+        stream: for what else is printed: a report on standard output stays whole.
     """
 
     def __init__(self, settings: Config) -> None:
@@ -41,10 +42,10 @@ class Reports:
         self._looked = settings.leaks != "off"
         if not self._looked:
             self._destinations.pop("leak-json", None)
-        if settings.github:
-            # A document on standard output stays whole; GitHub reads standard error as well.
-            is_taken = sys.stdout in self._destinations.values()
-            self._destinations["github"] = _step(sys.stderr if is_taken else sys.stdout)
+        is_taken = sys.stdout in self._destinations.values()
+        self.stream = sys.stderr if is_taken else sys.stdout
+        if settings.github:  # which reads standard error as well
+            self._destinations["github"] = _step(self.stream)
         # Like the streams, what the environment names is that of the start.
         self._repository = os.environ.get("GITHUB_WORKSPACE", "")
         self.samples: list[Sample] = []

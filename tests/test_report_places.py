@@ -31,6 +31,13 @@ class Streams(ProjectTestCase):
         outcome = self.tidytest("-q", "--leak-json", "-", "test_a", GITHUB_ACTIONS="true")
         self.assertEqual(len(json.loads(outcome.out)["leaks"]), 1)
 
+    def test_a_document_on_standard_output_is_whole_beside_a_coverage_report(self) -> None:
+        self.write("test_a.py", LEAKY)
+        words = ("--coverage", "--coverage-report", "term", "--leak-json", "-")
+        outcome = self.tidytest("-q", *words, "test_a")
+        self.assertEqual(len(json.loads(outcome.out)["leaks"]), 1)
+        self.assertIn("TOTAL", outcome.err)
+
     def test_a_document_is_utf_8_whatever_the_encoding_of_standard_output(self) -> None:
         self.write("test_a.py", """
             import unittest
