@@ -44,8 +44,9 @@ THREADS = """
 
         def test_within_a_target(self):
             with ThreadPoolExecutor(1) as pool:
-                start = threading.Thread(target=tempfile.mkdtemp).start
-                pool.submit(start).result()  # mkdtemp
+                thread = threading.Thread(target=tempfile.mkdtemp)
+                pool.submit(thread.start).result()  # mkdtemp
+                thread.join()
 
     class A(unittest.IsolatedAsyncioTestCase):
         async def test_to_thread(self):
@@ -87,7 +88,12 @@ FRAMES = """
             self.addCleanup(pool.shutdown)
             self.addCleanup(waits.set)
             self.assertIsNone(self.starts(pool.submit)())
-            self.assertIsNone(self.starts(lambda f: threading.Thread(target=f).start())())
+            self.assertIsNone(self.starts(self.start_thread)())
+
+        def start_thread(self, target):
+            thread = threading.Thread(target=target)
+            thread.start()
+            self.addCleanup(thread.join)
 """
 
 
