@@ -109,8 +109,14 @@ def completion_script(shell: str) -> str:
             action.option_strings
         ):
             parser._add_action(action)
+    for action in parser._actions:
+        if action.dest in ("tests", "start", "top"):
+            place = shtab.FILE if action.dest == "tests" else shtab.DIRECTORY
+            action.complete = place  # type: ignore[attr-defined]
     add_options(parser, with_opposites=True)
-    return str(shtab.complete(parser, shell))
+    script = str(shtab.complete(parser, shell))
+    # Where a word is none of ours, bash still completes it as the name of a file.
+    return script.replace("\ncomplete ", "\ncomplete -o default ") if shell == "bash" else script
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:

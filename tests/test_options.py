@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
+from pathlib import Path
 from typing import Any
 
 from runner.arguments import split
@@ -267,6 +272,29 @@ class Completion(unittest.TestCase):
 
     def test_the_choices_of_an_option_are_completed(self) -> None:
         self.assertIn("on-failure", completion_script("bash"))
+
+    @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
+    def test_names_of_files_and_directories_are_completed(self) -> None:
+        place = self.enterContext(tempfile.TemporaryDirectory())
+        os.mkdir(os.path.join(place, "adir"))
+        Path(place, "afile.py").touch()
+        script = f"""{completion_script("bash")}
+            for typed in "discover -s a" "discover -t a" "a" "--html a"; do
+                COMP_WORDS=(tidytest $typed)
+                COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+                _shtab_tidytest
+                echo $typed: $(printf "%s\\n" "${{COMPREPLY[@]}}" | sort)
+            done
+            complete -p tidytest
+        """
+        told = subprocess.run(
+            ["bash", "-c", script], cwd=place, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        self.assertEqual(told[:4], [
+            "discover -s a: adir", "discover -t a: adir", "a: adir afile.py",
+            "--html a: adir afile.py",
+        ])
+        self.assertIn(" -o default ", told[4])
 
     def test_a_missing_extra_is_told_in_one_line(self) -> None:
         hidden = sys.modules.pop("shtab", None)
