@@ -11,7 +11,7 @@ from tempfiles.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tempfiles.records import ContextReport, Leak, Modification
+    from tempfiles.records import ContextReport, Leak, Modification, Unattributed
     from tempfiles.reports import RunReport
 
 _PLURALS = {"class": "classes"}
@@ -94,7 +94,21 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
         report: of the run.
         verbose: list also what is new in places that other programs use all the time.
     """
-    nobodys = report.unattributed
+    yield from _nobodys_lines(report.unattributed, verbose)
+    for found in report.rescued:
+        name = _relative(found.source) if found.source else os.path.basename(found.was)
+        yield f"{printable(name)} was there before the run: moved to {printable(found.path)}"
+    yield from _first_ten(
+        f"Left: {printable(_relative(leak.path))}: {printable(leak.reason)}"
+        for leak in report.leaks if leak.reason
+    )
+    yield from _first_ten(
+        f"Could not be removed: {printable(failure.path)}: {failure.cause}"
+        for failure in report.failures
+    )
+
+
+def _nobodys_lines(nobodys: Sequence[Unattributed], verbose: bool) -> Iterator[str]:
     if nobodys:
         shown = [e for e in nobodys if verbose or _relative(e.path) != e.path][:10]
         hint = ":" if shown else "; -v lists it"
@@ -103,10 +117,13 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
             yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
         if shown and len(nobodys) > len(shown):
             yield f"    ... and {len(nobodys) - len(shown)} more"
-    for failure in report.failures[:10]:
-        yield f"Could not be removed: {printable(failure.path)}: {failure.cause}"
-    if len(report.failures) > 10:
-        yield f"    ... and {len(report.failures) - 10} more"
+
+
+def _first_ten(lines: Iterable[str]) -> Iterator[str]:
+    told = list(lines)
+    yield from told[:10]
+    if len(told) > 10:
+        yield f"    ... and {len(told) - 10} more"
 
 
 def _leak_lines(leaks: Sequence[Leak], known: Container[tuple[str, str]]) -> Iterator[str]:

@@ -69,6 +69,17 @@ def repair(parent_fd: int, name: str) -> None:
             close(fd)
 
 
+def let_in(directory: str) -> None:
+    """Let the owner into a directory, given by its path; see `repair`."""
+    parent, name = os.path.split(directory)
+    with suppress(OSError):
+        fd = os.open(parent, PARENT)
+        try:
+            repair(fd, name)
+        finally:
+            close(fd)
+
+
 def same_mount(parent_fd: int, name: str) -> bool:
     """Return whether a directory is proven to be on the mount that its parent is on."""
     if not LINUX:

@@ -32,6 +32,7 @@ class Brought:
         """
         if source.startswith("/proc/"):
             return
+        self._follow(source, target)
         if source.startswith(self._root):
             # It may have come here before, and now goes on.
             origin = self._sources.pop(source, None)
@@ -39,14 +40,29 @@ class Brought:
             is_older = not was_made(source) and syscalls.lexists(source)
             origin = source if is_older else None
         if origin is not None:
-            path = event_paths.real(target, follow=False)
-            self._sources[path] = origin
-            if path.startswith(self._root):
-                self.before(path, origin)
+            self._add(event_paths.real(target, follow=False), origin)
 
-    def only_here(self) -> list[str]:
-        """Return where what is from before the run lies that is no longer where it was."""
-        return [path for path, source in self._sources.items() if not _is_same(path, source)]
+    def _follow(self, directory: str, target: str) -> None:
+        """What lies in a directory that is about to be moved goes with it."""
+        for path in [path for path in self._sources if path.startswith(directory + os.sep)]:
+            origin = self._sources.pop(path)
+            self._add(event_paths.real(target, follow=False) + path[len(directory) :], origin)
+
+    def _add(self, path: str, origin: str) -> None:
+        if self._sources.get(path) == origin:
+            return  # `shutil.move` has told of it, and now its rename does
+        self._sources[path] = origin
+        if path.startswith(self._root):
+            self.before(path, origin)
+
+    def only_here(self) -> dict[str, str]:
+        """Return where what is from before the run lies that is no longer where it was.
+
+        Returns:
+            The path that each had, by the one that it has now.
+        """
+        sources = self._sources.items()
+        return {path: source for path, source in sources if not _is_same(path, source)}
 
     def holds(self, path: str) -> bool:
         """Whether something from before the run was brought to a path, or below it."""

@@ -21,7 +21,7 @@ from .observer import Observer
 from .outside import OutsideCleaner
 from .records import ContextReport, Leak, Modification, Unattributed
 from .reports import RunReport
-from .rescue import rescue
+from .rescue import left_of, not_rescued, rescue
 from .root import RunRoot
 from .slots import Slots
 from .sweep import RACY_NS
@@ -58,6 +58,7 @@ class Closing:
         self._shared: SharedPlaces | None = None
         self._states: FileStates | None = None
         self._cleaner = OutsideCleaner(root.made - RACY_NS)
+        self._moved: dict[str, str] = {}
         self.totals = Totals()
 
     def remember_files(self) -> None:
@@ -129,13 +130,41 @@ class Closing:
             reports.append(report)
         return tuple(report for report in reports if report.leaks or report.modifications)
 
-    def prepare_removal(self) -> None:
-        """Set apart what the removal of the run root must not, or need not, deal with."""
+    def remove(self, tracks: bool) -> None:
+        """Remove the run root, but for what must not be removed: that is moved out of it before.
+
+        Args:
+            tracks: whether what came into it was observed.
+        """
+        if self._set_apart(tracks):
+            self.totals.note_failures(self._root.remove())
+        else:
+            self._root.leave()
+            self.totals.note_nothing_removed()
+
+    def _set_apart(self, tracks: bool) -> bool:
+        """Move out what must not be removed; return whether all of it could be."""
         totals = self.totals
         totals.set_aside(self._observer.told.taken_back)
         finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
-        only_here = self._observer.brought.only_here()
-        totals.note_kept(rescue({*registrations.kept(), *only_here}, self._root.path))
+        sources = self._from_before(tracks)
+        wanted = {*registrations.kept(), *sources}
+        self._moved = rescue(wanted, self._root.path)
+        totals.note_moved(self._moved, sources)
+        left = left_of(wanted, self._moved, self._root.path)
+        for path in left:
+            self._root.journal.brought(path, sources.get(path, ""))
+        totals.note_failures(not_rescued(left))
+        return not left
+
+    def _from_before(self, tracks: bool) -> dict[str, str]:
+        """Return what in the run root is from before the run, and where it was, if it is known."""
+        sources = self._observer.brought.only_here()
+        if self._shared is None and tracks:
+            return sources  # every move was seen
+        from .births import born_before
+
+        return {**dict.fromkeys(born_before(self._root.path) or (), ""), **sources}
 
     def clean_outside(self) -> None:
         """Remove the leaks outside the temp directory that this run was seen to make."""
@@ -151,6 +180,7 @@ class Closing:
             tuple(totals.modifications),
             tuple(totals.removed_later),
             tuple(totals.failures),
+            tuple(totals.rescued),
         )
 
     def _look(self, context: Context, activity: Activity) -> int:
@@ -194,5 +224,5 @@ class Closing:
         return tuple(self._judge.describe_unattributed(found))
 
     def _is_strange(self, path: str) -> bool:
-        own = os.path.basename(path).startswith("tidy-")
+        own = os.path.basename(path).startswith("tidy-") or path in self._moved.values()
         return not (own or self._ignored(path) or self._judge.is_reported(path))

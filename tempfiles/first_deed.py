@@ -23,7 +23,8 @@ _WRITING_MODES = frozenset("wax+")
 # What an observer has handlers for, besides "open" and "import".
 _DEEDS = (
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate",
-    "socket.bind", "sqlite3.connect", "tempfiles.make_node", "ctypes.dlopen", "ctypes.dlsym",
+    "shutil.move", "socket.bind", "sqlite3.connect", "tempfiles.make_node", "ctypes.dlopen",
+    "ctypes.dlsym",
     "subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty",
 )  # fmt: skip
 

@@ -124,7 +124,8 @@ def _reap(root: str) -> None:
         return
     found = ownership.examine(root)
     home = found.marker.root if found.marker is not None else root
-    if found.state == "orphaned" and not rescue.rescue_from_dead(root, home)[1]:
+    rescued = rescue.rescue_from_dead(root, home) if found.state == "orphaned" else None
+    if rescued is not None and not rescued[1]:
         trash = disposal.move_aside(root, lock)
         if trash is not None:
             disposal.dispose(trash, lock, measure=False)

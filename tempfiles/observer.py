@@ -82,6 +82,7 @@ class Observer:
             "os.link": self._links,
             "os.symlink": self._symlinks,
             "os.truncate": self._truncates,
+            "shutil.move": self._moves,
             "socket.bind": self._binds,
             "sqlite3.connect": self._connects,
             "tempfiles.make_node": self._makes_node,
@@ -133,6 +134,13 @@ class Observer:
         self._note(args[1], "os.rename", sys._getframe(2), args[3])
         if self.removed is not None:
             self.removed.announce_move(source, target, self._charged())
+
+    def _moves(self, args: tuple[Any, ...]) -> None:
+        # Across file systems it copies: no rename tells where it goes.
+        source, target = map(os.fsdecode, args)
+        if syscalls.is_directory(target):
+            target = os.path.join(target, os.path.basename(source.rstrip(os.sep)))
+        self._brings((source, target, event_paths.CWD, event_paths.CWD))
 
     def _links(self, args: tuple[Any, ...]) -> None:
         self._brings(args)

@@ -173,10 +173,13 @@ def _reap_locked(
         return replace(reaped, fate="remaining", running=story.running)
     reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
     if now.marker is not None:
-        rescued, left = rescue.rescue_from_dead(verdict.root, now.marker.root)
+        found = rescue.rescue_from_dead(verdict.root, now.marker.root, end)
+        if found is None:
+            return replace(reaped, fate="remaining", leaks=(), more=0)
+        rescued, left = found
         reaped = replace(reaped, rescued=rescued)
         if left:
-            return replace(reaped, fate="failed", removal=_not_rescued(left))
+            return replace(reaped, fate="failed", removal=rescue.not_rescued(left))
     try:
         trash = disposal.move_aside(verdict.root, lock)
     except OSError as error:
@@ -187,8 +190,3 @@ def _reap_locked(
     removal, finished = disposal.dispose(trash, lock, deadline=end)
     fate: Fate = "removed" if finished else "remaining" if removal.ok else "failed"
     return replace(reaped, root=verdict.root if finished else trash, fate=fate, removal=removal)
-
-
-def _not_rescued(paths: Iterable[str]) -> RemovalReport:
-    cause = "it is from before the run, and could not be moved out of the root"
-    return RemovalReport(failed=tuple(RemovalFailure(path, cause, None) for path in paths))

@@ -115,7 +115,8 @@ class Leak:
     closed (a `TemporaryDirectory`) was not. `open_by` names processes that hold it open.
     `files` is how many of the entries are not directories. `children` are the processes that ran,
     where more than one can have made it. `call` is what made it, of the standard library, where no
-    line of the user's is known.
+    line of the user's is known. `rescued` is where things are now that were in it and from before
+    the run. `reason` says why `--clean-outside` did not remove it.
     """
 
     path: str
@@ -134,6 +135,8 @@ class Leak:
     children: tuple[Child, ...] = ()
     files: int = 0
     call: str = ""
+    rescued: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -144,6 +147,19 @@ class Leak:
     def made_by(self) -> str:
         """The line and what was called there, or the call alone, or nothing, as far as known."""
         return str(self.origin) if self.origin is not None else self.call
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """Something from before the run that came into its temp directory, and was moved out again.
+
+    `was` is where it lay in the temp directory, `path` where it is now, and `source` where it was
+    before the run; empty where that is not known.
+    """
+
+    was: str
+    path: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

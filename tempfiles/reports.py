@@ -9,7 +9,7 @@ from ._record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .records import Leak, Modification, RemovalFailure, Unattributed
+    from .records import Leak, Modification, RemovalFailure, Rescued, Unattributed
 
 
 class Summary(Record):
@@ -29,6 +29,7 @@ class RunReport(Record):
 
     `removed_later` are those that a fixture around their context has removed; they count as
     removed. `failures` is what of the run's own temp directory could not be removed, and why.
+    `rescued` is what was there before the run and has been moved out of that directory.
     """
 
     summary: Summary
@@ -37,8 +38,10 @@ class RunReport(Record):
     modifications: tuple[Modification, ...] = ()
     removed_later: tuple[Leak, ...] = ()
     failures: tuple[RemovalFailure, ...] = ()
+    rescued: tuple[Rescued, ...] = ()
 
     @property
     def tells(self) -> bool:
         """Whether there is anything to tell of: something was made, or found, or could not go."""
-        return bool(self.summary.made or self.leaks or self.unattributed or self.failures)
+        found = self.leaks or self.unattributed or self.failures or self.rescued
+        return bool(self.summary.made or found)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import syscalls
+from ._access import let_in
 from .errors import DestinationExistsError, FileSystemError
+from .records import RemovalFailure, RemovalReport
 
 _log = logging.getLogger("tempfiles")
 _ATTEMPTS = 1000
@@ -29,30 +31,72 @@ def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
     return moved
 
 
-def rescue_from_dead(root: str, home: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Move out of the root of a dead run what its journal says is from before the run.
+def now(path: str, moved: Mapping[str, str]) -> str | None:
+    """Return where a path is after a rescue, by itself or in a directory; None where it was."""
+    part = path
+    while part not in moved:
+        parent = os.path.dirname(part)
+        if parent == part:
+            return None
+        part = parent
+    return moved[part] + path[len(part) :]
+
+
+def left_of(paths: Iterable[str], moved: Mapping[str, str], root: str) -> tuple[str, ...]:
+    """Return those of the paths that still lie below a root: it must not be removed."""
+    return tuple(
+        path for path in sorted(paths)
+        if path.startswith(root + os.sep) and now(path, moved) is None and syscalls.lexists(path)
+    )
+
+
+def not_rescued(paths: Iterable[str]) -> RemovalReport:
+    """Return the report on paths for which a root was not removed."""
+    cause = "it is from before the run, and could not be moved out of the root"
+    return RemovalReport(failed=tuple(RemovalFailure(path, cause, None) for path in paths))
+
+
+def rescue_from_dead(
+    root: str, home: str, deadline: float | None = None
+) -> tuple[dict[str, str], tuple[str, ...]] | None:
+    """Move out of the root of a dead run what is from before the run.
+
+    That is what its journal says, and what was born before.
 
     Args:
         root: where the root is now; its lock is held.
         home: where it was made.
+        deadline: when to stop looking, on the clock of `time.monotonic`; None for no limit.
 
     Returns:
         Where each is now, by the path it had in the run; and the paths that could not be moved.
+        None if there was no time to look for all.
     """
+    from .births import born_before
+
+    older = born_before(root, deadline)
+    if older is None:
+        return None
+    here = {**{path: home + path[len(root) :] for path in older}, **_noted(root, home)}
+    moved = rescue(here, root)
+    left = left_of(here, moved, root)
+    return {here[path]: target for path, target in moved.items()}, left
+
+
+def _noted(root: str, home: str) -> dict[str, str]:
+    """Return what the journal says: the path it had in the run, by the one it has now."""
     from .journal_view import brought
 
-    here = {}
+    here: dict[str, str] = {}
     for path, source in brought(root).items():
-        now = root + path[len(home) :]
-        if not path.startswith(home + os.sep) or not syscalls.lexists(now):
+        place = root + path[len(home) :]
+        if not path.startswith(home + os.sep) or not syscalls.lexists(place):
             continue
         # A directory above it that is a link by now leads to what is not meant.
-        is_there = os.path.realpath(os.path.dirname(now)) == os.path.dirname(now)
-        if is_there and not _is_same(now, source):
-            here[now] = path
-    moved = rescue(here, root)
-    left = tuple(here[now] for now in here if now not in moved and syscalls.lexists(now))
-    return {here[now]: target for now, target in moved.items()}, left
+        is_there = os.path.realpath(os.path.dirname(place)) == os.path.dirname(place)
+        if is_there and not _is_same(place, source):
+            here[place] = path
+    return here
 
 
 def _is_same(one: str, other: str) -> bool:
@@ -65,6 +109,7 @@ def _is_same(one: str, other: str) -> bool:
 def _move_out(path: str, directory: str) -> str | None:
     from .moving import move_without_replacing
 
+    let_in(os.path.dirname(path))
     stem, extension = os.path.splitext(os.path.basename(path))
     for number in range(_ATTEMPTS):
         name = f"{stem}-{number}{extension}" if number else stem + extension

@@ -141,6 +141,11 @@ class RunRoot:
         self._release()
         return report
 
+    def leave(self) -> None:
+        """Let go of the directory with what is in it: the next run will try to remove it."""
+        self.journal.close()
+        self._release()
+
     def _release(self) -> None:
         self._claim.release()
         if self._guard is not None:

@@ -6,8 +6,9 @@ import os
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from .records import ContextReport, Leak, Modification, RemovalFailure, RemovalReport
+from .records import ContextReport, Leak, Modification, RemovalFailure, RemovalReport, Rescued
 from .reports import Summary
+from .rescue import now
 from .syscalls import lexists
 
 
@@ -21,6 +22,7 @@ class Totals:
         self.modifications: list[Modification] = []
         self.removed_later: list[Leak] = []
         self.failures: list[RemovalFailure] = []
+        self.rescued: list[Rescued] = []
 
     def add(self, report: ContextReport) -> None:
         """Count what a context made and left."""
@@ -55,12 +57,27 @@ class Totals:
         """Return for each path the leak that lies there: an earlier one has been replaced."""
         return {leak.path: leak for leak in self.leaks}
 
-    def note_kept(self, moved: Mapping[str, str]) -> None:
-        """Say of each leak that was moved out of the run root where it is now."""
+    def note_moved(self, moved: Mapping[str, str], sources: Mapping[str, str]) -> None:
+        """Say what was moved out of the run root, and of each leak where it, or a part of it, is.
+
+        Args:
+            moved: where each path is now.
+            sources: where those of them were that are from before the run.
+        """
+        places = {path: now(path, moved) for path in sorted(sources)}
+        rescued = {path: place for path, place in places.items() if place is not None}
+        self.rescued += (Rescued(was, path, sources[was]) for was, path in rescued.items())
         last = self._last()
+        if moved:
+            self.leaks = [
+                _moved(leak, moved, rescued) if last[leak.path] is leak else leak
+                for leak in self.leaks
+            ]
+
+    def note_nothing_removed(self) -> None:
+        """Say of all leaks in the temp directory that are still there that they are."""
         self.leaks = [
-            replace(leak, path=moved[leak.path], outcome="kept")
-            if leak.path in moved and last[leak.path] is leak else leak
+            replace(leak, outcome="failed") if leak.outcome == "removed" else leak
             for leak in self.leaks
         ]
 
@@ -87,3 +104,11 @@ class Totals:
             leaked_bytes=sum(leak.bytes for leak in self.leaks),
             leaking_contexts=len({(leak.scope, leak.context) for leak in self.leaks}),
         )
+
+
+def _moved(leak: Leak, moved: Mapping[str, str], rescued: Mapping[str, str]) -> Leak:
+    place = now(leak.path, moved)
+    if place is not None:
+        return replace(leak, path=place, outcome="kept")
+    held = (path for was, path in rescued.items() if was.startswith(leak.path + os.sep))
+    return replace(leak, rescued=tuple(held))

@@ -296,8 +296,7 @@ class Run:
             return RunReport(Summary(tests=tests, made=made, removed_by_tests=made))
         closing = self._closing
         closing.totals.made += self._made_and_removed
-        closing.prepare_removal()
-        closing.totals.note_failures(self.root.remove())
+        closing.remove(self._settings.tracks)
         if self._settings.clean_outside:
             closing.clean_outside()
         return closing.report(tests)

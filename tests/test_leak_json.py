@@ -19,7 +19,15 @@ except ImportError:  # a test-only dependency
 
 from runner.records import SuiteReport
 from runner.reporters import leak_json
-from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
+from tempfiles.records import (
+    Child,
+    Leak,
+    Modification,
+    Origin,
+    RemovalFailure,
+    Rescued,
+    Unattributed,
+)
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, sample
 
@@ -30,7 +38,7 @@ PLAIN = Leak("/tmp/x", "file", 12, 1, "pkg.test_mod.Class.test_method", "test", 
 FULL = replace(
     PLAIN, origin=replace(ORIGIN, trace=("a.py:1 in f",)), evidence="observed", where="outside",
     outcome="left", subtest="(n='a')", never_closed=True, open_by=("pid 1 (init)",),
-    children=(CHILD, replace(CHILD, origin=None)),
+    children=(CHILD, replace(CHILD, origin=None)), rescued=("/tmp/y",), reason="it holds z",
 )
 
 
@@ -47,6 +55,7 @@ def full_run() -> RunReport:
         (Modification("/p/a", "changed", "m.C.t", "test", ("size", "mtime")),
          Modification("/p/b", "deleted", "m", "module")),
         failures=(RemovalFailure("/tmp/stuck", "Operation not permitted", 1),),
+        rescued=(Rescued("/tmp/tidy-a/0/y", "/tmp/y"), Rescued("/tmp/tidy-a/0/z", "/tmp/z", "/z")),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from tempfiles import aftermath, disposal, locks, marker, moving, orphans, ownership
+from tempfiles import aftermath, births, disposal, locks, marker, moving, orphans, ownership
 from tempfiles.journal_view import Current
 from tempfiles.orphans import Plan, ReapReport
 from tests.real_runs import HERE, dead_run, live_run
@@ -294,7 +294,7 @@ class ADeadline(InATempDirectory):
 
     def let_each_look_at_the_clock_take_a_second(self, stack: contextlib.ExitStack) -> None:
         clock = SimpleNamespace(time=time.time, monotonic=itertools.count().__next__)
-        for module in (orphans, disposal, aftermath):
+        for module in (orphans, disposal, aftermath, births):
             stack.enter_context(mock.patch.object(module, "time", clock))
 
     def test_is_looked_at_also_deep_down_and_the_tree_goes(self) -> None:

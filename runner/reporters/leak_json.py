@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.records import Child, Leak, Modification, Origin, Rescued, Unattributed
 from tempfiles.reports import RunReport, Summary
 
 from ..records import SuiteReport
@@ -45,6 +45,8 @@ def as_dictionary(run: RunReport) -> dict[str, Any]:
         document["not_removed"] = [
             {"path": failure.path, "cause": failure.cause} for failure in run.failures
         ]
+    if run.rescued:
+        document["rescued"] = [_rescued(entry) for entry in run.rescued]
     return document
 
 
@@ -83,6 +85,17 @@ def _leak(leak: Leak) -> dict[str, Any]:
         entry["open_by"] = list(leak.open_by)
     if leak.children:
         entry["children"] = [_child(child) for child in leak.children]
+    if leak.rescued:
+        entry["rescued"] = list(leak.rescued)
+    if leak.reason:
+        entry["reason"] = leak.reason
+    return entry
+
+
+def _rescued(found: Rescued) -> dict[str, str]:
+    entry = {"was": found.was, "path": found.path}
+    if found.source:
+        entry["source"] = found.source
     return entry
 
 

@@ -1,0 +1,182 @@
+"""What is from before the run and has come into its temp directory is moved out, and told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+from tempfiles import births
+from tests.projects import ProjectTestCase
+
+HEAD = """
+import os, shutil, subprocess, tempfile, unittest
+class T(unittest.TestCase):
+    def test(self):
+        temp = tempfile.gettempdir()
+"""
+
+
+def knows_births(directory: str) -> bool:
+    return births.birth(directory, os.lstat(directory)) is not None
+
+
+class Rescue(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        if not knows_births(str(self.base)):
+            self.skipTest("nothing here tells when a file was born")
+        (self.project / "precious.txt").write_text("precious")
+
+    def leave(self, body: str, *words: str, **environment: str) -> tuple[str, Any]:
+        """Run a test with this body; return what was told, and the JSON report, if no options
+        are given."""
+        lines = "".join(f"        {line}\n" for line in body.splitlines())
+        self.write("test_a.py", HEAD + lines)
+        asked = words or ("--leak-json", "../leaks.json")
+        outcome = self.run_python("-m", "runner", *asked, "test_a", **environment)
+        self.assertNotIn("defect", outcome.err)
+        written = self.project.parent / "leaks.json"
+        return outcome.err, json.loads(written.read_text()) if written.exists() else None
+
+    def assert_is_moved(self, told: str, name: str = "precious.txt") -> None:
+        """Fail unless the precious file lies in the temp directory, nothing else, and is told."""
+        self.assertEqual(os.listdir(self.base), [name])
+        self.assertEqual((self.base / name).read_text(), "precious")
+        line = f"precious.txt was there before the run: moved to {self.base}/{name}"
+        self.assertIn(f"\n{line}\n", told)
+        self.assertNotIn("shared places", told)
+
+
+class ByAChild(Rescue):
+    def test_a_file_is_the_users(self) -> None:
+        told, report = self.leave('subprocess.check_call(["mv", "precious.txt", temp])')
+        self.assert_is_moved(told)
+        (leak,) = report["leaks"]
+        self.assertEqual((leak["path"], leak["outcome"]), (f"{self.base}/precious.txt", "kept"))
+        (rescued,) = report["rescued"]
+        self.assertEqual(rescued["path"], leak["path"])
+        self.assertNotIn("source", rescued)
+
+    def test_a_file_that_was_written_to_since_is_the_users(self) -> None:
+        (self.project / "precious.txt").write_text("prec")
+        told, _ = self.leave(
+            'subprocess.check_call(["mv", "precious.txt", temp])\n'
+            'with open(os.path.join(temp, "precious.txt"), "a") as file: file.write("ious")'
+        )
+        self.assert_is_moved(told)
+
+    def test_a_file_in_a_closed_directory_that_leaked_is_the_users(self) -> None:
+        told, report = self.leave(
+            'top = tempfile.mkdtemp()\nsubprocess.check_call(["mv", "precious.txt", top])\n'
+            "os.chmod(top, 0)"
+        )
+        self.assert_is_moved(told)
+        (leak,) = report["leaks"]
+        self.assertEqual(leak["outcome"], "removed")
+        self.assertEqual(leak["rescued"], [f"{self.base}/precious.txt"])
+
+    def test_a_directory_is_the_users_with_all_that_is_in_it(self) -> None:
+        (self.project / "mine").mkdir()
+        self.leave(
+            'subprocess.check_call(["mv", "mine", temp])\n'
+            'subprocess.check_call(["mv", "precious.txt", os.path.join(temp, "mine")])\n'
+            'open(os.path.join(temp, "mine", "new"), "w").close()'
+        )
+        self.assertEqual(os.listdir(self.base), ["mine"])
+        self.assertEqual(sorted(os.listdir(self.base / "mine")), ["new", "precious.txt"])
+
+    def test_what_looks_old_and_was_made_by_the_run_is_removed(self) -> None:
+        told, _ = self.leave('subprocess.check_call(["cp", "-a", "precious.txt", temp])')
+        self.assertEqual(os.listdir(self.base), [])
+        self.assertNotIn("was there before", told)
+
+    def test_a_second_name_of_a_file_is_removed(self) -> None:
+        self.leave(
+            'subprocess.check_call(["ln", "precious.txt", os.path.join(temp, "a")])\n'
+            'subprocess.check_call(["ln", "precious.txt", os.path.join(temp, "b")])'
+        )
+        self.assertEqual(os.listdir(self.base), [])
+        self.assertEqual((self.project / "precious.txt").read_text(), "precious")
+
+    def test_all_names_of_a_file_are_the_users(self) -> None:
+        self.leave(
+            'subprocess.check_call(["ln", "precious.txt", os.path.join(temp, "a")])\n'
+            'subprocess.check_call(["mv", "precious.txt", temp])'
+        )
+        self.assertEqual(sorted(os.listdir(self.base)), ["a", "precious.txt"])
+
+    def test_it_is_the_users_after_a_crash(self) -> None:
+        self.write("test_a.py", HEAD + (
+            '        subprocess.check_call(["mv", "precious.txt", temp])\n'
+            f"        os.kill(os.getpid(), {signal.SIGKILL})"
+        ))  # fmt: skip
+        self.run_python("-m", "runner", "test_a")
+        self.write("test_b.py", "")
+        outcome = self.run_python("-m", "runner", "test_b")
+        self.assertIn(f"precious.txt was there before that run: it is now {self.base}", outcome.err)
+        self.assertEqual(os.listdir(self.base), ["precious.txt"])
+
+
+class ByTheTest(Rescue):
+    MOVE = 'shutil.move("precious.txt", temp)'
+
+    def test_a_file_is_told_where_it_was_and_where_it_is(self) -> None:
+        told, report = self.leave(self.MOVE)
+        self.assert_is_moved(told)
+        (rescued,) = report["rescued"]
+        self.assertEqual(rescued["source"], str(self.project / "precious.txt"))
+        self.assertTrue(rescued["was"].endswith("/0/precious.txt"))
+
+    def test_it_gets_another_name_where_its_own_is_taken(self) -> None:
+        (self.base / "precious.txt").mkdir()
+        told, _ = self.leave(self.MOVE)
+        self.assertIn(f"moved to {self.base}/precious-1.txt\n", told)
+
+    def test_it_is_not_in_the_list_of_shared_places(self) -> None:
+        told, _ = self.leave('subprocess.check_call(["true"])\n' + self.MOVE, "-v")
+        self.assert_is_moved(told)
+
+    def test_it_is_followed_into_a_directory_that_is_renamed(self) -> None:
+        told, report = self.leave(
+            'top = tempfile.mkdtemp()\nshutil.move("precious.txt", top)\nos.rename(top, top + "2")'
+        )
+        self.assert_is_moved(told)
+        (leak,) = report["leaks"]
+        self.assertEqual(leak["rescued"], [f"{self.base}/precious.txt"])
+
+    def test_it_is_moved_out_where_nothing_is_observed(self) -> None:
+        told, _ = self.leave(self.MOVE, "--leaks", "off")
+        self.assert_is_moved(told)
+
+    def test_what_cannot_be_moved_out_is_not_removed(self) -> None:
+        self.write("tempfiles_breaks.py", """
+            from tempfiles import moving
+            from tempfiles.errors import FileSystemError
+            def fail(source, target): raise FileSystemError(5, "no", source)
+            moving.move_without_replacing = fail
+        """)
+        told, report = self.leave("import tempfiles_breaks\ntempfile.mkdtemp()\n" + self.MOVE)
+        self.assertEqual({leak["outcome"] for leak in report["leaks"]}, {"failed"})
+        self.assertRegex(told, r"Could not be removed: \S+/precious.txt: it is from before the run")
+        self.write("test_b.py", "")
+        self.run_python("-m", "runner", "test_b")
+        self.assertEqual(os.listdir(self.base), ["precious.txt"])
+
+    @unittest.skipUnless(sys.platform == "linux", "needs another file system")
+    def test_it_is_followed_to_another_file_system(self) -> None:
+        if os.stat("/dev/shm").st_dev == self.base.stat().st_dev:
+            self.skipTest("there is no other file system")
+        memory = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
+        told, _ = self.leave(self.MOVE, TMPDIR=memory, TEMP=memory, TMP=memory)
+        self.assertIn(f"moved to {memory}/precious.txt\n", told)
+        self.assertEqual(Path(memory, "precious.txt").read_text(), "precious")
+
+
+if __name__ == "__main__":
+    unittest.main()
