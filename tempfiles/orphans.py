@@ -172,7 +172,7 @@ def _reap_locked(
         # What is removed now could not be told any more.
         return replace(reaped, fate="remaining", running=story.running)
     reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
-    if now.marker is not None:
+    if now.marker is not None and not now.marker.kept:  # what is kept was moved there
         found = rescue.rescue_from_dead(verdict.root, now.marker.root, end)
         if found is None:
             return replace(reaped, fate="remaining", leaks=(), more=0)
