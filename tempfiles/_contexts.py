@@ -92,6 +92,8 @@ class _NeverSet:
 
 
 root = Context(RUN, "run")
+nobody = Context("unseen")
+"""Whose is what is made in a block of `unseen`."""
 _current: ContextVar[Context | None] = _NeverSet()  # type: ignore[assignment]
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
 _starts: weakref.WeakKeyDictionary[threading.Thread, Start] = weakref.WeakKeyDictionary()
@@ -163,7 +165,7 @@ def adopt(context: Context) -> None:
 def unseen() -> Iterator[None]:
     """What is made in the block is nobody's: it does not count as made by a test."""
     before = current()
-    adopt(Context("unseen"))
+    adopt(nobody)
     try:
         yield
     finally:

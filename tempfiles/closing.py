@@ -86,14 +86,13 @@ class Closing:
         leaks = self._leaks_of(context, activity) if tracks else ()
         if before_removal is not None:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
-        registered = self._judge.count_registered(context, activity)
+        made, registered = self._judge.count(context, activity)
         removal = cleanup.remove_registered(context)
         self._observer.told.add(leaks, context)
-        outside = sum(not self._ignored(path) for path in activity.topmost_outside())
         report = ContextReport(
             context.id,
             context.scope,
-            made=max(len(activity.created) + outside, registered + len(leaks)),
+            made=max(made, registered + len(leaks)),
             registered=registered,
             bytes_made=activity.bytes_removed + removal.bytes + sum(leak.bytes for leak in leaks),
             leaks=leaks,
@@ -224,5 +223,6 @@ class Closing:
         return tuple(self._judge.describe_unattributed(found))
 
     def _is_strange(self, path: str) -> bool:
-        own = os.path.basename(path).startswith("tidy-") or path in self._moved.values()
+        own = os.path.basename(path).startswith("tidy-") or path in self._observer.ours
+        own = own or path in self._moved.values()
         return not (own or self._ignored(path) or self._judge.is_reported(path))

@@ -47,13 +47,21 @@ class Judge:
             activity_of(context).children = activity.children
             self._outlived += [(context, child) for child in activity.children]
 
-    def count_registered(self, context: Context, activity: Activity) -> int:
-        """Return how many of the paths that a context made are there and registered with it."""
+    def count(self, context: Context, activity: Activity) -> tuple[int, int]:
+        """Return how many paths a context made, and how many are there and registered with it.
+
+        What is ignored was not made, unless it is registered.
+        """
         made = [self._observer.root + key for key in activity.created]
-        return sum(
-            registrations.owner(path) is context and syscalls.lexists(path)
-            for path in (*made, *activity.outside)
+        registered = {
+            path for path in (*made, *activity.outside)
+            if registrations.owner(path) is context and syscalls.lexists(path)
+        }
+        number = sum(path in registered or not self._ignored(path, True) for path in made)
+        number += sum(
+            path in registered or not self._ignored(path) for path in activity.topmost_outside()
         )
+        return number, len(registered)
 
     def hear_forks(self) -> None:
         """Take in what forked children have observed."""
@@ -114,7 +122,8 @@ class Judge:
         """Yield what has newly appeared in the project tree unobserved and is a context's own."""
         children = [*activity.children, *_children_above(context)]
         for path in self._tree.new():
-            if self._ignored(path) or self._is_others(path, context, and_own=True):
+            is_ours = path in self._observer.ours or self._ignored(path)
+            if is_ours or self._is_others(path, context, and_own=True):
                 continue
             maker = self._maker(path, context, children)
             if maker is None:

@@ -39,8 +39,8 @@ class Observer:
 
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `told` is to be given the leaks of each context.
-    `brought` knows what from before the run was moved or linked elsewhere; `removed` counts bytes,
-    where that is asked for.
+    `brought` knows what from before the run was moved or linked elsewhere, `ours` what was made
+    elsewhere by nobody's code but the run's own; `removed` counts bytes, where that is asked for.
 
     Args:
         root: the run root.
@@ -70,6 +70,7 @@ class Observer:
         self._charged = contexts.charged if charges_runner else contexts.current
         self.told = Told()
         self.brought = Brought(self.root)
+        self.ours: set[str] = set()
         self._trees = MadeTrees()
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
@@ -252,6 +253,9 @@ class Observer:
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
         context = self._charged()
+        if context is contexts.nobody:
+            self.ours.add(path)
+            return
         trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
             self.forks.write(context, path, trail)

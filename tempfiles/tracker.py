@@ -269,8 +269,10 @@ class Run:
             return False
         if not self._slots.all_gone(activity):
             return False
-        outside = sum(not self._ignored.by_name(path) for path in activity.topmost_outside())
-        self._made_and_removed += len(activity.created) + outside
+        ignored, root = self._ignored, self._observer.root
+        made = sum(not ignored(root + key, True) for key in activity.created)
+        outside = sum(not ignored.by_name(path) for path in activity.topmost_outside())
+        self._made_and_removed += made + outside
         context.attachment = None
         return True
 

@@ -1,0 +1,71 @@
+"""What is no leak counts for nothing: what is ignored, and what the runner itself has made."""
+
+from __future__ import annotations
+
+import json
+import os
+import unittest
+
+from tests.projects import ProjectTestCase
+
+TEST = """
+import os, subprocess, sys, tempfile, unittest
+class T(unittest.TestCase):
+    def test(self):
+"""
+
+
+class Spared(ProjectTestCase):
+    def leave(self, body: str, *words: str) -> tuple[str, dict[str, int]]:
+        """Run a test with this body; return what was told, and the summary of the JSON report."""
+        self.write("test_a.py", TEST + "".join(f"        {line}\n" for line in body.splitlines()))
+        outcome = self.tidytest("-v", "--leak-json", "../leaks.json", *words, "test_a.T.test")
+        report = json.loads((self.project.parent / "leaks.json").read_text("utf-8"))
+        return outcome.err, report["summary"]
+
+    def counted(self, body: str) -> tuple[int, int, int]:
+        """Return how many paths were made, were removed by the test, and leaked."""
+        _, summary = self.leave(body, "--leak-ignore", "a-*")
+        return summary["made"], summary["removed_by_tests"], summary["leaked"]
+
+    def test_what_is_ignored_was_neither_made_nor_removed(self) -> None:
+        left = 'tempfile.mkdtemp(prefix="a-")\nopen("a-file", "w").close()'
+        self.assertEqual(self.counted(left), (0, 0, 0))
+        os.unlink(self.project / "a-file")
+        self.assertEqual(self.counted(f"{left}\ntempfile.mkdtemp()"), (1, 0, 1))
+        removed = 'os.rmdir(tempfile.mkdtemp(prefix="a-"))\nos.rmdir(tempfile.mkdtemp())'
+        self.assertEqual(self.counted(removed), (1, 1, 0))
+
+    def test_what_is_ignored_and_registered_counts_as_registered(self) -> None:
+        body = 'import tempfiles\ntempfiles.register_directory(tempfile.mkdtemp(prefix="a-"))\n'
+        self.assertEqual(self.counted(body), (1, 0, 0))
+
+    def test_the_state_of_an_inner_run_is_nobodys_leak(self) -> None:
+        self.write("test_inner.py", TEST + "        tempfile.mkdtemp()\n")
+        told, _ = self.leave(
+            'subprocess.call([sys.executable, "-m", "runner", "-q", "test_inner"])'
+        )
+        self.assertTrue((self.project / ".tidytest-state.json").exists())
+        self.assertNotIn("shared places", told)
+
+    def test_where_files_are_kept_is_nobodys_leak(self) -> None:
+        (self.project / "real").mkdir()
+        (self.project / "link").symlink_to("real")
+        body = 'subprocess.call(["true"])\ntempfile.mkdtemp()\nself.fail("kept")'
+        for directory in ("kept/a/b", "link"):
+            with self.subTest(directory):
+                told, summary = self.leave(body, "--keep", "on-failure", "--keep-dir", directory)
+                self.assertEqual(summary["leaked"], 1)  # though the test has a word `kept`
+                self.assertIn(f"Kept: {self.project}/{directory}/tidy-kept-", told)
+                self.assertNotIn("shared places", told)
+
+    def test_a_directory_of_the_tests_in_which_files_are_kept_is_its_leak(self) -> None:
+        told, _ = self.leave(
+            'os.mkdir("kept")\ntempfile.mkdtemp()\nself.fail("kept")',
+            "--keep", "on-failure", "--keep-dir", "kept/a",
+        )  # fmt: skip
+        self.assertRegex(told, r"\n    dir   kept/ .*os.mkdir\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
