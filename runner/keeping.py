@@ -169,9 +169,10 @@ class Keeper:
 
     def _is_removed(self, leak: Leak) -> bool:
         """Whether a leak is removed at the end of the run, as far as is known by now."""
-        return leak.where == "temp" or (
-            self._settings.cleans_outside and leak.evidence == "observed"
-        )
+        if leak.where == "temp":
+            return True
+        holds_us = f"{os.path.realpath(self._run.base)}{os.sep}".startswith(leak.path + os.sep)
+        return self._settings.cleans_outside and leak.evidence == "observed" and not holds_us
 
     def _put(self, context: Context, path: str, put: Any) -> bool:
         """Move or copy a path into the directory of a context; return whether it is there."""
