@@ -189,6 +189,14 @@ def opened() -> tuple[Context, ...]:
     return tuple(_open)
 
 
+def is_fixture_of(context: Context, inner: Context) -> bool:
+    """Whether a context is around another, so that its fixtures clean up after that."""
+    parent = inner.parent
+    while parent is not None and parent is not context:
+        parent = parent.parent
+    return parent is not None and parent.scope != "run"
+
+
 def _begin() -> None:
     global _current, _threading
     import threading

@@ -18,7 +18,6 @@ from .ignores import Ignored
 from .judge import Judge, with_holders
 from .late import LateProcesses
 from .observer import Observer
-from .outside import OutsideCleaner
 from .records import ContextReport, Leak, Modification, Unattributed
 from .reports import RunReport
 from .rescue import left_of, not_rescued, rescue
@@ -27,6 +26,10 @@ from .slots import Slots
 from .sweep import RACY_NS
 from .territory import FileStates, ProjectTree, SharedPlaces, shared_places
 from .totals import Totals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .outside import OutsideCleaner
 
 Listener = Callable[[ContextReport], None]
 
@@ -57,7 +60,7 @@ class Closing:
         self._late = LateProcesses(root)
         self._shared: SharedPlaces | None = None
         self._states: FileStates | None = None
-        self._cleaner = OutsideCleaner(root.made - RACY_NS)
+        self._cleaner = _cleaner(root, observer)
         self._moved: dict[str, str] = {}
         self.totals = Totals()
 
@@ -130,7 +133,9 @@ class Closing:
         return tuple(report for report in reports if report.leaks or report.modifications)
 
     def remove(self, tracks: bool) -> None:
-        """Remove the run root, but for what must not be removed: that is moved out of it before.
+        """Remove the run root, and what else this run was seen to make, if that is asked for.
+
+        What must not be removed is moved out of the root before.
 
         Args:
             tracks: whether what came into it was observed.
@@ -140,6 +145,8 @@ class Closing:
         else:
             self._root.leave()
             self.totals.note_nothing_removed()
+        if self._cleaner is not None:
+            self.totals.leaks = self._cleaner.remove(self.totals.leaks)
 
     def _set_apart(self, tracks: bool) -> bool:
         """Move out what must not be removed; return whether all of it could be."""
@@ -164,10 +171,6 @@ class Closing:
         from .births import born_before
 
         return {**dict.fromkeys(born_before(self._root.path) or (), ""), **sources}
-
-    def clean_outside(self) -> None:
-        """Remove the leaks outside the temp directory that this run was seen to make."""
-        self.totals.leaks = self._cleaner.remove(self.totals.leaks)
 
     def report(self, tests: int) -> RunReport:
         """Return the report of the whole run."""
@@ -194,9 +197,8 @@ class Closing:
         if self._tree.known and (foreign or context.scope != "test"):
             leaks += self._judge.leaks_in_tree(context, activity)
         leaks = with_holders(leaks, context)
-        for leak in leaks:
-            if not self._observer.brought.holds(leak.path):
-                self._cleaner.remember(leak)
+        if self._cleaner is not None:
+            self._cleaner.remember(leaks)
         return tuple(leaks)
 
     def _settle(self, context: Context, activity: Activity, leftovers: int) -> None:
@@ -226,3 +228,11 @@ class Closing:
         own = os.path.basename(path).startswith("tidy-") or path in self._observer.ours
         own = own or path in self._moved.values()
         return not (own or self._ignored(path) or self._judge.is_reported(path))
+
+
+def _cleaner(root: RunRoot, observer: Observer) -> OutsideCleaner | None:
+    if observer.seen is None:
+        return None
+    from .outside import OutsideCleaner
+
+    return OutsideCleaner(root.made - RACY_NS, observer)

@@ -68,6 +68,8 @@ class Judge:
         for context, path, origin in self._observer.forks.read():
             activity = activity_of(context)
             if not path.startswith(self._observer.root):
+                if self._observer.seen is not None:
+                    self._observer.seen.hear(path)
                 activity.outside.setdefault(path, Entry(context, origin))
                 continue
             key = path[len(self._observer.root) :]

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .removed_bytes import RemovedBytes
+    from .seen import SeenOutside
 
+_BRINGING = ("os.rename", "os.link")  # what they make may have been there before
 _UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
 
 
@@ -40,7 +42,8 @@ class Observer:
     `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
     made something after they were closed. `told` is to be given the leaks of each context.
     `brought` knows what from before the run was moved or linked elsewhere, `ours` what was made
-    elsewhere by nobody's code but the run's own; `removed` counts bytes, where that is asked for.
+    elsewhere by nobody's code but the run's own. Where it is asked for, `removed` counts bytes,
+    and `seen` has all that the run was seen to make elsewhere, in directories of its own too.
 
     Args:
         root: the run root.
@@ -71,6 +74,7 @@ class Observer:
         self.told = Told()
         self.brought = Brought(self.root)
         self.ours: set[str] = set()
+        self.seen: SeenOutside | None = None
         self._trees = MadeTrees()
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
@@ -117,7 +121,7 @@ class Observer:
         if type(path) is int:
             self.spawning.opens_pipe(frame)
             return
-        if _tries_to_write(frame):
+        if origins.tries_to_write(frame):
             return
         self._note(path, "open" if mode is not None else "os.open", frame)
         if mode is None and not os.path.isabs(path):
@@ -141,7 +145,7 @@ class Observer:
         source, target = map(os.fsdecode, args)
         if syscalls.is_directory(target):
             target = os.path.join(target, os.path.basename(source.rstrip(os.sep)))
-        self._brings((source, target, event_paths.CWD, event_paths.CWD))
+        self._brings((source, target, event_paths.CWD, event_paths.CWD), by_name=False)
 
     def _links(self, args: tuple[Any, ...]) -> None:
         self._brings(args)
@@ -153,11 +157,15 @@ class Observer:
         if key in self.entries:
             self._links_in_temp.add(key)
 
-    def _brings(self, args: tuple[Any, ...]) -> tuple[str | None, str | None]:
+    def _brings(
+        self, args: tuple[Any, ...], by_name: bool = True
+    ) -> tuple[str | None, str | None]:
         source = event_paths.absolute(args[0], args[2], self.root)
         target = event_paths.absolute(args[1], args[3], self.root)
         if source is not None and target is not None:
             self.brought.note(source, target, self._was_made)
+            if by_name and self.seen is not None:
+                self.seen.follow(source, target)
         return source, target
 
     def _makes_node(self, args: tuple[Any, ...]) -> None:
@@ -166,7 +174,7 @@ class Observer:
 
     def _removes(self, args: tuple[Any, ...]) -> None:
         path = self._forget(args[0], args[1])
-        if self.removed is None or path is None or _tries_to_write(sys._getframe(2)):
+        if self.removed is None or path is None or origins.tries_to_write(sys._getframe(2)):
             return
         self.removed.announce_removal(path, self._charged())
 
@@ -207,9 +215,13 @@ class Observer:
             return
         is_new = False
         if not absolute.startswith(self.root):
-            if event_paths.is_bytecode(absolute):
+            context = self._charged()
+            if self.seen is not None:
+                if call not in _BRINGING and context is not contexts.nobody:
+                    self.seen.add(absolute)
+            elif self._trees.have(absolute, call, context):
                 return
-            if self._trees.have(absolute, call, self._charged()):
+            if event_paths.is_bytecode(absolute):
                 return
             is_new = not syscalls.lexists(absolute)
             follow = not is_new and call in ("open", "os.open")
@@ -270,6 +282,8 @@ class Observer:
         absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
             return None
+        if self.seen is not None:
+            self.seen.forget(absolute)
         is_in_tree = self._trees.forget(absolute)
         self.told.is_removed(absolute, contexts.current())
         if absolute.startswith(self.root):
@@ -295,12 +309,3 @@ class Observer:
                 part = above
             context = context.parent
         return False
-
-
-def _tries_to_write(frame: FrameType) -> bool:
-    """Whether `tempfile` finds out in which directory it can write, as it does without `tempdir`.
-
-    Asked of the globals first: reading `f_code` raises an audit event, which costs a microsecond.
-    """
-    is_unset = frame.f_globals.get("tempdir", "") is None
-    return is_unset and frame.f_code.co_name == "_get_default_tempdir"

@@ -203,3 +203,11 @@ def relative(filename: str, base: str) -> str:
     absolute = filename if os.path.isabs(filename) else os.path.join(base, filename)
     prefix = base.rstrip(os.sep) + os.sep
     return absolute[len(prefix) :] if absolute.startswith(prefix) else absolute
+
+def tries_to_write(frame: FrameType) -> bool:
+    """Whether `tempfile` finds out in which directory it can write, as it does without `tempdir`.
+
+    Asked of the globals first: reading `f_code` raises an audit event, which costs a microsecond.
+    """
+    is_unset = frame.f_globals.get("tempdir", "") is None
+    return is_unset and frame.f_code.co_name == "_get_default_tempdir"

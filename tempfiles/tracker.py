@@ -116,13 +116,19 @@ class Run:
         self._ignored = Ignored(settings.ignore, self._project)
         self._tree = ProjectTree(self._project, self._ignored, excluded=self.root.path)
         self._observer = Observer(
-            self.root.path, trace=settings.trace, before_foreign=self._before_foreign_deed
+            self.root.path,
+            trace=settings.trace,
+            before_foreign=lambda: self._closing.remember_places(),
         )
         if settings.measure_made:
             from .removed_bytes import RemovedBytes
 
             self._observer.removed = RemovedBytes(self._observer.root)
         self._observer.brought.before = self._journal.brought
+        if settings.clean_outside:
+            from .seen import SeenOutside
+
+            self._observer.seen = SeenOutside(self._observer.root)
         self._slots = Slots(self.root, self._observer)
 
     def enter(self, id: str, scope: Scope) -> Context:
@@ -240,9 +246,6 @@ class Run:
             if collects:
                 gc.enable()
 
-    def _before_foreign_deed(self) -> None:
-        self._closing.remember_places()
-
     def _stop_observing(self) -> None:
         if not self._watches:
             self._first_deed.stop()
@@ -299,6 +302,4 @@ class Run:
         closing = self._closing
         closing.totals.made += self._made_and_removed
         closing.remove(self._settings.tracks)
-        if self._settings.clean_outside:
-            closing.clean_outside()
         return closing.report(tests)
