@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from . import mounts
@@ -43,7 +43,9 @@ def birth(path: str, status: os.stat_result) -> int | None:
     return _system_birth()(path)
 
 
-def born_before(root: str, deadline: float | None = None) -> list[str] | None:
+def born_before(
+    root: str, deadline: float | None = None, below: Iterable[str] = ()
+) -> list[str] | None:
     """Return the topmost paths below a run root that are older than it is, and nowhere else.
 
     A file with another name elsewhere is none: that name keeps it. Nor is what another file
@@ -52,6 +54,7 @@ def born_before(root: str, deadline: float | None = None) -> list[str] | None:
     Args:
         root: the run root, without links on its way.
         deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
+        below: look only into these directories of it.
 
     Returns:
         None if there was no time to look at all.
@@ -61,19 +64,21 @@ def born_before(root: str, deadline: float | None = None) -> list[str] | None:
     except OSError:
         return []
     made = birth(root, status)
-    return [] if made is None else _Search(root, made, status.st_dev).run(deadline)
+    return [] if made is None else _Search(root, made, status.st_dev).run(below, deadline)
 
 
 class _Search:
     def __init__(self, root: str, made: int, device: int) -> None:
         self._made = made
         self._device = device
-        self._pending = [root]
+        self._pending: list[str] = []
+        self._root = root
         self._mounted = {point for point in mounts.mounts() if point.startswith(root + os.sep)}
         self._found: list[str] = []
         self._names: dict[tuple[Key, int], list[str]] = {}
 
-    def run(self, deadline: float | None) -> list[str] | None:
+    def run(self, below: Iterable[str], deadline: float | None) -> list[str] | None:
+        self._pending += below or (self._root,)
         while self._pending:
             for number, (path, status) in enumerate(_entries(self._pending.pop())):
                 if deadline is not None and not number % _LOOKS and time.monotonic() >= deadline:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json  # noqa: F401 - the journal's, which must import nothing when a context closes
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 
 from . import _contexts as contexts
 from . import _registrations as registrations
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from .outside import OutsideCleaner
 
 Listener = Callable[[ContextReport], None]
+
+_INTERPRETERS = {"_interpreters", "_xxsubinterpreters"}  # in which no audit hook runs
 
 # A slot with more leftovers than this is left for a new one, so that listing it stays cheap.
 _MOST_LEFTOVERS = 256
@@ -61,7 +64,6 @@ class Closing:
         self._shared: SharedPlaces | None = None
         self._states: FileStates | None = None
         self._cleaner = _cleaner(root, observer)
-        self._moved: dict[str, str] = {}
         self.totals = Totals()
 
     def remember_files(self) -> None:
@@ -90,6 +92,7 @@ class Closing:
         if before_removal is not None:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
         made, registered = self._judge.count(context, activity)
+        self._spare(context, tracks)
         removal = cleanup.remove_registered(context)
         self._observer.told.add(leaks, context)
         report = ContextReport(
@@ -154,23 +157,40 @@ class Closing:
         totals.set_aside(self._observer.told.taken_back)
         finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
         sources = self._from_before(tracks)
-        wanted = {*registrations.kept(), *sources}
-        self._moved = rescue(wanted, self._root.path)
-        totals.note_moved(self._moved, sources)
-        left = left_of(wanted, self._moved, self._root.path)
-        for path in left:
-            self._root.journal.brought(path, sources.get(path, ""))
+        left = self._move_out({*registrations.kept(), *sources}, sources)
         totals.note_failures(not_rescued(left))
         return not left
 
-    def _from_before(self, tracks: bool) -> dict[str, str]:
+    def _spare(self, context: Context, tracks: bool) -> None:
+        """Move what is from before the run out of the directories that a context has registered."""
+        root = self._root.path + os.sep
+        directories = [path for path in context.directories or () if path.startswith(root)]
+        if directories:
+            with contexts.unseen():
+                sources = self._from_before(tracks, directories)
+                for path in self._move_out(set(sources), sources):
+                    registrations.keep(path)
+
+    def _move_out(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
+        """Move paths out of the root; return those that could not be, for whoever removes it."""
+        moved = rescue(wanted, self._root.path)
+        self._observer.ours.update(moved.values())
+        self.totals.note_moved(moved, sources)
+        left = left_of(wanted, moved, self._root.path)
+        for path in left:
+            self._root.journal.brought(path, sources.get(path, ""))
+        return left
+
+    def _from_before(self, tracks: bool, below: Sequence[str] = ()) -> dict[str, str]:
         """Return what in the run root is from before the run, and where it was, if it is known."""
-        sources = self._observer.brought.only_here()
-        if self._shared is None and tracks:
+        inside = tuple(path + os.sep for path in below or (self._root.path,))
+        brought = self._observer.brought.only_here().items()
+        sources = {path: source for path, source in brought if path.startswith(inside)}
+        if self._shared is None and tracks and _INTERPRETERS.isdisjoint(sys.modules):
             return sources  # every move was seen
         from .births import born_before
 
-        return {**dict.fromkeys(born_before(self._root.path) or (), ""), **sources}
+        return {**dict.fromkeys(born_before(self._root.path, None, below) or (), ""), **sources}
 
     def report(self, tests: int) -> RunReport:
         """Return the report of the whole run."""
@@ -226,13 +246,12 @@ class Closing:
 
     def _is_strange(self, path: str) -> bool:
         own = os.path.basename(path).startswith("tidy-") or path in self._observer.ours
-        own = own or path in self._moved.values()
         return not (own or self._ignored(path) or self._judge.is_reported(path))
 
 
 def _cleaner(root: RunRoot, observer: Observer) -> OutsideCleaner | None:
-    if observer.seen is None:
-        return None
-    from .outside import OutsideCleaner
+    if observer.seen is not None:
+        from .outside import OutsideCleaner
 
-    return OutsideCleaner(root.made - RACY_NS, observer)
+        return OutsideCleaner(root.made - RACY_NS, observer)
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from . import event_paths, syscalls
-from ._contexts import Context
+from ._contexts import Context, is_fixture_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Told:
     def is_removed(self, path: str, context: Context) -> None:
         """Somebody in a context is about to remove a path."""
         known = self._last.get(path)
-        if known is not None and _is_fixture_of(context, known[1]):
+        if known is not None and is_fixture_of(context, known[1]):
             self.taken_back[id(known[0])] = known[0]
 
     def displaced(self, path: str, call: str) -> int:
@@ -52,10 +52,3 @@ class Told:
         if path not in self._last:
             return removed
         return call == "os.rename" or (removed and not syscalls.lexists(path))
-
-
-def _is_fixture_of(context: Context, inner: Context) -> bool:
-    parent = inner.parent
-    while parent is not None and parent is not context:
-        parent = parent.parent
-    return parent is not None and parent.scope != "run"

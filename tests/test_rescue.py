@@ -50,7 +50,7 @@ class Rescue(ProjectTestCase):
         self.assertEqual((self.base / name).read_text(), "precious")
         line = f"precious.txt was there before the run: moved to {self.base}/{name}"
         self.assertIn(f"\n{line}\n", told)
-        self.assertNotIn("shared places", told)
+        self.assertNotIn(f"\n    file  {self.base}/", told)  # in the list of shared places
 
 
 class ByAChild(Rescue):
@@ -152,6 +152,36 @@ class ByTheTest(Rescue):
 
     def test_it_is_moved_out_where_nothing_is_observed(self) -> None:
         told, _ = self.leave(self.MOVE, "--leaks", "off")
+        self.assert_is_moved(told)
+
+    def test_it_is_moved_out_of_a_directory_that_was_registered(self) -> None:
+        for move in ('shutil.move("precious.txt", top)',
+                     'subprocess.check_call(["mv", "precious.txt", top])'):
+            with self.subTest(move):
+                (self.project / "precious.txt").write_text("precious")
+                body = f"import tempfiles\ntop = tempfiles.create_temp_directory()\n{move}"
+                told, report = self.leave(body)
+                self.assert_is_moved(told)
+                self.assertEqual(report["leaks"], [])
+                (self.base / "precious.txt").unlink()
+
+    def test_it_is_no_leak_where_the_temp_directory_lies_in_the_project(self) -> None:
+        self.base = self.project / "tmp"
+        self.base.mkdir()
+        told, report = self.leave(
+            'import tempfiles\nsubprocess.check_call(["true"])\n'
+            'shutil.move("precious.txt", tempfiles.create_temp_directory())'
+        )
+        self.assert_is_moved(told)
+        self.assertEqual(report["leaks"], [])
+
+    def test_it_is_moved_out_if_a_subinterpreter_has_moved_it(self) -> None:
+        told, _ = self.leave("""\
+try: import _interpreters as interpreters
+except ImportError: import _xxsubinterpreters as interpreters
+target = os.path.join(temp, "precious.txt")
+code = f"import os; os.rename('precious.txt', {target!r})"
+interpreters.run_string(interpreters.create(), code)""")
         self.assert_is_moved(told)
 
     def test_what_cannot_be_moved_out_is_not_removed(self) -> None:

@@ -46,7 +46,7 @@ class Spared(ProjectTestCase):
             'subprocess.call([sys.executable, "-m", "runner", "-q", "test_inner"])'
         )
         self.assertTrue((self.project / ".tidytest-state.json").exists())
-        self.assertNotIn("shared places", told)
+        self.assertNotIn(f"  {self.project}/.tidytest-state.json\n", told)
 
     def test_where_files_are_kept_is_nobodys_leak(self) -> None:
         (self.project / "real").mkdir()
@@ -57,7 +57,7 @@ class Spared(ProjectTestCase):
                 told, summary = self.leave(body, "--keep", "on-failure", "--keep-dir", directory)
                 self.assertEqual(summary["leaked"], 1)  # though the test has a word `kept`
                 self.assertIn(f"Kept: {self.project}/{directory}/tidy-kept-", told)
-                self.assertNotIn("shared places", told)
+                self.assertNotRegex(told, rf"\n    dir  {self.project}/")
 
     def test_a_directory_of_the_tests_in_which_files_are_kept_is_its_leak(self) -> None:
         told, _ = self.leave(
