@@ -127,7 +127,8 @@ def _leak(found: Any) -> Leak:
         if not isinstance(values[name], int):
             raise TypeError(name)
     values["origin"] = _origin(values.get("origin"))
-    values["open_by"] = tuple(map(str, values.get("open_by", ())))
+    for name in ("open_by", "rescued"):
+        values[name] = tuple(map(str, values.get(name, ())))
     values["children"] = tuple(
         Child(str(child["command"]), _origin(child["origin"]), float(child["started"]))
         for child in values.get("children", ())
