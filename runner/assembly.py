@@ -43,6 +43,7 @@ class Assembly:
         selection: chooses and orders the tests.
         loaded: the ids of the tests that were loaded, where somebody asks for them at the end.
         words: what is left of the command line for unittest.
+        umask: of the process before the tests.
 
     Raises:
         UsageError: something is missing that the settings ask for, or cannot be written to.
@@ -60,6 +61,8 @@ class Assembly:
         self.reaper: Reaper | None = None
         self.loaded: frozenset[str] = frozenset()
         self.words = words
+        self.umask = os.umask(0o077)
+        os.umask(self.umask)  # as it was: it can only be read by changing it
         self._base: str | None = None
         self._assemble()
 

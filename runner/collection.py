@@ -6,8 +6,8 @@ import os
 import platform
 import shlex
 import sys
-import time
 from dataclasses import dataclass, field, replace
+from time import perf_counter, time
 from typing import Any
 from unittest.case import TestCase, _SubTest  # type: ignore[attr-defined]
 
@@ -27,8 +27,8 @@ class _Draft:
     """A test under way."""
 
     test: Any
-    started: float = field(default_factory=time.time)
-    clock: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=time)
+    clock: float = field(default_factory=perf_counter)
     status: Status = "success"
     own_status: Status = "success"
     message: str = ""
@@ -61,7 +61,7 @@ class _Draft:
     def finished(self, output: tuple[str, str]) -> TestRecord:
         if self.status != self.own_status != "success":
             self._yield_to_subtests()
-        seconds = time.perf_counter() - self.clock
+        seconds = perf_counter() - self.clock
         id, module, class_name, method = _names(self.test)
         return TestRecord(
             id, module, class_name, method, self.status, seconds, self.started, self.message,
@@ -77,8 +77,8 @@ class Recorder:
         self._tests: list[TestRecord] = []
         self._fixtures: list[FixtureRecord] = []
         self._drafts: list[_Draft] = []
-        self._started = time.time()
-        self._clock = time.perf_counter()
+        self._started = time()
+        self._clock = perf_counter()
         self._directory = os.getcwd()
 
     def begin(self, test: Any) -> None:
@@ -110,7 +110,7 @@ class Recorder:
         owner = rest.removesuffix(")")
         module = owner if "Module" in fixture else _module_of(owner)
         self._fixtures.append(
-            FixtureRecord(name, fixture, owner, module, status, time.time(), *told, *output)
+            FixtureRecord(name, fixture, owner, module, status, time(), *told, *output)
         )
 
     def note_late(self, id: str, details: str) -> None:
@@ -119,7 +119,7 @@ class Recorder:
         module = _module_of(id) or id
         self._fixtures.append(
             FixtureRecord(
-                f"leaked late ({id})", "leaked late", id, module, "failure", time.time(),
+                f"leaked late ({id})", "leaked late", id, module, "failure", time(),
                 message, details,
             )
         )  # fmt: skip
@@ -154,7 +154,7 @@ class Recorder:
             fixtures=tuple(self._fixtures),
             run=run,
             started=self._started,
-            seconds=time.perf_counter() - self._clock,
+            seconds=perf_counter() - self._clock,
             python=f"{platform.python_version()} ({platform.python_implementation()},"
             f" {platform.system()})",
             command=shlex.join([os.path.basename(sys.orig_argv[0]), *sys.orig_argv[1:]]),

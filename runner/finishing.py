@@ -55,6 +55,7 @@ class Ending:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
         self._attempt(leaving.run_exit_handlers)
+        os.umask(self._assembly.umask)
         with syscalls.genuine():  # whatever the tests have replaced
             self._end()
         if self._interrupt is not None:

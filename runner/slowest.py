@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterable, Iterator
+from time import perf_counter
 from typing import Any, TypeVar
 from unittest.case import TestCase
 
@@ -31,14 +31,14 @@ class DurationsResult(TidyTestResult):
 
     def startTest(self, test: TestCase) -> None:
         """Begin to measure."""
-        self._started[id(test)] = time.perf_counter()
+        self._started[id(test)] = perf_counter()
         super().startTest(test)
 
     def stopTest(self, test: TestCase) -> None:
         """Note how long it took."""
         started = self._started.pop(id(test), None)
         if started is not None and not _is_skipped(test):
-            self._took.append((time.perf_counter() - started, str(test)))
+            self._took.append((perf_counter() - started, str(test)))
         super().stopTest(test)
 
     def printErrors(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import syscalls
 from ._record import Record
 
 
@@ -17,7 +18,7 @@ class Stat(Record):
 def read(pid: int | str, name: str) -> bytes | None:
     """Return a file of a process (`pid` may be "self"), or None."""
     try:
-        with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
+        with syscalls.open_file(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
             return file.readall()
     except (OSError, ValueError):
         return None

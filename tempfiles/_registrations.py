@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import _thread
 import os
-import time
 from collections import deque
 from collections.abc import Sequence
 from itertools import repeat
 
 from . import _contexts as contexts
+from . import syscalls
 from ._contexts import Context
 from .errors import NotRegisteredError
 
@@ -48,11 +48,11 @@ def register(path: str, *, directory: bool, context: Context | None = None) -> N
         if directory:
             if context.directories is None:
                 context.directories = {}
-            context.directories[path] = time.time()
+            context.directories[path] = syscalls.time()
         else:
             if context.files is None:
                 context.files = {}
-            context.files[path] = time.time()
+            context.files[path] = syscalls.time()
             _files += 1
 
 

@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Any
 
-from . import journal_view, marker
+from . import journal_view, marker, syscalls
 from .text import printable
 
 _LARGEST_MARKER = 1 << 20
@@ -42,7 +42,7 @@ def _marker(path: str) -> dict[str, Any] | None:
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
-        with open(os.open(path, _OPEN), "rb") as file:
+        with syscalls.open_file(os.open(path, _OPEN), "rb") as file:
             found = json.loads(file.read(_LARGEST_MARKER))
     except (OSError, ValueError, RecursionError):
         return None

@@ -79,7 +79,7 @@ def source_text(path: str, largest: int) -> str:
     try:
         if syscalls.stat(path).st_size > largest:
             return ""
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with syscalls.open_file(path, encoding="utf-8", errors="replace") as file:
             return file.read()
     except OSError:
         return ""

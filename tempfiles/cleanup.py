@@ -8,12 +8,11 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import time
 from types import TracebackType
 
 from . import _contexts as tree
 from . import _registrations as registrations
-from . import callbacks, reclaiming, settings
+from . import callbacks, reclaiming, settings, syscalls
 from ._contexts import Context
 from .errors import InvalidNameError, SettingError, UnknownContextError
 from .records import ContextRecord, ContextReport, RemovalReport
@@ -97,7 +96,7 @@ def remove_registered(closing: Context, *, measure: bool = True) -> RemovalRepor
     if chosen.cleanup_policy != "on-close" or not (closing.files or closing.directories):
         return RemovalReport()
     if chosen.cleanup_delay:
-        time.sleep(chosen.cleanup_delay)
+        syscalls.sleep(chosen.cleanup_delay)
     report = reclaiming.reclaim(closing, measure=measure)
     reclaiming.log_failures(report)
     return report
@@ -140,7 +139,7 @@ def cleanup_all(max_attempts: int = 3) -> RemovalReport:
     for attempt in range(1, max_attempts):
         if report.ok:
             break
-        time.sleep(_RETRY_PAUSE * attempt)
+        syscalls.sleep(_RETRY_PAUSE * attempt)
         failed = len(report.failed)
         done = RemovalReport(report.files, report.directories, report.bytes, report.retried)
         report = done + RemovalReport(retried=failed) + _reclaim_all()

@@ -11,7 +11,7 @@ import os
 import weakref
 from collections.abc import Iterable, Iterator
 
-from . import origins
+from . import origins, syscalls
 from ._contexts import Context
 from .journal import FORKED
 
@@ -69,7 +69,7 @@ class ForkLog:
         if not self._contexts:
             return
         try:
-            with open(self._path, "rb") as file:
+            with syscalls.open_file(self._path, "rb") as file:
                 file.seek(self._read_to)
                 text = file.read()
         except OSError:

@@ -7,7 +7,6 @@ import errno
 import os
 import re
 import stat
-import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from . import _contexts as contexts
@@ -163,7 +162,7 @@ def _state(root: str, slots: Iterable[str]) -> _State | None:
         stamps = tuple(syscalls.stat(os.path.join(root, slot)).st_mtime_ns for slot in slots)
     except OSError:
         return None
-    if time.time_ns() - max(stamps, default=0) < RACY_NS:
+    if syscalls.time_ns() - max(stamps, default=0) < RACY_NS:
         return None
     return root, status.f_bavail, status.f_favail, stamps
 

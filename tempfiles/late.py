@@ -6,9 +6,7 @@ else uses any more, and the end of the run waits a little for it.
 
 from __future__ import annotations
 
-import time
-
-from . import _proc
+from . import _proc, syscalls
 from ._contexts import Context
 from .activity import Activity
 from .processes import Process, ProcessWatch, alive
@@ -45,12 +43,12 @@ class LateProcesses:
 
     def wait(self, grace: float) -> None:
         """Wait until they have ended, at most `grace` seconds."""
-        until = time.monotonic() + grace
+        until = syscalls.monotonic() + grace
         pending = [process for processes in self._alive.values() for process in processes]
         while pending := [process for process in pending if alive(process)]:
-            if time.monotonic() >= until:
+            if syscalls.monotonic() >= until:
                 return
-            time.sleep(_POLL)
+            syscalls.sleep(_POLL)
 
 
 def _is_shared(process: Process) -> bool:

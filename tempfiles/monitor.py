@@ -16,10 +16,10 @@ import _thread
 import dataclasses
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from . import syscalls
 from .errors import SettingError
 from .text import printable
 from .usage import Sample, Share, measure
@@ -41,9 +41,9 @@ def watch(
         pause: waits for the given seconds, less if it is to stop; returns whether it is.
     """
     while True:
-        started = time.monotonic()
+        started = syscalls.monotonic()
         yield take()
-        if pause(max(0.0, started + interval - time.monotonic())):
+        if pause(max(0.0, started + interval - syscalls.monotonic())):
             return
 
 
@@ -97,7 +97,7 @@ class Monitor:
             return
         _follow_forks()
         _started.append(self)
-        self._due = time.monotonic()
+        self._due = syscalls.monotonic()
         self._begin()
 
     def stop(self) -> list[Sample]:
@@ -126,15 +126,15 @@ class Monitor:
         for _ in range(1000):
             if not os.path.exists(f"/proc/self/task/{worker.native_id}"):
                 break
-            time.sleep(0.0001)
+            syscalls.sleep(0.0001)
 
     def _work(self, worker: _Worker) -> None:
         try:
             worker.native_id = threading.get_native_id()
-            while not worker.stopping.wait(max(0.0, self._due - time.monotonic())):
-                started = time.monotonic()
+            while not worker.stopping.wait(max(0.0, self._due - syscalls.monotonic())):
+                started = syscalls.monotonic()
                 self._keep(self._take(worker.stopping.is_set))
-                took = time.monotonic() - started
+                took = syscalls.monotonic() - started
                 self._due = started + max(self._interval, took + took * _REST)
         except CancelledError:
             pass

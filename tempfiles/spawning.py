@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
 
 from . import _audit, origins, syscalls
@@ -93,7 +92,7 @@ class SpawnObserver:
         context = contexts.charged()
         self._forks.expect(context)
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
-        activity_of(context).children.append(ChildProcess("os.fork", (), trail, time.time()))
+        activity_of(context).children.append(ChildProcess("os.fork", (), trail, syscalls.time()))
 
     def opens_pipe(self, frame: Any) -> None:
         """A file object is made of a descriptor.
@@ -112,7 +111,7 @@ class SpawnObserver:
         trail = origins.capture(frame, call, self._trace)
         trail.callee = None
         directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
-        child = ChildProcess(call, command, trail, time.time(), directory)
+        child = ChildProcess(call, command, trail, syscalls.time(), directory)
         child.promised = promised_paths(command, directory, self._root)
         activity_of(contexts.charged()).children.append(child)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import time
 
 from . import descriptors, syscalls
 from ._platform import allocated
@@ -99,7 +98,7 @@ class Watched:
             return []
         names = listing(self.path)
         stamp = status.st_mtime_ns
-        self._stamp = stamp if time.time_ns() - stamp > RACY_NS else -1
+        self._stamp = stamp if syscalls.time_ns() - stamp > RACY_NS else -1
         return names
 
     def _status(self) -> os.stat_result | None:

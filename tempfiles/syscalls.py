@@ -1,22 +1,28 @@
 """The system calls that tracking makes, bound before any test can replace or count them.
 
-Tests patch `os.listdir` or `os.path.exists` and check how often it was called; what observes them
-must neither be seen by that nor be misled.
+Tests patch `os.listdir` or `time.time` and check how often it was called; what observes them must
+neither be seen by that nor be misled.
 """
 
 from __future__ import annotations
 
+import builtins
 import contextlib
+import io
 import os
+import time as clocks
+from builtins import open as open_file
 from collections.abc import Iterator
 from os import close as close_fd
 from os import getcwd, listdir, lstat, readlink, scandir, stat
 from os import open as open_fd
 from stat import S_ISDIR, S_ISLNK
+from time import monotonic, sleep, time, time_ns
 
 __all__ = [
     "close_fd", "genuine", "getcwd", "is_directory", "is_link", "lexists", "listdir", "lstat",
-    "open_fd", "readlink", "real_path", "scandir", "stat",
+    "monotonic", "open_fd", "open_file", "readlink", "real_path", "scandir", "sleep", "stat",
+    "time", "time_ns",
 ]  # fmt: skip
 
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
@@ -28,14 +34,22 @@ _OF_OS = (
     "statvfs", "unlink", "write",
 )
 _OF_PATH = ("abspath", "exists", "isdir", "isfile", "islink", "lexists", "realpath", "samestat")
-_GENUINE = {(os, name): getattr(os, name) for name in _OF_OS if hasattr(os, name)} | {
-    (os.path, name): getattr(os.path, name) for name in _OF_PATH
-}
+_OF_TIME = (
+    "gmtime", "localtime", "monotonic", "perf_counter", "sleep", "strftime", "time", "time_ns",
+)  # fmt: skip
+_GENUINE = {
+    (module, name): getattr(module, name)
+    for module, names in (
+        (os, _OF_OS), (os.path, _OF_PATH), (clocks, _OF_TIME), (builtins, ("open",)),
+        (io, ("open",)),
+    )
+    for name in names if hasattr(module, name)
+}  # fmt: skip
 
 
 @contextlib.contextmanager
 def genuine() -> Iterator[None]:
-    """Have the functions of `os` be what they were at import, while the block runs.
+    """Have `open`, and functions of `os` and `time`, be what they were at import in the block.
 
     A test may have replaced them and never put them back; what a run has made is removed all the
     same.

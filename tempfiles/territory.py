@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Iterator
 
 from . import syscalls
@@ -92,7 +91,7 @@ class ProjectTree:
                         below.append(entry.path)
         except OSError:
             stamp = -1
-        if time.time_ns() - stamp < RACY_NS:
+        if syscalls.time_ns() - stamp < RACY_NS:
             stamp = -1
         self._directories[directory] = (stamp, frozenset(names))
         return frozenset(names), below

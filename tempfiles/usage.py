@@ -6,11 +6,10 @@ import fnmatch
 import heapq
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from . import attribution, ownership
+from . import attribution, ownership, syscalls
 from .errors import SettingError
 from .text import printable
 from .walk import Tally, Walk
@@ -92,7 +91,7 @@ def measure(
         CancelledError: `cancelled` said so.
     """
     walk = Walk(os.path.realpath(directory), matches, cancelled)
-    timestamp = time.time()
+    timestamp = syscalls.time()
     walk.run()
     whole = walk.total()
     owner = attribution.describe(walk.top)
