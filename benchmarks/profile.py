@@ -19,7 +19,8 @@ from typing import TypeVar
 import tempfiles
 from tempfiles import _contexts as contexts
 from tempfiles import reclaiming
-from tempfiles.tracker import Run, RunSettings
+from tempfiles.reports import RunSettings
+from tempfiles.tracker import Run
 
 from .places import places
 from .runs import OURS, STOCK, project

@@ -6,8 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from tempfiles.reports import RunSettings
 from tempfiles.root import system_directory
-from tempfiles.tracker import RunSettings
 
 from .config import DEFAULT_BASELINE, STATE_FILE, Config
 from .errors import UsageError

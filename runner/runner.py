@@ -7,7 +7,8 @@ import sys
 import unittest
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
-from tempfiles.tracker import Run, RunSettings
+from tempfiles.reports import RunSettings
+from tempfiles.tracker import Run
 
 from .policy import Policy
 from .result import TidyTestResult

@@ -59,9 +59,9 @@ if TYPE_CHECKING:
         RemovalReport,
         Resource,
     )
-    from .reports import RunReport, Summary
+    from .reports import RunReport, RunSettings, Summary
     from .settings import Settings, configure, get_temp_dir, set_temp_dir
-    from .tracker import Run, RunSettings
+    from .tracker import Run
     from .trees import SpecialFile, Symlink, TempTree, assert_tree, read_tree, temp_tree
 del TYPE_CHECKING
 
@@ -159,9 +159,9 @@ _HOMES = {
     "records": (
         "ContextRecord ContextReport Leak Origin RemovalFailure RemovalReport Resource"
     ),
-    "reports": "RunReport Summary",
+    "reports": "RunReport RunSettings Summary",
     "settings": "Settings configure get_temp_dir set_temp_dir",
-    "tracker": "Run RunSettings",
+    "tracker": "Run",
     "trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
 }
 

@@ -1,4 +1,4 @@
-"""The record of a whole run, apart from `records`: it is all that a run without leaks needs.
+"""The records of a whole run, apart from `records`: all that a run without leaks needs.
 
 Named tuples, since a data class takes ten times as long to define.
 """
@@ -10,6 +10,34 @@ from ._record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import Leak, Modification, RemovalFailure, Rescued, Unattributed
+
+
+class RunSettings(Record):
+    """How a run tracks.
+
+    Args:
+        base: the directory for the run root; None for the system's temp directory.
+        project: the directory that relative origins are relative to and whose tree is swept.
+        tracks: whether to look for leaks at all; the root is made and removed in any case.
+        trace: keep the whole stack of each origin.
+        ignore: globs of paths that are no leaks.
+        measure_made: also count the bytes of what tests remove themselves.
+        watch_modified: also report pre-existing files of the project that a context changed.
+        clean_outside: remove leaks outside the temp directory that this run was seen to make.
+        late_grace: seconds to wait, at the end, for processes that outlived their context.
+        guarded: start a process that removes the run root when this one has died.
+    """
+
+    base: str | None = None
+    project: str = ""
+    tracks: bool = True
+    trace: bool = False
+    ignore: tuple[str, ...] = ()
+    measure_made: bool = False
+    watch_modified: bool = False
+    clean_outside: bool = False
+    late_grace: float = 2.0
+    guarded: bool = False
 
 
 class Summary(Record):

@@ -10,8 +10,8 @@ import gc
 from . import _contexts as contexts
 from . import callbacks, syscalls
 from ._contexts import Context
-from ._record import Record
 from .first_deed import FirstDeed
+from .reports import RunSettings
 from .root import RunRoot
 
 TYPE_CHECKING = False
@@ -24,34 +24,6 @@ if TYPE_CHECKING:
     from .reports import RunReport
     from .slots import Slots
     from .territory import ProjectTree
-
-
-class RunSettings(Record):
-    """How a run tracks.
-
-    Args:
-        base: the directory for the run root; None for the system's temp directory.
-        project: the directory that relative origins are relative to and whose tree is swept.
-        tracks: whether to look for leaks at all; the root is made and removed in any case.
-        trace: keep the whole stack of each origin.
-        ignore: globs of paths that are no leaks.
-        measure_made: also count the bytes of what tests remove themselves.
-        watch_modified: also report pre-existing files of the project that a context changed.
-        clean_outside: remove leaks outside the temp directory that this run was seen to make.
-        late_grace: seconds to wait, at the end, for processes that outlived their context.
-        guarded: start a process that removes the run root when this one has died.
-    """
-
-    base: str | None = None
-    project: str = ""
-    tracks: bool = True
-    trace: bool = False
-    ignore: tuple[str, ...] = ()
-    measure_made: bool = False
-    watch_modified: bool = False
-    clean_outside: bool = False
-    late_grace: float = 2.0
-    guarded: bool = False
 
 
 class Run:
