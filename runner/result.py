@@ -81,6 +81,7 @@ class TidyTestResult(unittest.TextTestResult):
             return
         self._untold.append(report)
         if self.showAll and report.scope != "test":
+            self._end_line()
             self._write_titled()
         elif self.showAll:
             self._tell_after_test()
@@ -102,6 +103,7 @@ class TidyTestResult(unittest.TextTestResult):
         if self._untold:
             if self.dots or self.showAll:
                 self.stream.writeln()
+                self._newline = True
             self._write_titled()
 
     def annotate(self, test: unittest.TestCase | None, name: str, text: str) -> bool:
@@ -155,6 +157,12 @@ class TidyTestResult(unittest.TextTestResult):
             tell = context_lines if report.id == own else titled_lines
             self._write(tell(report, self._known))
         self._untold.clear()
+
+    def _end_line(self) -> None:
+        """End the line of a test that was broken off before its status was written."""
+        if not self._newline:
+            self.stream.writeln()
+            self._newline = True
 
     def _write_titled(self) -> None:
         from .summaries import titled_lines
