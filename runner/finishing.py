@@ -45,8 +45,9 @@ class Ending:
         self._late: tuple[ContextReport, ...] = ()
         self._notes: list[str] = []
         self._failed = False
-        self._interrupt: KeyboardInterrupt | None = None
-        self._interrupted = isinstance(sys.exception(), KeyboardInterrupt)
+        self._steps = leaving.Steps()
+        is_interrupted = isinstance(sys.exception(), KeyboardInterrupt)
+        self._interrupted = is_interrupted or leaving.is_terminated()
 
     def __call__(self) -> bool:
         """Clean up, tell, and write the reports; return whether something in that fails the run.
@@ -54,23 +55,35 @@ class Ending:
         Raises:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
+        if not leaving.is_terminated():
+            self._attempt(leaving.wait_for_threads)
         self._attempt(leaving.run_exit_handlers)
         os.umask(self._assembly.umask)
         with syscalls.genuine():  # whatever the tests have replaced
             self._end()
-        if self._interrupt is not None:
-            raise self._interrupt
+        self._steps.over()
+        self._raise_interrupt()
         return self._failed
+
+    def _raise_interrupt(self) -> None:
+        if leaving.is_terminated():
+            raise leaving.Terminated from None
+        # Another is on its way already, with the line of the test.
+        if self._steps.broken_off and not isinstance(sys.exception(), KeyboardInterrupt):
+            raise KeyboardInterrupt from None
 
     def _end(self) -> None:
         assembly = self._assembly
         if assembly.watcher is not None:
             self._attempt(self._stop_watching)
-        self._attempt(self._finish_session)
+        self._attempt(self._session.run.wait)
+        if not self._attempt(self._finish_session):
+            self._give_up()
         self._attempt(assembly.keeping.finish)
         if assembly.adoption is not None:
             self._attempt(self._adopt)
-        self._attempt(self._tell)
+        if not self._attempt(self._tell) or self._report is None:
+            self._tell_what_is_left()
         if assembly.measurement is not None:
             self._attempt(self._finish_measurement)
         if self._report is not None:
@@ -80,31 +93,44 @@ class Ending:
             reaper = assembly.reaper
             self._attempt(lambda: reaper.end(self._stream))
 
-    def _attempt(self, step: Callable[[], Any]) -> None:
+    def _attempt(self, step: Callable[[], Any]) -> bool:
+        """Do a step; return whether it came to its end."""
         try:
-            step()
-        except KeyboardInterrupt as interrupt:
-            self._interrupt = interrupt
+            return self._steps.do(step)
         except (tempfiles.TempFilesError, OSError, UsageError) as error:
             self._failed = True
             self._write(f"tidytest: error: {error}\n")
         except Exception:  # a defect of ours must neither keep the rest from it nor fail the tests
             self._write("tidytest: a defect in tidytest; the run is ended all the same:\n")
             self._write(traceback.format_exc())
+        return False
 
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
             self._stream.write(text)
 
     def _finish_session(self) -> None:
-        session = self._session
-        try:
-            self._report, self._late = session.finish()
-        except BaseException:
-            session.run.abandon()
-            raise
+        self._report, self._late = self._session.finish()
         for found in self._late:
             self._fail_for(found)
+
+    def _give_up(self) -> None:
+        """Remove at least what the run has made; but a second ^C wants no more of it."""
+        session = self._session
+        if not session.run.root.is_going:
+            self._attempt(session.run.abandon)
+        if self._steps.broken_off and self._report is None:
+            self._attempt(self._report_unfinished)
+
+    def _report_unfinished(self) -> None:
+        self._report = self._session.run.unfinished(self._session.tests_run)
+
+    def _tell_what_is_left(self) -> None:
+        root = self._session.run.root.path
+        if os.path.lexists(root):
+            from tempfiles.totals import UNFINISHED
+
+            self._write(f"Could not be removed: {root}: {UNFINISHED}\n")
 
     def _fail_for(self, late: ContextReport) -> None:
         """Fail the run for what a context left after it had closed, if leaks fail."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import unittest
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import tempfiles
+from tempfiles import syscalls
 from tempfiles.tracker import Run
 
 from . import leaving, loading
@@ -51,8 +53,12 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
     except leaving.Terminated:
         leaving.terminate()
     except KeyboardInterrupt as interrupt:
-        interrupt.__traceback__ = _without_ours(interrupt.__traceback__)
-        raise
+        first = _first(interrupt)
+        told = first.__context__, _without_ours(first.__traceback__)
+        try:
+            raise first
+        finally:
+            first.__context__, first.__traceback__ = told  # as it would be without this package
     sys.exit(code)
 
 
@@ -82,7 +88,7 @@ class Program:
             assembly.reaper.begin(sys.stderr)
         run = Run(assembly.run_settings())
         run.open(before_imports=True)
-        leaving.catch_termination()
+        leaving.catch_termination(lambda: _prepare_to_die(run))
         session = Session(run, assembly.policy())
         session.measurement = assembly.measurement
         assembly.keeping.begin()
@@ -93,12 +99,14 @@ class Program:
             code = self._run_unittest(session)
         finally:
             # A forked child may come here by an exception; the run is its parent's.
-            ending = Ending(assembly, session, self._result, self._stream)
-            failed = os.getpid() == process and ending()
+            failed = os.getpid() == process and self._ending(session)()
         selection = assembly.selection
         if selection is not None and selection.is_empty:
             code = 0  # not that of a run without tests: it is what was asked for
         return code or int(failed)
+
+    def _ending(self, session: Session) -> Ending:
+        return Ending(self._assembly, session, self._result, self._stream)
 
     def _run_unittest(self, session: Session) -> ExitCode:
         if session.measurement is not None:
@@ -140,6 +148,26 @@ class Program:
         if self._settings.durations is not None and sys.version_info >= (3, 12):
             given["durations"] = self._settings.durations
         return given
+
+
+def _prepare_to_die(run: Run) -> None:
+    """After the first SIGTERM: no further test, and a clean temp directory whatever comes."""
+
+    def enter(id: str, scope: str) -> Any:
+        raise leaving.Terminated  # again: a test has swallowed it
+
+    run.enter = enter  # type: ignore[method-assign]
+    with contextlib.suppress(OSError), syscalls.genuine():
+        run.root.guard()
+
+
+def _first(interrupt: BaseException) -> BaseException:
+    """Return the interrupt that came first: another came while that one was dealt with."""
+    first, context = interrupt, interrupt.__context__
+    while context is not None:
+        first = context if isinstance(context, KeyboardInterrupt) else first
+        context = context.__context__
+    return first
 
 
 def _without_ours(traceback: TracebackType | None) -> TracebackType | None:

@@ -117,13 +117,12 @@ class Closing:
         late = dict.fromkeys([*self._late.contexts(), *self._observer.late])
         return self._close_again(*late)
 
-    def close_run(self, grace: float) -> tuple[ContextReport, ...]:
-        """Close the contexts that made something after they were closed, and the run's own.
-
-        Args:
-            grace: seconds to wait for processes that outlived their context.
-        """
+    def wait(self, grace: float) -> None:
+        """Wait so many seconds, at most, for the processes that outlived their context."""
         self._late.wait(grace)
+
+    def close_run(self) -> tuple[ContextReport, ...]:
+        """Close the contexts that made something after they were closed, and the run's own."""
         return (*self.close_late(), *self._close_again(contexts.root))
 
     def _close_again(self, *late: Context) -> tuple[ContextReport, ...]:
@@ -204,6 +203,11 @@ class Closing:
             tuple(totals.failures),
             tuple(totals.rescued),
         )
+
+    def unfinished(self, tests: int) -> RunReport:
+        """Return the report of a run whose end was broken off."""
+        self.totals.note_unfinished(self._root.path)
+        return self.report(tests)
 
     def _look(self, context: Context, activity: Activity) -> int:
         self._late.look(context, activity)

@@ -24,6 +24,7 @@ class LateProcesses:
     def __init__(self, root: RunRoot) -> None:
         self._watch = ProcessWatch(root.path)
         self._alive: dict[Context, list[Process]] = {}
+        self._has_waited = False
 
     def look(self, context: Context, activity: Activity) -> None:
         """Note which of the processes that a context started are alive now that it closes."""
@@ -42,7 +43,10 @@ class LateProcesses:
         return tuple(self._alive)
 
     def wait(self, grace: float) -> None:
-        """Wait until they have ended, at most `grace` seconds."""
+        """Wait until they have ended, at most `grace` seconds; a second time not at all."""
+        if self._has_waited:
+            return
+        self._has_waited = True
         until = syscalls.monotonic() + grace
         pending = [process for processes in self._alive.values() for process in processes]
         while pending := [process for process in pending if alive(process)]:

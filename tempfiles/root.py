@@ -37,6 +37,9 @@ class RunRoot:
         project: the working directory of the run, for the marker.
         guarded: start a process that removes the directory when this one has died.
 
+    Attributes:
+        is_going: whether the removal has begun.
+
     Raises:
         OwnershipError: no directory could be made there.
     """
@@ -50,6 +53,7 @@ class RunRoot:
         self.journal = journal.Journal(self.path)
         self.made = time.time_ns()
         self.slots: list[str] = []
+        self.is_going = False
         self.owners: list[Context] = []
         self._saved: tuple[str | None, dict[str, str | None]] | None = None
         try:
@@ -98,6 +102,13 @@ class RunRoot:
             else:
                 os.environ[name] = value
 
+    def guard(self) -> None:
+        """Have a process wait, from now on, that removes the directory when this one has died."""
+        if self._guard is None:
+            self._guard = _guard(os.path.dirname(self.path))
+            if self._guard is not None:
+                self._guard.announce(self.path)
+
     def remove_empty(self) -> bool:
         """Remove the directory if nothing was left in it; return whether that was so.
 
@@ -124,6 +135,7 @@ class RunRoot:
         from .disposal import dispose
         from .records import RemovalReport
 
+        self.is_going = True
         with contextlib.suppress(OSError):
             if (getcwd() + os.sep).startswith(self.path + os.sep):
                 os.chdir(os.path.dirname(self.path))

@@ -15,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+# From 3.13 on `subprocess.Popen` may use `posix_spawn`, and has told already; the guard is ours.
+_TOLD_OTHERWISE = ("subprocess", f"{__package__}.guard")
 _MULTIPROCESSING = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 
 
@@ -71,8 +73,7 @@ class SpawnObserver:
 
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
         frame = sys._getframe(2)
-        # From 3.13 on `subprocess.Popen` may use it, and has told already.
-        if frame.f_globals.get("__name__") != "subprocess":
+        if frame.f_globals.get("__name__") not in _TOLD_OTHERWISE:
             from .children import command_of
 
             self._add(frame, "os.posix_spawn", command_of(args[1], args[0]))

@@ -11,6 +11,8 @@ from .reports import Summary
 from .rescue import now
 from .syscalls import lexists
 
+UNFINISHED = "interrupted; the next run removes it"
+
 
 class Totals:
     """Collects the reports of contexts as they close."""
@@ -90,6 +92,15 @@ class Totals:
             replace(leak, outcome="failed")
             if leak.where == "temp" and last.get(leak.path) is leak
             and any(path.startswith(leak.path + os.sep) for path in failed) else leak
+            for leak in self.leaks
+        ]
+
+    def note_unfinished(self, root: str) -> None:
+        """Say what is left, where the removal of a run root was broken off."""
+        if lexists(root):
+            self.failures.append(RemovalFailure(root, UNFINISHED, None))
+        self.leaks = [
+            replace(leak, outcome="failed") if leak.where == "temp" and lexists(leak.path) else leak
             for leak in self.leaks
         ]
 

@@ -158,6 +158,11 @@ class Run:
             return ()
         return self._closing.close_late()
 
+    def wait(self) -> None:
+        """Wait for the processes that outlived their context; `finish` then does not."""
+        if self._closing_part is not None:
+            self._closing_part.wait(self._settings.late_grace)
+
     def finish(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """End the run: judge what came late and what belongs to no context, remove the root.
 
@@ -173,10 +178,13 @@ class Run:
 
     def _finish(self, tests: int) -> tuple[RunReport, tuple[ContextReport, ...]]:
         late: tuple[ContextReport, ...] = ()
-        self._watch_what_lies_there()
+        self.wait()
+        # Where nothing has been run, somebody else may have put something there.
+        if not self._watches and any(map(syscalls.listdir, self.root.slots)):
+            self._watch()
         if self._settings.tracks and self._something_happened():
             self.notice(contexts.root)
-            late = self._closing.close_run(self._settings.late_grace)
+            late = self._closing.close_run()
         self._stop_observing()
         self.root.restore()
         report = self._end(tests)
@@ -190,10 +198,11 @@ class Run:
             self.root.restore()
             self.root.remove()
 
-    def _watch_what_lies_there(self) -> None:
-        """Where nothing has been run, somebody else may have put something there."""
-        if not self._watches and any(map(syscalls.listdir, self.root.slots)):
-            self._watch()
+    def unfinished(self, tests: int = 0) -> RunReport:
+        """Return what is known where `finish` was broken off, and what is left to remove."""
+        if not self._watches:
+            self._make_parts()
+        return self._closing.unfinished(tests)
 
     @property
     def _closing(self) -> Closing:
