@@ -34,9 +34,12 @@ class Ending:
         session: its tests.
         result: of its tests; None where it did not come to running any.
         stream: where to tell it.
+        whole: whether all tests have run.
     """
 
-    def __init__(self, assembly: Assembly, session: Session, result: Any, stream: Any) -> None:
+    def __init__(
+        self, assembly: Assembly, session: Session, result: Any, stream: Any, *, whole: bool
+    ) -> None:
         self._assembly = assembly
         self._session = session
         self._result = result
@@ -46,8 +49,7 @@ class Ending:
         self._notes: list[str] = []
         self._failed = False
         self._steps = leaving.Steps()
-        is_interrupted = isinstance(sys.exception(), KeyboardInterrupt)
-        self._interrupted = is_interrupted or leaving.is_terminated()
+        self._interrupted = not whole or leaving.is_terminated()
 
     def __call__(self) -> bool:
         """Clean up, tell, and write the reports; return whether something in that fails the run.

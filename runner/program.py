@@ -75,6 +75,7 @@ class Program:
         self._stream = sys.stderr  # as it is now: a test may replace it
         self._assembly = Assembly(loaded.config, loaded.remaining)
         self._result: Any = None
+        self._has_run_all = False
 
     def run(self) -> ExitCode:
         """Run the tests; return the exit code, or what `sys.exit` was called with.
@@ -106,7 +107,8 @@ class Program:
         return code or int(failed)
 
     def _ending(self, session: Session) -> Ending:
-        return Ending(self._assembly, session, self._result, self._stream)
+        whole = self._has_run_all and not _is_interrupted_with_c()
+        return Ending(self._assembly, session, self._result, self._stream, whole=whole)
 
     def _run_unittest(self, session: Session) -> ExitCode:
         if session.measurement is not None:
@@ -127,6 +129,11 @@ class Program:
         selection = self._assembly.selection
 
         class Runner(TidyTestRunner):
+            def run(self, test: Any) -> Any:
+                result = super().run(test)
+                program._has_run_all = True
+                return result
+
             def arrange(self, test: Any) -> Any:
                 program._assembly.note_loaded(test)
                 return selection.arrange(test) if selection is not None else test
@@ -159,6 +166,11 @@ def _prepare_to_die(run: Run) -> None:
     run.enter = enter  # type: ignore[method-assign]
     with contextlib.suppress(OSError), syscalls.genuine():
         run.root.guard()
+
+
+def _is_interrupted_with_c() -> bool:
+    signals: Any = sys.modules.get("unittest.signals")
+    return bool(getattr(getattr(signals, "_interrupt_handler", None), "called", False))
 
 
 def _first(interrupt: BaseException) -> BaseException:

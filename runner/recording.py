@@ -32,8 +32,10 @@ class RecordingResult(TidyTestResult):
         if isinstance(interrupt, KeyboardInterrupt):
             name = type(interrupt).__name__
             self.recorder.note(test, "error", f"{name}: the run was interrupted in this test")
-        super().stopTest(test)
-        self.recorder.end(test, output)
+        try:
+            super().stopTest(test)
+        finally:  # with `-b` it writes what the test printed, which may not be possible
+            self.recorder.end(test, output)
 
     def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
         """Note what the test made and left."""

@@ -214,3 +214,41 @@ class T(unittest.TestCase):
 """)
         outcome = self.tidytest("-v", "test_a")
         self.assertIn(" ... \nclass test_a.T\n", outcome.err)
+
+    def assertToldAsBrokenOff(self, outcome: Outcome, code: int) -> str:
+        self.assertEqual(outcome.code, code, outcome.err)
+        self.assertIn("the run was interrupted: not all tests have run", outcome.out)
+        report = (self.project / "out.xml").read_text("utf-8")
+        self.assertIn('"interrupted"', report)
+        return report
+
+    def test_by_an_exit_in_a_fixture(self) -> None:
+        self.write("test_a.py", """
+            import sys, unittest
+            class A(unittest.TestCase):
+                def test(self): pass
+            class B(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): sys.exit(3)
+                def test(self): pass
+        """)
+        outcome = self.tidytest("--junit-xml", "out.xml", "--github", "test_a")
+        self.assertToldAsBrokenOff(outcome, 3)
+
+    def test_by_a_result_that_cannot_be_printed(self) -> None:
+        self.suite(r'print("\ud800"); self.fail("on purpose")')
+        outcome = self.tidytest("-b", "--junit-xml", "out.xml", "--github", "test_a")
+        report = self.assertToldAsBrokenOff(outcome, 1)
+        self.assertIn('<failure message="AssertionError: on purpose"', report)
+
+    def test_by_an_interrupt_that_c_takes(self) -> None:
+        self.suite("send(signal.SIGINT)")
+        outcome = self.tidytest("-c", "--junit-xml", "out.xml", "--github", "test_a")
+        self.assertToldAsBrokenOff(outcome, 0)
+        self.assertNotIn("never", outcome.out)
+
+    def test_what_ran_to_its_end_is_not(self) -> None:
+        self.write("test_a.py", "import unittest\nclass T(unittest.TestCase):\n def test(self): 0")
+        outcome = self.tidytest("--junit-xml", "out.xml", "--github", "-c", "test_a")
+        self.assertEqual((outcome.code, outcome.out), (0, ""), outcome.err)
+        self.assertNotIn("interrupted", (self.project / "out.xml").read_text("utf-8"))
