@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .watching import Watcher
 
 
-
 class Assembly:
     """What a run is made of. Modules of what is not asked for are not imported.
 
