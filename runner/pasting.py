@@ -100,8 +100,10 @@ def _modules(line: str) -> Iterator[str]:
 
 
 def _parsed(line: str) -> ast.Module:
-    code = line.partition("  # ")[0]
-    return ast.parse(f"{code} pass" if code.endswith(":") else code)
+    try:
+        return ast.parse(line)
+    except SyntaxError:  # what begins a block
+        return ast.parse(f"{line}\n    pass")
 
 
 def _is_own(leak: Leak, origin: Origin, functions: list[Function], owner: str) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from .sources import text_of
 from .statements import Spot, called, source, spots
 
+_LONGEST = 200
+
 
 def rewritten(spot: Spot, changes: Mapping[ast.expr, str], then: str = "") -> str | None:
     """Return the statement of a call with expressions replaced, None if that is not one line.
@@ -76,7 +78,8 @@ def _in_one_line(written: str, has_body: bool, then: str) -> str | None:
         if not has_body and len(text) > 1:
             return None
         written = text[0]
-    return f"{written}; {then}" if then else written
+    written = f"{written}; {then}" if then else written
+    return written if len(written) <= _LONGEST else None
 
 
 def _offset(text: bytes, line: int, column: int) -> int:

@@ -132,9 +132,12 @@ def imported_at(file: str, line: int) -> set[str]:
 
 
 def _walk(node: ast.AST, above: _Nodes = ()) -> Iterator[tuple[ast.AST, _Nodes]]:
-    yield node, above
-    for child in ast.iter_child_nodes(node):
-        yield from _walk(child, (node, *above))
+    waiting = [(node, above)]  # a long sum is deeper than calls can be
+    while waiting:
+        node, above = waiting.pop()
+        yield node, above
+        children = list(ast.iter_child_nodes(node))
+        waiting += [(child, (node, *above)) for child in reversed(children)]
 
 
 def _other_names(tree: ast.Module, name: str) -> Iterator[str]:
