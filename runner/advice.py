@@ -30,7 +30,7 @@ def advice(leaks: Sequence[Leak]) -> Iterator[str]:
         yield "  lines of code:"
     for group in lines[:_MOST_TOLD]:
         yield f"    {_count(group)}  {_place(group[0])}"
-        yield f"        {remedy(group)}"
+        yield f"        {_remedy(group)}"
     yield from _more(lines)
     told = {_line(group[0]) for group in lines[:_MOST_TOLD]}
     yield "  tests:"
@@ -38,8 +38,15 @@ def advice(leaks: Sequence[Leak]) -> Iterator[str]:
         yield f"    {_count(group)}  {printable(group[0].context)}"
         worst = max(group, key=lambda leak: (leak.bytes, leak.entries))
         if _line(worst) not in told:
-            yield f"        {remedy([leak for leak in group if _line(leak) == _line(worst)])}"
+            yield f"        {_remedy([leak for leak in group if _line(leak) == _line(worst)])}"
     yield from _more(contexts)
+
+
+def _remedy(leaks: Sequence[Leak]) -> str:
+    try:
+        return remedy(leaks)
+    except Exception as error:  # it reads the user's source; the totals below matter more
+        return f"(no remedy, by a defect in tidytest: {printable(repr(error))})"
 
 
 def _more(groups: Sequence[object]) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import os
 import unittest
+from unittest import mock
 
+from runner.advice import advice
 from runner.remedies import remedy
 from tempfiles.records import Leak, Origin, ResourceType, Scope, Where
 
@@ -103,6 +105,15 @@ class Remedies(unittest.TestCase):
         self.assert_remedy("self.addCleanup(os.unlink, path)", *several)
         drawn = leak("tempfile.mkdtemp", os.path.abspath("tmpx"), "directory", where="outside")
         self.assert_remedy(ENTER, drawn)
+
+
+class Defects(unittest.TestCase):
+    def test_a_remedy_that_cannot_be_found_does_not_end_the_advice(self) -> None:
+        leaks = [leak("tempfile.mkdtemp", context=f"unit.test_a.T.test_{n}") for n in range(5)]
+        with mock.patch("runner.advice.remedy", side_effect=RuntimeError("on purpose")):
+            told = list(advice(leaks))
+        self.assertIn("(no remedy, by a defect in tidytest: RuntimeError('on purpose'))", told[3])
+        self.assertIn("  tests:", told)
 
 
 if __name__ == "__main__":

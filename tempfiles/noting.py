@@ -1,0 +1,169 @@
+"""From the path of an audit event to a note, under the context that did it.
+
+Below the run root only the topmost names matter, and a listing knows which are new; elsewhere a
+path counts as a creation only if nothing was there when the event came.
+"""
+
+from __future__ import annotations
+
+import os
+from types import FrameType
+
+from . import _contexts as contexts
+from . import event_paths, origins, syscalls
+from ._contexts import Context
+from .activity import Entry, activity_of
+from .brought import Brought
+from .forks import ForkLog
+from .made_trees import MadeTrees
+from .told import Told
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .removed_bytes import RemovedBytes
+    from .seen import SeenOutside
+
+_BRINGING = ("os.rename", "os.link")  # what they make may have been there before
+_UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
+
+
+class Notes:
+    """What was seen being made, as long as it is not known to be gone.
+
+    `entries` holds what is known of the temp directory, by `slot/name`; `late` the contexts that
+    made something after they were closed. `told` is to be given the leaks of each context.
+    `brought` knows what from before the run was moved or linked elsewhere, `ours` what was made
+    elsewhere by nobody's code but the run's own. Where it is asked for, `removed` counts bytes,
+    and `seen` has all that the run was seen to make elsewhere, in directories of its own too.
+
+    Args:
+        root: the run root.
+        trace: keep whole stacks.
+        charges_runner: note what is made under the innermost context that a runner has opened.
+    """
+
+    def __init__(self, root: str, *, trace: bool, charges_runner: bool) -> None:
+        self.root = root.rstrip(os.sep) + os.sep
+        self.entries: dict[str, Entry] = {}
+        self.late: dict[Context, None] = {}
+        self.forks = ForkLog(root)
+        self.told = Told()
+        self.brought = Brought(self.root)
+        self.ours: set[str] = set()
+        self.removed: RemovedBytes | None = None
+        self.seen: SeenOutside | None = None
+        self._trace = trace
+        self._charged = contexts.charged if charges_runner else contexts.current
+        self._trees = MadeTrees()
+        self._were_there: set[str] = set()
+        self._links_in_temp: set[str] = set()
+
+    def _note(self, path: Any, call: str, frame: FrameType, dir_fd: int = event_paths.CWD) -> None:
+        if self.removed is not None:
+            self.removed.settle()
+        if type(path) is str and path.startswith(self.root):
+            key = path[len(self.root) :]
+            if key.count(os.sep) == 1 and key[-1] not in _UNUSUAL_ENDS:
+                self._note_entry(key, call, frame)
+                return
+        absolute = event_paths.absolute(path, dir_fd, self.root)
+        if absolute is None:
+            return
+        is_new = False
+        if not absolute.startswith(self.root):
+            context = self._charged()
+            if self.seen is not None:
+                if call not in _BRINGING and context is not contexts.nobody:
+                    self.seen.add(absolute)
+            elif self._trees.have(absolute, call, context):
+                return
+            if event_paths.is_bytecode(absolute):
+                return
+            is_new = not syscalls.lexists(absolute)
+            follow = not is_new and call in ("open", "os.open")
+            absolute = event_paths.real_place(path, absolute, follow)
+        if absolute.startswith(self.root):
+            self._note_entry(absolute[len(self.root) :], call, frame)
+        elif absolute not in self._were_there and (
+            is_new or not syscalls.lexists(absolute) or self.told.displaced(absolute, call)
+        ):
+            self._note_outside(absolute, call, frame)
+            if call == "os.mkdir":
+                self._trees.add(absolute, self._charged())
+
+    def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
+        known = self.entries.get(key)
+        if known is not None and not self.told.makes_another(self.root + key, call, known.removed):
+            if key in self._links_in_temp:
+                self._note_through_link(key, call, frame)
+            return
+        if key.count(os.sep) != 1:
+            self._note_through_link(key, call, frame)
+            return
+        context = self._charged()
+        trail = origins.capture(frame, call, self._trace)
+        if self.forks.in_child:
+            self.forks.write(context, self.root + key, trail)
+            return
+        self.entries[key] = Entry(context, trail, self.told.displaced(self.root + key, call))
+        if known is None or known.context is not context:
+            activity_of(context).created.append(key)
+        if context.closed:
+            self.late[context] = None
+
+    def _note_through_link(self, key: str, call: str, frame: FrameType) -> None:
+        """What is made below a topmost entry is that entry's, unless that is a link elsewhere."""
+        top = os.sep.join(key.split(os.sep)[:2])
+        if top in self._links_in_temp:
+            self._links_in_temp.discard(top)
+            self._note(event_paths.real(self.root + key, follow=True), call, frame)
+            self._links_in_temp.add(top)
+
+    def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
+        context = self._charged()
+        if context is contexts.nobody:
+            self.ours.add(path)
+            return
+        trail = origins.capture(frame, call, self._trace)
+        if self.forks.in_child:
+            self.forks.write(context, path, trail)
+            return
+        # Nothing is there now, or it is replaced: if it was made before, it is another.
+        activity_of(context).outside[path] = Entry(context, trail, self.told.displaced(path, call))
+        if context.closed:
+            self.late[context] = None
+
+    def _forget(self, path: Any, dir_fd: int) -> str | None:
+        """Somebody is about to remove a path or to move it away; return it, absolute."""
+        absolute = event_paths.absolute(path, dir_fd, self.root)
+        if absolute is None:
+            return None
+        if self.seen is not None:
+            self.seen.forget(absolute)
+        is_in_tree = self._trees.forget(absolute)
+        self.told.is_removed(absolute, contexts.current())
+        if absolute.startswith(self.root):
+            entry = self.entries.get(absolute[len(self.root) :])
+            if entry is not None:
+                entry.removed = True
+        elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
+            # It was there before: whoever makes it again gives back what was the user's.
+            real = event_paths.real(absolute, follow=False)
+            if real not in self.told:
+                self._were_there.add(real)
+        return absolute
+
+    def _was_made(self, path: str) -> bool:
+        """Whether the current context or one around it made a path, or what it lies in."""
+        context: Context | None = self._charged()
+        while context is not None:
+            made = context.attachment.outside if context.attachment is not None else ()
+            part = path
+            while made and part != (above := os.path.dirname(part)):
+                if part in made:
+                    return True
+                part = above
+            context = context.parent
+        return False
