@@ -24,8 +24,9 @@ def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
     moved: dict[str, str] = {}
     for path in sorted(set(paths)):
         # What lies in a rescued directory has gone with it.
-        if path.startswith(root + os.sep) and syscalls.lexists(path):
-            target = _move_out(path, os.path.dirname(root))
+        place = _place(path)
+        if place.startswith(root + os.sep) and syscalls.lexists(place):
+            target = _move_out(place, os.path.dirname(root))
             if target is not None:
                 moved[path] = target
     return moved
@@ -46,8 +47,14 @@ def left_of(paths: Iterable[str], moved: Mapping[str, str], root: str) -> tuple[
     """Return those of the paths that still lie below a root: it must not be removed."""
     return tuple(
         path for path in sorted(paths)
-        if path.startswith(root + os.sep) and now(path, moved) is None and syscalls.lexists(path)
+        if now(path, moved) is None and syscalls.lexists(path)
+        and _place(path).startswith(root + os.sep)
     )
+
+
+def _place(path: str) -> str:
+    """Return where a path lies; what has become a link since may lead out of the root."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
 def not_rescued(paths: Iterable[str]) -> RemovalReport:
@@ -93,8 +100,7 @@ def _noted(root: str, home: str) -> dict[str, str]:
         if not path.startswith(home + os.sep) or not syscalls.lexists(place):
             continue
         # A directory above it that is a link by now leads to what is not meant.
-        is_there = os.path.realpath(os.path.dirname(place)) == os.path.dirname(place)
-        if is_there and not _is_same(place, source):
+        if _place(place) == place and not _is_same(place, source):
             here[place] = path
     return here
 

@@ -150,6 +150,17 @@ class ByTheTest(Rescue):
         (leak,) = report["leaks"]
         self.assertEqual(leak["rescued"], [f"{self.base}/precious.txt"])
 
+    def test_what_a_link_in_its_place_leads_to_stays_there(self) -> None:
+        (self.project / "mine").mkdir()
+        (self.project / "mine/precious.txt").write_text("mine")
+        told, _ = self.leave(
+            'top = tempfile.mkdtemp()\nshutil.move("precious.txt", top)\n'
+            'code = \'mv "$0/precious.txt" . && rmdir "$0" && ln -s "$PWD/mine" "$0"\'\n'
+            'subprocess.check_call(["sh", "-c", code, top])'
+        )
+        self.assertEqual(os.listdir(self.base), [], told)
+        self.assertEqual((self.project / "mine/precious.txt").read_text(), "mine")
+
     def test_it_is_moved_out_where_nothing_is_observed(self) -> None:
         told, _ = self.leave(self.MOVE, "--leaks", "off")
         self.assert_is_moved(told)
