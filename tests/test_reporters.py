@@ -180,6 +180,12 @@ class LineTests(unittest.TestCase):
             "outside the temp directory, never closed, left",
         )
 
+    def test_why_a_leak_is_left_and_where_things_went_is_told(self) -> None:
+        leak = Leak("/p/d", "directory", 0, 2, "c", "test", outcome="left", where="outside",
+                    reason="it holds x", rescued=("/tmp/y\n",))
+        told = ["outside the temp directory", "left: it holds x", "held what is now at /tmp/y\\n"]
+        self.assertEqual(lines.leak_notes(leak), told)
+
     def test_the_place_of_a_failure_is_the_innermost_line_of_the_project(self) -> None:
         traceback = (
             'Traceback (most recent call last):\n'

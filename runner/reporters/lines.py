@@ -49,7 +49,8 @@ def leak_notes(leak: Leak) -> list[str]:
     if leak.outcome == "failed":
         notes.append("could not be removed")
     elif leak.outcome != "removed":
-        notes.append(leak.outcome)
+        notes.append(f"{leak.outcome}: {visible(leak.reason)}" if leak.reason else leak.outcome)
+    notes.extend(f"held what is now at {visible(path)}" for path in leak.rescued)
     if leak.children:
         notes.append("made by one of " + "; ".join(visible(c.command) for c in leak.children))
     return notes

@@ -23,7 +23,8 @@ class ReportTests(unittest.TestCase):
         self.assertTrue(export(ROWS).exists())
 
     def test_archive(self):
-        self.assertEqual(os.listdir(archive(ROWS)), ["rows.db"])
+        directory = archive(ROWS)
+        self.assertEqual(os.listdir(directory), ["rows.db"])
 
     def test_child_process(self):
         code = "import tempfile; tempfile.mkstemp(prefix='child-')"
