@@ -71,27 +71,32 @@ class Notes:
         absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
             return
-        is_new = False
-        if not absolute.startswith(self.root):
-            context = self._charged()
-            if self.seen is not None:
-                if call not in _BRINGING and context is not contexts.nobody:
-                    self.seen.add(absolute)
-            elif self._trees.have(absolute, call, context):
-                return
-            if event_paths.is_bytecode(absolute):
-                return
-            is_new = not syscalls.lexists(absolute)
-            follow = not is_new and call in ("open", "os.open")
-            absolute = event_paths.real_place(path, absolute, follow)
         if absolute.startswith(self.root):
             self._note_entry(absolute[len(self.root) :], call, frame)
-        elif absolute not in self._were_there and (
-            is_new or not syscalls.lexists(absolute) or self.told.displaced(absolute, call)
+        elif not self._is_part_of_made(absolute, call) and not event_paths.is_bytecode(absolute):
+            self._note_elsewhere(path, absolute, call, frame)
+
+    def _is_part_of_made(self, absolute: str, call: str) -> bool:
+        """Whether what is made lies in a directory of its maker's, which is noted already."""
+        context = self._charged()
+        if self.seen is None:
+            return self._trees.have(absolute, call, context)
+        if call not in _BRINGING and context is not contexts.nobody:
+            self.seen.add(absolute)
+        return False
+
+    def _note_elsewhere(self, path: Any, absolute: str, call: str, frame: FrameType) -> None:
+        is_new = not syscalls.lexists(absolute)
+        follow = not is_new and call in ("open", "os.open")
+        place = event_paths.real_place(path, absolute, follow)
+        if place.startswith(self.root):
+            self._note_entry(place[len(self.root) :], call, frame)
+        elif place not in self._were_there and (
+            is_new or not syscalls.lexists(place) or self.told.displaced(place, call)
         ):
-            self._note_outside(absolute, call, frame)
+            self._note_outside(place, call, frame)
             if call == "os.mkdir":
-                self._trees.add(absolute, self._charged())
+                self._trees.add(place, self._charged())
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
