@@ -6,7 +6,7 @@ from collections.abc import Set
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tempfiles.records import ContextReport
+    from tempfiles.records import ContextReport, Leak
 
     from .ledger import Ledger
 
@@ -31,11 +31,6 @@ class Policy:
         self._known_keys: set[tuple[str, str]] = set()
         self.failing_keys: set[tuple[str, str]] = set()
 
-    def succeeds(self, id: str) -> None:
-        """Take note that a test has come to its end; it is about to close."""
-        if self.ledger is not None:
-            self.ledger.ended.add(id)
-
     def judge(self, report: ContextReport, late: bool = False) -> ContextReport:
         """Take note of a context that has closed; return it with its new leaks only.
 
@@ -50,9 +45,7 @@ class Policy:
         self.known += len(judged.known)
         self.new += len(judged.new)
         self._known_keys.update(leak.key for leak in judged.known)
-        from dataclasses import replace
-
-        return replace(report, leaks=judged.new) if judged.known else report
+        return only(report, judged.new) if judged.known else report
 
     @property
     def known_keys(self) -> Set[tuple[str, str]]:
@@ -74,3 +67,10 @@ class Policy:
         from .summaries import failure_message
 
         return failure_message(judged)
+
+
+def only(report: ContextReport, leaks: tuple[Leak, ...]) -> ContextReport:
+    """Return a report with these leaks and no others."""
+    from dataclasses import replace
+
+    return replace(report, leaks=leaks)

@@ -15,13 +15,13 @@ from tempfiles.tracker import Run
 from . import event_loops
 from .failures import capturing, has_failed, raised
 from .patching import Boundaries, installed
-from .policy import Policy
+from .policy import Policy, only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
-    from tempfiles.records import ContextReport, Leak
+    from tempfiles.records import ContextReport
     from tempfiles.reports import RunReport
 
     from .keeping import Keeper
@@ -141,8 +141,8 @@ class Session(Boundaries):
             event_loops.finish(test)
         report, judged = self._close(context, test)
         outcome = test._outcome  # type: ignore[attr-defined]
-        if outcome.success:
-            self.policy.succeeds(context.id)
+        if self.policy.ledger is not None and outcome.success:
+            self.policy.ledger.ended.add(context.id)
         if report is None or judged is None:
             return
         message = self.policy.failure(judged)
@@ -269,26 +269,32 @@ class Session(Boundaries):
         self, context: Context, test: Any = None
     ) -> tuple[ContextReport | None, ContextReport | None]:
         """Close a context; return what it left, all of it and what of that is new."""
-        keeper = self.keeper
+        if self.keeper is not None:
+            return self._close_and_keep(context, test, self.keeper)
+        report = self.run.close(context)
+        if report is None:
+            return _NOTHING
+        return self._noted(report, self.policy.judge(report))
+
+    def _close_and_keep(
+        self, context: Context, test: Any, keeper: Keeper
+    ) -> tuple[ContextReport | None, ContextReport | None]:
         early: list[ContextReport] = []
 
         def keep(report: ContextReport) -> None:
             early.append(self.policy.judge(report))
-            if keeper is not None:
-                fails = self.policy.failure(early[0]) is not None
-                keeper.keep_registered(context, self._result, test, fails)
+            fails = self.policy.failure(early[0]) is not None
+            keeper.keep_registered(context, self._result, test, fails)
 
-        report = self.run.close(context, keep if keeper is not None else None)
+        report = self.run.close(context, keep)
         if report is None:
             return _NOTHING
-        judged = _with_leaks(report, early[0].leaks) if early else self.policy.judge(report)
+        return self._noted(report, only(report, early[0].leaks))
+
+    def _noted(
+        self, report: ContextReport, judged: ContextReport
+    ) -> tuple[ContextReport, ContextReport]:
         if report.leaks:
             self.leaked.add(report.id)
         self._listener(report, judged)
         return report, judged
-
-
-def _with_leaks(report: ContextReport, leaks: tuple[Leak, ...]) -> ContextReport:
-    from dataclasses import replace
-
-    return replace(report, leaks=leaks)

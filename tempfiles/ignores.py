@@ -21,6 +21,8 @@ _NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-state\.json.*|pymp-.*"
 class Ignored:
     """Decides by path whether a new entry is left out of the reports.
 
+    `has_globs` says whether the user has named any.
+
     Args:
         globs: the user's own; each is tried on the name, on the path relative to `base`, and on
             the absolute path. `*` also matches separators.
@@ -31,6 +33,7 @@ class Ignored:
         self._base = base
         patterns = [fnmatch.translate(glob.rstrip("/")) for glob in globs]
         self._globs = re.compile("|".join(patterns)) if patterns else None
+        self.has_globs = bool(patterns)
 
     def __call__(self, path: str, everywhere: bool = False) -> bool:
         """Whether an absolute path is ignored.

@@ -92,7 +92,8 @@ class Notes:
         if place.startswith(self.root):
             self._note_entry(place[len(self.root) :], call, frame)
         elif place not in self._were_there and (
-            is_new or not syscalls.lexists(place) or self.told.displaced(place, call)
+            is_new or not syscalls.lexists(place)
+            or (call == "os.rename" and self.told.displaced(place))
         ):
             self._note_outside(place, call, frame)
             if call == "os.mkdir":
@@ -112,7 +113,8 @@ class Notes:
         if self.forks.in_child:
             self.forks.write(context, self.root + key, trail)
             return
-        self.entries[key] = Entry(context, trail, self.told.displaced(self.root + key, call))
+        displaced = self.told.displaced(self.root + key) if call == "os.rename" else 0
+        self.entries[key] = Entry(context, trail, displaced)
         if known is None or known.context is not context:
             activity_of(context).created.append(key)
         if context.closed:
@@ -136,7 +138,8 @@ class Notes:
             self.forks.write(context, path, trail)
             return
         # Nothing is there now, or it is replaced: if it was made before, it is another.
-        activity_of(context).outside[path] = Entry(context, trail, self.told.displaced(path, call))
+        displaced = self.told.displaced(path) if call == "os.rename" else 0
+        activity_of(context).outside[path] = Entry(context, trail, displaced)
         if context.closed:
             self.late[context] = None
 
@@ -148,7 +151,8 @@ class Notes:
         if self.seen is not None:
             self.seen.forget(absolute)
         is_in_tree = self._trees.forget(absolute)
-        self.told.is_removed(absolute, contexts.current())
+        if absolute in self.told.last:
+            self.told.is_removed(absolute, contexts.current())
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
@@ -156,7 +160,7 @@ class Notes:
         elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             real = event_paths.real(absolute, follow=False)
-            if real not in self.told:
+            if real not in self.told.last:
                 self._were_there.add(real)
         return absolute
 

@@ -253,12 +253,19 @@ class Run:
             return False
         if not self._slots.all_gone(activity):
             return False
-        ignored, root = self._ignored, self._observer.root
-        made = sum(not ignored(root + key, True) for key in activity.created)
-        outside = sum(not ignored.by_name(path) for path in activity.topmost_outside())
-        self._made_and_removed += made + outside
+        self._made_and_removed += self._count(activity)
         context.attachment = None
         return True
+
+    def _count(self, activity: Activity) -> int:
+        """Return how much a context has made and removed, what is ignored left out."""
+        ignored, root = self._ignored, self._observer.root
+        made = len(activity.created)
+        if ignored.has_globs:
+            made -= sum(ignored(root + key, True) for key in activity.created)
+        if not activity.outside:
+            return made
+        return made + sum(not ignored.by_name(path) for path in activity.topmost_outside())
 
     def _tree_needs_look(self, context: Context) -> bool:
         if context.scope != "test":
