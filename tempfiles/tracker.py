@@ -129,8 +129,17 @@ class Run:
             before_removal: told of the leaks while what is registered is still there.
         """
         report = None
-        if not self._left_nothing(context) or callbacks.has_close_callbacks():
-            report = self._judged(context, before_removal)
+        # While it is looked at, nothing is collected: an object in a cycle may be about to leave
+        # what it would remove then.
+        collects = gc.isenabled()
+        if collects:
+            gc.disable()
+        try:
+            if not self._left_nothing(context) or callbacks.has_close_callbacks():
+                report = self._closing.close(context, self._settings.tracks, before_removal)
+        finally:
+            if collects:
+                gc.enable()
         contexts.leave(context)
         self._journal.leave()
         if report is not None:
@@ -213,19 +222,6 @@ class Run:
                 self.root, self._observer, self._slots, self._tree, self._ignored
             )
         return self._closing_part
-
-    def _judged(self, context: Context, before_removal: Listener | None) -> ContextReport:
-        if self._closing_part is not None:
-            return self._closing.close(context, self._settings.tracks, before_removal)
-        # The import allocates so much that the garbage collector would run, and remove what an
-        # object in a cycle was about to leave.
-        collects = gc.isenabled()
-        gc.disable()
-        try:
-            return self._closing.close(context, self._settings.tracks, before_removal)
-        finally:
-            if collects:
-                gc.enable()
 
     def _stop_observing(self) -> None:
         if not self._watches:
