@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import functools
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -63,22 +65,20 @@ class Spot(NamedTuple):
 
 def spots(file: str, name: str, line: int | None = None) -> list[Spot]:
     """Return the calls of a function in a file, by its last name, on one line or on all."""
-    tree = tree_of(file)
-    names = {name, *_other_names(tree, name)}
+    index = _index_of(file)
+    found = [call for each in (name, *index.aliases.get(name, ())) for call in index.calls[each]]
     return [
-        Spot(file, node, above)
-        for node, above in _walk(tree)
-        if isinstance(node, ast.Call) and called(node) in names
-        and (line is None or node.lineno <= line <= (node.end_lineno or line))
-    ]  # fmt: skip
+        Spot(file, node, above) for node, above in sorted(found, key=_position)
+        if line is None or node.lineno <= line <= (node.end_lineno or line)
+    ]
 
 
 def functions_at(file: str, line: int) -> tuple[list[Function], str]:
     """Return the functions around a line, the innermost first, and the class of the last."""
     found: list[Function] = []
     owner = ""
-    for node, above in _walk(tree_of(file)):
-        if isinstance(node, _FUNCTIONS) and node.lineno <= line <= (node.end_lineno or line):
+    for node, above in _index_of(file).functions:
+        if node.lineno <= line <= (node.end_lineno or line):
             if not found and isinstance(above[0], ast.ClassDef):
                 owner = above[0].name
             found.insert(0, node)
@@ -124,11 +124,42 @@ def imported_at(file: str, line: int) -> set[str]:
     around, _ = functions_at(file, line)
     return {
         (each.asname or each.name).partition(".")[0]
-        for node, above in _walk(tree_of(file))
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        and all(outer in around for outer in above if isinstance(outer, _FUNCTIONS))
+        for node, above in _index_of(file).imports
+        if all(outer in around for outer in above if isinstance(outer, _FUNCTIONS))
         for each in node.names
     }
+
+
+class _Index:
+    """What is looked for in a file, found in one go: each node with what is around it.
+
+    `calls` are by the last name of what is called, `aliases` other names of what was imported.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.calls: defaultdict[str, list[tuple[ast.Call, _Nodes]]] = defaultdict(list)
+        self.functions: list[tuple[Function, _Nodes]] = []
+        self.imports: list[tuple[ast.Import | ast.ImportFrom, _Nodes]] = []
+        self.aliases: defaultdict[str, set[str]] = defaultdict(set)
+        for node, above in _walk(tree):
+            if isinstance(node, ast.Call):
+                self.calls[called(node)].append((node, above))
+            elif isinstance(node, _FUNCTIONS):
+                self.functions.append((node, above))
+            elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                self.imports.append((node, above))
+                for each in node.names:
+                    if each.asname and isinstance(node, ast.ImportFrom):
+                        self.aliases[each.name].add(each.asname)
+
+
+@functools.lru_cache(64)
+def _index_of(file: str) -> _Index:
+    return _Index(tree_of(file))
+
+
+def _position(found: tuple[ast.Call, _Nodes]) -> tuple[int, int]:
+    return found[0].lineno, found[0].col_offset
 
 
 def _walk(node: ast.AST, above: _Nodes = ()) -> Iterator[tuple[ast.AST, _Nodes]]:
@@ -138,12 +169,6 @@ def _walk(node: ast.AST, above: _Nodes = ()) -> Iterator[tuple[ast.AST, _Nodes]]
         yield node, above
         children = list(ast.iter_child_nodes(node))
         waiting += [(child, (node, *above)) for child in reversed(children)]
-
-
-def _other_names(tree: ast.Module, name: str) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            yield from (each.asname for each in node.names if each.name == name and each.asname)
 
 
 def _gives_same_path(node: ast.AST, inner: ast.AST) -> bool:
