@@ -62,15 +62,8 @@ class Brought:
             The path that each had, by the one that it has now.
         """
         sources = self._sources.items()
-        return {path: source for path, source in sources if not _is_same(path, source)}
+        return {path: source for path, source in sources if not syscalls.is_same(path, source)}
 
     def holds(self, path: str) -> bool:
         """Whether something from before the run was brought to a path, or below it."""
         return any(f"{brought}{os.sep}".startswith(path + os.sep) for brought in self._sources)
-
-
-def _is_same(one: str, other: str) -> bool:
-    try:
-        return os.path.samestat(os.lstat(one), os.lstat(other))
-    except OSError:
-        return False

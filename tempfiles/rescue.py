@@ -100,16 +100,9 @@ def _noted(root: str, home: str) -> dict[str, str]:
         if not path.startswith(home + os.sep) or not syscalls.lexists(place):
             continue
         # A directory above it that is a link by now leads to what is not meant.
-        if _place(place) == place and not _is_same(place, source):
+        if _place(place) == place and not syscalls.is_same(place, source):
             here[place] = path
     return here
-
-
-def _is_same(one: str, other: str) -> bool:
-    try:
-        return os.path.samestat(os.lstat(one), os.lstat(other))
-    except OSError:
-        return False
 
 
 def _move_out(path: str, directory: str) -> str | None:

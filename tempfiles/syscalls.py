@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from os import close as close_fd
 from os import getcwd, listdir, lstat, readlink, scandir, stat
 from os import open as open_fd
+from os.path import samestat
 from stat import S_ISDIR, S_ISLNK
 from time import monotonic, sleep, time, time_ns
 
 __all__ = [
-    "close_fd", "genuine", "getcwd", "is_directory", "is_link", "lexists", "listdir", "lstat",
-    "monotonic", "open_fd", "open_file", "readlink", "real_path", "scandir", "sleep", "stat",
-    "time", "time_ns",
+    "close_fd", "genuine", "getcwd", "is_directory", "is_link", "is_same", "lexists", "listdir",
+    "lstat", "monotonic", "open_fd", "open_file", "readlink", "real_path", "scandir", "sleep",
+    "stat", "time", "time_ns",
 ]  # fmt: skip
 
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
@@ -89,6 +90,14 @@ def is_directory(path: str) -> bool:
     try:
         return S_ISDIR(stat(path).st_mode)
     except (OSError, ValueError):
+        return False
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two paths are names of one thing; links are not followed."""
+    try:
+        return samestat(lstat(one), lstat(other))
+    except OSError:
         return False
 
 
