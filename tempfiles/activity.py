@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from ._contexts import Context
 from .origins import Trail
+from .syscalls import lexists
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,16 +37,18 @@ class Entry:
 class Activity:
     """What one context did, kept on `Context.attachment` from its first deed on.
 
-    `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `native` says that
-    code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what it removed
-    itself, where that is measured.
+    `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `guesses` those paths
+    of both that an ambiguous event may have meant and where nothing has been seen; `native` says
+    that code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what it
+    removed itself, where that is measured.
     """
 
-    __slots__ = ("bytes_removed", "children", "created", "native", "outside")
+    __slots__ = ("bytes_removed", "children", "created", "guesses", "native", "outside")
 
     def __init__(self) -> None:
         self.created: list[str] = []
         self.outside: dict[str, Entry] = {}
+        self.guesses: set[str] = set()
         self.children: list[ChildProcess] = []
         self.native = False
         self.bytes_removed = 0
@@ -57,7 +60,22 @@ class Activity:
 
     def topmost_outside(self) -> Iterator[str]:
         """Yield what was made outside the temp directory, but for what was made below it."""
-        return (path for path in self.outside if os.path.dirname(path) not in self.outside)
+        return (
+            path for path in self.outside
+            if os.path.dirname(path) not in self.outside and self._was_seen(path)
+        )
+
+    def created_below(self, root: str) -> list[str]:
+        """Return what was made in the temp directory, as paths.
+
+        Args:
+            root: the run root, with a separator at its end.
+        """
+        paths = [root + key for key in self.created]
+        return list(filter(self._was_seen, paths)) if self.guesses else paths
+
+    def _was_seen(self, path: str) -> bool:
+        return path not in self.guesses or lexists(path)
 
 
 def activity_of(context: Context) -> Activity:

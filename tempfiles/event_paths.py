@@ -112,10 +112,13 @@ def is_empty(path: str) -> bool:
 
 
 def open_directories() -> list[str]:
-    """Return the directories that this process has open, as far as the system tells."""
+    """Return the working directory and those that this process has open, as far as it is told."""
     try:
         descriptors = syscalls.listdir("/proc/self/fd")
     except OSError:
-        return []
-    paths = (descriptor_path(int(descriptor)) for descriptor in descriptors)
-    return [path for path in paths if path is not None and syscalls.is_directory(path)]
+        descriptors = []
+    opened = {descriptor_path(int(descriptor)) for descriptor in descriptors}
+    # In /proc nothing can be made; another thread may be listing what is open there.
+    found = {path for path in opened if path and not path.startswith("/proc/")}
+    here = working_directory()
+    return ([here] if here else []) + sorted(filter(syscalls.is_directory, found - {here}))

@@ -52,7 +52,7 @@ class Judge:
 
         What is ignored was not made, unless it is registered.
         """
-        made = [self._observer.root + key for key in activity.created]
+        made = activity.created_below(self._observer.root)
         registered = {
             path for path in (*made, *activity.outside)
             if registrations.owner(path) is context and syscalls.lexists(path)

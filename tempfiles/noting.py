@@ -76,6 +76,16 @@ class Notes:
         elif not self._is_part_of_made(absolute, call) and not event_paths.is_bytecode(absolute):
             self._note_elsewhere(path, absolute, call, frame)
 
+    def _note_candidates(self, name: str, directories: list[str], frame: FrameType) -> None:
+        """Note a name in each of the directories that it may be meant in: in one at most."""
+        activity = activity_of(self._charged())
+        for directory in directories:
+            path = os.path.normpath(os.path.join(directory, name))
+            noted = len(activity.created) + len(activity.outside)
+            self._note(path, "os.open", frame)
+            if noted != len(activity.created) + len(activity.outside):
+                activity.guesses.add(path)
+
     def _is_part_of_made(self, absolute: str, call: str) -> bool:
         """Whether what is made lies in a directory of its maker's, which is noted already."""
         context = self._charged()
@@ -150,6 +160,9 @@ class Notes:
             return None
         if self.seen is not None:
             self.seen.forget(absolute)
+        activity = self._charged().attachment
+        if activity is not None and absolute in activity.guesses and syscalls.lexists(absolute):
+            activity.guesses.discard(absolute)
         is_in_tree = self._trees.forget(absolute)
         if absolute in self.told.last:
             self.told.is_removed(absolute, contexts.current())

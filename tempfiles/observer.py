@@ -91,11 +91,11 @@ class Observer(Notes):
             return
         if origins.tries_to_write(frame):
             return
-        self._note(path, "open" if mode is not None else "os.open", frame)
-        if mode is None and not os.path.isabs(path):
-            # The event does not tell dir_fd: try every directory that is open.
-            for directory in event_paths.open_directories():
-                self._note(os.path.join(directory, os.fsdecode(path)), "os.open", frame)
+        if mode is not None or os.path.isabs(path):
+            self._note(path, "open" if mode is not None else "os.open", frame)
+            return
+        # The event does not tell dir_fd: it may be any directory that is open.
+        self._note_candidates(os.fsdecode(path), event_paths.open_directories(), frame)
 
     def _makes_directory(self, args: tuple[Any, ...]) -> None:
         self._note(args[0], "os.mkdir", sys._getframe(2), args[2])

@@ -257,8 +257,8 @@ class Run:
         """Return how much a context has made and removed, what is ignored left out."""
         ignored, root = self._ignored, self._observer.root
         made = len(activity.created)
-        if ignored.has_globs:
-            made -= sum(ignored(root + key, True) for key in activity.created)
+        if ignored.has_globs or activity.guesses:
+            made = sum(not ignored(path, True) for path in activity.created_below(root))
         if not activity.outside:
             return made
         return made + sum(not ignored.by_name(path) for path in activity.topmost_outside())

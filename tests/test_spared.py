@@ -40,6 +40,17 @@ class Spared(ProjectTestCase):
         body = 'import tempfiles\ntempfiles.register_directory(tempfile.mkdtemp(prefix="a-"))\n'
         self.assertEqual(self.counted(body), (1, 0, 0))
 
+    def test_of_the_places_that_an_open_may_have_meant_only_the_right_one_counts(self) -> None:
+        head = "fd = os.open(tempfile.mkdtemp(), os.O_RDONLY)\nproc = os.open('/proc', os.O_RDONLY)"
+        make = '\nos.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=fd))\n'
+        self.assertEqual(self.counted(head + make), (1, 0, 1))
+        self.assertEqual(self.counted(f"{head}{make}os.unlink('x', dir_fd=fd)"), (1, 0, 1))
+        here = '\nos.close(os.open("x", os.O_CREAT))\n'
+        self.assertEqual(self.counted(f"{head}{here}os.unlink('x')"), (2, 1, 1))
+        self.assertEqual(self.counted(f"{here}os.unlink('x')"), (1, 1, 0))
+        self.assertEqual(self.counted(f"{here}os.rename('x', 'y')\nos.unlink('y')"), (2, 2, 0))
+        self.assertEqual(self.counted(here), (1, 0, 1))
+
     def test_the_state_of_an_inner_run_is_nobodys_leak(self) -> None:
         self.write("test_inner.py", TEST + "        tempfile.mkdtemp()\n")
         told, _ = self.leave(
