@@ -15,8 +15,9 @@ from . import _registrations as registrations
 from . import cleanup, finalizers
 from ._contexts import Context
 from .activity import Activity, activity_of
+from .explanations import with_holders
 from .ignores import Ignored
-from .judge import Judge, with_holders
+from .judge import Judge
 from .late import LateProcesses
 from .observer import Observer
 from .records import ContextReport, Leak, Modification, Unattributed
@@ -246,7 +247,7 @@ class Closing:
         found = dict(self._judge.unattributed)
         if self._shared is not None:
             found.update({path: () for path in self._shared.new() if self._is_strange(path)})
-        return tuple(self._judge.describe_unattributed(found))
+        return tuple(self._judge.explanations.describe_unattributed(found))
 
     def _is_strange(self, path: str) -> bool:
         own = os.path.basename(path).startswith("tidy-") or path in self._observer.ours

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from . import _contexts as contexts
 from . import _registrations as registrations
-from . import event_paths, evidence, origins, processes, sweep, syscalls
+from . import event_paths, evidence, origins, sweep, syscalls
 from ._contexts import Context
 from .activity import Activity, Entry, activity_of
 from .children import ChildProcess
+from .explanations import Explanations, children_above
 from .ignores import Ignored
 from .observer import Observer
-from .records import Child, Evidence, Leak, Origin, Unattributed, Where
+from .records import Evidence, Leak, Where
 from .territory import ProjectTree
 
 
 class Judge:
     """Finds the leaks of one context at a time, each once.
 
-    `unattributed` collects new paths in the project tree that nothing ties to a context, with the
-    processes that ran meanwhile; `late_leaks` those that processes made which had outlived their
-    context.
+    `explanations` tells where a leak is from; `unattributed` collects new paths in the project tree
+    that nothing ties to a context, with the processes that ran meanwhile; `late_leaks` those that
+    processes made which had outlived their context.
     """
 
     def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
         self._observer = observer
         self._tree = tree
         self._ignored = ignored
-        self._base = tree.top
+        self.explanations = Explanations(tree.top)
         self._reported: dict[str, Entry] = {}
         self._outlived: list[tuple[Context, ChildProcess]] = []
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
@@ -122,7 +122,7 @@ class Judge:
 
     def leaks_in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what has newly appeared in the project tree unobserved and is a context's own."""
-        children = [*activity.children, *_children_above(context)]
+        children = [*activity.children, *children_above(context)]
         for path in self._tree.new():
             is_ours = path in self._observer.ours or self._ignored(path)
             if is_ours or self._is_others(path, context, and_own=True):
@@ -178,7 +178,7 @@ class Judge:
         self._reported[path] = entry
         if where == "temp" and entry.trail is not None:
             found = "observed"
-        origin, children = self._explain(path, entry, activity, found)
+        origin, children = self.explanations.explain(path, entry, activity)
         trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
         extent = sweep.measure(path, status)
         return Leak(
@@ -199,75 +199,10 @@ class Judge:
             call=origins.call_name(trail) if trail is not None and origin is None else "",
         )
 
-    def _explain(
-        self, path: str, entry: Entry, activity: Activity, found: Evidence
-    ) -> tuple[Origin | None, tuple[Child, ...]]:
-        if entry.trail is not None:
-            return self._origin(entry.trail), ()
-        if len(activity.children) == 1 and not activity.native:
-            return self._origin(activity.children[0].trail), ()
-        named = evidence.child_that_made(
-            path, [*activity.children, *_children_above(entry.context)]
-        )
-        if named is not None:
-            return self._origin(named.trail), ()
-        return None, self._describe_children(activity.children)
-
-    def _describe_children(self, children: Iterable[ChildProcess]) -> tuple[Child, ...]:
-        return tuple(
-            Child(" ".join(child.command) or child.call, self._origin(child.trail), child.started)
-            for child in children
-        )
-
-    def describe_unattributed(
-        self, found: Mapping[str, Sequence[ChildProcess]]
-    ) -> Iterator[Unattributed]:
-        """Turn paths that nothing ties to a context into records, as far as they exist."""
-        for path, children in sorted(found.items()):
-            try:
-                status = syscalls.lstat(path)
-            except OSError:
-                continue
-            size = sweep.measure(path, status).bytes
-            yield Unattributed(
-                path, sweep.type_of(status), size, self._describe_children(children)
-            )
-
-    def _origin(self, trail: origins.Trail | Origin | None) -> Origin | None:
-        if isinstance(trail, Origin):
-            file = origins.relative(trail.file, self._base)
-            return Origin(file, trail.line, trail.function, trail.call)
-        return origins.describe(trail, self._base) if trail is not None else None
-
-
-def _children_above(context: Context) -> list[ChildProcess]:
-    children: list[ChildProcess] = []
-    parent = context.parent
-    while parent is not None:
-        if parent.attachment is not None:
-            children += parent.attachment.children
-        parent = parent.parent
-    return children
-
 
 def _sources(children: Sequence[ChildProcess]) -> list[str]:
     return [
         child.trail.code.co_filename for child in children if child.trail and child.trail.code
-    ]
-
-
-def with_holders(leaks: list[Leak], context: Context) -> list[Leak]:
-    """Say of each leak which other processes hold it open, if any were started that could."""
-    activity: Activity | None = context.attachment
-    started = (activity is not None and activity.children) or _children_above(context)
-    if not leaks or not started:
-        return leaks
-    own = f"pid {os.getpid()} "
-    found = processes.holders_of([leak.path for leak in leaks])
-    return [
-        replace(leak, open_by=tuple(h for h in found[leak.path] if not h.startswith(own)))
-        if leak.path in found else leak
-        for leak in leaks
     ]
 
 

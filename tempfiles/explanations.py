@@ -1,0 +1,89 @@
+"""Where a leak is from: the line of the user's, or the processes that may have made it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from . import evidence, origins, processes, sweep, syscalls
+from ._contexts import Context
+from .activity import Activity, Entry
+from .children import ChildProcess
+from .records import Child, Leak, Origin, Unattributed
+
+
+class Explanations:
+    """Turns what was noted into records, with paths relative to a base where they are below it."""
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+
+    def explain(
+        self, path: str, entry: Entry, activity: Activity
+    ) -> tuple[Origin | None, tuple[Child, ...]]:
+        """Return the origin of a new path; if there is none, the processes that may have made it.
+
+        Args:
+            path: what was made.
+            entry: what is known of it.
+            activity: what else its context did.
+        """
+        if entry.trail is not None:
+            return self._origin(entry.trail), ()
+        if len(activity.children) == 1 and not activity.native:
+            return self._origin(activity.children[0].trail), ()
+        named = evidence.child_that_made(path, [*activity.children, *children_above(entry.context)])
+        if named is not None:
+            return self._origin(named.trail), ()
+        return None, self._describe(activity.children)
+
+    def describe_unattributed(
+        self, found: Mapping[str, Sequence[ChildProcess]]
+    ) -> Iterator[Unattributed]:
+        """Turn paths that nothing ties to a context into records, as far as they exist."""
+        for path, children in sorted(found.items()):
+            try:
+                status = syscalls.lstat(path)
+            except OSError:
+                continue
+            size = sweep.measure(path, status).bytes
+            yield Unattributed(path, sweep.type_of(status), size, self._describe(children))
+
+    def _describe(self, children: Iterable[ChildProcess]) -> tuple[Child, ...]:
+        return tuple(
+            Child(" ".join(child.command) or child.call, self._origin(child.trail), child.started)
+            for child in children
+        )
+
+    def _origin(self, trail: origins.Trail | Origin | None) -> Origin | None:
+        if isinstance(trail, Origin):
+            file = origins.relative(trail.file, self._base)
+            return Origin(file, trail.line, trail.function, trail.call)
+        return origins.describe(trail, self._base) if trail is not None else None
+
+
+def children_above(context: Context) -> list[ChildProcess]:
+    """Return the processes that the contexts around one have started."""
+    children: list[ChildProcess] = []
+    parent = context.parent
+    while parent is not None:
+        if parent.attachment is not None:
+            children += parent.attachment.children
+        parent = parent.parent
+    return children
+
+
+def with_holders(leaks: list[Leak], context: Context) -> list[Leak]:
+    """Say of each leak which other processes hold it open, if any were started that could."""
+    activity: Activity | None = context.attachment
+    started = (activity is not None and activity.children) or children_above(context)
+    if not leaks or not started:
+        return leaks
+    own = f"pid {os.getpid()} "
+    found = processes.holders_of([leak.path for leak in leaks])
+    return [
+        replace(leak, open_by=tuple(h for h in found[leak.path] if not h.startswith(own)))
+        if leak.path in found else leak
+        for leak in leaks
+    ]
