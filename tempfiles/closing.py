@@ -8,11 +8,10 @@ from __future__ import annotations
 import json  # noqa: F401 - the journal's, which must import nothing when a context closes
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 from . import _contexts as contexts
-from . import _registrations as registrations
-from . import cleanup, finalizers
+from . import cleanup
 from ._contexts import Context
 from .activity import Activity, activity_of
 from .explanations import with_holders
@@ -22,9 +21,9 @@ from .late import LateProcesses
 from .observer import Observer
 from .records import ContextReport, Leak, Modification, Unattributed
 from .reports import RunReport
-from .rescue import left_of, not_rescued, rescue
 from .root import RunRoot
 from .slots import Slots
+from .survivors import Survivors
 from .sweep import RACY_NS
 from .territory import FileStates, ProjectTree, SharedPlaces, shared_places
 from .totals import Totals
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[[ContextReport], None]
 
-_INTERPRETERS = {"_interpreters", "_xxsubinterpreters"}  # in which no audit hook runs
+_INTERPRETERS = ("_interpreters", "_xxsubinterpreters")  # in which no audit hook runs
 
 # A slot with more leftovers than this is left for a new one, so that listing it stays cheap.
 _MOST_LEFTOVERS = 256
@@ -66,6 +65,7 @@ class Closing:
         self._states: FileStates | None = None
         self._cleaner = _cleaner(root, observer)
         self.totals = Totals()
+        self._survivors = Survivors(root, observer, self.totals)
 
     def remember_files(self) -> None:
         """From now on tell which of the project's files each context changes."""
@@ -93,7 +93,7 @@ class Closing:
         if before_removal is not None:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
         made, registered = self._judge.count(context, activity)
-        self._spare(context, tracks)
+        self._survivors.spare(context, self._observed_all(tracks))
         removal = cleanup.remove_registered(context)
         self._observer.told.add(leaks, context)
         report = ContextReport(
@@ -143,7 +143,7 @@ class Closing:
         Args:
             tracks: whether what came into it was observed.
         """
-        if self._set_apart(tracks):
+        if self._survivors.set_apart(self._observed_all(tracks)):
             self.totals.note_failures(self._root.remove())
         else:
             self._root.leave()
@@ -151,46 +151,10 @@ class Closing:
         if self._cleaner is not None:
             self.totals.leaks = self._cleaner.remove(self.totals.leaks)
 
-    def _set_apart(self, tracks: bool) -> bool:
-        """Move out what must not be removed; return whether all of it could be."""
-        totals = self.totals
-        totals.set_aside(self._observer.told.taken_back)
-        finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
-        sources = self._from_before(tracks)
-        left = self._move_out({*registrations.kept(), *sources}, sources)
-        totals.note_failures(not_rescued(left))
-        return not left
-
-    def _spare(self, context: Context, tracks: bool) -> None:
-        """Move what is from before the run out of the directories that a context has registered."""
-        root = self._root.path + os.sep
-        directories = [path for path in context.directories or () if path.startswith(root)]
-        if directories:
-            with contexts.unseen():
-                sources = self._from_before(tracks, directories)
-                for path in self._move_out(set(sources), sources):
-                    registrations.keep(path)
-
-    def _move_out(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
-        """Move paths out of the root; return those that could not be, for whoever removes it."""
-        moved = rescue(wanted, self._root.path)
-        self._observer.ours.update(moved.values())
-        self.totals.note_moved(moved, sources)
-        left = left_of(wanted, moved, self._root.path)
-        for path in left:
-            self._root.journal.brought(path, sources.get(path, ""))
-        return left
-
-    def _from_before(self, tracks: bool, below: Sequence[str] = ()) -> dict[str, str]:
-        """Return what in the run root is from before the run, and where it was, if it is known."""
-        inside = tuple(path + os.sep for path in below or (self._root.path,))
-        brought = self._observer.brought.only_here().items()
-        sources = {path: source for path, source in brought if path.startswith(inside)}
-        if self._shared is None and tracks and _INTERPRETERS.isdisjoint(sys.modules):
-            return sources  # every move was seen
-        from .births import born_before
-
-        return {**dict.fromkeys(born_before(self._root.path, None, below) or (), ""), **sources}
+    def _observed_all(self, tracks: bool) -> bool:
+        """Whether every move into the run root was seen."""
+        interpreters = any(map(sys.modules.__contains__, _INTERPRETERS))
+        return tracks and self._shared is None and not interpreters
 
     def report(self, tests: int) -> RunReport:
         """Return the report of the whole run."""

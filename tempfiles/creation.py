@@ -17,21 +17,15 @@ from . import (
     reclaiming,
     settings,
 )
-from .errors import ContentError, LimitError, PathTypeError, translated
+from .content import NEW, Content, copy_all, encoded, write_all
+from .errors import LimitError, PathTypeError, translated
 from .naming import StrPath
 
-Content = str | bytes | bytearray | memoryview
-
-_NEW = (
-    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
-)
 _SOURCE = (
     os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
 )
 _PRIVATE = 0o600
-_BLOCK = 1 << 20
 _limited = threading.RLock()  # held from the check of the limit to the registration
 
 
@@ -72,7 +66,7 @@ def copy_to_temp(source: StrPath | bytes, extension: str | None = None) -> Path:
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise PathTypeError(errno.EINVAL, "not a regular file", path)
-        return _create(suffix, lambda target: _copy(fd, target))
+        return _create(suffix, lambda target: copy_all(fd, target))
     finally:
         os.close(fd)
 
@@ -174,49 +168,6 @@ def temp_directory(prefix: str | None = None) -> Iterator[Path]:
         reclaiming.discard(str(path))
 
 
-def encoded(content: object) -> bytes:
-    """Return the bytes that stand for a content in a file.
-
-    Raises:
-        ContentError: it is neither text nor bytes, or UTF-8 cannot encode it.
-    """
-    if isinstance(content, bytes):
-        return content
-    if isinstance(content, str):
-        try:
-            return content.encode()
-        except UnicodeEncodeError as error:
-            raise ContentError(f"text that UTF-8 cannot encode: {error}") from None
-    if isinstance(content, bytearray | memoryview):
-        return bytes(content)
-    raise ContentError(f"content must be text or bytes, not {type(content).__name__}")
-
-
-def write_all(fd: int, content: bytes) -> None:
-    """Write all bytes to a descriptor, in as many pieces as the system takes.
-
-    Raises:
-        OSError: the system could not write them.
-    """
-    written = os.write(fd, content) if content else 0
-    while written < len(content):
-        written += os.write(fd, memoryview(content)[written:])
-
-
-def write_new(path: str, content: bytes, mode: int) -> None:
-    """Make a file with this content and, as far as the umask permits, this mode.
-
-    Raises:
-        FileExistsError: there is something of this name.
-        OSError: it could not be made or written.
-    """
-    fd = os.open(path, _NEW, mode)
-    try:
-        write_all(fd, content)
-    finally:
-        os.close(fd)
-
-
 def _create(suffix: str, fill: Callable[[int], None]) -> Path:
     limit = settings.current().max_temp_files
     try:
@@ -238,7 +189,7 @@ def _make(suffix: str, fill: Callable[[int], None]) -> str:
     while True:
         path = os.path.join(base, naming.new_name(prefix, suffix))
         try:
-            fd = os.open(path, _NEW, _PRIVATE)
+            fd = os.open(path, NEW, _PRIVATE)
             break
         except FileExistsError:
             continue
@@ -255,8 +206,3 @@ def _make(suffix: str, fill: Callable[[int], None]) -> str:
             os.unlink(path)
         raise
     return path
-
-
-def _copy(source: int, target: int) -> None:
-    while block := os.read(source, _BLOCK):
-        write_all(target, block)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from . import beneath, creation, naming, reclaiming
-from .creation import Content
+from .content import Content, encoded, write_all
 from .errors import (
     DestinationExistsError,
     InvalidNameError,
@@ -93,7 +93,7 @@ class TempDirectory:
             ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
             DestinationExistsError: the name exists.
         """
-        encoded = creation.encoded(content)
+        data = encoded(content)
         with self._place(name, make=True) as (dir_fd, last):
             try:
                 fd = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON, 0o600,
@@ -104,7 +104,7 @@ class TempDirectory:
                 ) from error
             try:
                 with _closing(fd):
-                    creation.write_all(fd, encoded)
+                    write_all(fd, data)
             except BaseException:
                 os.unlink(last, dir_fd=dir_fd)
                 raise
@@ -117,13 +117,13 @@ class TempDirectory:
             ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
             PathTypeError: there is something that is not a regular file.
         """
-        encoded = creation.encoded(content)
+        data = encoded(content)
         with (
             self._place(name, make=True) as (dir_fd, last),
             _opened(last, os.O_WRONLY | os.O_CREAT, dir_fd) as fd,
         ):
             os.ftruncate(fd, 0)
-            creation.write_all(fd, encoded)
+            write_all(fd, data)
         return self._below(name)
 
     def read_file(self, name: StrPath) -> str:

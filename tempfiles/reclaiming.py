@@ -7,11 +7,9 @@ in such a directory stays, with the directories that lead to it: these are hande
 
 from __future__ import annotations
 
-import bisect
 import errno
 import logging
 import os
-import stat
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
@@ -20,6 +18,7 @@ from ._access import PARENT, READ, close, freed
 from ._contexts import Context
 from ._platform import HAS_DIR_FD
 from .errors import RefusedError
+from .others import Others, canonical, is_directory, leading_to
 from .records import RemovalFailure, RemovalReport
 from .removal import Identity, remove_path
 
@@ -62,11 +61,11 @@ class _Reclaiming:
     def all(self) -> RemovalReport:
         context = self._context
         directories = sorted(context.directories or (), key=_depth, reverse=True)
-        tops = {path for path in directories if _is_directory(path)}
+        tops = {path for path in directories if is_directory(path)}
         covered = {path for path in context.files or () if tops and _lies_below(path, tops)}
         self._all_files_but(covered)
         if directories:
-            others = _Others(context)
+            others = Others(context)
             for path in directories:
                 self._directory(path, others)
         gone = [path for path in covered if not os.path.lexists(path)]
@@ -78,7 +77,7 @@ class _Reclaiming:
         if path not in (self._context.directories or ()):
             self._file(path)
             return self.report
-        self._directory(path, _Others(self._context))
+        self._directory(path, Others(self._context))
         for inner in registrations.below(path):
             if not os.path.lexists(inner):
                 registrations.release(inner, self._context)
@@ -155,13 +154,13 @@ class _Reclaiming:
     def _file(self, path: str) -> None:
         if path not in (self._context.files or ()):
             return
-        if _is_directory(path):
+        if is_directory(path):
             cause = "it was registered as a file, but is a directory"
             self.report += RemovalReport(failed=(RemovalFailure(path, cause, errno.EISDIR),))
         elif self._remove(path):
             registrations.release(path, self._context)
 
-    def _directory(self, path: str, others: _Others) -> None:
+    def _directory(self, path: str, others: Others) -> None:
         if registrations.owned(path) is not self._context:
             return
         inside = others.inside(path)
@@ -169,7 +168,7 @@ class _Reclaiming:
             if self._remove(path):
                 registrations.release(path, self._context)
             return
-        self._around(_canonical(path), inside)
+        self._around(canonical(path), inside)
         heir = next((owner for owner in inside.values() if owner is not None), None)
         if registrations.release(path, self._context) and heir is not None:
             registrations.register(path, directory=True, context=heir)
@@ -177,7 +176,7 @@ class _Reclaiming:
     def _around(self, top: str, spared: Iterable[str]) -> None:
         """Empty a directory except for some paths and the directories that lead to them."""
         spared = set(spared)
-        leading = _leading_to(spared, top)
+        leading = leading_to(spared, top)
         pending = [top]
         while pending:
             directory = pending.pop()
@@ -188,7 +187,7 @@ class _Reclaiming:
                 continue
             for name, identity in found:
                 path = os.path.join(directory, name)
-                if path in leading and _is_directory(path):
+                if path in leading and is_directory(path):
                     pending.append(path)
                 elif path not in spared:
                     # By identity: the directory may be a link by now, to somebody's files.
@@ -208,37 +207,6 @@ class _Reclaiming:
         self.report += RemovalReport(failed=(RemovalFailure(path, cause, error.errno),))
 
 
-class _Others:
-    """Where the paths lie that are not the context's, looked up by the directory above them."""
-
-    def __init__(self, context: Context) -> None:
-        parents: dict[str, str] = {}
-        self._owners = {
-            _canonical(path, parents): owner
-            for path, owner in registrations.spared(context).items()
-        }
-        self._paths = sorted(self._owners)
-
-    def inside(self, directory: str) -> dict[str, Context | None]:
-        if not self._paths or not _is_directory(directory):
-            return {}
-        prefix = _canonical(directory) + os.sep
-        first = bisect.bisect_left(self._paths, prefix)
-        end = bisect.bisect_left(self._paths, prefix[:-1] + chr(ord(os.sep) + 1))
-        return {
-            path: self._owners[path] for path in self._paths[first:end] if os.path.lexists(path)
-        }
-
-
-def _leading_to(paths: set[str], top: str) -> set[str]:
-    """Return the directories between a directory and some paths below it."""
-    leading = set()
-    for path in paths:
-        while (path := os.path.dirname(path)) != top and path not in leading:
-            leading.add(path)
-    return leading - paths
-
-
 def _entries(directory: str) -> list[tuple[str, Identity | None]]:
     """Return the names in a directory (never in one that a link leads to), with what they are."""
     if not HAS_DIR_FD:
@@ -252,25 +220,8 @@ def _entries(directory: str) -> list[tuple[str, Identity | None]]:
     return [(name, Identity(status.st_dev, status.st_ino)) for name, status in found]
 
 
-def _canonical(path: str, parents: dict[str, str] | None = None) -> str:
-    """Return a path with the symlinks above it resolved: two names of one file become equal."""
-    parent, _, name = path.rpartition(os.sep)
-    if parents is None:
-        return os.path.join(os.path.realpath(parent or os.sep), name)
-    if parent not in parents:
-        parents[parent] = os.path.realpath(parent or os.sep)
-    return os.path.join(parents[parent], name)
-
-
 def _depth(path: str) -> int:
     return path.count(os.sep)
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except OSError:
-        return False
 
 
 def _lies_below(path: str, directories: set[str]) -> bool:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from . import creation, naming, reclaiming
+from .content import encoded, write_new
 from .errors import ContentError, InvalidNameError, PathTypeError, translated
 from .naming import StrPath
 from .records import ResourceType
@@ -188,7 +189,7 @@ def _without_parents(flat: dict[str, Any]) -> dict[str, Any]:
 def _stored(value: object, *, special: bool = False) -> _Stored:
     if value is None or isinstance(value, Symlink) or (special and isinstance(value, SpecialFile)):
         return value
-    return creation.encoded(value)
+    return encoded(value)
 
 
 def _make_all(top: str, contents: Mapping[str, _Stored]) -> None:
@@ -200,7 +201,7 @@ def _make_all(top: str, contents: Mapping[str, _Stored]) -> None:
         if isinstance(value, Symlink):
             os.symlink(value.target, f"{top}/{name}")
         elif isinstance(value, bytes):
-            creation.write_new(f"{top}/{name}", value, 0o666)
+            write_new(f"{top}/{name}", value, 0o666)
 
 
 def _make_directories(top: str, name: str, made: set[str]) -> None:

@@ -1,0 +1,80 @@
+"""What in the run root must outlive it: moved out in time, or a reason to leave the root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from . import _contexts as contexts
+from . import _registrations as registrations
+from . import finalizers
+from ._contexts import Context
+from .observer import Observer
+from .rescue import left_of, not_rescued, rescue
+from .root import RunRoot
+from .totals import Totals
+
+
+class Survivors:
+    """Moves out of the root what was kept and what is from before the run.
+
+    Args:
+        root: the run root.
+        observer: what was observed.
+        totals: told where each went, and what could not be moved.
+    """
+
+    def __init__(self, root: RunRoot, observer: Observer, totals: Totals) -> None:
+        self._root = root
+        self._observer = observer
+        self._totals = totals
+
+    def set_apart(self, all_seen: bool) -> bool:
+        """Move out, before the root is removed, what must not be; return whether all could be.
+
+        Args:
+            all_seen: whether every move into the root was observed.
+        """
+        totals = self._totals
+        totals.set_aside(self._observer.told.taken_back)
+        finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
+        sources = self._from_before(all_seen)
+        left = self._move_out({*registrations.kept(), *sources}, sources)
+        totals.note_failures(not_rescued(left))
+        return not left
+
+    def spare(self, context: Context, all_seen: bool) -> None:
+        """Move what is from before the run out of the directories that a context has registered.
+
+        Args:
+            context: what closes.
+            all_seen: whether every move into the root was observed.
+        """
+        root = self._root.path + os.sep
+        directories = [path for path in context.directories or () if path.startswith(root)]
+        if directories:
+            with contexts.unseen():
+                sources = self._from_before(all_seen, directories)
+                for path in self._move_out(set(sources), sources):
+                    registrations.keep(path)
+
+    def _move_out(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
+        """Move paths out of the root; return those that could not be, for whoever removes it."""
+        moved = rescue(wanted, self._root.path)
+        self._observer.ours.update(moved.values())
+        self._totals.note_moved(moved, sources)
+        left = left_of(wanted, moved, self._root.path)
+        for path in left:
+            self._root.journal.brought(path, sources.get(path, ""))
+        return left
+
+    def _from_before(self, all_seen: bool, below: Sequence[str] = ()) -> dict[str, str]:
+        """Return what in the run root is from before the run, and where it was, if it is known."""
+        inside = tuple(path + os.sep for path in below or (self._root.path,))
+        brought = self._observer.brought.only_here().items()
+        sources = {path: source for path, source in brought if path.startswith(inside)}
+        if all_seen:
+            return sources
+        from .births import born_before
+
+        return {**dict.fromkeys(born_before(self._root.path, None, below) or (), ""), **sources}
