@@ -7,18 +7,11 @@ it. A thread of unknown descent (made by C code) gets the context entered last b
 
 from __future__ import annotations
 
-import _thread
 import contextlib
-import functools
-import sys
-import weakref
 from collections.abc import Iterator
-
-from . import _audit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
     from contextvars import ContextVar
     from types import FrameType
@@ -27,7 +20,6 @@ if TYPE_CHECKING:
     from .records import Scope
 
 RUN = "run"
-_POOLS = "concurrent.futures.thread"
 
 
 class Context:
@@ -66,24 +58,6 @@ def trace_nothing(frame: FrameType) -> None:
 trace_start: Callable[[FrameType], Any] = trace_nothing
 
 
-class Start:
-    """Where a thread was started, or work was submitted to a pool of threads.
-
-    Args:
-        frame: the frame that does it; it is not kept.
-
-    Attributes:
-        context: the context that is then the current one.
-        trail: what `trace_start` tells of the frame.
-    """
-
-    __slots__ = ("context", "trail")
-
-    def __init__(self, frame: FrameType) -> None:
-        self.context = current()
-        self.trail = trace_start(frame)
-
-
 class _NeverSet:
     """Stands for the context variable until the first context: an empty run needs none."""
 
@@ -96,9 +70,7 @@ nobody = Context("unseen")
 """Whose is what is made in a block of `unseen`."""
 _current: ContextVar[Context | None] = _NeverSet()  # type: ignore[assignment]
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
-_starts: weakref.WeakKeyDictionary[threading.Thread, Start] = weakref.WeakKeyDictionary()
-_pools_followed = False
-_threading: Any = None  # the module, from the first context on: an empty run does not need it
+_threads: Any = None  # the module, from the first context on: an empty run does not need it
 
 
 def current() -> Context:
@@ -107,28 +79,23 @@ def current() -> Context:
 
 
 def _inherited_context() -> Context:
-    if _threading is None:
+    if _threads is None:
         return root
-    thread = _running_thread()
-    if thread is None or isinstance(thread, _threading._DummyThread):
+    thread = _threads.running()
+    if thread is None or _threads.is_foreign(thread):
         return tuple(_open)[-1]
-    start = _starts.get(thread)
+    start = _threads.start_of(thread)
     if start is not None:
-        return start.context
+        context: Context = start.context
+        return context
     # What a runner opens (a test, a class) is the whole process's; what user code opens with
     # `context()` is only of those who opened it.
     return next((c for c in reversed(tuple(_open)) if c.scope != "context"), root)
 
 
-def _running_thread() -> Any:
-    # `threading.current_thread()` would enlist a foreign thread as a dummy; this looks only.
-    return getattr(_threading, "_active", {}).get(_thread.get_ident())
-
-
 def trail_of_start() -> Any:
     """Return what `trace_start` told of the start of what the running thread does; else None."""
-    thread = _running_thread()
-    start = _starts.get(thread) if thread is not None else None
+    start = _threads.start_of(_threads.running()) if _threads is not None else None
     return start.trail if start is not None else None
 
 
@@ -146,7 +113,7 @@ def charged() -> Context:
 
 def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
-    if _threading is None:
+    if _threads is None:
         _begin()
     context = Context(id, scope, _current.get() or _inherited_context())
     _open[context] = None
@@ -156,7 +123,7 @@ def enter(id: str, scope: Scope = "context") -> Context:
 
 def adopt(context: Context) -> None:
     """Make a context the current one of the running code, without opening another."""
-    if _threading is None:
+    if _threads is None:
         _begin()
     _current.set(context)
 
@@ -198,68 +165,11 @@ def is_fixture_of(context: Context, inner: Context) -> bool:
 
 
 def _begin() -> None:
-    global _current, _threading
-    import threading
+    global _current, _threads
     from contextvars import ContextVar
 
+    from . import _threads as threads
+
     _current = ContextVar("tempfiles_context", default=None)
-    _threading = threading
-    _follow_threads()
-
-
-def _follow_threads() -> None:
-    _audit.subscribe({
-        "_thread.start_new_thread": _thread_starts,
-        "_thread.start_joinable_thread": _thread_starts,  # 3.13 and later
-        "tempfiles.start_new_thread": _thread_starts,
-    })
-    if getattr(sys.modules.get(_POOLS), "_threads_queues", None):
-        _follow_pools()  # it has workers already
-    if sys.version_info >= (3, 12):
-        return
-    # There is no event in 3.11: stand in for the function that `Thread.start` calls.
-    start_new_thread = _threading._start_new_thread
-
-    @functools.wraps(start_new_thread)
-    def start(*args: Any) -> Any:
-        sys.audit("tempfiles.start_new_thread", *args)
-        return start_new_thread(*args)
-
-    _threading._start_new_thread = start
-
-
-def _thread_starts(args: tuple[Any, ...]) -> None:
-    thread = getattr(args[0], "__self__", None)
-    if isinstance(thread, _threading.Thread):
-        frame = sys._getframe(2)
-        if frame.f_globals is globals() and frame.f_back is not None:
-            frame = frame.f_back  # the stand-in of 3.11
-        _starts[thread] = Start(frame)
-        if not _pools_followed and _POOLS in sys.modules:
-            _follow_pools()
-
-
-def _follow_pools() -> None:
-    global _pools_followed
-    _pools_followed = True
-    from . import executors
-
-    _audit.subscribe({"tempfiles.submit": _work_is_submitted})
-    executors.follow(sys.modules[_POOLS], _take_up)
-
-
-def _work_is_submitted(args: tuple[Any, ...]) -> None:
-    # Raised by the function that stands in for the real one: who submits is a frame more.
-    with contextlib.suppress(AttributeError):  # of a later Python, with slots
-        args[0].tempfiles_start = Start(sys._getframe(3))
-
-
-def _take_up(start: Start | None) -> Start | None:
-    """Have the running thread do what was started there; return what it was doing before."""
-    thread = _running_thread()
-    if thread is None:
-        return None
-    before = _starts.pop(thread, None)
-    if start is not None:
-        _starts[thread] = start
-    return before
+    _threads = threads
+    threads.follow(lambda frame: threads.Start(current(), trace_start(frame)))
