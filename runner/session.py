@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
-from tempfiles._contexts import Context, adopt, opened
+from tempfiles._contexts import Context, adopt
 from tempfiles.tracker import Run
 
 from . import event_loops
 from .failures import capturing, has_failed, raised
+from .judged_contexts import JudgedContexts, Listener
 from .patching import Boundaries, installed
-from .policy import Policy, only
+from .policy import Policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Literal
+    from typing import Any
 
     from tempfiles.records import ContextReport
     from tempfiles.reports import RunReport
 
-    from .keeping import Keeper
     from .measurement import Measurement
-
-_NOTHING = (None, None)
 
 __unittest = True
 
-Listener = Callable[["ContextReport", "ContextReport"], None]
-"""Told what a context left, all of it and what of that is new."""
 
-
-class Session(Boundaries):
+class Session(JudgedContexts, Boundaries):
     """Opens and closes the contexts of tests, classes and modules of one result.
 
     Args:
@@ -44,31 +38,21 @@ class Session(Boundaries):
 
     Attributes:
         measurement: coverage, told which test runs.
-        keeper: keeps what failed tests still have.
         running: the test under way, if it is one whose `run` is patched.
         tests_run: how many tests have run; `began` says that it has been tried.
         verbosity: unittest's, of the runner.
-        ran: the ids of all contexts so far, `leaked` of those that left something, `cut_short` of
-            those that were interrupted, and could not remove what they may have left.
         leak_failure: the last failure that tells a leak and nothing else.
     """
 
     def __init__(self, run: Run, policy: Policy) -> None:
-        self.run = run
-        self.policy = policy
+        super().__init__(run, policy)
         self.measurement: Measurement | None = None
-        self.keeper: Keeper | None = None
         self.running: TestCase | None = None
         self.tests_run = 0
         self.began = False
         self.verbosity = 1
-        self.ran: set[str] = {"run"}
-        self.leaked: set[str] = set()
-        self.cut_short: set[str] = set()
         self.leak_failure: BaseException | None = None
         self._late: list[ContextReport] = []
-        self._result: Any = None
-        self._listener: Listener = lambda report, judged: None
         self._class: Context | None = None
         self._module: Context | None = None
         self._next_module = ""
@@ -109,11 +93,6 @@ class Session(Boundaries):
         self.leaked.update(found.id for found in late if found.leaks)
         self._late += (self.policy.judge(report, late=True) for report in late)
 
-    @property
-    def context_now(self) -> str:
-        """The id of the context under way, for whoever looks on from another thread."""
-        return opened()[-1].id
-
     # Tests: runs may nest, on one instance too.
 
     def test_begins(self, test: TestCase) -> Any:
@@ -121,8 +100,7 @@ class Session(Boundaries):
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
         id = test.id()
-        context = self.run.enter(id, "test")
-        self.ran.add(id)
+        context = self._enter(id, "test")
         attributes["_temp_context"] = context
         self.running = test
         if self.measurement is not None:
@@ -167,8 +145,7 @@ class Session(Boundaries):
     def loose_test_begins(self, test: Any) -> None:
         """Open the context of a test whose class has a `run` of its own."""
         id = test.id()
-        test.__dict__["_loose_context"] = self.run.enter(id, "test")
-        self.ran.add(id)
+        test.__dict__["_loose_context"] = self._enter(id, "test")
 
     def loose_test_ends(self, test: Any) -> None:
         """Close it; a failure is added, since the test is over."""
@@ -242,10 +219,6 @@ class Session(Boundaries):
             self._module = self._enter(self._next_module, "module")
             self._next_module = ""
 
-    def _enter(self, id: str, scope: Literal["class", "module"]) -> Context:
-        self.ran.add(id)
-        return self.run.enter(id, scope)
-
     def _close_fixture(self, suite: TestSuite, context: Context, name: str) -> None:
         report, judged = self._close(context)
         message = self.policy.failure(judged) if judged is not None else None
@@ -258,43 +231,3 @@ class Session(Boundaries):
                 )
         if report is not None and self.keeper is not None:
             self.keeper.keep_leaks(context, report.leaks, self._result)
-
-    def _close_unfinished(self, context: Context) -> None:
-        """Close a context before its own clean-up, because it is skipped or interrupted."""
-        if not isinstance(sys.exception(), Exception | None):
-            self.cut_short.add(context.id)
-        self._close(context)
-
-    def _close(
-        self, context: Context, test: Any = None
-    ) -> tuple[ContextReport | None, ContextReport | None]:
-        """Close a context; return what it left, all of it and what of that is new."""
-        if self.keeper is not None:
-            return self._close_and_keep(context, test, self.keeper)
-        report = self.run.close(context)
-        if report is None:
-            return _NOTHING
-        return self._noted(report, self.policy.judge(report))
-
-    def _close_and_keep(
-        self, context: Context, test: Any, keeper: Keeper
-    ) -> tuple[ContextReport | None, ContextReport | None]:
-        early: list[ContextReport] = []
-
-        def keep(report: ContextReport) -> None:
-            early.append(self.policy.judge(report))
-            fails = self.policy.failure(early[0]) is not None
-            keeper.keep_registered(context, self._result, test, fails)
-
-        report = self.run.close(context, keep)
-        if report is None:
-            return _NOTHING
-        return self._noted(report, only(report, early[0].leaks))
-
-    def _noted(
-        self, report: ContextReport, judged: ContextReport
-    ) -> tuple[ContextReport, ContextReport]:
-        if report.leaks:
-            self.leaked.add(report.id)
-        self._listener(report, judged)
-        return report, judged
