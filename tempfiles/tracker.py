@@ -16,8 +16,8 @@ from .root import RunRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .activity import Activity
     from .closing import Closing, Listener
+    from .glance import Glance
     from .ignores import Ignored
     from .observer import Observer
     from .records import ContextReport, Scope
@@ -44,8 +44,8 @@ class Run:
         self._tree: ProjectTree
         self._observer: Observer
         self._slots: Slots
+        self._glance: Glance
         self._closing_part: Closing | None = None
-        self._made_and_removed = 0
 
     def open(self, *, before_imports: bool = False) -> None:
         """Begin: redirect the temp directory, listen to what is made.
@@ -79,6 +79,7 @@ class Run:
         remaining.activate(self._observer, self._ignored)
 
     def _make_parts(self) -> None:
+        from .glance import Glance
         from .ignores import Ignored
         from .observer import Observer
         from .slots import Slots
@@ -102,6 +103,7 @@ class Run:
 
             self._observer.seen = SeenOutside(self._observer.root)
         self._slots = Slots(self.root, self._observer)
+        self._glance = Glance(settings, self._observer, self._slots, self._tree, self._ignored)
 
     def enter(self, id: str, scope: Scope) -> Context:
         """Open a context below the current one."""
@@ -135,7 +137,7 @@ class Run:
         if collects:
             gc.disable()
         try:
-            if not self._left_nothing(context) or callbacks.has_close_callbacks():
+            if not self._glance.left_nothing(context) or callbacks.has_close_callbacks():
                 report = self._closing.close(context, self._settings.tracks, before_removal)
         finally:
             if collects:
@@ -209,8 +211,6 @@ class Run:
 
     def unfinished(self, tests: int = 0) -> RunReport:
         """Return what is known where `finish` was broken off, and what is left to remove."""
-        if not self._watches:
-            self._make_parts()
         return self._closing.unfinished(tests)
 
     @property
@@ -218,6 +218,8 @@ class Run:
         if self._closing_part is None:
             from .closing import Closing
 
+            if not self._watches:
+                self._make_parts()
             self._closing_part = Closing(
                 self.root, self._observer, self._slots, self._tree, self._ignored
             )
@@ -234,40 +236,6 @@ class Run:
             remaining.deactivate(self._observer)
             self._observer.stop()
 
-    def _left_nothing(self, context: Context) -> bool:
-        """Whether a context needs no closer look; counts what it made and removed."""
-        activity: Activity | None = context.attachment
-        if context.files is not None or context.directories is not None:
-            return False
-        if not self._settings.tracks:
-            return True
-        if self._settings.watch_modified or self._tree_needs_look(context):
-            return False
-        if activity is None:
-            return not (self._slots.changed() and self._slots.has_new())
-        if self._settings.measure_made or not activity.is_plain:
-            return False
-        if not self._slots.all_gone(activity):
-            return False
-        self._made_and_removed += self._count(activity)
-        context.attachment = None
-        return True
-
-    def _count(self, activity: Activity) -> int:
-        """Return how much a context has made and removed, what is ignored left out."""
-        ignored, root = self._ignored, self._observer.root
-        made = len(activity.created)
-        if ignored.has_globs or activity.guesses:
-            made = sum(not ignored(path, True) for path in activity.created_below(root))
-        if not activity.outside:
-            return made
-        return made + sum(not ignored.by_name(path) for path in activity.topmost_outside())
-
-    def _tree_needs_look(self, context: Context) -> bool:
-        if context.scope != "test":
-            return self._tree.changed()
-        return self._observer.spawning.native_modules and self._tree.top_changed()
-
     def _something_happened(self) -> bool:
         return self._watches and (
             self._closing_part is not None
@@ -281,9 +249,9 @@ class Run:
         if self._closing_part is None and self.root.remove_empty():
             from .reports import RunReport, Summary
 
-            made = self._made_and_removed
+            made = self._glance.made_and_removed if self._watches else 0
             return RunReport(Summary(tests=tests, made=made, removed_by_tests=made))
         closing = self._closing
-        closing.totals.made += self._made_and_removed
+        closing.totals.made += self._glance.made_and_removed
         closing.remove(self._settings.tracks)
         return closing.report(tests)
