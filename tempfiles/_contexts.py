@@ -32,7 +32,7 @@ class Context:
 
     __slots__ = (
         "__weakref__", "attachment", "closed", "directories", "files", "id", "parent", "part",
-        "scope",
+        "places", "scope",
     )
 
     def __init__(self, id: str, scope: Scope = "context", parent: Context | None = None) -> None:
@@ -41,10 +41,12 @@ class Context:
         self.parent = parent
         self.closed = False
         self.part: str | None = None
-        # Path to the time of its registration. Most contexts register nothing: the two
-        # dictionaries come with the first path.
+        # Path to the time of its registration. Most contexts register nothing: the dictionaries
+        # come with the first path.
         self.files: dict[str, float] | None = None
         self.directories: dict[str, float] | None = None
+        # Directory to what it was when the first path in it was registered: device and inode.
+        self.places: dict[str, tuple[int, int] | None] | None = None
         self.attachment: Any = None
 
     def __repr__(self) -> str:

@@ -9,13 +9,21 @@ from __future__ import annotations
 import _thread
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
 
 from . import _contexts as contexts
 from . import syscalls
 from ._contexts import Context
 from .errors import NotRegisteredError
+
+
+def spare_nothing(paths: Sequence[str]) -> None:
+    """Stands for `before_removal` outside of a run."""
+
+
+before_removal: Callable[[Sequence[str]], None] = spare_nothing
+"""Called with the registered paths that are about to be removed, so that what must stay can."""
 
 _owners: dict[str, Context] = {}
 _inherited: dict[str, Context] = {}
@@ -54,6 +62,20 @@ def register(path: str, *, directory: bool, context: Context | None = None) -> N
                 context.files = {}
             context.files[path] = syscalls.time()
             _files += 1
+        _note_place(path, context)
+
+
+def _note_place(path: str, context: Context) -> None:
+    """Remember which directory a path lies in: a link may lead to another one by and by."""
+    parent = path.rpartition(os.sep)[0]
+    if context.places is None:
+        context.places = {}
+    if parent not in context.places:
+        try:
+            status = syscalls.stat(parent or os.sep)
+            context.places[parent] = status.st_dev, status.st_ino
+        except OSError:
+            context.places[parent] = None
 
 
 def unregister(path: str) -> None:
@@ -73,6 +95,8 @@ def unregister(path: str) -> None:
             _files -= 1
         if context.directories is not None:
             context.directories.pop(path, None)
+        if not (context.files or context.directories):
+            context.places = None
 
 
 def release(path: str, context: Context) -> bool:
@@ -94,11 +118,13 @@ def release_files(paths: Sequence[str], context: Context) -> None:
             _files -= len(paths) - [*map(files.pop, paths, repeat(None))].count(None)
             if not _owners:
                 _owners.clear()  # an empty dictionary is as large as it was when it was full
-            return
-        for path in paths:
-            if path in files and _owners.get(path) is context:
-                del _owners[path], files[path]
-                _files -= 1
+        else:
+            for path in paths:
+                if path in files and _owners.get(path) is context:
+                    del _owners[path], files[path]
+                    _files -= 1
+        if not (files or context.directories):
+            context.places = None
 
 
 def keep(path: str) -> None:
@@ -169,7 +195,7 @@ def _inherit() -> None:
     # Another thread may have held the lock when the fork happened; nobody would release it.
     _lock = _thread.RLock()
     for context in _owners.values():
-        context.files = context.directories = None
+        context.files = context.directories = context.places = None
     _inherited.update(_owners)
     _owners.clear()
     _files = 0

@@ -44,7 +44,7 @@ def birth(path: str, status: os.stat_result) -> int | None:
 
 
 def born_before(
-    root: str, deadline: float | None = None, below: Iterable[str] = ()
+    root: str, deadline: float | None = None, within: Iterable[str] = ()
 ) -> list[str] | None:
     """Return the topmost paths below a run root that are older than it is, and nowhere else.
 
@@ -54,7 +54,7 @@ def born_before(
     Args:
         root: the run root, without links on its way.
         deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
-        below: look only into these directories of it.
+        within: look only at these paths of it, and what lies below them.
 
     Returns:
         None if there was no time to look at all.
@@ -64,7 +64,7 @@ def born_before(
     except OSError:
         return []
     made = birth(root, status)
-    return [] if made is None else _Search(root, made, status.st_dev).run(below, deadline)
+    return [] if made is None else _Search(root, made, status.st_dev).run(within, deadline)
 
 
 class _Search:
@@ -77,8 +77,10 @@ class _Search:
         self._found: list[str] = []
         self._names: dict[tuple[Key, int], list[str]] = {}
 
-    def run(self, below: Iterable[str], deadline: float | None) -> list[str] | None:
-        self._pending += below or (self._root,)
+    def run(self, within: Iterable[str], deadline: float | None) -> list[str] | None:
+        for path in _topmost(within) or (self._root,):
+            with suppress(OSError):
+                self._look(path, os.lstat(path))
         while self._pending:
             for number, (path, status) in enumerate(_entries(self._pending.pop())):
                 if deadline is not None and not number % _LOOKS and time.monotonic() >= deadline:
@@ -100,6 +102,18 @@ class _Search:
             self._found.append(path)
         else:
             self._names.setdefault((key_of(status), status.st_nlink), []).append(path)
+
+
+def _topmost(paths: Iterable[str]) -> list[str]:
+    """Return the paths that lie below none of the others."""
+    known = set(paths)
+    return [path for path in known if known.isdisjoint(_above(path))]
+
+
+def _above(path: str) -> Iterator[str]:
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def _entries(directory: str) -> Iterator[tuple[str, os.stat_result]]:

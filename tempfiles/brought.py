@@ -55,6 +55,10 @@ class Brought:
         if path.startswith(self._root):
             self.before(path, origin)
 
+    def is_any(self) -> bool:
+        """Whether there is such a path."""
+        return bool(self._sources)
+
     def only_here(self) -> dict[str, str]:
         """Return where what is from before the run lies that is no longer where it was.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json  # noqa: F401 - the journal's, which must import nothing when a context closes
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from . import _contexts as contexts
 from . import cleanup
@@ -93,7 +93,6 @@ class Closing:
         if before_removal is not None:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
         made, registered = self._judge.count(context, activity)
-        self._survivors.spare(context, self._observed_all(tracks))
         removal = cleanup.remove_registered(context)
         self._observer.told.add(leaks, context)
         report = ContextReport(
@@ -134,6 +133,15 @@ class Closing:
             self.totals.add(report)
             reports.append(report)
         return tuple(report for report in reports if report.leaks or report.modifications)
+
+    def spare(self, paths: Sequence[str], tracks: bool) -> None:
+        """Move what is from before the run out of registered paths, which are about to go.
+
+        Args:
+            paths: files and directories.
+            tracks: whether what came into the run root was observed.
+        """
+        self._survivors.spare(paths, self._observed_all(tracks))
 
     def remove(self, tracks: bool) -> None:
         """Remove the run root, and what else this run was seen to make, if that is asked for.

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from . import _registrations as registrations
-from ._access import PARENT, READ, close, freed
+from . import settings
+from ._access import PARENT, READ, close, freed, key_of
 from ._contexts import Context
 from ._platform import HAS_DIR_FD
 from .errors import RefusedError
-from .others import Others, canonical, is_directory, leading_to
+from .others import Others, canonical, has_link, is_directory, leading_to
 from .records import RemovalFailure, RemovalReport
 from .removal import Identity, remove_path
 
@@ -60,6 +61,7 @@ class _Reclaiming:
 
     def all(self) -> RemovalReport:
         context = self._context
+        registrations.before_removal((*(context.files or ()), *(context.directories or ())))
         directories = sorted(context.directories or (), key=_depth, reverse=True)
         tops = {path for path in directories if is_directory(path)}
         covered = {path for path in context.files or () if tops and _lies_below(path, tops)}
@@ -74,6 +76,7 @@ class _Reclaiming:
         return self.report
 
     def one(self, path: str) -> RemovalReport:
+        registrations.before_removal((path,))
         if path not in (self._context.directories or ()):
             self._file(path)
             return self.report
@@ -96,6 +99,11 @@ class _Reclaiming:
             self._files(some)
             passed.update(filter(files.__contains__, some))  # could not be removed
 
+    def _leads_elsewhere(self, parent: str, status: os.stat_result) -> bool:
+        """Whether what is found at a parent directory is not what was there at registration."""
+        noted = (self._context.places or {}).get(parent)
+        return noted not in (None, key_of(status)) and has_link(parent, settings.temp_dir())
+
     def _files(self, paths: Sequence[str]) -> None:
         parents = [path.rpartition(os.sep)[0] for path in paths]
         if len(set(parents)) == 1:
@@ -115,10 +123,11 @@ class _Reclaiming:
                 pass  # each path by itself says what is wrong
             else:
                 try:
-                    self._names(fd, len(parent) + 1, group)
+                    if not self._leads_elsewhere(parent, os.fstat(fd)):
+                        self._names(fd, len(parent) + 1, group)
+                        return
                 finally:
                     close(fd)
-                return
         for path in group:
             self._file(path)
 
@@ -152,7 +161,7 @@ class _Reclaiming:
         return unlink
 
     def _file(self, path: str) -> None:
-        if path not in (self._context.files or ()):
+        if path not in (self._context.files or ()) or not self._is_in_place(path):
             return
         if is_directory(path):
             cause = "it was registered as a file, but is a directory"
@@ -161,7 +170,7 @@ class _Reclaiming:
             registrations.release(path, self._context)
 
     def _directory(self, path: str, others: Others) -> None:
-        if registrations.owned(path) is not self._context:
+        if registrations.owned(path) is not self._context or not self._is_in_place(path):
             return
         inside = others.inside(path)
         if not inside:
@@ -192,6 +201,18 @@ class _Reclaiming:
                 elif path not in spared:
                     # By identity: the directory may be a link by now, to somebody's files.
                     self._remove(path, identity)
+
+    def _is_in_place(self, path: str) -> bool:
+        """Whether a path leads to where it was registered; if not, that is a failure."""
+        parent = path.rpartition(os.sep)[0]
+        try:
+            moved = self._leads_elsewhere(parent, os.stat(parent or os.sep))
+        except OSError:
+            return True  # it is gone, or its removal says what is wrong
+        if moved:
+            cause = "a link on its way leads elsewhere than when it was registered"
+            self.report += RemovalReport(failed=(RemovalFailure(path, cause, errno.ELOOP),))
+        return not moved
 
     def _remove(self, path: str, expected: Identity | None = None) -> bool:
         try:

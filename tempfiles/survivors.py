@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from . import _contexts as contexts
 from . import _registrations as registrations
 from . import finalizers
-from ._contexts import Context
 from .observer import Observer
 from .rescue import left_of, not_rescued, rescue
 from .root import RunRoot
@@ -43,18 +42,20 @@ class Survivors:
         totals.note_failures(not_rescued(left))
         return not left
 
-    def spare(self, context: Context, all_seen: bool) -> None:
-        """Move what is from before the run out of the directories that a context has registered.
+    def spare(self, paths: Sequence[str], all_seen: bool) -> None:
+        """Move what is from before the run out of what is about to be removed.
 
         Args:
-            context: what closes.
+            paths: what is registered, files and directories.
             all_seen: whether every move into the root was observed.
         """
+        if all_seen and not self._observer.brought.is_any():
+            return
         root = self._root.path + os.sep
-        directories = [path for path in context.directories or () if path.startswith(root)]
-        if directories:
+        inside = [path for path in paths if path.startswith(root)]
+        if inside:
             with contexts.unseen():
-                sources = self._from_before(all_seen, directories)
+                sources = self._from_before(all_seen, inside)
                 for path in self._move_out(set(sources), sources):
                     registrations.keep(path)
 
@@ -68,13 +69,18 @@ class Survivors:
             self._root.journal.brought(path, sources.get(path, ""))
         return left
 
-    def _from_before(self, all_seen: bool, below: Sequence[str] = ()) -> dict[str, str]:
-        """Return what in the run root is from before the run, and where it was, if it is known."""
-        inside = tuple(path + os.sep for path in below or (self._root.path,))
+    def _from_before(self, all_seen: bool, within: Sequence[str] = ()) -> dict[str, str]:
+        """Return what in the run root is from before the run, and where it was, if it is known.
+
+        Args:
+            all_seen: whether every move into the root was observed.
+            within: look only at these paths of it, and what lies below them.
+        """
+        inside = tuple(path + os.sep for path in within or (self._root.path,))
         brought = self._observer.brought.only_here().items()
-        sources = {path: source for path, source in brought if path.startswith(inside)}
+        sources = {path: source for path, source in brought if (path + os.sep).startswith(inside)}
         if all_seen:
             return sources
         from .births import born_before
 
-        return {**dict.fromkeys(born_before(self._root.path, None, below) or (), ""), **sources}
+        return {**dict.fromkeys(born_before(self._root.path, None, within) or (), ""), **sources}

@@ -16,6 +16,8 @@ from .root import RunRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .closing import Closing, Listener
     from .glance import Glance
     from .ignores import Ignored
@@ -65,9 +67,11 @@ class Run:
         if self._watches:
             return
         self._watches = True
+        from . import _registrations as registrations
         from . import remaining
 
         self._make_parts()
+        registrations.before_removal = self._spare
         if not self._settings.tracks:
             self._first_deed.stop()
             return
@@ -225,12 +229,18 @@ class Run:
             )
         return self._closing_part
 
+    def _spare(self, paths: Sequence[str]) -> None:
+        if self._closing_part is not None or self._observer.brought.is_any():
+            self._closing.spare(paths, self._settings.tracks)
+
     def _stop_observing(self) -> None:
         if not self._watches:
             self._first_deed.stop()
             return
+        from . import _registrations as registrations
         from . import remaining
 
+        registrations.before_removal = registrations.spare_nothing
         self._slots.release()
         if self._settings.tracks:
             remaining.deactivate(self._observer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -141,6 +142,33 @@ class Isolation(IsolatedTestCase):
             (directory / "sub").symlink_to(self.outside)
         self.assertEqual(self.left(), [])
         self.assertTrue((self.outside / "x").exists())
+
+    def test_a_directory_swapped_for_a_link_above_what_is_registered_is_not_followed(self) -> None:
+        for names in (["a"], ["a", "b"], ["sub/c"]):
+            with self.subTest(names), context("A"):
+                inner = self.base / "swapped" / "inner"
+                for top in (inner, self.outside):
+                    (top / "sub").mkdir(parents=True, exist_ok=True)
+                    for name in names:
+                        (top / name).touch()
+                with context("B"):
+                    for name in names:
+                        tempfiles.register_file(inner / name)
+                    tempfiles.register_directory(inner / "sub")
+                    shutil.rmtree(inner)
+                    inner.symlink_to(self.outside)
+                    with self.assertLogs("tempfiles", "WARNING") as logs:
+                        report = tempfiles.cleanup_context()
+                    self.assertEqual(len(report.failed), len(names) + 1)
+                    self.assertIn("a link on its way leads elsewhere", logs.output[0])
+                    for name in [*names, "sub"]:
+                        self.assertTrue((self.outside / name).exists(), name)
+                    inner.unlink()
+                    inner.mkdir()  # another directory, at its own place
+                    for name in names:
+                        (inner / name).parent.mkdir(exist_ok=True)
+                        (inner / name).touch()
+                self.assertEqual(list(inner.iterdir()), [])
 
     def test_cleaning_an_outer_context_by_name_spares_the_inner(self) -> None:
         with context("A"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -121,6 +122,44 @@ class ByAChild(Rescue):
         outcome = self.run_python("-m", "runner", "test_b")
         self.assertIn(f"precious.txt was there before that run: it is now {self.base}", outcome.err)
         self.assertEqual(os.listdir(self.base), ["precious.txt"])
+
+
+REGISTERED = (
+    'with tempfiles.context("A"):\n    top = tempfiles.create_temp_directory(); MOVE(top / "x")',
+    'with tempfiles.TempDirectory() as top: MOVE(top.path / "x")',
+    'with tempfiles.temp_directory() as top: MOVE(top / "x")',
+    'with tempfiles.context("A"):\n    MOVE(tempfiles.temp_tree({"y": ""}) / "x")',
+    'MOVE(tempfiles.create_temp_directory() / "x"); tempfiles.cleanup_context()',
+    "MOVE(tempfiles.create_with_content(''))",
+    "MOVE(tempfiles.register_file(tempfiles.generate_temp_path()))",
+    "MOVE(tempfiles.create_nested_directory('a/b') / 'x')",
+)
+
+
+class Registered(Rescue):
+    MOVES = {
+        "the test": 'os.replace("precious.txt", path)',
+        "a child": 'subprocess.check_call(["mv", "precious.txt", path])',
+    }
+
+    def test_what_goes_before_the_end_is_the_users_too(self) -> None:
+        for body in REGISTERED:
+            for who, move in self.MOVES.items():
+                with self.subTest(body, who=who):
+                    self.leave(f"import tempfiles\ndef MOVE(path): {move}\n{body}")
+                    (path,) = self.base.iterdir()
+                    self.assertEqual(path.read_text(), "precious")
+                    path.rename(self.project / "precious.txt")
+
+    def test_a_directory_that_takes_the_place_of_a_registered_one_stays_whole(self) -> None:
+        for move in ('os.rename("mine", top)', 'subprocess.check_call(["mv", "-T", "mine", top])'):
+            with self.subTest(move):
+                (self.project / "mine").mkdir()
+                (self.project / "mine" / "x").touch()
+                self.leave(f"import tempfiles\ntop = tempfiles.create_temp_directory()\n{move}")
+                (path,) = self.base.iterdir()
+                self.assertEqual(os.listdir(path), ["x"])
+                shutil.rmtree(path)
 
 
 class ByTheTest(Rescue):
