@@ -50,6 +50,8 @@ class TidyTestRunner(unittest.TextTestRunner):
         """Run a test or a suite; return its result."""
         if self.session is not None:
             return self._run_in(self.session, test)
+        if Run.is_any_open:
+            return super().run(test)  # within a test: what it leaves is that test's
         run = Run(RunSettings(project=os.getcwd()))
         run.open()
         session = Session(run, Policy(self._leaks == "fail"))

@@ -5,6 +5,7 @@ The cost of a context in which nothing happened is one `stat` of the temp direct
 
 from __future__ import annotations
 
+import errno
 import gc
 
 from . import _contexts as contexts
@@ -19,13 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .closing import Closing, Listener
-    from .glance import Glance
-    from .ignores import Ignored
-    from .observer import Observer
+    from .parts import Parts
     from .records import ContextReport, Scope
     from .reports import RunReport
-    from .slots import Slots
-    from .territory import ProjectTree
 
 
 class Run:
@@ -33,20 +30,23 @@ class Run:
 
     Attributes:
         root: the run root.
+        is_any_open: whether this process, or the one it was forked from, has opened one.
+
+    Raises:
+        OwnershipError: one is open, or no root could be made.
     """
 
+    is_any_open = False
+
     def __init__(self, settings: RunSettings) -> None:
+        _refuse_a_second()
         self._settings = settings
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
         self.root = RunRoot(settings.base, self._project, settings.guarded)
         self._journal = self.root.journal
         self._watches = False
         self._first_deed = FirstDeed(self._watch)
-        self._ignored: Ignored
-        self._tree: ProjectTree
-        self._observer: Observer
-        self._slots: Slots
-        self._glance: Glance
+        self._parts: Parts
         self._closing_part: Closing | None = None
 
     def open(self, *, before_imports: bool = False) -> None:
@@ -55,7 +55,12 @@ class Run:
         Args:
             before_imports: listen only from the next import on, for a caller that runs nobody
                 else's code before: a run without tests then needs little.
+
+        Raises:
+            OwnershipError: a run is open in this process.
         """
+        _refuse_a_second()
+        Run.is_any_open = True
         contexts.root.attachment = None
         self.root.redirect()
         if before_imports:
@@ -75,39 +80,20 @@ class Run:
         if not self._settings.tracks:
             self._first_deed.stop()
             return
-        self._tree.snapshot()
+        self._parts.tree.snapshot()
         if self._settings.watch_modified:
             self._closing.remember_files()
         self._first_deed.hand_over()
-        self._observer.start()
-        remaining.activate(self._observer, self._ignored)
+        self._parts.observer.start()
+        remaining.activate(self._parts.observer, self._parts.ignored)
 
     def _make_parts(self) -> None:
-        from .glance import Glance
-        from .ignores import Ignored
-        from .observer import Observer
-        from .slots import Slots
-        from .territory import ProjectTree
+        from .parts import Parts
 
-        settings = self._settings
-        self._ignored = Ignored(settings.ignore, self._project)
-        self._tree = ProjectTree(self._project, self._ignored, excluded=self.root.path)
-        self._observer = Observer(
-            self.root.path,
-            trace=settings.trace,
-            before_foreign=lambda: self._closing.remember_places(),
-        )
-        if settings.measure_made:
-            from .removed_bytes import RemovedBytes
+        def remember_places() -> None:
+            self._closing.remember_places()
 
-            self._observer.removed = RemovedBytes(self._observer.root)
-        self._observer.brought.before = self._journal.brought
-        if settings.clean_outside:
-            from .seen import SeenOutside
-
-            self._observer.seen = SeenOutside(self._observer.root)
-        self._slots = Slots(self.root, self._observer)
-        self._glance = Glance(settings, self._observer, self._slots, self._tree, self._ignored)
+        self._parts = Parts(self._settings, self.root, self._project, remember_places)
 
     def enter(self, id: str, scope: Scope) -> Context:
         """Open a context below the current one."""
@@ -141,7 +127,7 @@ class Run:
         if collects:
             gc.disable()
         try:
-            if not self._glance.left_nothing(context) or callbacks.has_close_callbacks():
+            if not self._parts.glance.left_nothing(context) or callbacks.has_close_callbacks():
                 report = self._closing.close(context, self._settings.tracks, before_removal)
         finally:
             if collects:
@@ -159,13 +145,13 @@ class Run:
         told = suspicion(error, self.root.path) if self._watches else ""
         if not told:
             return []
-        entries = self._observer.entries if self._settings.tracks else None
+        entries = self._parts.observer.entries if self._settings.tracks else None
         return [told, *full_lines(self.root.path, entries)]
 
     def notice(self, context: Context) -> None:
         """Give what newly appeared to a context now, before other code runs."""
-        if self._settings.tracks and self._slots.changed():
-            self._slots.assign_new(context)
+        if self._settings.tracks and self._parts.slots.changed():
+            self._parts.slots.assign_new(context)
 
     def look_again(self) -> tuple[ContextReport, ...]:
         """Judge, while the run goes on, what contexts made after they were closed."""
@@ -224,16 +210,18 @@ class Run:
 
             if not self._watches:
                 self._make_parts()
+            parts = self._parts
             self._closing_part = Closing(
-                self.root, self._observer, self._slots, self._tree, self._ignored
+                self.root, parts.observer, parts.slots, parts.tree, parts.ignored
             )
         return self._closing_part
 
     def _spare(self, paths: Sequence[str]) -> None:
-        if self._closing_part is not None or self._observer.brought.is_any():
+        if self._closing_part is not None or self._parts.observer.brought.is_any():
             self._closing.spare(paths, self._settings.tracks)
 
     def _stop_observing(self) -> None:
+        Run.is_any_open = False
         if not self._watches:
             self._first_deed.stop()
             return
@@ -241,27 +229,35 @@ class Run:
         from . import remaining
 
         registrations.before_removal = registrations.spare_nothing
-        self._slots.release()
+        self._parts.slots.release()
         if self._settings.tracks:
-            remaining.deactivate(self._observer)
-            self._observer.stop()
+            remaining.deactivate(self._parts.observer)
+            self._parts.observer.stop()
 
     def _something_happened(self) -> bool:
         return self._watches and (
             self._closing_part is not None
             or contexts.root.attachment is not None
-            or bool(self._observer.late)
-            or self._slots.has_new()
-            or self._tree.has_new()
+            or bool(self._parts.observer.late)
+            or self._parts.slots.has_new()
+            or self._parts.tree.has_new()
         )
 
     def _end(self, tests: int) -> RunReport:
         if self._closing_part is None and self.root.remove_empty():
             from .reports import RunReport, Summary
 
-            made = self._glance.made_and_removed if self._watches else 0
+            made = self._parts.glance.made_and_removed if self._watches else 0
             return RunReport(Summary(tests=tests, made=made, removed_by_tests=made))
         closing = self._closing
-        closing.totals.made += self._glance.made_and_removed
+        closing.totals.made += self._parts.glance.made_and_removed
         closing.remove(self._settings.tracks)
         return closing.report(tests)
+
+
+def _refuse_a_second() -> None:
+    """Raise if there would be two runs: what is made can be noted by one only."""
+    if Run.is_any_open:
+        from .errors import OwnershipError
+
+        raise OwnershipError(errno.EBUSY, "a run is open in this process: finish it first")

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import textwrap
 import threading
 import unittest
 from pathlib import Path
@@ -35,6 +36,33 @@ def work_in_child(base: str, names: Any) -> None:
     with context("child"):
         tempfiles.create_with_content("inside", "child")
     names.put(sorted(path.suffix for path in Path(base).iterdir()))
+
+
+class Runs(unittest.TestCase):
+    def test_a_second_run_is_refused_and_changes_nothing(self) -> None:
+        code = """
+            import tempfile, tempfiles
+            before = tempfile.gettempdir()
+            first = tempfiles.Run(tempfiles.RunSettings())
+            other = tempfiles.Run(tempfiles.RunSettings())
+            first.open()
+            for refused in (other.open, lambda: tempfiles.Run(tempfiles.RunSettings())):
+                try:
+                    refused()
+                except tempfiles.OwnershipError as error:
+                    print(error.strerror)
+            print(tempfile.gettempdir().startswith(first.root.path))
+            first.finish()
+            print(tempfile.gettempdir() == before)
+            other.open()
+            other.finish()
+            print(tempfile.gettempdir() == before)
+        """
+        words = [sys.executable, "-c", textwrap.dedent(code)]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        refusal = "a run is open in this process: finish it first"
+        self.assertEqual(done.stdout.splitlines(), [refusal, refusal, "True", "True", "True"])
+        self.assertEqual(done.stderr, "")
 
 
 class Nesting(IsolatedTestCase):

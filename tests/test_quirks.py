@@ -74,6 +74,22 @@ class Quirks(QuirksTestCase):
         """)
         self.assertEqual(self.contexts(leaks), ["Inner.runTest", "T.test_a", "T.test_a"])
 
+    def test_a_test_that_uses_our_runner_inside_itself(self) -> None:
+        _, leaks = self.both("""
+            import io, tempfile, unittest
+            import runner
+            class Inner(unittest.TestCase):
+                def runTest(self): tempfile.mkdtemp(prefix="inner")
+            class T(unittest.TestCase):
+                def test_a(self):
+                    told = runner.TidyTestRunner(io.StringIO()).run(Inner())
+                    self.assertTrue(told.wasSuccessful() and told.testsRun == 1)
+                    tempfile.mkdtemp(prefix="after")
+            def load_tests(loader, tests, pattern):
+                return loader.loadTestsFromTestCase(T)
+        """)
+        self.assertEqual(self.contexts(leaks), ["Inner.runTest", "T.test_a"])
+
     def test_ids_that_are_not_unique(self) -> None:
         self.write("shared.py", """
             import tempfile, unittest
