@@ -62,7 +62,8 @@ if TYPE_CHECKING:
     from .reports import RunReport, RunSettings, Summary
     from .settings import Settings, configure, get_temp_dir, set_temp_dir
     from .tracker import Run
-    from .trees import SpecialFile, Symlink, TempTree, assert_tree, read_tree, temp_tree
+    from .tree_contents import SpecialFile, Symlink
+    from .trees import TempTree, assert_tree, read_tree, temp_tree
 del TYPE_CHECKING
 
 __all__ = [
@@ -162,7 +163,8 @@ _HOMES = {
     "reports": "RunReport RunSettings Summary",
     "settings": "Settings configure get_temp_dir set_temp_dir",
     "tracker": "Run",
-    "trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
+    "tree_contents": "SpecialFile Symlink",
+    "trees": "TempTree assert_tree read_tree temp_tree",
 }
 
 

@@ -125,12 +125,14 @@ def absolute(path: StrPath | bytes) -> str:
     Only what precedes a `..` is resolved, since `link/..` is not where the link lies.
 
     Raises:
-        InvalidNameError: it is empty or has a NUL in it.
+        InvalidNameError: it is empty, has a NUL in it, or the file system cannot encode it.
         NotFoundError: it is relative, and the working directory is gone.
     """
     text = os.fsdecode(path)
     if not text or "\0" in text:
         raise InvalidNameError(f"not a path: {text!r}")
+    if not text.isascii():
+        encoded(text, "path")
     if os.pardir in text:
         parent, name = os.path.split(text.rstrip(os.sep))
         if name == os.pardir:
@@ -143,10 +145,19 @@ def absolute(path: StrPath | bytes) -> str:
         raise translated(error) from error
 
 
-def _check_length(name: str, what: str = "name") -> None:
+def encoded(name: str, what: str) -> bytes:
+    """Return a name as the file system has it.
+
+    Raises:
+        InvalidNameError: it cannot be encoded.
+    """
     try:
-        length = len(os.fsencode(name))
+        return os.fsencode(name)
     except UnicodeEncodeError:
         raise InvalidNameError(f"{what} that the file system cannot encode: {name!a}") from None
+
+
+def _check_length(name: str, what: str = "name") -> None:
+    length = len(encoded(name, what))
     if length > MAX_BYTES:
         raise InvalidNameError(f"{what} of {length} bytes; the limit is {MAX_BYTES}: {name[:40]!r}")

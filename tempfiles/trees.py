@@ -10,39 +10,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from . import creation, naming, reclaiming
-from .content import encoded, write_new
-from .errors import ContentError, InvalidNameError, PathTypeError, translated
+from .content import write_new
+from .errors import PathTypeError, translated
 from .naming import StrPath
 from .records import ResourceType
+from .tree_contents import (
+    Entry,
+    SpecialFile,
+    Stored,
+    Symlink,
+    Tree,
+    flatten,
+    parts_of_any,
+    stored,
+)
 from .tree_difference import as_text, explain, shown
 
-
-@dataclass(frozen=True, slots=True)
-class Symlink:
-    """A symlink in a tree; what it leads to is not looked at."""
-
-    target: str
-
-
-@dataclass(frozen=True, slots=True)
-class SpecialFile:
-    """A FIFO, socket or device that was found in a tree; it is never opened."""
-
-    type: ResourceType
-
-
-Entry = str | bytes | Symlink | SpecialFile | None
-Tree = Mapping[str, Any]
-"""From relative paths to text, bytes, `Symlink`, None or such a dictionary again."""
-
-_Stored = bytes | Symlink | SpecialFile | None
 _READ = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -86,8 +74,8 @@ def temp_tree(tree: Tree, prefix: str | None = None) -> TempTree:
         ContentError: a value is none of those that a tree may have.
         FileSystemError: something could not be made; nothing is left of it.
     """
-    flat = _flatten(tree, naming.parts_below)
-    contents = {name: _stored(value) for name, value in flat.items()}
+    flat = flatten(tree, naming.parts_below)
+    contents = {name: stored(value) for name, value in flat.items()}
     top = TempTree(creation.create_temp_directory(prefix))
     top.given_as_bytes = frozenset(name for name in flat if not isinstance(flat[name], str))
     try:
@@ -125,8 +113,8 @@ def assert_tree(path: StrPath, expected: Tree) -> None:
         AssertionError: something is missing, unexpected or different; the message says what.
         InvalidNameError, EscapeError, ContentError: `expected` is not a tree.
     """
-    flat = _flatten(expected, _parts_of_any)
-    wanted = {name: _stored(value, special=True) for name, value in flat.items()}
+    flat = flatten(expected, parts_of_any)
+    wanted = {name: stored(value, special=True) for name, value in flat.items()}
     top = naming.absolute(path)
     if not os.path.isdir(top):
         raise AssertionError(f"no directory: {shown(top)}")
@@ -141,58 +129,7 @@ def assert_tree(path: StrPath, expected: Tree) -> None:
         raise AssertionError(explain(top, wanted, found))
 
 
-def _flatten(tree: Tree, parts_of: Callable[[str], tuple[str, ...]]) -> dict[str, Any]:
-    """Return one dictionary of whole paths; those of directories without anything end in `/`."""
-    flat: dict[str, Any] = {}
-    pending: list[tuple[str, Tree]] = [("", tree)]
-    while pending:
-        above, part = pending.pop()
-        if not isinstance(part, Mapping):
-            raise ContentError(f"a tree is a dictionary, not {type(part).__name__}")
-        for key, value in part.items():
-            name = above + "/".join(parts_of(key))
-            if value is None or isinstance(value, Mapping):
-                flat.setdefault(name + "/", None)
-                if value is not None:
-                    pending.append((name + "/", value))
-            elif key.endswith("/"):
-                raise InvalidNameError(f"a file's name cannot end in '/': {key!r}")
-            elif name in flat:
-                raise InvalidNameError(f"twice in the tree: {name!r}")
-            else:
-                flat[name] = value
-    return _without_parents(flat)
-
-
-def _parts_of_any(key: str) -> tuple[str, ...]:
-    """What is only compared may have any name that was found somewhere."""
-    if not isinstance(key, str):
-        raise InvalidNameError(f"a key must be text, not {key!r}")
-    return tuple(part for part in key.split("/") if part not in ("", "."))
-
-
-def _without_parents(flat: dict[str, Any]) -> dict[str, Any]:
-    """Leave out directories with something in them; refuse files with something below them."""
-    parents = set()
-    for name in flat:
-        above = name.rstrip("/").rpartition("/")[0]
-        while above and above not in parents:
-            parents.add(above)
-            above = above.rpartition("/")[0]
-    for name in flat:
-        bare = name.rstrip("/")
-        if bare == name and (name in parents or name + "/" in flat):
-            raise InvalidNameError(f"both a file and a directory in the tree: {name!r}")
-    return {name: value for name, value in flat.items() if name.rstrip("/") not in parents}
-
-
-def _stored(value: object, *, special: bool = False) -> _Stored:
-    if value is None or isinstance(value, Symlink) or (special and isinstance(value, SpecialFile)):
-        return value
-    return encoded(value)
-
-
-def _make_all(top: str, contents: Mapping[str, _Stored]) -> None:
+def _make_all(top: str, contents: Mapping[str, Stored]) -> None:
     made = {""}
     for name, value in contents.items():
         above = name.rpartition("/")[0]  # of an empty directory, `a/`, its own name
@@ -219,8 +156,8 @@ def _make_directories(top: str, name: str, made: set[str]) -> None:
         made.add(each)
 
 
-def _scan(top: str) -> dict[str, _Stored]:
-    found: dict[str, _Stored] = {}
+def _scan(top: str) -> dict[str, Stored]:
+    found: dict[str, Stored] = {}
     pending = [""]
     while pending:
         above = pending.pop()

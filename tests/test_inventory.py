@@ -81,7 +81,7 @@ class Register(IsolatedTestCase):
         self.assertEqual(self.left(), [])
 
     def test_what_is_no_path_is_refused(self) -> None:
-        for bad in ("", "a\0b"):
+        for bad in ("", "a\0b", "\ud800"):
             with self.subTest(bad), self.assertRaises(InvalidNameError):
                 tempfiles.register_file(bad)
 

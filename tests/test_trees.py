@@ -71,12 +71,13 @@ class MakeAndRead(IsolatedTestCase):
         trees: list[dict[Any, Any]] = [
             {"": "x"}, {"a\0": "x"}, {"a/": "x"}, {"a": "x", "a/b": "y"}, {"a/b": "y", "a": "x"},
             {"a": "x", "a/": None}, {"a/b": "x", "a": {"b": "y"}}, {"a\\b": "x"}, {"x" * 256: "y"},
-            {"link": Symlink("/"), "link/x": "y"},
+            {"link": Symlink("/"), "link/x": "y"}, {1: "x"}, {Path("a"): "x"}, {"a": {None: "x"}},
         ]
         for tree in trees:
             with self.subTest(tree), self.assertRaises(InvalidNameError):
                 temp_tree(tree)
-        for value in (3, ["x"], object(), SpecialFile("fifo"), "\ud800"):
+        links = [Symlink(target) for target in ("a\0b", "\ud800", Path("x"))]  # type: ignore[arg-type]
+        for value in (3, ["x"], object(), SpecialFile("fifo"), "\ud800", *links):
             with self.subTest(value), self.assertRaises(ContentError):
                 temp_tree({"good": "x", "bad": value})
         with self.assertRaises(ContentError):
