@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 from ._contexts import Context
 from .origins import Trail
@@ -18,37 +18,42 @@ if TYPE_CHECKING:
 class Entry:
     """A new path: its context and the part of it, and its trail where it was observed.
 
+    `seen` says that something was there: an event comes before the deed, which may fail.
     `removed` says that somebody was about to remove it: what is made there next is another.
     `displaces` is the inode of the leak, told before, that it was about to be moved onto, else 0.
     """
 
-    __slots__ = ("context", "displaces", "part", "removed", "trail")
+    __slots__ = ("context", "displaces", "part", "removed", "seen", "trail")
 
     def __init__(
-        self, context: Context, trail: Trail | Origin | None, displaces: int = 0
+        self, context: Context, trail: Trail | Origin | None, displaces: int = 0,
+        seen: bool = False,
     ) -> None:
         self.context = context
         self.part = context.part
         self.trail = trail
         self.removed = False
         self.displaces = displaces
+        self.seen = seen
+
+    def about_to_go(self) -> None:
+        """Somebody is about to remove it, or to move it away."""
+        self.removed = self.seen = True
 
 
 class Activity:
     """What one context did, kept on `Context.attachment` from its first deed on.
 
-    `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `guesses` those paths
-    of both that an ambiguous event may have meant and where nothing has been seen; `native` says
-    that code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what it
-    removed itself, where that is measured.
+    `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `native` says that
+    code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what it removed
+    itself, where that is measured.
     """
 
-    __slots__ = ("bytes_removed", "children", "created", "guesses", "native", "outside")
+    __slots__ = ("bytes_removed", "children", "created", "native", "outside")
 
     def __init__(self) -> None:
         self.created: list[str] = []
         self.outside: dict[str, Entry] = {}
-        self.guesses: set[str] = set()
         self.children: list[ChildProcess] = []
         self.native = False
         self.bytes_removed = 0
@@ -58,24 +63,24 @@ class Activity:
         """Whether nothing happened but creations that events have named."""
         return not (self.children or self.native or self.bytes_removed)
 
-    def topmost_outside(self) -> Iterator[str]:
-        """Yield what was made outside the temp directory, but for what was made below it."""
-        return (
-            path for path in self.outside
-            if os.path.dirname(path) not in self.outside and self._was_seen(path)
-        )
-
-    def created_below(self, root: str) -> list[str]:
-        """Return what was made in the temp directory, as paths.
+    def made_in_temp(self, root: str, entries: Mapping[str, Entry]) -> list[str]:
+        """Return the paths in the temp directory at which something was seen.
 
         Args:
             root: the run root, with a separator at its end.
+            entries: what is known of it; what is known no more has been there.
         """
-        paths = [root + key for key in self.created]
-        return list(filter(self._was_seen, paths)) if self.guesses else paths
+        return [
+            root + key for key in self.created
+            if (entry := entries.get(key)) is None or entry.seen or lexists(root + key)
+        ]
 
-    def _was_seen(self, path: str) -> bool:
-        return path not in self.guesses or lexists(path)
+    def made_outside(self) -> list[str]:
+        """Return the paths elsewhere at which something was seen, but for what is below them."""
+        return [
+            path for path, entry in self.outside.items()
+            if os.path.dirname(path) not in self.outside and (entry.seen or lexists(path))
+        ]
 
 
 def activity_of(context: Context) -> Activity:

@@ -89,10 +89,11 @@ class Closing:
         if self._observer.removed is not None:
             self._observer.removed.settle_all()
         leftovers = self._look(context, activity) if tracks else 0
+        made_paths = self._judge.made(activity)
         leaks = self._leaks_of(context, activity) if tracks else ()
         if before_removal is not None:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
-        made, registered = self._judge.count(context, activity)
+        made, registered = self._judge.count(made_paths, context, activity)
         removal = cleanup.remove_registered(context)
         self._observer.told.add(leaks, context)
         report = ContextReport(

@@ -49,6 +49,8 @@ class Glance:
         if not self._slots.all_gone(activity):
             return False
         self.made_and_removed += self._count(activity)
+        for key in activity.created:
+            self._observer.entries.pop(key, None)
         context.attachment = None
         return True
 
@@ -59,10 +61,10 @@ class Glance:
 
     def _count(self, activity: Activity) -> int:
         """Return how much a context has made and removed, what is ignored left out."""
-        ignored, root = self._ignored, self._observer.root
-        made = len(activity.created)
-        if ignored.has_globs or activity.guesses:
-            made = sum(not ignored(path, True) for path in activity.created_below(root))
+        ignored, observer = self._ignored, self._observer
+        made = activity.made_in_temp(observer.root, observer.entries)
+        if ignored.has_globs:
+            made = [path for path in made if not ignored(path, True)]
         if not activity.outside:
-            return made
-        return made + sum(not ignored.by_name(path) for path in activity.topmost_outside())
+            return len(made)
+        return len(made) + sum(not ignored.by_name(path) for path in activity.made_outside())

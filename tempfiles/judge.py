@@ -47,19 +47,30 @@ class Judge:
             activity_of(context).children = activity.children
             self._outlived += [(context, child) for child in activity.children]
 
-    def count(self, context: Context, activity: Activity) -> tuple[int, int]:
+    def made(self, activity: Activity) -> list[str]:
+        """Return the topmost paths that a context made, while it is known what was seen there."""
+        in_temp = activity.made_in_temp(self._observer.root, self._observer.entries)
+        return in_temp + activity.made_outside()
+
+    def count(
+        self, made: Sequence[str], context: Context, activity: Activity
+    ) -> tuple[int, int]:
         """Return how many paths a context made, and how many are there and registered with it.
 
         What is ignored was not made, unless it is registered.
+
+        Args:
+            made: the topmost paths, those that are ignored too.
+            context: who made them.
+            activity: what else it did.
         """
-        made = activity.created_below(self._observer.root)
         registered = {
-            path for path in (*made, *activity.outside)
+            path for path in {*made, *activity.outside}
             if registrations.owner(path) is context and syscalls.lexists(path)
         }
-        number = sum(path in registered or not self._ignored(path, True) for path in made)
-        number += sum(
-            path in registered or not self._ignored(path) for path in activity.topmost_outside()
+        root = self._observer.root
+        number = sum(
+            path in registered or not self._ignored(path, path.startswith(root)) for path in made
         )
         return number, len(registered)
 
@@ -70,12 +81,12 @@ class Judge:
             if not path.startswith(self._observer.root):
                 if self._observer.seen is not None:
                     self._observer.seen.hear(path)
-                activity.outside.setdefault(path, Entry(context, origin))
+                activity.outside.setdefault(path, Entry(context, origin, seen=True))
                 continue
             key = path[len(self._observer.root) :]
             known = self._observer.entries.get(key)
             if known is None:
-                self._observer.entries[key] = Entry(context, origin)
+                self._observer.entries[key] = Entry(context, origin, seen=True)
                 activity.created.append(key)
             elif known.trail is None:
                 known.trail = origin

@@ -7,6 +7,7 @@ import errno
 import functools
 import os
 import stat
+import sys
 from collections.abc import Callable
 
 from . import copying, naming
@@ -76,7 +77,9 @@ def _rename(source: str, target: str) -> None:
     if WINDOWS:
         os.rename(source, target)  # which does not replace there
         return
-    number = _system_rename()(os.fsencode(source), os.fsencode(target))
+    rename = _system_rename()
+    sys.audit("os.rename", source, target, -1, -1)  # as `os.rename` does
+    number = rename(os.fsencode(source), os.fsencode(target))
     if number in _UNSUPPORTED:
         _rename_in_two_steps(source, target)
     elif number:

@@ -76,16 +76,6 @@ class Notes:
         elif not self._is_part_of_made(absolute, call) and not event_paths.is_bytecode(absolute):
             self._note_elsewhere(path, absolute, call, frame)
 
-    def _note_candidates(self, name: str, directories: list[str], frame: FrameType) -> None:
-        """Note a name in each of the directories that it may be meant in: in one at most."""
-        activity = activity_of(self._charged())
-        for directory in directories:
-            path = os.path.normpath(os.path.join(directory, name))
-            noted = len(activity.created) + len(activity.outside)
-            self._note(path, "os.open", frame)
-            if noted != len(activity.created) + len(activity.outside):
-                activity.guesses.add(path)
-
     def _is_part_of_made(self, absolute: str, call: str) -> bool:
         """Whether what is made lies in a directory of its maker's, which is noted already."""
         context = self._charged()
@@ -124,7 +114,7 @@ class Notes:
             self.forks.write(context, self.root + key, trail)
             return
         displaced = self.told.displaced(self.root + key) if call == "os.rename" else 0
-        self.entries[key] = Entry(context, trail, displaced)
+        self.entries[key] = Entry(context, trail, displaced, known is not None and known.seen)
         if known is None or known.context is not context:
             activity_of(context).created.append(key)
         if context.closed:
@@ -160,22 +150,31 @@ class Notes:
             return None
         if self.seen is not None:
             self.seen.forget(absolute)
-        activity = self._charged().attachment
-        if activity is not None and absolute in activity.guesses and syscalls.lexists(absolute):
-            activity.guesses.discard(absolute)
         is_in_tree = self._trees.forget(absolute)
         if absolute in self.told.last:
             self.told.is_removed(absolute, contexts.current())
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
-                entry.removed = True
+                entry.about_to_go()
+        elif (entry := self._entry_outside(absolute)) is not None:
+            entry.about_to_go()
         elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             real = event_paths.real(absolute, follow=False)
             if real not in self.told.last:
                 self._were_there.add(real)
         return absolute
+
+    def _entry_outside(self, path: str) -> Entry | None:
+        """Return what is known of a path elsewhere that this context or one around it made."""
+        context: Context | None = self._charged()
+        while context is not None:
+            if context.attachment is not None and path in context.attachment.outside:
+                entry: Entry = context.attachment.outside[path]
+                return entry
+            context = context.parent
+        return None
 
     def _was_made(self, path: str) -> bool:
         """Whether the current context or one around it made a path, or what it lies in."""

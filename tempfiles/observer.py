@@ -95,7 +95,8 @@ class Observer(Notes):
             self._note(path, "open" if mode is not None else "os.open", frame)
             return
         # The event does not tell dir_fd: it may be any directory that is open.
-        self._note_candidates(os.fsdecode(path), event_paths.open_directories(), frame)
+        for directory in event_paths.open_directories():
+            self._note(os.path.join(directory, os.fsdecode(path)), "os.open", frame)
 
     def _makes_directory(self, args: tuple[Any, ...]) -> None:
         self._note(args[0], "os.mkdir", sys._getframe(2), args[2])

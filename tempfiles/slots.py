@@ -45,17 +45,10 @@ class Slots:
         return frozenset(self._watched.names()) != self._seen
 
     def all_gone(self, activity: Activity) -> bool:
-        """Whether nothing new is in the slot, and nothing is left of what a context made.
-
-        What it made in the slot is forgotten then.
-        """
+        """Whether nothing new is in the slot, and nothing is left of what a context made."""
         if (activity.created or self.changed()) and not self._hold_nothing_of(activity.created):
             return False
-        if any(map(syscalls.lexists, activity.outside)):
-            return False
-        for key in activity.created:
-            self._observer.entries.pop(key, None)
-        return True
+        return not any(map(syscalls.lexists, activity.outside))
 
     def _hold_nothing_of(self, created: list[str]) -> bool:
         names = self._watched.names()
@@ -86,7 +79,7 @@ class Slots:
     def _assign(self, key: str, context: Context) -> bool:
         if key in self._observer.entries:
             return False
-        self._observer.entries[key] = Entry(context, None)
+        self._observer.entries[key] = Entry(context, None, seen=True)
         activity_of(context).created.append(key)
         return True
 

@@ -51,6 +51,35 @@ class Spared(ProjectTestCase):
         self.assertEqual(self.counted(f"{here}os.rename('x', 'y')\nos.unlink('y')"), (2, 2, 0))
         self.assertEqual(self.counted(here), (1, 0, 1))
 
+    def test_what_was_tried_and_not_made_counts_for_nothing(self) -> None:
+        (self.project / "full").mkdir()
+        (self.project / "full" / "x").touch()
+        failing = (
+            'open("no/x", "w")', 'os.mkdir("no/x")', 'os.rename("no", "x")', 'os.link("no", "x")',
+            'os.rename(T("no"), T("x"))', 'os.link(T("no"), T("x"))', 'shutil.move("no", T("x"))',
+            'open(T("x" * 300), "a")', 'os.symlink("no", "full")', 'os.rename("test_a.py", "full")',
+            'open(T("x"), "w", opener=lambda *_: os.open("no", os.O_RDONLY))',
+            'sqlite3.connect("file:x?mode=rw", uri=True).execute("create table t (a)")',
+        )
+        head = "import shutil, sqlite3\nT = lambda name: tempfile.gettempdir() + os.sep + name\n"
+        made = "os.symlink('no', T('y'))\nos.unlink(T('y'))\nos.close(tempfile.mkstemp()[0])"
+        for statement in failing:
+            with self.subTest(statement):
+                body = f"{head}with self.assertRaises((OSError, sqlite3.Error)): {statement}\n"
+                self.assertEqual(self.counted(body), (0, 0, 0))
+                self.assertEqual(self.counted(body + made), (2, 1, 1))
+
+    def test_a_failing_second_making_is_none(self) -> None:
+        link = "path = tempfile.gettempdir() + '/x'\nos.symlink('no', path)\n"
+        again = "self.assertRaises(FileExistsError, os.symlink, 'no', path)\n"
+        self.assertEqual(self.counted(f"{link}{again}os.unlink(path)"), (1, 1, 0))
+        self.assertEqual(self.counted(f"{link}{again}"), (1, 0, 1))
+
+    def test_what_a_library_makes_besides_counts_if_it_is_seen(self) -> None:
+        body = "import sqlite3\nsqlite3.connect(tempfile.gettempdir() + '/x').close()\n"
+        self.assertEqual(self.counted(body), (1, 0, 1))
+        self.assertEqual(self.counted(f"{body}os.unlink(tempfile.gettempdir() + '/x')"), (1, 1, 0))
+
     def test_the_state_of_an_inner_run_is_nobodys_leak(self) -> None:
         self.write("test_inner.py", TEST + "        tempfile.mkdtemp()\n")
         told, _ = self.leave(
