@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
@@ -65,61 +65,47 @@ class Boundaries:
         """After tearDownModule and the module cleanups."""
 
 
-
 @contextlib.contextmanager
 def installed(boundaries: Boundaries) -> Iterator[None]:
     """Have the boundaries told, while the block runs."""
-    saved: list[tuple[type, str, Any]] = []
-
-    def patch(owner: type, name: str, replacement: Any) -> None:
-        saved.append((owner, name, owner.__dict__[name]))
-        functools.update_wrapper(replacement, owner.__dict__[name])
-        setattr(owner, name, replacement)
-
-    _patch_case(patch, boundaries)
-    _patch_suite(patch, boundaries)
+    saved = [(owner, name, owner.__dict__[name]) for owner, name, _ in _PLACES]
+    for (owner, name, around), (*_, original) in zip(_PLACES, saved, strict=True):
+        setattr(owner, name, functools.update_wrapper(around(original, boundaries), original))
     try:
         yield
     finally:
-        for owner, name, original in reversed(saved):
+        for owner, name, original in saved:
             setattr(owner, name, original)
 
 
-def _patch_case(patch: Any, boundaries: Boundaries) -> None:
-    original_run = TestCase.run
-    original_cleanups = TestCase.doCleanups
-    original_subtest = TestCase.subTest
+# One function a place: from what is there, and who is told, to what stands there meanwhile.
+
+
+def _run(original: Any, boundaries: Boundaries) -> Any:
     begins, ends = boundaries.test_begins, boundaries.test_ends
 
     def run(self: TestCase, result: Any = None) -> Any:
         token = begins(self)
         try:
-            return original_run(self, result)
+            return original(self, result)
         finally:
             ends(self, token)
 
+    run.__code__ = run.__code__.replace(co_filename=_UNCOUNTED)
+    run.opens_context = True  # type: ignore[attr-defined]
+    return run
+
+
+def _do_cleanups(original: Any, boundaries: Boundaries) -> Any:
     def do_cleanups(self: TestCase) -> Any:
-        success = original_cleanups(self)
+        success = original(self)
         frame = sys._getframe(1)
         # Nothing else in unittest's module calls it; to read `f_code` costs an audit event.
         if frame.f_globals is _RUN_GLOBALS or _ends_the_test(frame):
             boundaries.test_has_cleaned_up(self)
         return success
 
-    @contextlib.contextmanager
-    def sub_test(self: TestCase, *args: Any, **kwargs: Any) -> Iterator[None]:
-        with original_subtest(self, *args, **kwargs):
-            token = boundaries.subtest_begins(self)
-            try:
-                yield
-            finally:
-                boundaries.subtest_ends(self, token)
-
-    run.__code__ = run.__code__.replace(co_filename=_UNCOUNTED)
-    patch(TestCase, "run", run)
-    run.opens_context = True  # type: ignore[attr-defined]
-    patch(TestCase, "doCleanups", do_cleanups)
-    patch(TestCase, "subTest", sub_test)
+    return do_cleanups
 
 
 def _ends_the_test(frame: Any) -> bool:
@@ -129,40 +115,67 @@ def _ends_the_test(frame: Any) -> bool:
     return frame is not None and frame.f_code is _RUN_CODE
 
 
-def _patch_suite(patch: Any, boundaries: Boundaries) -> None:
-    suite: Any = TestSuite  # the hooks are private: no stub knows them
-    original_class_set_up = suite._handleClassSetUp
-    original_class_tear_down = suite._tearDownPreviousClass
-    original_module = suite._handleModuleFixture
-    original_module_tear_down = suite._handleModuleTearDown
+def _sub_test(original: Any, boundaries: Boundaries) -> Any:
+    @contextlib.contextmanager
+    def sub_test(self: TestCase, *args: Any, **kwargs: Any) -> Iterator[None]:
+        with original(self, *args, **kwargs):
+            token = boundaries.subtest_begins(self)
+            try:
+                yield
+            finally:
+                boundaries.subtest_ends(self, token)
 
+    return sub_test
+
+
+def _handle_class_set_up(original: Any, boundaries: Boundaries) -> Any:
     def handle_class_set_up(self: TestSuite, test: Any, result: Any) -> None:
         if getattr(result, "_previousTestClass", None) == test.__class__:
             return
         boundaries.class_begins(test, result)
-        original_class_set_up(self, test, result)
+        original(self, test, result)
         boundaries.class_is_set_up(result)
 
+    return handle_class_set_up
+
+
+def _tear_down_previous_class(original: Any, boundaries: Boundaries) -> Any:
     def tear_down_previous_class(self: TestSuite, test: Any, result: Any) -> None:
         previous = getattr(result, "_previousTestClass", None)
         if test is not None and previous == test.__class__:
             return
-        original_class_tear_down(self, test, result)
+        original(self, test, result)
         if previous is not None:
             boundaries.class_ends(self, previous, result)
 
+    return tear_down_previous_class
+
+
+def _handle_module_fixture(original: Any, boundaries: Boundaries) -> Any:
     def handle_module_fixture(self: Any, test: Any, result: Any) -> None:
         if self._get_previous_module(result) == test.__class__.__module__:
             return
         boundaries.module_begins(test, result)
-        original_module(self, test, result)
+        original(self, test, result)
         boundaries.module_is_set_up(result)
 
+    return handle_module_fixture
+
+
+def _handle_module_tear_down(original: Any, boundaries: Boundaries) -> Any:
     def handle_module_tear_down(self: TestSuite, result: Any) -> None:
-        original_module_tear_down(self, result)
+        original(self, result)
         boundaries.module_ends(self, result)
 
-    patch(TestSuite, "_handleClassSetUp", handle_class_set_up)
-    patch(TestSuite, "_tearDownPreviousClass", tear_down_previous_class)
-    patch(TestSuite, "_handleModuleFixture", handle_module_fixture)
-    patch(TestSuite, "_handleModuleTearDown", handle_module_tear_down)
+    return handle_module_tear_down
+
+
+_PLACES: tuple[tuple[type, str, Callable[[Any, Boundaries], Any]], ...] = (
+    (TestCase, "run", _run),
+    (TestCase, "doCleanups", _do_cleanups),
+    (TestCase, "subTest", _sub_test),
+    (TestSuite, "_handleClassSetUp", _handle_class_set_up),
+    (TestSuite, "_tearDownPreviousClass", _tear_down_previous_class),
+    (TestSuite, "_handleModuleFixture", _handle_module_fixture),
+    (TestSuite, "_handleModuleTearDown", _handle_module_tear_down),
+)
