@@ -61,7 +61,7 @@ class Adoption:
 
         shown = os.path.relpath(self._path, self._project)
         if self._updates:
-            updated = self.ledger.updated(is_judged, reach.cut_short)
+            updated = self.ledger.updated(is_judged, reach.cut_short, reach.is_gone)
             baseline.write(self._path, updated)
             number = sum(updated.values())
             return [f"Baseline: {number} known {_leaks(number)} written to {shown}"], False

@@ -31,6 +31,11 @@ class Entry(NamedTuple):
     name: str
     call: str
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether `tempfile` has drawn the name, which is then another each time."""
+        return self.call.startswith("tempfile.")
+
 
 Baseline = Mapping[Entry, int]
 """How many leaks of each kind are known, by what they are known by."""
@@ -48,21 +53,9 @@ def entry_of(leak: Leak, project: str) -> Entry:
     return Entry(leak.context, normalised(name), call)
 
 
-def is_constant(leak: Leak, project: str) -> bool:
-    """Whether all of this run would give a leak the same name: only the first to make it leaks."""
-    if leak.evidence == "scanned" or _call(leak).startswith("tempfile."):
-        return False
-    name = re.sub(rf"(?<![0-9]){os.getpid()}(?![0-9])", "", _raw_name(leak, project))
-    return "*" not in normalised(name)
-
-
 def names(entry: Entry, path: str, project: str) -> bool:
-    """Whether what lies at a path outside the temp directory may keep an entry from being made.
-
-    What `tempfile` draws is another each time.
-    """
-    is_drawn = entry.call.startswith("tempfile.")
-    return not is_drawn and entry.name == normalised(_portable(path, project))
+    """Whether what lies at a path outside the temp directory may keep an entry from being made."""
+    return not entry.is_drawn and entry.name == normalised(_portable(path, project))
 
 
 def _call(leak: Leak) -> str:

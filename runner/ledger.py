@@ -8,12 +8,14 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from tempfiles.records import ContextReport, Leak
+from tempfiles.records import ContextReport, Leak, Scope
 
-from .baseline import Baseline, Entry, entry_of, is_constant, names
+from .baseline import Baseline, Entry, entry_of, names
+from .closings import Closing
+from .shared_leaks import Claim, SharedLeaks
 
 
 class Judgement(NamedTuple):
@@ -38,62 +40,64 @@ class Ledger:
         self.ended: set[str] = set()
         self._baseline = baseline
         self._project = project
-        self._seen: Counter[Entry] = Counter()
+        self._used: Counter[Entry] = Counter()  # the most of any closing
         self._left: set[str] = set()  # the paths that this run has left
-        self._used: Counter[Entry] = Counter()
-        self._takers: dict[Entry, set[str]] = {}
-        self._closings: dict[str, _Closing] = {}
+        self._shared = SharedLeaks(baseline, self._used, self.ended)
+        self._closings: dict[str, Closing] = {}
         self._of_context: dict[str, Counter[Entry]] = {}
-        self._of_anyone: dict[Entry, list[Entry]] = {}
         for entry, number in baseline.items():
             self._of_context.setdefault(entry.context, Counter())[entry] = number
-            self._of_anyone.setdefault(_by_anyone(entry), []).append(entry)
 
     def judge(self, report: ContextReport, late: bool = False) -> Judgement:
         """Tell the known leaks of a context that has closed from the new ones.
 
         What the baseline has by the same name comes first. What is left may be one of the same
-        call whose name has changed, or, where a name is the same all the time, one that another
-        test used to make first.
+        call whose name has changed, or one that another test used to make first.
 
         Args:
             report: what the context left.
             late: after it had closed; what it left then counts with what it had left before.
         """
-        closing = self._closings.get(report.id) if late else None
-        if closing is None:
-            closing = self._closings[report.id] = _Closing(self._of_context.get(report.id, ()))
-        pairs = [(leak, entry_of(leak, self._project)) for leak in report.leaks]
+        closing = self._closing(report.id, late)
         self._left.update(leak.path for leak in report.leaks)
-        known = self._known_of(pairs, closing.left)
-        closing.seen.update(entry for _, entry in pairs)
-        self._seen |= closing.seen  # the most of any closing
+        pairs = [(leak, entry_of(leak, self._project)) for leak in report.leaks]
+        pairs = [(leak, entry) for leak, entry in pairs if not self._is_anew(leak, entry)]
+        known = closing.known([entry for _, entry in pairs], self._shared.lent)
         self._used |= closing.used()
+        self._shared.settle(closing.used())
+        new, written = set(), []
+        for (leak, entry), match in zip(pairs, known, strict=True):
+            if match is None and self._shared.take(Claim(leak, entry, closing)):
+                continue
+            written.append((entry, match))
+            if match is None:
+                new.add(id(leak))
+        closing.write(written)
         return Judgement(
-            tuple(leak for leak in report.leaks if id(leak) in known),
-            tuple(leak for leak in report.leaks if id(leak) not in known),
+            tuple(leak for leak in report.leaks if id(leak) not in new),
+            tuple(leak for leak in report.leaks if id(leak) in new),
         )
 
-    def _known_of(self, pairs: Sequence[tuple[Leak, Entry]], left: Counter[Entry]) -> set[int]:
-        known: set[int] = set()
-        for match in (_by_name, _by_call, self._by_another):
-            for leak, entry in pairs:
-                if id(leak) not in known and match(leak, entry, left):
-                    known.add(id(leak))
-        return known
+    def _is_anew(self, leak: Leak, entry: Entry) -> bool:
+        """Whether another has left this file, which is told already; then no entry is used up."""
+        is_again = self._shared.is_again(leak, entry)
+        return is_again and self._baseline.get(entry, 0) <= self._shared.lent(entry)
 
-    def _by_another(self, leak: Leak, entry: Entry, _: Counter[Entry]) -> bool:
-        """Whether a test that has not had its turn yet used to make this first."""
-        others = self._of_anyone.get(_by_anyone(entry), ())
-        if not others or not is_constant(leak, self._project):
-            return False
-        for other in others:
-            takers = self._takers.setdefault(other, set()) | {entry.context}
-            may_take = not self._used[other] and other.context not in self.ended
-            if may_take and len(takers) <= self._baseline[other]:
-                self._takers[other] = takers
-                return True
-        return False
+    def _closing(self, id: str, late: bool) -> Closing:
+        before = self._closings.get(id)
+        if before is None or not late:
+            allowed = self._of_context.get(id, Counter())
+            self._closings[id] = Closing(allowed, before)
+        return self._closings[id]
+
+    def mistaken(self) -> list[ContextReport]:
+        """Return, once, what was taken for another test's that has now left its own: it is new."""
+        found: dict[tuple[str, Scope], list[Leak]] = {}
+        for claim in self._shared.mistaken:
+            leak = claim.leak
+            found.setdefault((leak.context, leak.scope), []).append(leak)
+        self._shared.mistaken.clear()
+        return [ContextReport(*context, leaks=tuple(leaks)) for context, leaks in found.items()]
 
     def fixed(self, is_judged: Callable[[str], bool]) -> dict[Entry, int]:
         """Return what the baseline holds and the run did not leak.
@@ -110,12 +114,11 @@ class Ledger:
         return [entry for entry in self._unused(is_judged) if self.lies_there(entry)]
 
     def _unused(self, is_judged: Callable[[str], bool]) -> dict[Entry, int]:
-        return {
-            entry: number - self._used[entry]
-            for entry, number in sorted(self._baseline.items())
-            if number > self._used[entry]
-            and not self._takers.get(entry) and is_judged(entry.context)
+        found = {
+            entry: number - self._used[entry] - self._shared.lent(entry)
+            for entry, number in sorted(self._baseline.items()) if is_judged(entry.context)
         }  # fmt: skip
+        return {entry: number for entry, number in found.items() if number > 0}
 
     def lies_there(self, entry: Entry) -> bool:
         """Whether what an entry names may lie outside the temp directory from an earlier run.
@@ -133,49 +136,27 @@ class Ledger:
         )
 
     def updated(
-        self, is_judged: Callable[[str], bool], cut_short: Collection[str] = ()
+        self, is_judged: Callable[[str], bool], cut_short: Collection[str] = (),
+        is_gone: Callable[[str], bool] = lambda id: False,
     ) -> dict[Entry, int]:
         """Return the baseline that fits the run; entries of contexts that are not judged stay.
 
         Args:
             is_judged: see `fixed`.
             cut_short: contexts that were interrupted before they could remove what they made.
+            is_gone: whether a context is there no more; what others left for it is theirs now.
         """
-        updated = {e: number for e, number in self._seen.items() if e.context not in cut_short}
+        updated: Counter[Entry] = Counter()
+        for id, closing in self._closings.items():
+            if id not in cut_short:
+                updated |= closing.most
         for entry, number in self._baseline.items():
             is_open = not is_judged(entry.context) or self.lies_there(entry)
             if is_open and (number > self._used[entry] or entry.context in cut_short):
-                updated[entry] = max(number, updated.get(entry, 0))
-        return updated
-
-
-class _Closing:
-    """What one closing of a context may still leave, and what it has left."""
-
-    def __init__(self, allowed: Iterable[Entry]) -> None:
-        self._allowed = Counter(allowed)
-        self.left = Counter(self._allowed)
-        self.seen: Counter[Entry] = Counter()
-
-    def used(self) -> Counter[Entry]:
-        return self._allowed - self.left
-
-
-def _by_name(_: Leak, entry: Entry, left: Counter[Entry]) -> bool:
-    return _take(left, entry)
-
-
-def _by_call(_: Leak, entry: Entry, left: Counter[Entry]) -> bool:
-    others = (other for other in left if other.call == entry.call and left[other])
-    return _take(left, next(others, entry))
-
-
-def _take(left: Counter[Entry], entry: Entry) -> bool:
-    if not left[entry]:
-        return False
-    left[entry] -= 1
-    return True
-
-
-def _by_anyone(entry: Entry) -> Entry:
-    return entry._replace(context="")
+                updated[entry] = max(number, updated[entry])
+            elif not is_gone(entry.context):
+                updated[entry] += self._shared.lent(entry)
+            else:
+                claimed = (claim.entry for claim in self._shared.claims(entry))
+                updated.update(taken for taken in claimed if taken.context not in cut_short)
+        return dict(+updated)

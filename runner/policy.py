@@ -47,6 +47,15 @@ class Policy:
         self._known_keys.update(leak.key for leak in judged.known)
         return only(report, judged.new) if judged.known else report
 
+    def mistaken(self) -> list[ContextReport]:
+        """Return, once, what was taken for known and is new after all."""
+        found = self.ledger.mistaken() if self.ledger is not None else []
+        keys = [leak.key for report in found for leak in report.leaks]
+        self._known_keys.difference_update(keys)
+        self.known -= len(keys)
+        self.new += len(keys)
+        return found
+
     @property
     def known_keys(self) -> Set[tuple[str, str]]:
         """The keys of the known leaks so far."""

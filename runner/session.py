@@ -76,7 +76,8 @@ class Session(JudgedContexts, Boundaries):
         """End the run; see `tempfiles.tracker.Run.finish`.
 
         Returns:
-            The report of the run, and what contexts left after they had closed, new leaks only.
+            The report of the run, and what contexts left that was found to be new after they had
+            closed.
         """
         report, late = self.run.finish(self.tests_run)
         if self.keeper is not None:
@@ -92,6 +93,7 @@ class Session(JudgedContexts, Boundaries):
     def _note_late(self, late: Iterable[ContextReport]) -> None:
         self.leaked.update(found.id for found in late if found.leaks)
         self._late += (self.policy.judge(report, late=True) for report in late)
+        self._late += self.policy.mistaken()
 
     # Tests: runs may nest, on one instance too.
 

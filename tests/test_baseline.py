@@ -145,9 +145,16 @@ class Judging(unittest.TestCase):
         ledger = Ledger({entry: 1}, "/p")
         self.assertEqual(ledger.judge(report(leak("/t/b"))).new, ())
         self.assertEqual(ledger.fixed(everything), {})
-        self.assertEqual(ledger.updated(everything), {entry._replace(name="b"): 1})
+        self.assertEqual(ledger.updated(everything), {entry: 1})
         more, known = leak("/t/b"), leak("/t/a")
         self.assertEqual(Ledger({entry: 1}, "/p").judge(report(more, known)).new, (more,))
+
+    def test_outside_the_temp_directory_a_new_name_is_written_down(self) -> None:
+        entry = Entry("t.T.test", "./a.log", "open")
+        ledger = Ledger({entry: 1}, "/p")
+        for name in "bc":  # a repeated test
+            self.assertEqual(ledger.judge(report(leak(f"/p/{name}.log", where="outside"))).new, ())
+        self.assertEqual(ledger.updated(everything), {entry._replace(name="./b.log"): 1})
 
     def test_a_name_that_is_always_the_same_is_known_whichever_test_comes_first(self) -> None:
         for name in ("out.log", f"out-{os.getpid()}.log"):
