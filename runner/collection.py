@@ -41,7 +41,7 @@ class _Draft:
 
     def outcome(self, status: Status, message: str, details: str) -> None:
         """Take an outcome of the test itself; the strongest is the test's, and others are kept."""
-        if self.message or self.details:
+        if self.own_status != "success":
             mine = SubtestRecord("", self.own_status, self.message, self.details)
             new = SubtestRecord("", status, message, details)
             is_stronger = _STRENGTH.index(status) > _STRENGTH.index(self.own_status)

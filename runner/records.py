@@ -74,6 +74,16 @@ class TestRecord:
             return False
         return any(subtest.status == self.status != "success" for subtest in self.subtests)
 
+    @property
+    def own_outcomes(self) -> tuple[TestRecord | SubtestRecord, ...]:
+        """Without those of the subtests: its own, unless `status` is theirs, and `others`."""
+        return self.others if self.only_subtests_failed else (self, *self.others)
+
+    @property
+    def outcomes(self) -> tuple[TestRecord | SubtestRecord, ...]:
+        """All that unittest counts, those of the subtests last."""
+        return (*self.own_outcomes, *self.subtests)
+
 
 @dataclass(frozen=True, slots=True)
 class FixtureRecord:
@@ -98,9 +108,9 @@ class FixtureRecord:
     stderr: str = ""
 
     @property
-    def only_subtests_failed(self) -> bool:
-        """Never: a fixture has no subtests."""
-        return False
+    def outcomes(self) -> tuple[FixtureRecord, ...]:
+        """The fixture itself, which has no subtests."""
+        return (self,)
 
 
 @dataclass(frozen=True, slots=True)

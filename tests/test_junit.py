@@ -222,6 +222,17 @@ class SchemaTests(unittest.TestCase):
                 root = self.check(SuiteReport(tests=(test,)))
                 self.assertEqual("".join(e.text for e in root.iter("system-out")), output)
 
+    def test_a_long_message_parses_with_default_limits_whatever_must_be_escaped_in_it(self) -> None:
+        for character in ("\udcff", "\x1b"):
+            text = f"AssertionError: {character * 3_000_000}"
+            with self.subTest(character=ascii(character)):
+                inner = SubtestRecord("(n=1)", "failure", text, text)
+                test = replace(PASSED, status="failure", message=text, details=text)
+                root = self.check(SuiteReport(tests=(replace(test, subtests=(inner,)),)))
+                for failure in root.iter("failure"):
+                    self.assertIn(ascii(character)[1:-1], failure.text)
+                    self.assertLess(len(failure.get("message")), 5_000)
+
 
 if __name__ == "__main__":
     unittest.main()

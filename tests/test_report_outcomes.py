@@ -58,6 +58,53 @@ class Subtests(ProjectTestCase):
         self.assertLess(len(outcome.out), 6_000)
 
 
+class Skips(ProjectTestCase):
+    """A test that skips and fails: CI servers take any case with a skip for skipped."""
+
+    SUITE = """
+        import tempfile, unittest
+        class T(unittest.TestCase):
+            def test_plain(self): self.skipTest("plain")
+            def test_leaks(self):
+                tempfile.mkdtemp()
+                self.skipTest("leaks")
+            def test_skips_late(self):
+                self.addCleanup(self.skipTest, "late")
+                self.fail("first")
+            def test_skips_for_no_reason(self):
+                self.addCleanup(self.fail, "cleanup")
+                self.skipTest("")
+            def test_subtest(self):
+                with self.subTest(a=1): self.skipTest("sub")
+        class TearDown(unittest.TestCase):
+            def tearDown(self): raise KeyError("torn")
+            def test_skips(self): self.skipTest("torn")
+    """
+
+    def test_a_failure_is_never_in_one_case_with_a_skip(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("-q", "--leaks", "fail", "--junit-xml", "out.xml", "test_a")
+        self.assertIn("FAILED (failures=3, errors=1, skipped=6)", outcome.err)
+        root = ElementTree.parse(self.project / "out.xml").getroot()
+        failed = {case.get("name") for tag in ("failure", "error")
+                  for case in root.iterfind(f".//testcase[{tag}]")}
+        skipped = {case.get("name") for case in root.iterfind(".//testcase[skipped]")}
+        names = {"test_leaks", "test_skips", "test_skips_late", "test_skips_for_no_reason"}
+        self.assertEqual(failed, names)
+        self.assertEqual(skipped, {
+            "test_plain", "test_subtest (a=1)", *(f"{name} (skipped)" for name in names),
+        })
+        suite = root.find("testsuite")
+        assert suite is not None
+        counts = [suite.get(name) for name in ("tests", "failures", "errors", "skipped")]
+        self.assertEqual(counts, [str(len(root.findall(".//testcase"))), "3", "1", "6"])
+
+    def test_the_page_counts_skips_as_unittest_does(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        self.tidytest("-q", "--leaks", "fail", "--html", "out.html", "test_a")
+        self.assertIn("<small>6 skipped</small>", (self.project / "out.html").read_text("utf-8"))
+
+
 class LateLeaks(ProjectTestCase):
     def junit(self, *words: str) -> ElementTree.Element:
         self.write("child.py", """

@@ -122,22 +122,19 @@ def _errors(report: SuiteReport) -> Iterator[str]:
     for leak in failing:
         by_context.setdefault(leak.context, []).append(leak)
     for record in report.records:
-        if record.status in UNSUCCESSFUL and not record.only_subtests_failed:
-            if isinstance(record, FixtureRecord):
-                leaks = by_context.get(record.owner, [])
+        if isinstance(record, FixtureRecord):
+            leaks = by_context.get(record.owner, [])
+        else:
+            leaks = [by_key[record.id, path] for path in record.left if (record.id, path) in by_key]
+        for outcome in record.outcomes:
+            if outcome.status not in UNSUCCESSFUL:
+                continue
+            if isinstance(outcome, SubtestRecord):
+                yield _error(outcome, f"{record.id} {outcome.description}".rstrip(), report)
+            elif leaks and _failure_place(outcome, report) is None:
+                yield _leak_error(outcome, leaks, report)
             else:
-                leaks = [
-                    by_key[record.id, path] for path in record.left if (record.id, path) in by_key
-                ]
-            if leaks and _failure_place(record, report) is None:
-                yield _leak_error(record, leaks, report)
-            else:
-                yield _error(record, record.id, report)
-        if isinstance(record, TestRecord):
-            for part in (*record.others, *record.subtests):
-                if part.status in UNSUCCESSFUL:
-                    name = f"{record.id} {part.description}".rstrip()
-                    yield _error(part, name, report)
+                yield _error(outcome, outcome.id, report)
 
 
 def _failure_place(

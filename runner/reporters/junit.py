@@ -1,8 +1,10 @@
 """The run as JUnit XML, as Jenkins, GitLab and others read it: one suite a module.
 
 A subtest that was recorded is a test case of its own, `test_x (n='a')`, so that the failures are as
-many as unittest's. The schema knows properties of suites only: a leak is a property of the suite of
-its test, and is also told in the output of that test. This is the only import of junitparser.
+many as unittest's. So is the skip of a test that failed as well, `test_x (skipped)`: servers take a
+case with a skip for skipped, whatever else is in it. The schema knows properties of suites only:
+a leak is a property of the suite of its test, and is also told in the output of that test. This is
+the only import of junitparser.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from junitparser import (
 
 from tempfiles.records import Leak
 
-from ..records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from ..records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .destination import check, write_document
 from .lines import exception_type, leak_line
 from .text import clip, shorten
@@ -40,6 +42,7 @@ _LIMIT = 9_600_000
 _MESSAGE = 4_000
 """Characters of an attribute, of which a subtest's parameters may have millions."""
 _RUN = "run"
+_Outcome = TestRecord | FixtureRecord | SubtestRecord
 
 
 def write(report: SuiteReport, destination: str | TextIO) -> None:
@@ -164,19 +167,18 @@ def _owners(record: TestRecord | FixtureRecord) -> tuple[str, ...]:
 
 
 def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[TestCase]:
+    own = record.own_outcomes if isinstance(record, TestRecord) else record.outcomes
+    ended = [outcome for outcome in own if outcome.status != "success"]
+    failed = [outcome for outcome in ended if outcome.status in UNSUCCESSFUL]
     case = _case(record)
-    own: list[TestRecord | FixtureRecord | SubtestRecord] = []
-    if not record.only_subtests_failed:
-        own.append(record)
-    if isinstance(record, TestRecord):
-        own += record.others
-    case.result = [_result(outcome) for outcome in own if outcome.status != "success"]
+    case.result = [_result(outcome) for outcome in failed or ended]
     _append_text(case, SystemOut, _lines(leaks) + record.stdout)
     _append_text(case, SystemErr, record.stderr)
     yield case
     if isinstance(record, TestRecord):
-        for subtest in record.subtests:
-            yield _subtest_case(record, subtest)
+        skipped = [outcome for outcome in ended if failed and outcome not in failed]
+        yield from (_part_case(record, f"({outcome.status})", outcome) for outcome in skipped)
+        yield from (_part_case(record, part.description, part) for part in record.subtests)
 
 
 def _case(record: TestRecord | FixtureRecord) -> TestCase:
@@ -186,17 +188,16 @@ def _case(record: TestRecord | FixtureRecord) -> TestCase:
     return TestCase(_line(name), _line(record.class_id), _seconds(record.seconds))
 
 
-def _subtest_case(test: TestRecord, subtest: SubtestRecord) -> TestCase:
-    name = _line(f"{test.method or test.id} {subtest.description}")
-    case = TestCase(name, _line(test.class_id), 0.0)
-    if subtest.status != "success":
-        case.result = [_result(subtest)]
+def _part_case(test: TestRecord, name: str, outcome: _Outcome) -> TestCase:
+    case = TestCase(_line(f"{test.method or test.id} {name}"), _line(test.class_id), 0.0)
+    if outcome.status != "success":
+        case.result = [_result(outcome)]
     return case
 
 
-def _result(record: TestRecord | FixtureRecord | SubtestRecord) -> Failure | Error | Skipped:
+def _result(record: _Outcome) -> Failure | Error | Skipped:
     status = record.status
-    message = _legal(shorten(record.message, _MESSAGE)) or status
+    message = shorten(_legal(record.message), _MESSAGE) or status
     result: Failure | Error | Skipped
     if status in ("skipped", "expected failure"):
         result = Skipped(message, status)
@@ -204,7 +205,7 @@ def _result(record: TestRecord | FixtureRecord | SubtestRecord) -> Failure | Err
         result = Error(message, exception_type(message, "Error"))
     else:
         result = Failure(message, exception_type(message, status))
-    result.text = _legal(shorten(record.details, _LIMIT // 4 - 1_000))
+    result.text = shorten(_legal(record.details), _LIMIT // 4 - 1_000)  # escapes are longer
     return result
 
 
