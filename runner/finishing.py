@@ -88,8 +88,8 @@ class Ending:
             self._tell_what_is_left()
         if assembly.measurement is not None:
             self._attempt(self._finish_measurement)
-        if self._report is not None:
-            self._attempt(self._write_reports)
+        if self._report is not None and not self._attempt(self._write_reports):
+            self._failed = True  # whatever kept them from being written
         self._attempt(self._remember)
         if assembly.reaper is not None:
             reaper = assembly.reaper

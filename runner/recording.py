@@ -34,7 +34,11 @@ class RecordingResult(TidyTestResult):
             self.recorder.note(test, "error", f"{name}: the run was interrupted in this test")
         try:
             super().stopTest(test)
-        finally:  # with `-b` it writes what the test printed, which may not be possible
+        except Exception as error:  # with `-b` it writes what the test printed
+            name = _message((type(error), error, None))
+            self.recorder.note(test, "error", f"{name}: the run was broken off in this test")
+            raise
+        finally:
             self.recorder.end(test, output)
 
     def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
@@ -106,7 +110,12 @@ class RecordingResult(TidyTestResult):
         out, err = buffers.get("_stdout_buffer"), buffers.get("_stderr_buffer")
         if not self.buffer or out is None or err is None:
             return "", ""
-        return out.getvalue(), err.getvalue()
+        return _written(out), _written(err)
+
+
+def _written(buffer: Any) -> str:
+    # A test that closes its streams has closed these.
+    return "" if buffer.closed else buffer.getvalue()
 
 
 def _message(err: Any) -> str:

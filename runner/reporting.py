@@ -42,7 +42,8 @@ class Reports:
         self._looked = settings.leaks != "off"
         if not self._looked:
             self._destinations.pop("leak-json", None)
-        is_taken = sys.stdout in self._destinations.values()
+        # A process that was started with a closed standard output has none.
+        is_taken = sys.stdout is None or sys.stdout in self._destinations.values()
         self.stream = sys.stderr if is_taken else sys.stdout
         if settings.github:  # which reads standard error as well
             self._destinations["github"] = _step(self.stream)
@@ -91,6 +92,7 @@ class Reports:
         """
         if not self._destinations:
             return
+        import traceback
         from dataclasses import replace
 
         from . import reporters
@@ -111,6 +113,8 @@ class Reports:
                 reporters.load(name).write(report, destination)
             except ReportError as error:
                 failed.append(f"--{name}: {error}")
+            except Exception:
+                failed.append(f"--{name}: a defect in tidytest:\n{traceback.format_exc()}")
         if failed:
             raise ReportError("; ".join(failed))
 

@@ -105,6 +105,30 @@ class Skips(ProjectTestCase):
         self.assertIn("<small>6 skipped</small>", (self.project / "out.html").read_text("utf-8"))
 
 
+class Streams(ProjectTestCase):
+    def test_the_test_that_broke_the_run_by_closing_its_output_is_in_the_reports(self) -> None:
+        for deed in ("sys.stdout.close()", "sys.stderr.close(); self.fail()"):
+            with self.subTest(deed):
+                self.write("test_a.py", f"""
+                    import sys, unittest
+                    class T(unittest.TestCase):
+                        def test_a(self): pass
+                        def test_b(self): {deed}
+                        def test_c(self): pass
+                """)
+                reports = ("--junit-xml", "out.xml", "--html", "out.html")
+                outcome = self.tidytest("-b", *reports, "test_a")
+                self.assertEqual(outcome.code, 1)
+                root = ElementTree.parse(self.project / "out.xml").getroot()
+                self.assertEqual([case.get("name") for case in root.iter("testcase")],
+                                 ["test_a", "test_b"])
+                error = root.find(".//testcase[@name='test_b']/error")
+                assert error is not None
+                self.assertIn("ValueError: I/O operation on closed file", error.get("message", ""))
+                page = (self.project / "out.html").read_text("utf-8")
+                self.assertIn('"id":"test_a.T.test_b","status":"error"', page)
+
+
 class LateLeaks(ProjectTestCase):
     def junit(self, *words: str) -> ElementTree.Element:
         self.write("child.py", """

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
-from tests.projects import ProjectTestCase
+from tests.projects import Outcome, ProjectTestCase
+
+LEAKY = """
+    import tempfile, unittest
+    class T(unittest.TestCase):
+        def test_a(self): tempfile.mkdtemp()
+"""
 
 
 class Refusals(ProjectTestCase):
@@ -64,3 +72,43 @@ class Refusals(ProjectTestCase):
         self.assertEqual(outcome.code, 1, outcome.err)
         self.assertIn("tidytest: error: --junit-xml: cannot write", outcome.err)
         self.assertTrue((self.project / "out.json").exists())
+
+    def test_standard_output_that_is_closed_is_told_before_the_tests(self) -> None:
+        for option in ("--leak-json", "--junit-xml", "--html"):
+            with self.subTest(option):
+                outcome = self.with_closed_output(option, "-", "test_a")
+                self.assertRefused(outcome, f"{option}: cannot write to standard output: it is clo")
+
+    def test_annotations_go_to_standard_error_where_standard_output_is_closed(self) -> None:
+        self.write("test_b.py", LEAKY)
+        outcome = self.with_closed_output("--github", "test_b")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("\n::warning file=test_b.py,line=4,", outcome.err)
+
+    def with_closed_output(self, *words: str) -> Outcome:
+        command = f"exec {sys.executable} -m runner -q {' '.join(words)} >&-"
+        done = subprocess.run(["sh", "-c", command], cwd=self.project, env=self.environment(),
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(os.listdir(self.base), [])
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def test_what_a_report_stumbles_over_fails_the_run_and_keeps_the_others(self) -> None:
+        self.write("test_b.py", """
+            import importlib, unittest
+            class T(unittest.TestCase):
+                def test(self): importlib.import_module("junitparser").JUnitXml.write = None
+        """)
+        outcome = self.tidytest("--junit-xml", "out.xml", "--html", "out.html", "test_b")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("tidytest: error: --junit-xml: a defect in tidytest:\nTrace", outcome.err)
+        self.assertFalse((self.project / "out.xml").exists())
+        self.assertTrue((self.project / "out.html").exists())
+
+    def test_what_all_reports_stumble_over_fails_the_run(self) -> None:
+        self.write("test_b.py", """
+            import platform, unittest
+            class T(unittest.TestCase):
+                def test(self): platform.python_version = None
+        """)
+        outcome = self.tidytest("--junit-xml", "out.xml", "test_b")
+        self.assertEqual(outcome.code, 1, outcome.err)

@@ -18,12 +18,17 @@ class ReportError(OSError):
     """A report that cannot be written; the message is one line for the user."""
 
 
-def check(destination: str | TextIO) -> None:
+def check(destination: str | TextIO | None) -> None:
     """Find out whether a report can be written there, and leave no trace of having tried.
+
+    Args:
+        destination: a path or a stream; None is a stream that was closed when the process started.
 
     Raises:
         ReportError: it cannot; why is in the message.
     """
+    if destination is None:
+        raise ReportError("cannot write to standard output: it is closed")
     if not isinstance(destination, str):
         return
     try:

@@ -33,11 +33,12 @@ class Step(NamedTuple):
 
 
 def check(destination: Step) -> None:
-    """Raise `ReportError` if the step's summary cannot be written.
+    """Raise `ReportError` if there is no stream, or the step's summary cannot be written.
 
     Raises:
         ReportError: in one line.
     """
+    _destination.check(destination.stream)
     path = destination.summary
     try:
         if path and os.path.isfile(path):
