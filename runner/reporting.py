@@ -48,7 +48,8 @@ class Reports:
         if settings.github:  # which reads standard error as well
             self._destinations["github"] = _step(self.stream)
         # Like the streams, what the environment names is that of the start.
-        self._repository = os.environ.get("GITHUB_WORKSPACE", "")
+        workspace = os.environ.get("GITHUB_WORKSPACE", "")
+        self._repository = workspace if os.path.isdir(workspace) else ""  # else of another machine
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
         if not _NEED_RECORDS.isdisjoint(self._destinations):

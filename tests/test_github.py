@@ -20,7 +20,6 @@ ORIGIN = Origin("tests/test_a.py", 41, "test_x", "open")
 LEAK = Leak("/tmp/x.csv", "file", 1200, 1, "m.C.test_x", "test", ORIGIN, outcome="removed")
 FAILED = TestRecord("m.C.test_x", "m", "C", "test_x", "failure", message="AssertionError: 1 != 2",
                     details=TRACEBACK)
-PROJECT = "/home/me/project"
 COMMAND = re.compile(r"::(error|warning|notice) ([^:\n]*)::([^\r\n]*)")
 
 
@@ -43,8 +42,17 @@ def decoded(text: str) -> str:
 
 
 class CommandTests(unittest.TestCase):
+    def setUp(self) -> None:
+        """Make a repository in which the file of the samples is."""
+        self.repository = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.project = str(self.repository / "project")
+        (self.repository / "project/tests").mkdir(parents=True)
+        (self.repository / "project/tests/test_a.py").touch()
+        details = TRACEBACK.replace("/home/me/project", self.project)
+        self.failed = replace(FAILED, details=details)
+
     def test_a_leak_is_a_warning_at_its_origin(self) -> None:
-        (line,) = github.commands(SuiteReport(run=left(LEAK), directory=PROJECT))
+        (line,) = github.commands(SuiteReport(run=left(LEAK), directory=self.project))
         self.assertEqual(line, (
             "::warning file=tests/test_a.py,line=41,title=1 temporary file left by m.C.test_x "
             "(1.2 KiB)::m.C.test_x: file /tmp/x.csv 1.2 KiB, made at tests/test_a.py:41 in "
@@ -52,7 +60,7 @@ class CommandTests(unittest.TestCase):
         ))
 
     def test_a_failure_is_an_error_at_its_line(self) -> None:
-        report = SuiteReport(tests=(FAILED,), directory=PROJECT)
+        report = SuiteReport(tests=(self.failed,), directory=self.project)
         self.assertEqual(github.commands(report), [
             "::error file=tests/test_a.py,line=12,title=FAIL%3A m.C.test_x::AssertionError: 1 != 2"
         ])
@@ -77,15 +85,28 @@ class CommandTests(unittest.TestCase):
 
     def test_paths_are_those_of_the_repository(self) -> None:
         report = SuiteReport(
-            tests=(FAILED,), run=left(LEAK), directory=PROJECT, repository="/home/me"
+            tests=(self.failed,), run=left(LEAK), directory=self.project,
+            repository=str(self.repository),
         )
         files = [parsed(line)[1]["file"] for line in github.commands(report)]
         self.assertEqual(files, ["project/tests/test_a.py"] * 2)
 
+    def test_what_is_not_in_the_repository_is_at_no_line(self) -> None:
+        (self.repository / "other").mkdir()
+        elsewhere = replace(LEAK, origin=replace(ORIGIN, file="page.html"))
+        for leak, repository in ((LEAK, "other"), (elsewhere, "project")):
+            report = SuiteReport(run=left(leak), directory=self.project,
+                                 repository=str(self.repository / repository))
+            (line,) = github.commands(report)
+            self.assertEqual(set(parsed(line)[1]), {"title"})
+        report = SuiteReport(tests=(self.failed,), directory=self.project,
+                             repository=str(self.repository / "other"))
+        self.assertEqual(set(parsed(*github.commands(report))[1]), {"title"})
+
     def test_one_line_of_code_is_one_warning(self) -> None:
         many = [replace(LEAK, path=f"/tmp/{n}", context=f"m.C.test_{n}") for n in range(30)]
         other = replace(LEAK, origin=replace(ORIGIN, line=50), bytes=10**9)
-        lines = github.commands(SuiteReport(run=left(other, *many), directory=PROJECT))
+        lines = github.commands(SuiteReport(run=left(other, *many), directory=self.project))
         self.assertEqual(len(lines), 2)
         name, properties, message = parsed(lines[0])
         self.assertEqual((name, properties["line"]), ("warning", "41"))
@@ -101,10 +122,13 @@ class CommandTests(unittest.TestCase):
     def test_no_text_can_end_a_command_or_begin_one(self) -> None:
         leak = replace(LEAK, path=HOSTILE, context=HOSTILE, subtest=HOSTILE,
                        origin=Origin(HOSTILE, 1, HOSTILE, HOSTILE))
-        details = TRACEBACK.replace("/home/me/project/tests/test_a.py", "/a:,b%0A\x1b/::error::")
+        name = "a:,b%0A\x1b/::error::"
+        (self.repository / name).parent.mkdir()
+        (self.repository / name).touch()
+        details = TRACEBACK.replace("/home/me/project/tests/test_a.py", f"{self.repository}/{name}")
         test = replace(FAILED, id=HOSTILE, message=HOSTILE, details=details)
         stream = io.StringIO()
-        report = SuiteReport(tests=(test,), run=left(leak), directory="/")
+        report = SuiteReport(tests=(test,), run=left(leak), directory=str(self.repository))
         github.write(report, github.Step(stream))
         lines = stream.getvalue().split("\n")
         self.assertEqual((lines.pop(0), lines.pop()), ("", ""))

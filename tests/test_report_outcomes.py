@@ -189,6 +189,33 @@ class Places(ProjectTestCase):
         self.assertIn("::error file=test_a.py,line=12,title=ERROR%3A test_a.T.test_w", outcome.out)
         self.assertNotIn("file=<", outcome.out)
 
+    def test_code_named_like_a_file_that_is_not_there_is_at_the_line_of_the_test(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            def render(source): exec(compile(source, "page.html", "exec"), {"tempfile": tempfile})
+            class T(unittest.TestCase):
+                def test_template(self): render("1 / 0")
+                def test_syntax(self): compile("x = (", "f.py", "exec")
+                def test_leak(self): render("tempfile.mkdtemp()")
+        """)
+        outcome = self.tidytest("--github", "test_a")
+        self.assertIn("::error file=test_a.py,line=3,title=ERROR%3A test_a.T.test_tem", outcome.out)
+        self.assertIn("::error file=test_a.py,line=6,title=ERROR%3A test_a.T.test_syn", outcome.out)
+        self.assertNotIn("file=page.html", outcome.out)
+
+    def test_nothing_is_at_a_line_where_the_run_is_outside_of_the_workspace(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        (self.project / "workspace").mkdir()
+        workspace = str(self.project / "workspace")
+        outcome = self.tidytest("--github", "test_a", GITHUB_WORKSPACE=workspace)
+        self.assertIn("::error title=", outcome.out)
+        self.assertNotIn(" file=", outcome.out)
+
+    def test_a_workspace_of_another_machine_is_none(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--github", "test_a", GITHUB_WORKSPACE="/no/such/workspace")
+        self.assertIn("::error file=test_a.py,line=12,", outcome.out)
+
     def test_a_module_that_is_not_there_is_at_no_line(self) -> None:
         outcome = self.tidytest("--github", "no_such_module")
         self.assertIn("::error title=ERROR%3A ", outcome.out)

@@ -141,7 +141,11 @@ def _errors(report: SuiteReport) -> Iterator[str]:
 def _failure_place(
     record: TestRecord | FixtureRecord | SubtestRecord, report: SuiteReport
 ) -> tuple[str, int] | None:
-    return failure_place(record.details, report.directory, report.repository)
+    return failure_place(record.details, report.directory, _workspace(report))
+
+
+def _workspace(report: SuiteReport) -> str:
+    return report.repository or report.directory
 
 
 def _error(
@@ -177,12 +181,8 @@ def _place(leaks: list[Leak], report: SuiteReport) -> dict[str, str]:
 
 def _properties(file: str, line: int, report: SuiteReport) -> dict[str, str]:
     """The place of a command: nothing for a file that is not in the repository."""
-    path = os.path.join(report.directory, file)
-    for top in (report.repository, report.directory):
-        below = path_below(path, top)
-        if below is not None:
-            return {"file": below.replace(os.sep, "/"), "line": str(line)}
-    return {}
+    below = path_below(os.path.join(report.directory, file), _workspace(report))
+    return {"file": below.replace(os.sep, "/"), "line": str(line)} if below is not None else {}
 
 
 def _listed(leaks: list[Leak]) -> Iterator[str]:

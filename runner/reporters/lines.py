@@ -62,32 +62,37 @@ def exception_type(message: str, default: str) -> str:
     return name if _TYPE.fullmatch(name) else default
 
 
-def failure_place(details: str, *directories: str) -> tuple[str, int] | None:
+def failure_place(details: str, directory: str, workspace: str) -> tuple[str, int] | None:
     """Return the file and line to show for a traceback, None where it names none.
 
-    That is the innermost frame of a file below one of `directories`, the first that has one.
+    That is the innermost frame of a file that is there, in the directory of the run or else
+    anywhere in the workspace.
+
+    Args:
+        details: the traceback.
+        directory: that of the run, from which relative names are meant.
+        workspace: what lies outside of it cannot be shown.
     """
-    frames = _frames(details)
-    for directory in directories:
+    frames = [(os.path.join(directory, file), line) for file, line in _frames(details)]
+    for top in (directory, workspace):
         for file, line in reversed(frames):
             installed = f"{os.sep}site-packages{os.sep}" in file
-            if not installed and path_below(file, directory) is not None:
+            if not installed and path_below(file, top) and path_below(file, workspace):
                 return file, line
     return None
 
 
 def path_below(file: str, directory: str) -> str | None:
-    """Return the path of a file of code from a directory, None where it does not lie below it.
+    """Return the path of a file of code from a directory, None where it is not there, or not below.
 
-    Nor does `<string>`, of code without a file.
+    Code that was compiled by a test names what file it likes, as `<string>`.
     """
-    name = os.path.basename(file)
-    if not directory or (name.startswith("<") and name.endswith(">")):
+    if not directory:
         return None
     for resolved in (_real_path, os.path.normpath):
         with contextlib.suppress(ValueError):  # a name that no file can have
             path, top = resolved(os.path.join(directory, file)), resolved(directory)
-            if path.startswith(os.path.join(top, "")):
+            if path.startswith(os.path.join(top, "")) and os.path.isfile(path):
                 return os.path.relpath(path, top)
     return None
 
