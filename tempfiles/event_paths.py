@@ -103,6 +103,17 @@ def inode(path: str) -> int:
         return 0
 
 
+def may_become(source: str, target: str) -> bool:
+    """Whether a rename can come about: a directory replaces directories only, a file only files."""
+    if not syscalls.lexists(target):
+        return True
+    return _is_real_directory(source) == _is_real_directory(target)
+
+
+def _is_real_directory(path: str) -> bool:
+    return syscalls.is_directory(path) and not syscalls.is_link(path)
+
+
 def is_empty(path: str) -> bool:
     """Whether there is a file without content."""
     try:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .seen import SeenOutside
 
 _BRINGING = ("os.rename", "os.link")  # what they make may have been there before
+_FOLLOWING = ("open", "os.open", "sqlite3.connect")  # what a link at their path leads to is made
 _UNUSUAL_ENDS = (os.sep, ".")  # what may not be a plain name: `0/x/`, `0/..`
 
 
@@ -102,7 +103,7 @@ class Notes:
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
         if known is not None and not self.told.makes_another(self.root + key, call, known.removed):
-            if key in self._links_in_temp:
+            if key in self._links_in_temp and call in _FOLLOWING:
                 self._note_through_link(key, call, frame)
             return
         if key.count(os.sep) != 1:

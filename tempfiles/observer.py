@@ -102,7 +102,10 @@ class Observer(Notes):
         self._note(args[0], "os.mkdir", sys._getframe(2), args[2])
 
     def _renames(self, args: tuple[Any, ...]) -> None:
-        source, target = self._brings(args)
+        source, target = self._ends(args)
+        if source and target and not event_paths.may_become(source, target):
+            return  # it is about to fail
+        self._brings(source, target)
         self._forget(args[0], args[2])
         self._trees.forget_all()
         self._note(args[1], "os.rename", sys._getframe(2), args[3])
@@ -114,10 +117,11 @@ class Observer(Notes):
         source, target = map(os.fsdecode, args)
         if syscalls.is_directory(target):
             target = os.path.join(target, os.path.basename(source.rstrip(os.sep)))
-        self._brings((source, target, event_paths.CWD, event_paths.CWD), by_name=False)
+        ends = self._ends((source, target, event_paths.CWD, event_paths.CWD))
+        self._brings(*ends, by_name=False)
 
     def _links(self, args: tuple[Any, ...]) -> None:
-        self._brings(args)
+        self._brings(*self._ends(args))
         self._note(args[1], "os.link", sys._getframe(2), args[3])
 
     def _symlinks(self, args: tuple[Any, ...]) -> None:
@@ -126,16 +130,15 @@ class Observer(Notes):
         if key in self.entries:
             self._links_in_temp.add(key)
 
-    def _brings(
-        self, args: tuple[Any, ...], by_name: bool = True
-    ) -> tuple[str | None, str | None]:
+    def _ends(self, args: tuple[Any, ...]) -> tuple[str | None, str | None]:
         source = event_paths.absolute(args[0], args[2], self.root)
-        target = event_paths.absolute(args[1], args[3], self.root)
+        return source, event_paths.absolute(args[1], args[3], self.root)
+
+    def _brings(self, source: str | None, target: str | None, by_name: bool = True) -> None:
         if source is not None and target is not None:
             self.brought.note(source, target, self._was_made)
             if by_name and self.seen is not None:
                 self.seen.follow(source, target)
-        return source, target
 
     def _makes_node(self, args: tuple[Any, ...]) -> None:
         # Raised by the function that stands in for the real one: the user's is a frame more.

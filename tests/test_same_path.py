@@ -111,6 +111,22 @@ class SamePath(ProjectTestCase):
                     found = self.leaks(suite(where, first, *bodies))
                     self.assertEqual([leak["test"] for leak in found], ["test_1"])
 
+    def test_what_fails_makes_and_removes_nothing(self) -> None:
+        """What is there is no other thing afterwards; a new target of a link was not made."""
+        link = "self.path.symlink_to('missing')"
+        for where in PLACES:
+            for first, deed in (
+                (link, "os.symlink, 'missing'"), (link, "os.mkfifo"), (link, "os.mkdir"),
+                ("self.path.mkdir()", "os.rename, __file__"),
+                ("self.path.touch()", "os.rename, os.getcwd()"),
+            ):
+                with self.subTest(where, first=first, deed=deed):
+                    body = f"self.assertRaises(OSError, {deed}, self.path)"
+                    found = self.leaks(suite(where, first, body))
+                    self.assertEqual([leak["test"] for leak in found], ["test_1"])
+                    document = json.loads((self.project / "leaks.json").read_text())
+                    self.assertEqual(document["summary"]["made"], 1)
+
     def test_what_a_test_removes_in_the_end_is_none(self) -> None:
         for where in PLACES:
             with self.subTest(where):
