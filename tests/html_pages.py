@@ -46,11 +46,20 @@ def slow() -> SuiteReport:
     return replace(report, seconds=900.0, usage=usage)
 
 
+def wordy() -> SuiteReport:
+    """Return a run with states of leaks whose first test has a long name and a long outcome."""
+    report = judged()
+    name = "test_" + "_".join(["export"] * 14)
+    test = replace(report.tests[0], id=f"tests.unit.test_export.SpreadsheetTests.{name}",
+                   status="unexpected success", seconds=65.0)
+    return replace(report, tests=(test, *report.tests[1:]))
+
+
 def _reports() -> dict[str, SuiteReport]:
     return {
         "large": sample(5_000, 1_000), "medium": sample(600, 150), "hostile": hostile(),
         "empty": SuiteReport(run=RunReport(Summary())), "judged": judged(), "repeated": repeated(),
-        "slow": slow(), "off": replace(sample(60, 0), looked=False, usage=()),
+        "slow": slow(), "wordy": wordy(), "off": replace(sample(60, 0), looked=False, usage=()),
     }  # fmt: skip
 
 

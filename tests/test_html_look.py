@@ -46,6 +46,24 @@ COVERED = """const box = document.activeElement.getBoundingClientRect();
     return top?.closest('thead') && !document.activeElement.closest('thead')
         ? [document.activeElement.innerText] : []"""
 
+WIDTHS = (400, 600, 768, 800, 900, 1024, 1280, 1920)
+VIEWS = ("leaks", "contexts", "origins", "directories", "tests")
+CUT = """const cut = (element) => element.scrollWidth > element.clientWidth;
+    return [...document.querySelectorAll('#table thead button')].filter(button => cut(button)
+        || cut(button.parentElement) || button.offsetWidth > button.parentElement.clientWidth)
+      .map(button => button.innerText)"""
+BROKEN = """return [...document.querySelectorAll(
+        '#table :is(.status-leak, .status-bad, .status-good, .status-quiet):not([aria-hidden])')]
+      .filter(word => !word.lastChild.data.includes(' ')
+        && new Set([...word.getClientRects()].map(box => box.top)).size > 1)
+      .map(word => word.innerText)"""
+MOMENT = """const told = document.getElementById('moment-told');
+    const [moment, name, outcome] = told.children, box = told.getBoundingClientRect();
+    const shown = [moment, outcome].map(element => element.getBoundingClientRect())
+      .every(part => part.left >= box.left && part.right <= box.right + .5
+        && part.top >= box.top - .5 && part.bottom <= box.bottom + .5);
+    return [shown, name.title, moment.innerText, outcome.innerText, name.offsetWidth > 100]"""
+
 
 def contrast(one: float, other: float) -> float:
     """The ratio that the accessibility guidelines speak of: 4.5 is enough, 7 is good."""
@@ -101,9 +119,32 @@ class LookTests(PageCase):
     def test_nothing_is_wider_than_the_window(self) -> None:
         for width in (320, 400, 600, 800, 1280):
             self.browser.resize(width)
-            for page, fragment in (("large", ""), ("hostile", ""), ("hostile", "#view=tests")):
+            for page, fragment in (
+                ("large", ""), ("hostile", ""), ("hostile", "#view=tests"),
+                ("hostile", "#view=origins"),
+            ):
                 self.show(page, fragment)
                 self.assertEqual(self.run_script(OVERFLOW), 0, (width, page, fragment))
+
+    def test_no_head_of_a_column_is_cut_and_no_state_is_broken(self) -> None:
+        for theme, width in itertools.product(("light", "dark"), WIDTHS):
+            self.browser.prefer(theme)
+            self.browser.resize(width)
+            for view in VIEWS:
+                self.show("wordy", f"#view={view}")
+                self.assertEqual(self.run_script(CUT), [], (theme, width, view))
+                self.assertEqual(self.run_script(BROKEN), [], (theme, width, view))
+                self.assertEqual(self.run_script(OVERFLOW), 0, (theme, width, view))
+
+    def test_of_a_test_with_a_long_name_all_is_told_but_the_middle_of_the_name(self) -> None:
+        for width in (320, *WIDTHS):
+            self.browser.resize(width)
+            self.show("wordy")
+            shown, title, moment, outcome, has_room = self.run_script(MOMENT)
+            self.assertTrue(shown and has_room, width)
+            self.assertRegex(title, r"^tests\.unit\..*\.test_(export_?){14}$")
+            self.assertRegex(moment, r"^0\.00 s  ·  .*B in \d+ files")
+            self.assertIn("(unexpected success, 1 min 05 s", outcome)
 
     def test_controls_and_marks_can_be_told_from_what_is_behind_them(self) -> None:
         for theme in ("dark", "light"):

@@ -7,7 +7,7 @@ import unittest
 from tests.html_pages import CELLS, CHIPS, COLUMN, COUNT, FIRST, FOCUSED, ROWS, PageCase
 
 TAB, ENTER, SPACE, END, RIGHT = "\ue004", "\ue007", " ", "\ue010", "\ue014"
-TOLD = "return document.getElementById('moment-told').innerText"
+TOLD = "return document.getElementById('moment-told').textContent"
 SPOKEN = "return document.getElementById('moment').getAttribute('aria-valuetext')"
 AT_TITLE = """const top = document.getElementById('table-title').getBoundingClientRect().top;
     return document.activeElement.id === 'table-title' && top >= 0 && top < innerHeight"""

@@ -124,10 +124,16 @@ const timeline = (() => {
     return test && test.started + test.seconds >= seconds - near ? test : undefined;
   }
 
-  function words(test) {
-    const name = test.run ? `${test.id} (run ${test.run})` : test.id;
+  function outcome(test) {
+    const run = test.run ? ` (run ${test.run})` : "";
     const took = test.owner === undefined ? `, ${duration(test.seconds)}` : "";
-    return `${name} (${test.status}${took}${test.left ? `, left ${number(test.left)}` : ""})`;
+    return `${run} (${test.status}${took}${test.left ? `, left ${number(test.left)}` : ""})`;
+  }
+
+  /** The name in two parts, of which the page shortens the first. */
+  function nameParts(id) {
+    const last = splitId(id)[0];
+    return [id.slice(0, id.length - last.length), last].map((part) => make("span", {}, part));
   }
 
   function pointAt(seconds, test) {
@@ -137,9 +143,11 @@ const timeline = (() => {
     const sample = latest(data.usage, (entry) => entry[0], seconds);
     const parts = [`${seconds.toFixed(2)} s`];
     if (sample) parts.push(`${size(sample[2])} in ${plural(sample[1], "file", "files")}`);
-    parts.push(test ? words(test) : "no test ran");
-    byId("moment").setAttribute("aria-valuetext", parts.join(", "));
-    byId("moment-told").textContent = parts.join("  ·  ");
+    byId("moment").setAttribute("aria-valuetext",
+      [...parts, test ? test.id + outcome(test) : "no test ran"].join(", "));
+    byId("moment-told").replaceChildren(make("span", {}, `${parts.join("  ·  ")}  ·  `),
+      ...(test ? [make("span", { class: "name", title: test.id }, ...nameParts(test.id)),
+        make("span", {}, outcome(test))] : ["no test ran"]));
     byId("moment-test").disabled = !test;
   }
 
