@@ -20,6 +20,7 @@ from tempfiles import remaining
 from tempfiles._contexts import Context
 
 from . import keepers
+from .ids import test_id
 
 __unittest = True
 
@@ -152,7 +153,7 @@ class TrackedAsyncTestCase(_Tracked, unittest.IsolatedAsyncioTestCase):
 @contextmanager
 def _opened(test: _Tracked) -> Iterator[None]:
     outer = test._temp_context
-    with tempfiles.context(test.id()):
+    with tempfiles.context(test_id(test)):
         test._temp_context = context = contexts.current()
         if "_asyncioTestContext" in test.__dict__:
             # It was copied when the test was made, before this context was the current one.

@@ -15,6 +15,7 @@ from tempfiles.records import ContextReport
 from tempfiles.reports import RunReport
 from tempfiles.usage import Sample
 
+from .ids import test_id
 from .records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord, UsageSample
 
 _STRENGTH: tuple[Status, ...] = (
@@ -174,7 +175,7 @@ class Recorder:
 
 def _names(test: Any) -> tuple[str, str, str, str]:
     """Return the id of a test, its module, its class (empty for a function) and its method."""
-    id = test.id()
+    id = test_id(test)
     kind = type(test)
     module = kind.__module__
     prefix = f"{module}.{kind.__qualname__}."

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 
+from .ids import test_id
+
 Test = Any  # a TestCase, or whatever else a suite may hold: something that is called with a result
 
 
@@ -118,12 +120,6 @@ class Rounds(unittest.TestSuite):
                     result.stream.writeln()  # type: ignore[attr-defined]
                 self._tell(turn, len(tests))
         return result
-
-
-def test_id(test: Test) -> str:
-    """Return the id of a test; of what has none, the name of its class."""
-    find: Callable[[], str] | None = getattr(test, "id", None)
-    return find() if callable(find) else f"{type(test).__module__}.{type(test).__qualname__}"
 
 
 def prefixes(id: str) -> list[str]:

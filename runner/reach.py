@@ -15,7 +15,8 @@ from unittest import TestCase
 from tempfiles.ignores import CACHES
 
 from .config import Config
-from .ordering import flatten, is_import_failure, prefixes, test_id
+from .ids import test_id
+from .ordering import flatten, is_import_failure, prefixes
 from .session import Session
 
 _CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")

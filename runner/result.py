@@ -7,6 +7,7 @@ from collections.abc import Container
 
 from .console import Painter
 from .failures import is_failure_of, succeeds_unexpectedly
+from .ids import test_id
 from .session import Session
 
 TYPE_CHECKING = False
@@ -152,7 +153,7 @@ class TidyTestResult(unittest.TextTestResult):
             return
         from .summaries import context_lines, titled_lines
 
-        own = test.id()
+        own = test_id(test)
         for report in self._untold:
             tell = context_lines if report.id == own else titled_lines
             self._write(tell(report, self._known))

@@ -13,6 +13,7 @@ from tempfiles.tracker import Run
 
 from . import event_loops
 from .failures import capturing, has_failed, raised
+from .ids import test_id
 from .judged_contexts import JudgedContexts, Listener
 from .patching import Boundaries, installed
 from .policy import Policy
@@ -101,7 +102,7 @@ class Session(JudgedContexts, Boundaries):
         """Open the context of a test."""
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
-        id = test.id()
+        id = test_id(test)
         context = self._enter(id, "test")
         attributes["_temp_context"] = context
         self.running = test
@@ -146,8 +147,7 @@ class Session(JudgedContexts, Boundaries):
 
     def loose_test_begins(self, test: Any) -> None:
         """Open the context of a test whose class has a `run` of its own."""
-        id = test.id()
-        test.__dict__["_loose_context"] = self._enter(id, "test")
+        test.__dict__["_loose_context"] = self._enter(test_id(test), "test")
 
     def loose_test_ends(self, test: Any) -> None:
         """Close it; a failure is added, since the test is over."""

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .config import STATE_FILE
-from .ordering import Test, is_import_failure, prefixes, test_id
+from .ids import test_id
+from .ordering import Test, is_import_failure, prefixes
 
 VERSION = 1
 

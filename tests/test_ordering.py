@@ -9,7 +9,8 @@ import types
 import unittest
 from typing import Any
 
-from runner.ordering import Rounds, flatten, fresh, repeated, reversed_order, shuffled, test_id
+from runner.ids import test_id
+from runner.ordering import Rounds, flatten, fresh, repeated, reversed_order, shuffled
 
 LOG: list[str] = []
 FIRSTS = ["m2.C2.test_1", "m3.C0.test_0", "m1.C1.test_2"]  # of the seeds 0, 1 and -1

@@ -103,6 +103,38 @@ class Quirks(QuirksTestCase):
         leaks = json.loads((self.project / "out.json").read_text("utf-8"))["leaks"]
         self.assertEqual(self.contexts(leaks), ["shared.T.test"] * 2)
 
+    def test_ids_that_are_not_there_before_the_test(self) -> None:
+        _, leaks = self.both("""
+            import tempfile, unittest
+            from runner import TrackedTestCase
+            class T(unittest.TestCase):
+                def setUp(self): self.browser = "firefox"
+                def id(self): return f"{super().id()}[{self.browser}]"
+                def test_a(self): tempfile.mkdtemp()
+                def test_b(self): self.fail()
+            class U(T):
+                def run(self, result=None):
+                    result.startTest(self)
+                    self.setUp()
+                    self.test_a()
+                    result.stopTest(self)
+            class V(T, TrackedTestCase): pass
+            class W(unittest.TestCase):
+                id = 7
+                def test_a(self): tempfile.mkdtemp()
+            class X(unittest.TestCase):
+                def test_a(self): self.id = tempfile.mkdtemp()
+        """, "--junit-xml", "out.xml")
+        names = ["T.test_a", "U.test_a", "U.test_b", "V.test_a", "W.test_a", "X.test_a"]
+        self.assertEqual(self.contexts(leaks), names)
+        told = (self.project / "out.xml").read_text("utf-8")
+        self.assertEqual((told.count('name="test_a"'), told.count(">left: ")), (6, 6))
+        # No title above the lines: what it left is told under the test itself.
+        self.assertNotIn("\ntest_a.", self.tidytest("-v", "test_a.T").err)
+        again = self.tidytest("-v", "--last-failed", "--reverse", "test_a")
+        self.assertEqual(re.findall(r"test_b \(test_a\.(\w)", again.err)[:2], ["V", "T"])
+        self.assertIn("Ran 2 tests", again.err)
+
     def test_do_cleanups_called_early(self) -> None:
         _, leaks = self.both("""
             import os, tempfile, unittest
