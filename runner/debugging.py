@@ -14,6 +14,8 @@ from .result import TidyTestResult
 class DebuggingResult(TidyTestResult):
     """A result that starts pdb where a test fails, at the line that raised."""
 
+    _is_left = False  # not `shouldStop`: with `--failfast` that is set before the failure is told
+
     def addError(self, test: Any, err: Any) -> None:
         """Debug an error, of a fixture too."""
         super().addError(test, err)
@@ -31,7 +33,7 @@ class DebuggingResult(TidyTestResult):
             self._debug(subtest, err)
 
     def _debug(self, test: Any, err: Any) -> None:
-        if self.shouldStop or isinstance(err[1], bdb.BdbQuit):
+        if self._is_left or isinstance(err[1], bdb.BdbQuit):
             return
         trace = _without_unittest(err[2])
         captured = sys.stdout, sys.stderr
@@ -42,6 +44,7 @@ class DebuggingResult(TidyTestResult):
             if trace is None:
                 print("(no line of the tests' own to debug)", flush=True)
             elif _quits(err[1], trace):
+                self._is_left = True
                 self.stop()
         finally:
             sys.stdout, sys.stderr = captured

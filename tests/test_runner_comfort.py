@@ -49,6 +49,32 @@ class Debugger(ProjectTestCase):
         self.assertIn("'fixture'", outcome.out)
         self.assertIn("FAILED (errors=2)", outcome.err)
 
+    def test_it_starts_at_the_failure_that_ends_the_run(self) -> None:
+        self.write("test_a.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def test_a(self):
+                    here = "test"
+                    self.fail()
+                def tearDown(self):
+                    here = "fixture"
+                    1 / 0
+                def test_b(self): pass
+            class U(unittest.TestCase):
+                def test(self):
+                    here = "sub"
+                    with self.subTest(1): self.fail()
+        """)
+        outcome = self.tidytest("--pdb", "-f", "test_a.T", stdin="p here\nc\np here\nc\n")
+        self.assertRegex(outcome.out, r"(?s)\(Pdb\) 'test'\n.*\(Pdb\) 'fixture'\n")
+        self.assertIn("Ran 1 test in", outcome.err)
+        outcome = self.tidytest("--pdb", "-f", "test_a.U", stdin="p here\nc\n")
+        self.assertIn("'sub'", outcome.out)
+        for words in ("test_a.T",), ("-f", "test_a.T"):
+            outcome = self.tidytest("--pdb", *words, stdin="q\np here\n")
+            self.assertEqual(outcome.out.count("(Pdb)"), 1, outcome.out)
+            self.assertIn("Ran 1 test in", outcome.err)
+
 
 class Functions(ProjectTestCase):
     def test_functions_of_a_module_are_tests_with_fixtures_and_leaks_of_their_own(self) -> None:
