@@ -64,7 +64,7 @@ class _Splitter:
         self.words = list(argv)
         self.next = 0
         self.ours: list[Argument] = []
-        self.remaining: list[str] = []
+        self.passed: list[list[str]] = []  # to unittest: each word with its value
         self.verbose = False
         self.help = False
 
@@ -79,27 +79,29 @@ class _Splitter:
                 self._pass(2 if self._cluster_wants_value(word) else 1)
             else:
                 self._pass(1)
-        return SplitArguments(self.ours, self.remaining, self.verbose, self.help)
+        remaining = [word for words in self.passed for word in words]
+        return SplitArguments(self.ours, remaining, self.verbose, self.help)
 
     def _pass(self, number: int) -> None:
         """Leave words to unittest; where the last is `--`, so is everything after it."""
         words = self.words[self.next : self.next + number]
-        self.remaining += words
-        self.next += len(words)
         if words[-1] == "--":
-            self.remaining += self.words[self.next :]
-            self.next = len(self.words)
+            words = self.words[self.next :]
+        self.passed.append(words)
+        self.next += len(words)
 
     def _long(self, word: str) -> None:
         name, equals, text = word.partition("=")
         found = find(name[2:])
         if found is not None and (found[1] or not found[0].left_to_unittest):
+            if found[0].left_to_unittest:
+                self._take_back(f"--{found[0].name}")
             self.next += 1
             self.ours.append(self._argument(found, text if equals else None))
             return
         if found is not None:
             self._note_stock(found[0], text if equals else self._following())
-        stock = [known for known in _STOCK_SWITCHES + _STOCK_VALUED if known.startswith(name)]
+        stock = _stock(name)
         if not stock:
             _refuse_misspelt(name)
         elif stock[0] in ("--verbose", "--quiet"):
@@ -107,6 +109,12 @@ class _Splitter:
         elif stock[0] == "--help":
             self.help = True
         self._pass(2 if stock and stock[0] in _STOCK_VALUED and not equals else 1)
+
+    def _take_back(self, name: str) -> None:
+        """Drop what was given of an option of unittest, whose opposite, ours, comes after it."""
+        self.passed = [
+            words for words in self.passed if _stock(words[0].partition("=")[0]) != [name]
+        ]
 
     def _following(self) -> str:
         return self.words[self.next + 1] if self.next + 1 < len(self.words) else ""
@@ -152,6 +160,11 @@ class _Splitter:
                 self.verbose = letter == "v"
             self.help = self.help or letter == "h"
         return False
+
+
+def _stock(name: str) -> list[str]:
+    """Return the options of unittest that a name, which may be abbreviated, can mean."""
+    return [known for known in _STOCK_SWITCHES + _STOCK_VALUED if known.startswith(name)]
 
 
 def _is_number(word: str) -> bool:

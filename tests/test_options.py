@@ -143,6 +143,15 @@ class Table(unittest.TestCase):
             self.assertEqual(given.remaining, [])
         self.assertEqual(given.ours[0].text, "3")  # known all the same, to be shown
 
+    @unittest.skipIf(sys.version_info < (3, 12), "it is ours")
+    def test_the_opposite_of_unittests_durations_takes_back_what_came_before_it(self) -> None:
+        for given in (["--durations", "3"], ["--durations=3"], ["--dur", "3"]):
+            with self.subTest(given):
+                words = ["-k", "--durations", *given, "tests", "--no-durations", "-v"]
+                self.assertEqual(split(words).remaining, ["-k", "--durations", "tests", "-v"])
+                words = ["--no-durations", *given, "tests"]
+                self.assertEqual(split(words).remaining, words[1:])
+
     def test_the_record_is_frozen(self) -> None:
         with self.assertRaises(AttributeError):
             Config().leaks = "off"  # type: ignore[misc]

@@ -257,6 +257,9 @@ class Slowest(ProjectTestCase):
         self.write("setup.cfg", "[tidytest]\ndurations = 1\n")
         self.assertIn(title, self.tidytest("test_a").err)
         self.assertNotIn(title, self.tidytest("test_a", "--no-durations").err)
+        words = "--durations", "3", "test_a", "--no-durations"
+        self.assertNotIn(title, self.tidytest(*words).err)
+        self.assertIn(title, self.tidytest(*words, "--durations=1").err)
         told = self.tidytest("-v", "--durations", "0", "test_a").err.split(title)[1]
         self.assertIn("test_skips_itself", told)
         self.assertNotIn("test_skipped", told)
