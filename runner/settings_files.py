@@ -124,7 +124,7 @@ def _malformed_toml(shown: str, text: str, message: str) -> str:
     if where is None:
         return f"{shown}: not valid TOML: {message}"
     line = where[1] or str(text.count("\n") + (not text.endswith("\n")))
-    column = f" (column {where[2]})" if where[2] else " (the file ends too early)"
+    column = f" (column {where[2]})" if where[2] else " (at the end of the file)"
     return f"{shown}:{line}: not valid TOML: {message[: where.start()]}{column}"
 
 

@@ -224,6 +224,8 @@ class Refused(Project):
             "[tool.tidytest]\nleaks = 'a\n": "pyproject.toml:2: not valid TOML: ",
             "[tool.tidytest]\nleak-ignore = [\n\n": "pyproject.toml:3: not valid TOML: ",
             "[tool.tidytest]\n[tool.tidytest]\n": "pyproject.toml:2: not valid TOML: ",
+            "[tool.tidytest]\nleaks = 'off'\nleaks = 'off'": "pyproject.toml:3: not valid TOML: "
+            "Cannot overwrite a value (at the end of the file)",
             "[tool]\ntidytest = 3\n": "pyproject.toml: tool.tidytest must be a table",
             "[[tool.tidytest]]\nleaks = 'fail'\n": "pyproject.toml: tool.tidytest must be a table",
             "[tool.tidytest\nleaks = 'fail'\n": "pyproject.toml:1: not valid TOML: ",
