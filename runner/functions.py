@@ -1,8 +1,8 @@
 """Plain functions as tests (`--functions`): every `test_*` function of a test module.
 
-`setup_module` and `teardown_module` are the module's fixtures, `setup` and `teardown` attributes
-of a function are its own. A coroutine function is run in an event loop. A module with a
-`load_tests` says itself what its tests are; its functions are left alone.
+`setup_module` and `teardown_module` are the module's fixtures, for its cases too; `setup` and
+`teardown` attributes of a function are its own. A coroutine function is run in an event loop. A
+module with a `load_tests` says itself what its tests are; its functions are left alone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from .errors import UsageError
 __unittest = True  # frames of this module stay out of users' tracebacks
 
 _PREFIX = "test_"
+# Attributes of a function, the first that it has: nose2's names, and in its order.
+_SETUPS = ("setUp", "setup", "setUpFunc")
+_TEARDOWNS = ("tearDown", "teardown", "tearDownFunc")
 
 
 class FunctionCase(unittest.TestCase):
@@ -51,14 +54,14 @@ class FunctionCase(unittest.TestCase):
         return (self._function.__doc__ or "").strip().partition("\n")[0].strip() or None
 
     def setUp(self) -> None:
-        """Call the function's `setup`."""
+        """Call the function's `setup`, `setUp` or `setUpFunc`."""
         if getattr(self._function, "__unittest_skip__", False):
             self.skipTest(getattr(self._function, "__unittest_skip_why__", ""))
-        _call(getattr(self._function, "setup", None))
+        _call(_first_of(self._function, _SETUPS))
 
     def tearDown(self) -> None:
-        """Call the function's `teardown`."""
-        _call(getattr(self._function, "teardown", None))
+        """Call the function's `teardown`, `tearDown` or `tearDownFunc`."""
+        _call(_first_of(self._function, _TEARDOWNS))
 
     def runTest(self) -> object:
         """Call the function; unittest warns of what it returns."""
@@ -83,17 +86,17 @@ class FunctionLoader(unittest.TestLoader):
     """unittest's loader, which also finds functions.
 
     Raises (from each method that loads):
-        UsageError: a test function is a generator.
+        UsageError: a test function is a generator, has parameters or needs an argument.
     """
 
     def loadTestsFromModule(  # type: ignore[override]
         self, module: ModuleType, *, pattern: str | None = None
     ) -> unittest.TestSuite:
         """Return the module's tests: its cases first, then its functions by name."""
-        suite = super().loadTestsFromModule(module, pattern=pattern)
+        suite = _with_fixtures(super().loadTestsFromModule(module, pattern=pattern))
+        _adopt_fixtures(module)
         if hasattr(module, "load_tests") or not getattr(module, "__test__", True):
             return suite
-        _adopt_fixtures(module)
         names = [name for name in vars(module) if _is_test(module, name)]
         names.sort(key=functools.cmp_to_key(self.sortTestMethodsUsing))
         chosen = [name for name in names if self._is_chosen(f"{module.__name__}.{name}")]
@@ -104,13 +107,17 @@ class FunctionLoader(unittest.TestLoader):
         """Return the tests of a dotted name, which may be that of a function."""
         found = _find_function(name, module)
         if found is None:
-            return super().loadTestsFromName(name, module)
+            return _with_fixtures(super().loadTestsFromName(name, module))
         _adopt_fixtures(found[0])
         return self.suiteClass([_case(*found)])
 
     def _is_chosen(self, id: str) -> bool:
         patterns = self.testNamePatterns
         return not patterns or any(fnmatchcase(id, pattern) for pattern in patterns)
+
+
+def _first_of(function: Any, names: tuple[str, ...]) -> Any:
+    return next((getattr(function, name) for name in names if hasattr(function, name)), None)
 
 
 def _call(function: Any) -> object:
@@ -127,32 +134,75 @@ def _call(function: Any) -> object:
 
 
 def _is_test(module: ModuleType, name: str) -> bool:
-    """Return whether a name of a module is a test function, and not another module's."""
+    """Return whether a name of a module is a test function, and not another module's.
+
+    One that another module has made and does not hold (a decorator's, a factory's) is its own.
+    """
     function = vars(module)[name]
     if not name.startswith(_PREFIX) or not isinstance(function, FunctionType):
         return False
     if not getattr(function, "__test__", True):  # as nose has it
         return False
     home = sys.modules.get(function.__module__)
-    return home is module or home is None or vars(home).get(name) is not function
+    if home is module or home is None:
+        return True
+    return not any(value is function for value in list(vars(home).values()))
 
 
 def _case(module: ModuleType, name: str) -> FunctionCase:
     function = vars(module)[name]
-    id = f"{module.__name__}.{name}"
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        code = inspect.unwrap(function).__code__
-        raise UsageError(
-            f"{id} ({code.co_filename}:{code.co_firstlineno}) is a generator, which --functions"
-            " does not run: use self.subTest, or one function for each case"
-        )
+    reason = _refusal(function)
+    if reason:
+        code = getattr(inspect.unwrap(function), "__code__", function.__code__)
+        place = f"{code.co_filename}:{code.co_firstlineno}"
+        raise UsageError(f"{module.__name__}.{name} ({place}) {reason}")
     return _class_of(module.__name__)(function, name, module.__name__)
+
+
+def _refusal(function: Any) -> str:
+    """Return why a function cannot be a test; empty if it can."""
+    instead = "use self.subTest, or one function for each case"
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        return f"is a generator, which --functions does not run: {instead}"
+    if getattr(function, "__unittest_skip__", False):
+        return ""
+    if getattr(function, "paramList", None) is not None:  # nose2's
+        return f"has parameters (paramList), which --functions does not give: {instead}"
+    if needed := _needed(function):
+        return (
+            f"needs {', '.join(needed)}, which --functions does not give: use a default, or set"
+            " the function's __test__ to False if it is no test"
+        )
+    return ""
+
+
+def _needed(function: Any) -> list[str]:
+    """Return the names of the arguments that a function cannot do without."""
+    # Not of what it wraps: a decorator may give these, as `mock.patch` does.
+    parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+    return [
+        one.name for one in parameters
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]  # fmt: skip
 
 
 @functools.cache
 def _class_of(module: str) -> type[FunctionCase]:
     """Return the class of a module's functions: by its class unittest finds a test's module."""
     return type("FunctionCase", (FunctionCase,), {"__module__": module})
+
+
+def _with_fixtures(suite: unittest.TestSuite) -> unittest.TestSuite:
+    """Adopt the fixtures of the modules of all tests, by whichever name these were asked for."""
+    waiting: list[Any] = [suite]
+    while waiting:
+        test = waiting.pop()
+        if isinstance(test, unittest.BaseTestSuite):
+            # Not by iterating: a suite that makes its tests as it goes must not be used up.
+            waiting += getattr(test, "_tests", ())
+        elif type(test).__module__ in sys.modules:
+            _adopt_fixtures(sys.modules[type(test).__module__])
+    return suite
 
 
 def _adopt_fixtures(module: ModuleType) -> None:

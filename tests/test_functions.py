@@ -73,7 +73,10 @@ class Found(WithModules):
         self.module(
             "mod_a", "def test_a(): pass\ndef make(): \n    def inner(): pass\n    return inner"
         )
-        module = self.module("mod_b", "from mod_a import *\nimport mod_a\ntest_made = mod_a.make()")
+        module = self.module(
+            "mod_b",
+            "from mod_a import *\nfrom mod_a import test_a as test_renamed\ntest_made = make()",
+        )
         self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), ["mod_b.test_made"])
 
     def test_a_dotted_name_of_a_function_is_found_and_not_called(self) -> None:
@@ -122,6 +125,47 @@ class Found(WithModules):
             )
 
 
+    def test_what_needs_more_than_a_call_is_refused_in_one_line_that_says_where_it_is(self) -> None:
+        for number, (source, words) in enumerate((
+            ("def test_p(x): pass\ntest_p.paramList = (1, 2)", "has parameters (paramList), which"),
+            ("def test_p(): pass\ntest_p.paramList = ()", "has parameters (paramList), which"),
+            ("def test_p(a, b=1, *, c, **d): pass", "needs a, c, which --functions does not give"),
+            ("async def test_p(a): pass", "needs a, which"),
+        )):
+            name = f"mod_p{number}"
+            module = self.module(name, source)
+            for load in (
+                lambda: self.loader.loadTestsFromModule(module),  # noqa: B023
+                lambda: self.loader.loadTestsFromName(f"{name}.test_p"),  # noqa: B023
+            ):
+                with self.subTest(source), self.assertRaises(UsageError) as caught:
+                    load()
+                message = str(caught.exception)
+                self.assertEqual(len(message.splitlines()), 1)
+                place = self.place / f"{name}.py"
+                self.assertTrue(message.startswith(f"{name}.test_p ({place}:2) {words}"), message)
+
+    def test_what_is_given_its_arguments_or_skipped_or_no_test_is_not_refused(self) -> None:
+        module = self.module(
+            "mod_q",
+            """
+            import os, unittest
+            from unittest import mock
+            def test_default(a=1, *rest, **more): assert a == 1
+            @mock.patch("os.getcwd", return_value="here")
+            def test_patched(getcwd): assert os.getcwd() == "here"
+            @unittest.skip("not now")
+            def test_skipped(a): pass
+            test_skipped.paramList = (1, 2)
+            def test_support(a): pass
+            test_support.__test__ = False
+            """,
+        )
+        result = self.run_module(module)
+        self.assertEqual((result.testsRun, len(result.skipped)), (3, 1))
+        self.assertTrue(result.wasSuccessful())
+
+
 class Run(WithModules):
     def test_fixtures_of_module_and_function_run_around_it(self) -> None:
         module = self.module(
@@ -138,6 +182,60 @@ class Run(WithModules):
         self.assertTrue(self.run_module(module).wasSuccessful())
         log = ["setup module", "setup a", "a", "teardown a", "b", "teardown mod_h"]
         self.assertEqual(module.LOG, log)
+
+    def test_the_names_that_nose2_has_for_fixtures_of_functions(self) -> None:
+        module = self.module(
+            "mod_r",
+            """
+            def note(word): return lambda: LOG.append(word)
+            def test_a(): LOG.append("a")
+            test_a.setUp, test_a.tearDown = note("set up"), note("torn down")
+            test_a.setup = test_a.teardown = test_a.setUpFunc = note("never")
+            def test_b(): LOG.append("b")
+            test_b.setUpFunc, test_b.tearDownFunc = note("set up"), note("torn down")
+            """,
+        )
+        self.run_module(module)
+        self.assertEqual(module.LOG, ["set up", "a", "torn down", "set up", "b", "torn down"])
+
+    def test_fixtures_of_a_module_run_however_its_cases_were_found(self) -> None:
+        source = """
+            import unittest
+            def setup_module(): LOG.append("set up")
+            def teardown_module(): LOG.append("torn down")
+            class C(unittest.TestCase):
+                def test_m(self): LOG.append("m")
+            def make(): return C("test_m")
+            suite = unittest.TestSuite([C("test_m")])
+        """
+        names = ("", ".C", ".C.test_m", ".make", ".suite", ".load", ".alias", ".alias.test_m")
+        for number, name in enumerate(names):
+            home, more = f"mod_s{number}", ""
+            if name == ".load":
+                more = "def load_tests(*given): return unittest.TestSuite([make()])\n"
+            module = self.module(home, textwrap.dedent(source) + more)
+            if name.startswith(".alias"):
+                self.module(f"user{number}", f"from {home} import C as alias")
+                home = f"user{number}"
+            result = unittest.TestResult()
+            self.loader.loadTestsFromName(home + name.removesuffix(".load"))(result)
+            with self.subTest(name):
+                self.assertEqual(module.LOG, ["set up", "m", "torn down"])
+
+    def test_a_suite_that_makes_its_tests_as_it_goes_is_not_used_up(self) -> None:
+        module = self.module(
+            "mod_t",
+            """
+            import unittest
+            class C(unittest.TestCase):
+                def test_m(self): pass
+            class Once(unittest.TestSuite):
+                def __init__(self): self.made = iter([C("test_m")])
+                def __iter__(self): return self.made
+            def load_tests(loader, tests, pattern): return Once()
+            """,
+        )
+        self.assertEqual(len(list(self.loader.loadTestsFromModule(module))), 1)
 
     def test_unittests_own_names_of_fixtures_come_first(self) -> None:
         module = self.module(

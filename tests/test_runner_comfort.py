@@ -91,10 +91,27 @@ class Functions(ProjectTestCase):
         self.assertIn("Ran 2 tests", outcome.err)
         self.assertIn("Ran 0 tests", self.tidytest().err)
 
-    def test_a_generator_is_refused_in_a_line(self) -> None:
-        self.write("test_a.py", "def test_many():\n    yield 1\n")
-        outcome = self.tidytest("--functions")
-        self.assertRefused(outcome, "test_a.test_many", "generator")
+    def test_fixtures_of_the_module_are_those_of_its_cases_too(self) -> None:
+        self.write("test_a.py", """
+            import unittest
+            def setup_module(): print("set up")
+            class C(unittest.TestCase):
+                def test_m(self): print("ran")
+            def test_two(): print("ran")
+        """)
+        for name in "test_a.C", "test_a.C.test_m", "test_a.test_two":
+            outcome = self.tidytest("--functions", name)
+            self.assertEqual(outcome.out, "set up\nran\n", outcome.err)
+
+    def test_what_is_more_than_a_call_is_refused_in_a_line(self) -> None:
+        for source, words in (
+            ("def test_a():\n    yield 1\n", "is a generator"),
+            ("def test_a(x): pass\ntest_a.paramList = (1, 2)\n", "has parameters"),
+            ("def test_a(x): pass\n", "needs x"),
+        ):
+            self.write("test_a.py", source)
+            with self.subTest(words):
+                self.assertRefused(self.tidytest("--functions"), f"test_a.py:1) {words}")
 
 
 class Progress(ProjectTestCase):
