@@ -6,6 +6,7 @@ Tests of a class, and classes of a module, stay side by side, so that each fixtu
 from __future__ import annotations
 
 import copy
+import functools
 import time
 import unittest
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 
 from .ids import test_id
+
+_CONTEXT = "_asyncioTestContext"  # of an asynchronous test: its context variables
 
 Test = Any  # a TestCase, or whatever else a suite may hold: something that is called with a result
 
@@ -70,17 +73,62 @@ def repeated(tests: Iterable[Test], times: int) -> list[Test]:
 
 
 def fresh(test: Test) -> Test:
-    """Return a copy of a test that has not run, to be run by itself."""
+    """Return another object of a test that has not run, to be run by itself."""
+    if isinstance(test, unittest.TestCase):
+        anew = _made_anew(test)
+        return anew if anew is not None else _copied(test)
     again = copy.copy(test)
     if isinstance(again, unittest.BaseTestSuite):
         again._tests = [fresh(inner) for inner in again._tests]  # a suite lets go of what has run
-    if isinstance(again, unittest.TestCase):
-        again._cleanups = []  # type: ignore[attr-defined]
-        if hasattr(again, "_asyncioTestContext"):
-            import contextvars
-
-            again._asyncioTestContext = contextvars.copy_context()
     return again
+
+
+def _made_anew(test: Test) -> Test | None:
+    """Make a test as the loader does, so that what its `__init__` makes is its own.
+
+    What was set on the test since is set here too. None if its class is not made by the name of
+    a method, or fails.
+    """
+    kind: Any = type(test)
+    method = test._testMethodName
+    try:
+        if not _takes_only_a_name(kind):
+            return None
+        again, other = kind(method), kind(method)
+        own = vars(again)
+        for name, value in vars(test).items():
+            # What differs each time that it is made (a lock, a path) tells nothing.
+            if name not in own or (own[name] == vars(other)[name] != value and name != _CONTEXT):
+                own[name] = _own(value)
+    except Exception:  # whatever a user's `__init__` or `__eq__` may raise
+        return None
+    return again
+
+
+@functools.cache
+def _takes_only_a_name(kind: type) -> bool:
+    from inspect import signature
+
+    given = signature(kind).parameters.values()
+    return sum(one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in given) <= 1
+
+
+def _copied(test: Test) -> Test:
+    """Copy a test with the plain containers that it holds.
+
+    No deeper: a copy of what a test was given, such as a connection, would be another thing.
+    """
+    again = copy.copy(test)
+    vars(again).update({name: _own(value) for name, value in vars(test).items()})
+    if _CONTEXT in vars(again):
+        import contextvars
+
+        vars(again)[_CONTEXT] = contextvars.copy_context()
+    return again
+
+
+def _own(value: object) -> object:
+    return copy.copy(value) if isinstance(value, list | dict | set | bytearray) else value
 
 
 class Rounds(unittest.TestSuite):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import io
 import itertools
+import threading
 import types
 import unittest
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from runner.ids import test_id
 from runner.ordering import Rounds, flatten, fresh, repeated, reversed_order, shuffled
 
-LOG: list[str] = []
+LOG: list[Any] = []
 FIRSTS = ["m2.C2.test_1", "m3.C0.test_0", "m1.C1.test_2"]  # of the seeds 0, 1 and -1
 
 
@@ -135,6 +136,78 @@ class Repeating(unittest.TestCase):
 
         self.assertTrue(run(unittest.TestSuite(repeated([Case("test")], 3))).wasSuccessful())
 
+    def test_what_init_makes_is_made_for_each_repetition(self) -> None:
+        class Case(unittest.TestCase):
+            def __init__(self, *given: Any, **more: Any) -> None:
+                super().__init__(*given, **more)
+                self.items: dict[str, list[int]] = {"a": []}
+                self.lock = threading.Lock()
+                self.handlers = {"x": self.add}
+                self.addCleanup(LOG.append, self.items)
+
+            def add(self) -> int:
+                self.items["a"].append(1)
+                return len(self.items["a"])
+
+            def test(self) -> None:
+                self.assertEqual(self.handlers["x"](), 1)
+                self.assertTrue(self.lock.acquire(blocking=False))
+
+        LOG.clear()
+        result = run(unittest.TestSuite(repeated([Case("test")], 3)))
+        self.assertEqual((result.testsRun, result.failures, result.errors), (3, [], []))
+        self.assertEqual(LOG, [{"a": [1]}] * 3)
+
+    def test_what_was_set_on_a_test_is_set_on_its_repetitions(self) -> None:
+        given = object()
+
+        class Case(unittest.TestCase):
+            given: object
+            sizes: list[int]
+            url = "none"
+
+            def __init__(self, name: str) -> None:
+                super().__init__(name)
+                self.port = 80
+
+            def test(self) -> None:
+                self.assertIs(self.given, given)
+                self.assertEqual((self.url, self.port), ("here", 8080))
+                self.sizes.append(1)
+                self.assertEqual(self.sizes, [0, 1])
+
+        test: Any = Case("test")
+        test.given, test.url, test.port, test.sizes = given, "here", 8080, [0]
+        result = run(unittest.TestSuite(repeated([test], 3)))
+        self.assertEqual((result.testsRun, result.failures, result.errors), (3, [], []))
+
+    def test_one_that_cannot_be_made_by_its_name_is_copied_with_its_containers(self) -> None:
+        class Base(unittest.TestCase):
+            items: list[int]
+
+            def test(self) -> None:
+                self.items.append(1)
+                self.assertEqual(self.items, [1])
+
+        class Given(Base):
+            def __init__(self, name: str, given: object = None) -> None:
+                super().__init__(name)
+                self.given, self.items = given, []
+
+        class Once(Base):
+            made = iter([1])
+
+            def __init__(self, name: str) -> None:
+                super().__init__(name)
+                self.given, self.items = next(self.made), []
+
+        for test in Given("test", run), Once("test"):
+            with self.subTest(type(test)):
+                tests: list[Any] = repeated([test], 3)
+                result = run(unittest.TestSuite(tests))
+                self.assertEqual((result.testsRun, result.failures, result.errors), (3, [], []))
+                self.assertEqual({one.given for one in tests}, {test.given})
+
     def test_an_asynchronous_test_gets_its_own_context_variables(self) -> None:
         variable = contextvars.ContextVar("variable", default=0)
 
@@ -143,8 +216,15 @@ class Repeating(unittest.TestCase):
                 self.assertEqual(variable.get(), 0)
                 variable.set(1)
 
-        result = run(unittest.TestSuite(repeated([Case("test")], 3)))
-        self.assertEqual((result.testsRun, result.errors, result.failures), (3, [], []))
+        class Given(Case):
+            def __init__(self, name: str, given: int) -> None:
+                super().__init__(name)
+
+        elsewhere = contextvars.copy_context()
+        elsewhere.run(contextvars.ContextVar[int]("another").set, 1)
+        for test in Case("test"), Given("test", 1), elsewhere.run(Case, "test"):
+            result = run(unittest.TestSuite([fresh(test), fresh(test), fresh(test)]))
+            self.assertEqual((result.testsRun, result.errors, result.failures), (3, [], []))
 
     def test_a_fresh_test_shares_no_cleanups(self) -> None:
         test = unittest.FunctionTestCase(lambda: None)

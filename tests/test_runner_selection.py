@@ -56,6 +56,22 @@ class Order(ProjectTestCase):
         self.assertEqual(order(outcome), ["test_4", "test_4", "test_5", "test_5"])
         self.assertEqual(outcome.out, "set up B\n")
 
+    def test_what_init_makes_is_not_shared_by_repetitions(self) -> None:
+        self.write("test_a.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def __init__(self, name):
+                    super().__init__(name)
+                    self.items = []
+                def test(self):
+                    self.items.append(1)
+                    self.assertEqual(self.items, [1])
+        """)
+        for more in (), ("--until-leak",):
+            outcome = self.tidytest("--repeat", "3", *more, "test_a")
+            self.assertEqual(outcome.code, 0, outcome.err)
+            self.assertIn("Ran 3 tests", outcome.err)
+
 
 class Memory(ProjectTestCase):
     SUITE = """
