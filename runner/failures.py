@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+__unittest = True  # the frame of `raised` stays out of users' tracebacks
+
 
 def is_failure_of(failed: Any, test: Any, name: str) -> bool:
     """Return whether an entry of `errors` or `failures` is of a test (or a subtest of it).

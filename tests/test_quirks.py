@@ -47,6 +47,7 @@ class Quirks(QuirksTestCase):
         failed = self.tidytest("--leaks", "fail", "test_a")
         self.assertEqual(failed.code, 1)
         self.assertIn("FAIL: test_a (test_a.T.test_a)", failed.err)
+        self.assertNotIn("Traceback", failed.err)
 
     def test_retries_on_one_instance(self) -> None:
         _, leaks = self.both("""
