@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tempfiles.reports import RunSettings
 from tempfiles.root import system_directory
+from tempfiles.tracker import Run
 
 from .config import DEFAULT_BASELINE, STATE_FILE, Config
 from .errors import UsageError
@@ -145,6 +146,20 @@ class Assembly:
             late_grace=settings.late_grace,
             guarded=settings.guard,
         )
+
+    def new_run(self) -> Run:
+        """Return a run that has its root.
+
+        Raises:
+            OwnershipError: there can be none, also when what dead runs left there is removed.
+        """
+        settings = self.run_settings()
+        try:
+            return Run(settings)
+        except OSError as error:
+            if self.reaper is None or not self.reaper.make_room(error, sys.stderr):
+                raise
+        return Run(settings)
 
     def result_class(self) -> type[TidyTestResult]:
         """Return the class of the result: what is not asked for has no part in it."""

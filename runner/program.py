@@ -11,7 +11,6 @@ from types import TracebackType
 
 import tempfiles
 from tempfiles import syscalls
-from tempfiles.tracker import Run
 
 from . import leaving, loading
 from .assembly import Assembly
@@ -23,6 +22,8 @@ from .session import Session
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from tempfiles.tracker import Run
 
 ExitCode = str | int | None
 
@@ -87,7 +88,7 @@ class Program:
         assembly = self._assembly
         if assembly.reaper is not None:
             assembly.reaper.begin(sys.stderr)
-        run = Run(assembly.run_settings())
+        run = assembly.new_run()
         run.open(before_imports=True)
         leaving.catch_termination(lambda: _prepare_to_die(run))
         session = Session(run, assembly.policy())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
 from tempfiles.claims import KEPT_PREFIX, PREFIX, is_held
 from tempfiles.places import all_places
+from tempfiles.root import system_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 # The first test waits no longer than 100 ms for what others have left, also on a busy machine.
 _SECONDS_AT_START = 0.06
 _SECONDS_TO_PLAN = 0.03
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 class Reaper:
@@ -30,6 +33,7 @@ class Reaper:
 
     def __init__(self, directory: str | None = None) -> None:
         own = [os.path.realpath(directory)] if directory is not None else []
+        self._directory = directory
         self._directories = list(dict.fromkeys([*own, *all_places()]))
         self._unfinished = False
         self._told: set[str] = set()
@@ -47,6 +51,26 @@ class Reaper:
         report = orphans.reap(plan, deadline=left)
         self._unfinished = bool(report.remaining.chosen) or not plan.complete
         self._tell(stream, report)
+
+    def make_room(self, error: OSError, stream: Any) -> bool:
+        """Reap all on the file system that has no room for this run's root, however long it takes.
+
+        Args:
+            error: why the root could not be made.
+            stream: where to tell what was done.
+
+        Returns:
+            Whether there may be room now.
+        """
+        if error.errno not in _FULL:
+            return False
+        from tempfiles import orphans
+
+        device = _device(self._directory or system_directory())
+        full = [directory for directory in self._directories if _device(directory) == device]
+        report = orphans.reap(orphans.plan(full))
+        self._tell(stream, report)
+        return report.removal.removed > 0
 
     def end(self, stream: Any) -> None:
         """Reap what there was no time for at the start."""
@@ -72,6 +96,13 @@ def _is_bare(root: Reaped) -> bool:
     """Whether a root was no more than an empty directory: perhaps of a run that was just starting,
     and has made another."""
     return root.marker is None and root.removal.files + root.removal.directories <= 1
+
+
+def _device(directory: str) -> int:
+    try:
+        return os.stat(directory).st_dev
+    except OSError:
+        return -1
 
 
 def _has_dead(directory: str) -> bool:

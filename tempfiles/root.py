@@ -48,7 +48,12 @@ class RunRoot:
         parent = os.path.realpath(base or system_directory())
         self._guard = _guard(parent) if guarded else None
         announce = self._guard.announce if self._guard is not None else None
-        self._claim = establish(parent, project=project, argv=sys.orig_argv, announce=announce)
+        try:
+            self._claim = establish(parent, project=project, argv=sys.orig_argv, announce=announce)
+        except OSError:
+            if self._guard is not None:
+                self._guard.release()
+            raise
         self.path = self._claim.root
         self.journal = journal.Journal(self.path)
         self.made = time.time_ns()

@@ -34,6 +34,8 @@ def may_mount() -> bool:
 class AFullDisk(ProjectTestCase):
     options = "size=2m"
 
+    program = ("-m", "runner")
+
     def run_on_small_disk(self, suite: str, *words: str, before: str = "") -> Outcome:
         """Run a suite with a temp directory in a tmpfs of 2 MiB, mounted for it alone."""
         self.write("test_full.py", textwrap.dedent(FILL) + textwrap.dedent(suite))
@@ -42,8 +44,8 @@ class AFullDisk(ProjectTestCase):
             'set +e; "$@"; code=$?; ls -A "$0" >"$0.left"; exit $code'
         )
         done = subprocess.run(
-            ["unshare", "-m", "sh", "-ec", script, str(self.base), sys.executable, "-m", "runner",
-             "--temp-root", str(self.base), *words, "test_full"],
+            ["unshare", "-m", "sh", "-ec", script, str(self.base), sys.executable,
+             *self.program, "--temp-root", str(self.base), *words, "test_full"],
             cwd=self.project, env=self.environment(PYTHONPATH=HERE), capture_output=True,
             text=True, timeout=120, check=False,
         )  # fmt: skip
@@ -157,6 +159,36 @@ class AFullDisk(ProjectTestCase):
                 outcome = self.run_on_small_disk("", before=before)
                 self.assertRefused(outcome, f"cannot make a run root in {self.base}: No space left")
                 self.assertEqual(self.left, ["x"] if "size=8k" in options else [])
+
+    def test_that_a_killed_run_has_filled_is_freed_before_the_next_and_its_tests_run(self) -> None:
+        self.write("test_killed.py", textwrap.dedent(FILL) + textwrap.dedent("""
+            class T(unittest.TestCase):
+                def test(self):
+                    try: fill(os.path.join(tempfile.mkdtemp(), "x"))
+                    except OSError: os.kill(os.getpid(), 9)
+        """))
+        # As if there were so much that the time at the start does not suffice.
+        hurry = "from runner import program, reaping; reaping._SECONDS_AT_START = 0; program.main()"
+        self.program = ("-c", hurry)
+        for words in ((), ("--guard",)):
+            with self.subTest(words=words):
+                outcome = self.run_on_small_disk("""
+                    class T(unittest.TestCase):
+                        def test(self): tempfile.mkdtemp()
+                """, *words, before=self.killed_run())
+                self.assertIn("an earlier run died during test_killed.T.test", outcome.err)
+                self.assertIn("Ran 1 test", outcome.err)
+                self.assertEqual((outcome.code, self.left), (0, []))
+
+    def killed_run(self) -> str:
+        return f'{{ {sys.executable} -m runner --temp-root "$0" test_killed || :; }} 2>/dev/null'
+
+    def test_that_a_killed_run_has_filled_is_left_as_it_is_with_no_reap(self) -> None:
+        self.write("test_killed.py", "import os; os.kill(os.getpid(), 9)")
+        before = f'{self.killed_run()}; head -c 2m /dev/zero >"$0/x" 2>/dev/null || :'
+        outcome = self.run_on_small_disk("", "--no-reap", before=before)
+        self.assertRefused(outcome, f"cannot make a run root in {self.base}: No space left")
+        self.assertEqual(len(self.left), 2)
 
     def test_of_coverages_data_file_ends_the_measuring_and_not_the_tests(self) -> None:
         for n in range(200):

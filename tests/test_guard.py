@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tempfiles import _proc, guard, ownership
 from tempfiles._platform import HAS_PROC
+from tempfiles.errors import OwnershipError
+from tempfiles.root import RunRoot
 from tests.real_runs import live_run
 
 GUARDED = (
@@ -51,6 +53,13 @@ def is_gone(pid: int) -> bool:
 class AGuard(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def test_is_let_go_where_no_root_can_be_made(self) -> None:
+        place = os.path.join(self.temp, "file")
+        Path(place).touch()
+        before = os.listdir("/proc/self/fd")
+        self.assertRaises(OwnershipError, RunRoot, place, "/", True)
+        self.assertEqual(os.listdir("/proc/self/fd"), before)
 
     def test_removes_the_root_of_a_killed_run_with_no_run_after_it(self) -> None:
         body = GUARDED + "os.mkdir(root + '/0/d'); os.symlink('/', root + '/0/d/link')"
