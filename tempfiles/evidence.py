@@ -1,7 +1,7 @@
 """What ties an entry that no event named to a context: its name in a command line or in the source.
 
 Found on disk is not enough where others write too. An entry is somebody's only if the command line
-of a child, a script that it ran, or the source of the code under test contains its name.
+of a child, a script that it ran, or a literal of the code under test is its whole name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from ._contexts import Context
 from .children import ChildProcess, source_text
 
 _LARGEST_SOURCE = 1024 * 1024
-_SHORTEST_STEM = 4
 
 
 def child_that_made(path: str, children: Sequence[ChildProcess]) -> ChildProcess | None:
@@ -27,14 +26,14 @@ def child_that_made(path: str, children: Sequence[ChildProcess]) -> ChildProcess
     if len(promised) == 1:
         return promised[0]
     name = os.path.basename(path)
-    mentioning = [child for child in children if any(mentions(t, name) for t in child.texts())]
+    mentioning = [child for child in children if any(_mentions(t, name) for t in child.texts())]
     return mentioning[0] if len(mentioning) == 1 else None
 
 
 def is_named_in_source(path: str, context: Context, places: Iterable[str] = ()) -> bool:
-    """Whether the module that a context's id begins with, or another file, contains a name."""
+    """Whether the module that a context's id begins with, or another file, has a name literally."""
     name = os.path.basename(path)
-    return any(mentions(_text(file), name) for file in (*_module_files(context.id), *places))
+    return any(_has_literal(_text(file), name) for file in (*_module_files(context.id), *places))
 
 
 def is_named_in_test(path: str, context: Context) -> bool:
@@ -69,18 +68,18 @@ def _literals(code: CodeType) -> Iterator[str]:
             yield from _literals(constant)
 
 
-def mentions(text: str, name: str) -> bool:
-    """Whether a text contains a file name as a word of its own, or as a template of it.
+def _mentions(text: str, name: str) -> bool:
+    """Whether what a child was told contains a file name as a word of its own."""
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
 
-    A template is the part before the name's first digit or random part, followed by a
-    placeholder: `late-{` or `late-%` for `late-17.txt`.
+
+def _has_literal(source: str, name: str) -> bool:
+    """Whether a source has a file name as a whole literal, or as the end of one that is a path.
+
+    A part of the name is no evidence: another run of the same tests, beside this one, makes files
+    with other names that have the same part.
     """
-    if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text):
-        return True
-    stem = re.split(r"\d", name, maxsplit=1)[0]
-    if len(stem) < _SHORTEST_STEM or stem == name:
-        return False
-    return f"{stem}{{" in text or f"{stem}%" in text or f"{stem}$" in text
+    return any(f"{before}{name}{quote}" in source for quote in "'\"" for before in (quote, os.sep))
 
 
 def _module_files(id: str) -> tuple[str, ...]:

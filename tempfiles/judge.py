@@ -152,6 +152,8 @@ class Judge:
         self, path: str, context: Context, children: Sequence[ChildProcess]
     ) -> Entry | None:
         """Return whose an unobserved path of the project tree is, as far as there is evidence."""
+        if not self._observer.spawning.had_foreign:
+            return None  # what this process makes itself is observed
         child = evidence.child_that_made(path, children)
         if child is not None:
             return Entry(context, child.trail)

@@ -28,6 +28,10 @@ class SpawnObserver:
         forks: told before each fork.
         trace: keep whole stacks.
         before_foreign: called once, before the first such deed.
+
+    Attributes:
+        native_modules: whether compiled modules of others were imported.
+        had_foreign: whether there was any such deed so far.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class SpawnObserver:
         self._trace = trace
         self._before_foreign: Callable[[], None] | None = before_foreign
         self.native_modules = False
+        self.had_foreign = False
         self.handlers: dict[str, _audit.Handler] = {
             "ctypes.dlopen": self.goes_native,
             "ctypes.dlsym": self.goes_native,
@@ -117,6 +122,7 @@ class SpawnObserver:
         activity_of(contexts.charged()).children.append(child)
 
     def _foreign_deed(self) -> None:
+        self.had_foreign = True
         prepare, self._before_foreign = self._before_foreign, None
         if prepare is not None:
             prepare()
