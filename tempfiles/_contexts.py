@@ -158,12 +158,17 @@ def opened() -> tuple[Context, ...]:
     return tuple(_open)
 
 
-def is_fixture_of(context: Context, inner: Context) -> bool:
-    """Whether a context is around another, so that its fixtures clean up after that."""
+def is_around(context: Context, inner: Context) -> bool:
+    """Whether another context was opened within a context."""
     parent = inner.parent
     while parent is not None and parent is not context:
         parent = parent.parent
-    return parent is not None and parent.scope != "run"
+    return parent is not None
+
+
+def is_fixture_of(context: Context, inner: Context) -> bool:
+    """Whether a context is around another, so that its fixtures clean up after that."""
+    return context.scope != "run" and is_around(context, inner)
 
 
 def _begin() -> None:

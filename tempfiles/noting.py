@@ -110,6 +110,9 @@ class Notes:
             self._note_through_link(key, call, frame)
             return
         context = self._charged()
+        if known is not None and self._is_of_fixture(known, context):
+            known.removed = False
+            return
         trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
             self.forks.write(context, self.root + key, trail)
@@ -120,6 +123,10 @@ class Notes:
             activity_of(context).created.append(key)
         if context.closed:
             self.late[context] = None
+
+    def _is_of_fixture(self, known: Entry, context: Context) -> bool:
+        """Whether an entry is of a fixture around a context: made again by that, it stays so."""
+        return not known.context.closed and contexts.is_around(known.context, context)
 
     def _note_through_link(self, key: str, call: str, frame: FrameType) -> None:
         """What is made below a topmost entry is that entry's, unless that is a link elsewhere."""

@@ -67,6 +67,53 @@ TAKEN_BACK = """
     def load_tests(loader, tests, pattern):
         return unittest.TestSuite([A("test_it"), B("test_it")])
 """
+FIXTURES = """
+    import os, shutil, tempfile, unittest
+    from pathlib import Path
+
+    AT_IMPORT = Path(tempfile.mkdtemp(dir={where}))
+
+    def setUpModule():
+        global MODULE
+        MODULE = Path(tempfile.mkdtemp(dir={where}))
+
+    def tearDownModule():
+        shutil.rmtree(AT_IMPORT)
+        shutil.rmtree(MODULE)
+
+    class T(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            fd, name = tempfile.mkstemp(dir={where})
+            os.close(fd)
+            cls.file = Path(name)
+            cls.temp = tempfile.TemporaryDirectory(dir={where})
+            cls.addClassCleanup(cls.temp.cleanup)
+            cls.ours = Path({where}, "ours")
+            cls.ours.mkdir()
+
+        @classmethod
+        def tearDownClass(cls):
+            cls.file.unlink()
+            {last}
+
+        def anew(self):
+            for directory in (AT_IMPORT, MODULE, Path(self.temp.name), self.ours):
+                shutil.rmtree(directory)
+                directory.mkdir()
+            self.file.unlink()
+            self.file.touch()
+
+        test_1 = test_2 = anew
+
+        def test_3(self):
+            self.anew()
+            pid = os.fork()
+            if not pid:
+                self.anew()
+                os._exit(0)
+            os.waitpid(pid, 0)
+"""
 
 
 def suite(where: str, first: str, *bodies: str) -> str:
@@ -137,6 +184,16 @@ class SamePath(ProjectTestCase):
     def test_what_a_fixture_took_back_is_set_aside_though_another_came(self) -> None:
         (leak,) = self.leaks(TAKEN_BACK, set_aside=1)
         self.assertEqual(leak["context"], "test_it.B.test_it")
+
+    def test_what_a_test_makes_anew_of_a_fixture_around_it_is_that_ones(self) -> None:
+        for where, place in PLACES.items():
+            with self.subTest(where):
+                tidied = FIXTURES.format(where=place, last="cls.ours.rmdir()")
+                self.assertEqual(self.leaks(tidied), [])
+                self.write("test_it.py", FIXTURES.format(where=place, last=""))
+                told = self.tidytest().err
+                self.assertRegex(told, r"\n +dir +ours/ .* in setUpClass  pathlib")
+                self.assertIn(" 1 leaked by 1 class", told)
 
     def test_only_the_last_is_cleaned_outside(self) -> None:
         found = self.leaks(suite("outside", FILE, *ANEW), "--clean-outside")
