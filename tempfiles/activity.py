@@ -45,17 +45,18 @@ class Activity:
     """What one context did, kept on `Context.attachment` from its first deed on.
 
     `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `native` says that
-    code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what it removed
-    itself, where that is measured.
+    code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what was taken on
+    the disk by what it removed itself, where that is measured, and `bytes_left` by what it left.
     """
 
-    __slots__ = ("bytes_removed", "children", "created", "native", "outside")
+    __slots__ = ("bytes_left", "bytes_removed", "children", "created", "native", "outside")
 
     def __init__(self) -> None:
         self.created: list[str] = []
         self.outside: dict[str, Entry] = {}
         self.children: list[ChildProcess] = []
         self.native = False
+        self.bytes_left = 0
         self.bytes_removed = 0
 
     @property

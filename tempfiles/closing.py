@@ -101,7 +101,7 @@ class Closing:
             context.scope,
             made=max(made, registered + len(leaks)),
             registered=registered,
-            bytes_made=activity.bytes_removed + removal.bytes + sum(leak.bytes for leak in leaks),
+            bytes_made=activity.bytes_removed + removal.bytes + activity.bytes_left,
             leaks=leaks,
             modifications=self._modifications_of(context),
             removal=removal,

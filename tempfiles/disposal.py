@@ -14,6 +14,7 @@ import stat
 import time
 
 from . import journal, locks, marker
+from ._access import freed
 from .ownership import BARE_MODE, TRASH_PREFIX
 from .records import RemovalFailure, RemovalReport
 from .removal import Identity, remove_path, remove_tree_at
@@ -188,8 +189,7 @@ class _Disposal:
 
     def _count(self, status: os.stat_result) -> None:
         self._files += 1
-        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
-            self._bytes += status.st_size
+        self._bytes += freed(status)
 
     def _fail(self, path: str, error: OSError) -> None:
         self.failed.append(RemovalFailure(path, error.strerror or str(error), error.errno))

@@ -194,6 +194,7 @@ class Judge:
         origin, children = self.explanations.explain(path, entry, activity)
         trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
         extent = sweep.measure(path, status)
+        activity_of(entry.context).bytes_left += extent.taken
         return Leak(
             path=path,
             type=sweep.type_of(status),

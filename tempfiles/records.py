@@ -59,8 +59,9 @@ class RemovalFailure:
 
 @dataclass(frozen=True, slots=True)
 class RemovalReport:
-    """What a removal did. `files` counts everything that is not a directory; `bytes` is the sum of
-    the sizes of the removed regular files with no other name (a hard link frees nothing)."""
+    """What a removal did. `files` counts everything that is not a directory; `bytes` is what
+    the removed regular files took on the disk (holes take nothing) that had no other name (a hard
+    link frees nothing)."""
 
     files: int = 0
     directories: int = 0
@@ -110,13 +111,13 @@ class Child:
 class Leak:
     """One resource that nobody registered and that outlived the clean-up of its context.
 
-    A directory stands for all below it: `bytes` and `entries` are of the whole tree (`entries`
-    counts the top as well). `never_closed` says that an object which removes its files when
-    closed (a `TemporaryDirectory`) was not. `open_by` names processes that hold it open.
-    `files` is how many of the entries are not directories. `children` are the processes that ran,
-    where more than one can have made it. `call` is what made it, of the standard library, where no
-    line of the user's is known. `rescued` is where things are now that were in it and from before
-    the run. `reason` says why `--clean-outside` did not remove it.
+    `bytes` is the length of a regular file. A directory stands for all below it: `bytes` and
+    `entries` are of the whole tree (`entries` counts the top as well). `never_closed` says that an
+    object which removes its files when closed (a `TemporaryDirectory`) was not. `open_by` names
+    processes that hold it open. `files` is how many of the entries are not directories. `children`
+    are the processes that ran, where more than one can have made it. `call` is what made it, of the
+    standard library, where no line of the user's is known. `rescued` is where things are now that
+    were in it and from before the run. `reason` says why `--clean-outside` did not remove it.
     """
 
     path: str
@@ -185,7 +186,10 @@ class Modification:
 
 @dataclass(frozen=True, slots=True)
 class ContextReport:
-    """What one context made and left, once it is closed."""
+    """What one context made and left, once it is closed.
+
+    `bytes_made` is what that took on the disk: holes in files take nothing.
+    """
 
     id: str
     scope: Scope

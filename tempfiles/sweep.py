@@ -33,9 +33,11 @@ def type_of(status: os.stat_result) -> ResourceType:
 
 
 class Extent(Record):
-    """How much a path is: the bytes of its files, its entries (itself one), how many are files."""
+    """How much a path is: the lengths of its files, what they take on the disk (holes: nothing),
+    its entries (itself one), how many of them are files."""
 
     bytes: int
+    taken: int
     entries: int
     files: int
 
@@ -43,12 +45,13 @@ class Extent(Record):
 def measure(path: str, status: os.stat_result) -> Extent:
     """Return how much a path is, with all below it.
 
-    Directories count as entries but not as bytes, and all else counts as files. Of a file with
-    holes only what is there counts. What vanishes or cannot be read is left out.
+    Directories count as entries but not as bytes, and all else counts as files. What vanishes or
+    cannot be read is left out.
     """
     if not stat.S_ISDIR(status.st_mode):
-        return Extent(allocated(status) if stat.S_ISREG(status.st_mode) else 0, 1, 1)
-    size, entries, directories, pending = 0, 1, 1, [path]
+        is_file = stat.S_ISREG(status.st_mode)
+        return Extent(status.st_size, allocated(status), 1, 1) if is_file else Extent(0, 0, 1, 1)
+    size, taken, entries, directories, pending = 0, 0, 1, 1, [path]
     while pending:
         try:
             with syscalls.scandir(pending.pop()) as scan:
@@ -58,10 +61,12 @@ def measure(path: str, status: os.stat_result) -> Extent:
                         pending.append(entry.path)
                         directories += 1
                     elif entry.is_file(follow_symlinks=False):
-                        size += allocated(entry.stat(follow_symlinks=False))
+                        status = entry.stat(follow_symlinks=False)
+                        size += status.st_size
+                        taken += allocated(status)
         except OSError:
             continue
-    return Extent(size, entries, entries - directories)
+    return Extent(size, taken, entries, entries - directories)
 
 
 class Watched:

@@ -251,6 +251,12 @@ class AReap(InATempDirectory):
 
 
 class ADeadline(InATempDirectory):
+    def test_frees_no_more_than_there_was_on_the_disk(self) -> None:
+        holes = 'os.truncate(os.open(root + "/0/holes", os.O_CREAT | os.O_WRONLY), 1 << 30)'
+        for deadline in (None, 60.0):
+            dead_run(self.temp, holes)
+            self.assertLess(self.reap(deadline).removal.bytes, 1 << 20)
+
     def test_that_has_passed_removes_nothing_and_names_the_rest(self) -> None:
         for _ in range(3):
             dead_run(self.temp)

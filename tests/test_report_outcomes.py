@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ElementTree
 
+from tempfiles import usage
 from tests.projects import ProjectTestCase
+
+
+class Sizes(ProjectTestCase):
+    """A size is the length of a file, whatever it takes on the disk: the monitor's, too."""
+
+    SUITE = """
+        import mmap, os, tempfile, unittest
+        class T(unittest.TestCase):
+            def make(self, place):
+                with open(os.path.join(place, "holes"), "wb") as file:
+                    file.truncate(1 << 20)
+                with open(os.path.join(place, "mapped"), "w+b") as file:
+                    file.truncate(8192)
+                    with mmap.mmap(file.fileno(), 8192) as mapped:
+                        mapped[0] = 1
+            def test_files(self): self.make(tempfile.gettempdir())
+            def test_outside(self): self.make(os.getcwd())
+            def test_directory(self): self.make(tempfile.mkdtemp(prefix="d-"))
+    """
+
+    def test_of_leaks_are_lengths_also_of_files_with_holes(self) -> None:
+        self.write("test_a.py", self.SUITE)
+        outcome = self.tidytest("--leak-json", "leaks.json", "test_a")
+        leaks = json.loads((self.project / "leaks.json").read_text())["leaks"]
+        sizes = sorted((leak["context"].rpartition("_")[2], leak["bytes"]) for leak in leaks)
+        both = (1 << 20) + 8192
+        self.assertEqual(sizes, [
+            ("directory", both), ("files", 8192), ("files", 1 << 20), ("outside", 8192),
+            ("outside", 1 << 20),
+        ])  # fmt: skip
+        self.assertRegex(outcome.err, r"file +holes +1\.0 MiB")
+        outside = usage.measure(str(self.project), lambda name: name in ("holes", "mapped"))
+        self.assertEqual(outside.bytes, both)
 
 
 class Subtests(ProjectTestCase):
