@@ -18,22 +18,44 @@ from ._contexts import Context
 from .children import ChildProcess, source_text
 
 _LARGEST_SOURCE = 1024 * 1024
+_SHORTEST_STEM = 4
 
 
-def child_that_made(path: str, children: Sequence[ChildProcess]) -> ChildProcess | None:
-    """Return the one child whose command line or script names a path; None if none or several."""
+def child_that_made(
+    path: str, children: Sequence[ChildProcess], alone: bool = False
+) -> ChildProcess | None:
+    """Return the one child whose command line or script names a path; None if none or several.
+
+    Args:
+        path: what was made.
+        children: those that may have made it.
+        alone: whether a template of the name is evidence too: no other run is in the project.
+    """
     promised = [child for child in children if path in child.promised]
     if len(promised) == 1:
         return promised[0]
     name = os.path.basename(path)
-    mentioning = [child for child in children if any(_mentions(t, name) for t in child.texts())]
+    mentioning = [
+        child for child in children
+        if any(_mentions(t, name) or (alone and _has_template(t, name)) for t in child.texts())
+    ]
     return mentioning[0] if len(mentioning) == 1 else None
 
 
-def is_named_in_source(path: str, context: Context, places: Iterable[str] = ()) -> bool:
-    """Whether the module that a context's id begins with, or another file, has a name literally."""
+def is_named_in_source(
+    path: str, context: Context, places: Iterable[str] = (), alone: bool = False
+) -> bool:
+    """Whether the module that a context's id begins with, or another file, has a name literally.
+
+    Args:
+        path: what was made.
+        context: the one that may have made it.
+        places: the other files.
+        alone: whether a template of the name is evidence too: no other run is in the project.
+    """
     name = os.path.basename(path)
-    return any(_has_literal(_text(file), name) for file in (*_module_files(context.id), *places))
+    texts = map(_text, (*_module_files(context.id), *places))
+    return any(_has_literal(t, name) or (alone and _has_template(t, name)) for t in texts)
 
 
 def is_named_in_test(path: str, context: Context) -> bool:
@@ -74,12 +96,20 @@ def _mentions(text: str, name: str) -> bool:
 
 
 def _has_literal(source: str, name: str) -> bool:
-    """Whether a source has a file name as a whole literal, or as the end of one that is a path.
-
-    A part of the name is no evidence: another run of the same tests, beside this one, makes files
-    with other names that have the same part.
-    """
+    """Whether a source has a file name as a whole literal, or as the end of one that is a path."""
     return any(f"{before}{name}{quote}" in source for quote in "'\"" for before in (quote, os.sep))
+
+
+def _has_template(text: str, name: str) -> bool:
+    """Whether a text has a template of a file name: `late-{`, `late-%` or `late-$` for `late-17`.
+
+    That is the part before the first digit, followed by a placeholder. Another run of the same
+    tests makes files of the same template.
+    """
+    stem = re.split(r"\d", name, maxsplit=1)[0]
+    if len(stem) < _SHORTEST_STEM or stem == name:
+        return False
+    return any(f"{stem}{placeholder}" in text for placeholder in "{%$")
 
 
 def _module_files(id: str) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Judge:
         self.explanations = Explanations(tree.top)
         self._reported: dict[str, Entry] = {}
         self._outlived: list[tuple[Context, ChildProcess]] = []
+        self._alone: bool | None = None  # not yet looked at
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self.late_leaks: list[Leak] = []
 
@@ -134,6 +135,7 @@ class Judge:
     def leaks_in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what has newly appeared in the project tree unobserved and is a context's own."""
         children = [*activity.children, *children_above(context)]
+        self._alone = None
         for path in self._tree.new():
             is_ours = path in self._observer.ours or self._ignored(path)
             if is_ours or self._is_others(path, context, and_own=True):
@@ -154,18 +156,34 @@ class Judge:
         """Return whose an unobserved path of the project tree is, as far as there is evidence."""
         if not self._observer.spawning.had_foreign:
             return None  # what this process makes itself is observed
-        child = evidence.child_that_made(path, children)
+        maker = self._named(path, context, children)
+        if maker is None and self._is_alone():
+            maker = self._named(path, context, children, alone=True)
+        return maker
+
+    def _is_alone(self) -> bool:
+        """Whether no other run is in the project, which may make files of the same templates."""
+        if self._alone is None:
+            from .neighbours import has_neighbours
+
+            self._alone = not has_neighbours(self._observer.root.rstrip(os.sep), self._tree.top)
+        return self._alone
+
+    def _named(
+        self, path: str, context: Context, children: Sequence[ChildProcess], alone: bool = False
+    ) -> Entry | None:
+        child = evidence.child_that_made(path, children, alone)
         if child is not None:
             return Entry(context, child.trail)
-        child = evidence.child_that_made(path, [child for _, child in self._outlived])
+        child = evidence.child_that_made(path, [child for _, child in self._outlived], alone)
         for owner, candidate in self._outlived:
             if candidate is child:
                 return Entry(owner, candidate.trail)
         if evidence.is_named_in_test(path, context):
             return Entry(context, None)
-        if any(evidence.is_named_in_source(path, owner) for owner, _ in self._outlived):
+        if any(evidence.is_named_in_source(path, o, alone=alone) for o, _ in self._outlived):
             return None  # it may be theirs as well
-        named = evidence.is_named_in_source(path, context, _sources(children))
+        named = evidence.is_named_in_source(path, context, _sources(children), alone)
         return Entry(context, None) if named else None
 
     def _is_others(self, path: str, context: Context, and_own: bool = False) -> bool:

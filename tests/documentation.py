@@ -39,6 +39,7 @@ _VARIABLE = (
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b"), "RUN"),
 )
 _STRANGERS = re.compile(r"New in shared places, made by nobody known.*\n(?: {4}.*\n)*")
+_SLOWNESS = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)  # asyncio's
 
 
 class Block(NamedTuple):
@@ -100,6 +101,7 @@ def difference(expected: str, printed: str) -> str | None:
     """Return how a text differs from what it should be, with `...` for any part; None if not."""
     if "New in shared places" not in expected:
         printed = _STRANGERS.sub("", printed)  # other programs of this machine
+    printed = _SLOWNESS.sub("", printed)  # of this machine too
     wanted, found = _comparable(expected), _comparable(printed)
     if _pattern(wanted).fullmatch("".join(f"{line}\n" for line in found)):
         return None

@@ -7,12 +7,16 @@ import os
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 from typing import Any
 
 from tests.projects import ProjectTestCase
 
+ROOT = Path(__file__).parent.parent
 NEIGHBOUR = """
-import sys
+import sys, tempfiles
+if sys.argv[1:]:
+    tempfiles.Run(tempfiles.RunSettings()).open()
 while True:
     with open("../ask") as asked:
         name = asked.read()
@@ -37,6 +41,13 @@ def make_and_remove(name):
 
 class T(unittest.TestCase):
 """
+TEMPLATE = """
+    def test_1(self):
+        have_neighbour_make("asked")  # so that it is up
+        os.unlink("asked")
+        subprocess.run([sys.executable, "script.py"], check=True)
+"""
+SCRIPT = "number = 1\nopen(f'made-{number}.txt', 'w').close()\n"
 
 
 @unittest.skipUnless(hasattr(os, "mkfifo"), "needs FIFOs")
@@ -46,15 +57,20 @@ class BesideANeighbour(ProjectTestCase):
         for name in ("ask", "done"):
             os.mkfifo(self.project.parent / name)
 
+    words: tuple[str, ...] = ()
+
     def run_beside(self, body: str, **scripts: str) -> tuple[dict[str, str], list[str]]:
         """Run a suite beside a program that makes what it is asked to; return what is told as
         leaks, with their contexts, and what as nobody's."""
+        words = ("--leak-json", "../leaks.json", "--leaks", "fail")
+        command = [sys.executable, "-c", NEIGHBOUR, *self.words]
         for name, script in scripts.items():
             self.write(f"{name}.py", script)
         (self.project / "test_it.py").write_text(HEAD + body)
-        with subprocess.Popen([sys.executable, "-c", NEIGHBOUR], cwd=self.project) as neighbour:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.base)}
+        with subprocess.Popen(command, cwd=self.project, env=environment) as neighbour:
             try:
-                self.outcome = self.tidytest("--leak-json", "../leaks.json", "--leaks", "fail")
+                self.outcome = self.run_python("-m", "runner", *words)
             finally:
                 neighbour.kill()
         document: dict[str, Any] = json.loads((self.project.parent / "leaks.json").read_text())
@@ -64,7 +80,9 @@ class BesideANeighbour(ProjectTestCase):
         return leaks, [*map(os.path.basename, apart)]
 
 
-class ANeighbour(BesideANeighbour):
+class AnotherRun(BesideANeighbour):
+    words: tuple[str, ...] = ("of the same project",)
+
     def test_that_makes_names_like_those_of_a_test_is_not_taken_for_its_child(self) -> None:
         leaks, apart = self.run_beside("""
     def test_1(self):
@@ -82,6 +100,17 @@ class ANeighbour(BesideANeighbour):
         self.assertEqual((leaks, apart), ({}, ["other_2", "other_3", "scratch-1.txt"]))
         self.assertEqual(self.outcome.code, 0, self.outcome.err)
 
+    def test_of_another_project_does_not_matter(self) -> None:
+        self.words = ()
+        leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
+        self.assertEqual((leaks, apart), ({"made-1.txt": "test_it.T.test_1"}, []))
+
+    def test_of_the_same_project_makes_a_template_no_evidence(self) -> None:
+        leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
+        self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
+
+
+class AProgram(BesideANeighbour):
     def test_is_not_taken_for_a_test_where_no_child_nor_native_code_ran(self) -> None:
         leaks, apart = self.run_beside("""
     def test_1(self): make_and_remove("scratch.txt")
