@@ -42,9 +42,9 @@ FULL = replace(
 )
 
 
-def parsed(run: RunReport) -> Any:
+def parsed(run: RunReport, *, interrupted: bool = False) -> Any:
     stream = io.StringIO()
-    leak_json.write(SuiteReport(run=run), stream)
+    leak_json.write(SuiteReport(run=run, interrupted=interrupted), stream)
     return json.loads(stream.getvalue())
 
 
@@ -92,6 +92,10 @@ class ContentTests(unittest.TestCase):
             "what": ["size", "mtime"],
         })
 
+    def test_only_a_run_that_was_broken_off_says_so(self) -> None:
+        self.assertIs(parsed(full_run(), interrupted=True)["interrupted"], True)
+        self.assertNotIn("interrupted", parsed(full_run()))
+
     def test_what_could_not_be_removed_is_listed_with_its_cause(self) -> None:
         stuck = {"path": "/tmp/stuck", "cause": "Operation not permitted"}
         self.assertEqual(parsed(full_run())["not_removed"], [stuck])
@@ -128,11 +132,13 @@ class SchemaTests(unittest.TestCase):
         for run in (RunReport(Summary()), full_run(), RunReport(Summary(), (hostile, nameless)),
                     sample(50, 200).run):
             self.validator.validate(parsed(run))
+            self.validator.validate(parsed(run, interrupted=True))
 
     def test_what_is_no_report_is_refused(self) -> None:
         good = parsed(full_run())
         changes: tuple[dict[str, Any], ...] = (
             {"version": 2}, {"leaks": None}, {"more": 1}, {"modified": []},
+            {"interrupted": False},
             {"leaks": [{**good["leaks"][0], "scope": "suite"}]},
             {"leaks": [{**good["leaks"][0], "never_closed": False}]},
             {"leaks": [{**good["leaks"][0], "origin": {"file": "x"}}]},

@@ -207,13 +207,16 @@ class OddEnds(ProjectTestCase):
             with self.subTest(kind):
                 self.write("test_a.py", self.LEAKY.format(body=body))
                 outcome = self.tidytest(
-                    "--junit-xml", "out.xml", "--html", "out.html", "--github", "test_a"
+                    "--junit-xml", "out.xml", "--html", "out.html", "--leak-json", "out.json",
+                    "--github", "test_a",
                 )
                 self.assertEqual(outcome.code, code, outcome.err)
                 error = self.junit().find("testsuite/testcase[@name='test_b']/error")
                 assert error is not None
                 self.assertEqual(error.get("type"), kind)
                 self.assertIsNotNone(self.junit().find(".//property[@name='interrupted']"))
+                document = json.loads((self.project / "out.json").read_text())
+                self.assertIs(document["interrupted"], True)
                 self.assertIn("the run was interrupted: not all tests have run", outcome.out)
 
     def test_a_fixture_that_leaks_under_b_fails_and_the_run_goes_on(self) -> None:

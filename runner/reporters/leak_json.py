@@ -27,16 +27,22 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
     Raises:
         ReportError: it could not be written.
     """
-    write_text(json.dumps(as_dictionary(report.run), indent=2) + "\n", destination)
+    document = as_dictionary(report.run, interrupted=report.interrupted)
+    write_text(json.dumps(document, indent=2) + "\n", destination)
 
 
-def as_dictionary(run: RunReport) -> dict[str, Any]:
-    """Return the report as it is in the file: dictionaries, lists, strings and numbers."""
-    document: dict[str, Any] = {
-        "version": VERSION,
-        "summary": _summary(run.summary),
-        "leaks": [_leak(leak) for leak in run.leaks],
-    }
+def as_dictionary(run: RunReport, *, interrupted: bool = False) -> dict[str, Any]:
+    """Return the report as it is in the file: dictionaries, lists, strings and numbers.
+
+    Args:
+        run: what was made and left.
+        interrupted: whether the run was broken off before its end.
+    """
+    document: dict[str, Any] = {"version": VERSION}
+    if interrupted:
+        document["interrupted"] = True
+    document["summary"] = _summary(run.summary)
+    document["leaks"] = [_leak(leak) for leak in run.leaks]
     if run.unattributed:
         document["unattributed"] = [_unattributed(entry) for entry in run.unattributed]
     if run.modifications:
