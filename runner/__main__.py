@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
+from collections.abc import Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,33 +21,44 @@ def main() -> None:
     if not sys.flags.safe_path:
         # In a script this is the directory of the script, with `-m` the working directory.
         sys.path[0] = cwd
-    directories = shadowing.places(cwd, sys.argv[1:])
-    _refuse_tempfiles(shadowing.shadowed("tempfiles", directories))
-    program: Any
-    if shadowing.shadowed("runner", directories) is not None:
-        program = shadowing.step_aside()
-    else:
-        program = _imported()
+    with _without_collecting():
+        directories = [cwd, *_directories()]
+        program: Any
+        if shadowing.shadowed("runner", directories) is not None:
+            program = shadowing.step_aside()
+        else:
+            from . import program
     program.main(name="tidytest")
 
 
 def _run_as_module() -> None:
+    with _without_collecting():
+        _directories()
+        from . import program
+    program.main()
+
+
+def _directories() -> list[str]:
+    """Return where the modules of the tests are found before ours; refuse a `tempfiles` there."""
     from . import shadowing
 
-    if not sys.flags.safe_path:
-        _refuse_tempfiles(shadowing.shadowed("tempfiles", [os.getcwd()]))
-    _imported().main()
+    before = shadowing.before_ours()
+    _refuse_tempfiles(shadowing.shadowed("tempfiles", before))  # ours is not imported yet
+    more = shadowing.discovered(sys.argv[1:])
+    _refuse_tempfiles(shadowing.shadowed("tempfiles", more))
+    return [*before, *more]
 
 
-def _imported() -> Any:
+@contextlib.contextmanager
+def _without_collecting() -> Iterator[None]:
     """Import the program, and unittest with it, without looking for garbage: there is none."""
     collects = gc.isenabled()
     gc.disable()
-    from . import program
-
-    if collects:
-        gc.enable()
-    return program
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _refuse_tempfiles(path: str | None) -> None:

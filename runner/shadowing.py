@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
-from itertools import pairwise
+from itertools import takewhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,14 +17,37 @@ _ALIAS = "_tidytest_runner"
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def places(cwd: str, words: Sequence[str]) -> list[str]:
-    """Return the directories that the user's modules are imported from: the working directory,
-    and those that `discover` is told of."""
-    found = [cwd]
-    for option, value in pairwise(words):
-        if option in ("-s", "--start-directory", "-t", "--top-level-directory"):
-            found.append(os.path.join(cwd, value))
-    return found
+def before_ours() -> list[str]:
+    """Return the directories of the import path that come before that of this package."""
+    ours = os.path.dirname(_HERE)
+    return list(takewhile(lambda directory: directory != ours, sys.path))
+
+
+def discovered(words: Sequence[str]) -> list[str]:
+    """Return the directory that `discover` is going to put first into the import path, if any.
+
+    Args:
+        words: the command line after the program's name.
+    """
+    remaining = _left_for_unittest(words)
+    if len(remaining) < 2 or remaining[0].lower() != "discover":
+        return []
+    from .discovery import Discovery
+
+    found = Discovery(remaining[1:])
+    return [os.path.abspath(found.top or found.start)]
+
+
+def _left_for_unittest(words: Sequence[str]) -> Sequence[str]:
+    if not any(word.startswith("--") for word in words):
+        return words  # none of ours
+    from .arguments import split
+    from .errors import UsageError
+
+    try:
+        return split(words).remaining
+    except UsageError:  # which is told where the settings are read
+        return []
 
 
 def shadowed(name: str, directories: Sequence[str]) -> str | None:
