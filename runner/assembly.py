@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tempfiles.reports import RunSettings
 from tempfiles.root import system_directory
@@ -124,22 +124,12 @@ class Assembly:
     def run_settings(self) -> RunSettings:
         """Return how the run tracks."""
         settings = self.settings
-        ignore = settings.leak_ignore
-        if self.measurement is not None:
-            ignore += self.measurement.files
-        if settings.keep_dir is not None:
-            import glob
-
-            from tempfiles.ownership import KEPT_PREFIX
-
-            kept = os.path.normpath(os.path.join(settings.keep_dir, KEPT_PREFIX))
-            ignore += (f"{glob.escape(kept)}*",)
         return RunSettings(
             base=self._base,
             project=self.directory,
             tracks=settings.leaks != "off",
             trace=settings.leak_trace,
-            ignore=ignore,
+            ignore=(*settings.leak_ignore, *self._own_files()),
             measure_made=settings.slowest_temp is not None or settings.html is not None,
             watch_modified=settings.watch_modified,
             clean_outside=settings.clean_outside,
@@ -160,6 +150,22 @@ class Assembly:
             if self.reaper is None or not self.reaper.make_room(error, sys.stderr):
                 raise
         return Run(settings)
+
+    def _own_files(self) -> Iterator[str]:
+        """Yield globs of what this run itself writes while the tests run."""
+        if self.measurement is not None:
+            yield from self.measurement.files
+        if self.settings.monitor is not None:
+            from glob import escape
+
+            yield escape(self.settings.monitor)
+        if self.settings.keep_dir is not None:
+            from glob import escape
+
+            from tempfiles.ownership import KEPT_PREFIX
+
+            kept = os.path.normpath(os.path.join(self.settings.keep_dir, KEPT_PREFIX))
+            yield f"{escape(kept)}*"
 
     def result_class(self) -> type[TidyTestResult]:
         """Return the class of the result: what is not asked for has no part in it."""

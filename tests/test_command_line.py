@@ -24,6 +24,21 @@ class Leaks(ProjectTestCase):
         self.assertIn("test_a.T.test\n  changed 1 of the project's files:\n", outcome.err)
         self.assertRegex(outcome.err, r"\n    changed  data.txt \(.*size.*\)\n")
 
+    def test_watch_modified_blames_no_test_for_what_the_run_itself_writes(self) -> None:
+        self.write("data.txt", "before")
+        self.write("test_a.py", """
+            import pathlib, time, unittest
+            class T(unittest.TestCase):
+                def test(self):
+                    pathlib.Path("data.txt").write_text("and after")
+                    size = pathlib.Path("usage[1].csv").stat().st_size
+                    while pathlib.Path("usage[1].csv").stat().st_size == size:
+                        time.sleep(0.05)
+        """)
+        outcome = self.tidytest("--watch-modified", "--monitor", "usage[1].csv", "test_a")
+        self.assertIn("changed 1 of the project's files:\n    changed  data.txt", outcome.err)
+        self.assertNotIn("usage", outcome.err)
+
     def test_clean_outside_removes_what_the_run_saw_being_made(self) -> None:
         self.write("test_a.py", """
             import unittest
