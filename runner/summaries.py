@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from tempfiles.quantities import format_size
+from tempfiles.quantities import format_contents, format_count, format_size
 from tempfiles.text import printable
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
     """Return how many contexts there are of each scope, in words; each is a scope and an id."""
     number = Counter(scope for scope, _ in contexts)
     return " and ".join(
-        "the run itself" if s == "run" else _count(number[s], s, _PLURALS.get(s, f"{s}s"))
+        "the run itself" if s == "run" else format_count(number[s], s, _PLURALS.get(s, f"{s}s"))
         for s in sorted(number)
     )
 
@@ -153,9 +153,8 @@ def _row(leak: Leak) -> tuple[str, str, str, str]:
     kind = _KINDS.get(leak.type, leak.type)
     size = format_size(leak.bytes)
     if leak.type == "directory":
-        below = leak.entries - 1
-        names = ("file", "files") if leak.files == below else ("entry", "entries")
-        size = f"{_count(below, *names)} {size}" if below else "empty"
+        contents = format_contents(leak.entries, leak.files)
+        size = contents if leak.entries == 1 else f"{contents} {size}"
     return kind, _name(leak), size, printable(leak.made_by)
 
 
@@ -192,10 +191,6 @@ def _relative(path: str) -> str:
     except OSError:
         return path
     return path[len(prefix) :] if path.startswith(prefix) else path
-
-
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def all_lines(reports: Iterable[ContextReport]) -> Iterator[str]:

@@ -78,24 +78,25 @@ def _slot_entries(root: str) -> Iterator[tuple[str, str]]:
 
 
 def _leak(path: str, name: str, running: Current | None, deadline: float | None) -> Leak:
-    type, size, entries = _size(path, deadline)
+    type, size, entries, files = _size(path, deadline)
     context, scope = (running.id, running.scope) if running else ("run", "run")
-    return Leak(name, type, size, entries, context, scope)
+    return Leak(name, type, size, entries, context, scope, files=files)
 
 
-def _size(path: str, deadline: float | None) -> tuple[ResourceType, int, int]:
+def _size(path: str, deadline: float | None) -> tuple[ResourceType, int, int, int]:
+    """Return the type, bytes and entries of a path, and how many of those are no directories."""
     try:
         status = os.lstat(path)
     except OSError:
-        return "other", 0, 1
+        return "other", 0, 1, 1
     type = type_of(status)
     if type != "directory":
-        return type, status.st_size if type == "file" else 0, 1
+        return type, status.st_size if type == "file" else 0, 1, 1
     try:
         sample = measure(path, cancelled=lambda: _late(deadline))
     except CancelledError:
-        return type, 0, 1
-    return type, sample.bytes, sample.files + sample.directories + 1
+        return type, 0, 1, 0
+    return type, sample.bytes, sample.files + sample.directories + 1, sample.files
 
 
 def _late(deadline: float | None) -> bool:

@@ -79,6 +79,7 @@ def translated(error: OSError) -> FileSystemError:
         kind = NotFoundError
     elif isinstance(error, PermissionError):
         kind = PermissionDeniedError
-    result = kind(error.errno, error.strerror or str(error), error.filename)
-    result.filename2 = error.filename2
-    return result
+    return kind(
+        error.errno, error.strerror or str(error), error.filename,
+        None, error.filename2,  # the fourth is Windows' error code
+    )

@@ -70,3 +70,17 @@ def format_age(seconds: float) -> str:
 def format_count(number: int, singular: str, plural: str = "") -> str:
     """Return a number with its noun: `1 entry`, `2,000 entries`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def format_contents(entries: int, files: int) -> str:
+    """Return what is in a directory: `empty`, `2 files`, `3 entries` (where some are directories).
+
+    Args:
+        entries: of the whole tree, the directory itself counted.
+        files: how many of them are not directories.
+    """
+    below = entries - 1
+    if not below:
+        return "empty"
+    nouns = ("file", "files") if files == below else ("entry", "entries")
+    return format_count(below, *nouns)

@@ -162,7 +162,7 @@ def _scan(top: str) -> dict[str, Stored]:
     while pending:
         above = pending.pop()
         try:
-            with os.scandir(os.path.join(top, above)) as entries:
+            with os.scandir(f"{top}/{above}"[:-1]) as entries:
                 listed = list(entries)
             for entry in listed:
                 if entry.is_dir(follow_symlinks=False):

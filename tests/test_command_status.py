@@ -72,6 +72,11 @@ class Status(unittest.TestCase):
         self.assertIn("running: a.B.test_two (test)", out)
         self.assertIn(f"left: {dead}/0/la\\nte  file, 0 B  by a.B.test_two", out)
 
+    def test_what_is_in_a_directory_is_told_as_the_run_would_have(self) -> None:
+        made = 'os.mkdir(root + "/0/d")\nos.close(os.open(root + "/0/d/f", os.O_CREAT))\n'
+        dead = dead_run(self.temp, LEAKY + made)
+        self.assertIn(f"left: {dead}/0/d  directory, 0 B, 1 file  by a.B.test_two", self.status())
+
     def test_as_json_has_the_same(self) -> None:
         dead = dead_run(self.temp, LEAKY)
         content = self.as_json()

@@ -22,6 +22,7 @@ from tempfiles import (
     PathTypeError,
     TempFilesError,
 )
+from tempfiles.errors import translated
 
 from .isolation import IsolatedTestCase
 
@@ -141,6 +142,12 @@ class CreateWithContent(IsolatedTestCase):
                 call()
             self.assertIsInstance(caught.exception, FileNotFoundError)
             self.assertIsInstance(caught.exception, TempFilesError)
+            self.assertTrue(str(caught.exception).endswith("'"), caught.exception)
+            self.assertIsNone(caught.exception.filename2)
+
+    def test_an_error_about_two_names_keeps_both(self) -> None:
+        cause = OSError(errno.EXDEV, "not there", "/a", None, "/b")
+        self.assertEqual(str(translated(cause)), str(cause))
 
 
 class Limit(IsolatedTestCase):

@@ -17,7 +17,8 @@ from unittest import mock
 from runner import reporters
 from runner.reporters import destination, lines, text
 from runner.reporters.destination import ReportError
-from tempfiles.records import Leak, Origin
+from runner.summaries import context_lines
+from tempfiles.records import ContextReport, Leak, Origin
 from tests.report_samples import HOSTILE, sample
 
 
@@ -181,6 +182,15 @@ class LineTests(unittest.TestCase):
             "directory /tmp/x\\n/d 2.0 KiB, 3 entries, made at t.py:3 in f  open, "
             "outside the temp directory, never closed, left",
         )
+
+    def test_what_is_in_a_directory_is_told_as_on_the_terminal(self) -> None:
+        for entries, files, told in ((1, 0, "empty"), (2, 1, "1 file"), (2, 0, "1 entry"),
+                                     (5, 3, "4 entries"), (2_001, 2_000, "2,000 files")):
+            leak = Leak("/tmp/d", "directory", 9, entries, "c", "test", outcome="removed",
+                        files=files)
+            self.assertEqual(lines.leak_line(leak), f"directory /tmp/d 9 B, {told}")
+            *_, row = context_lines(ContextReport("c", "test", leaks=(leak,)))
+            self.assertIn(f"d/  {told}", row)
 
     def test_why_a_leak_is_left_and_where_things_went_is_told(self) -> None:
         leak = Leak("/p/d", "directory", 0, 2, "c", "test", outcome="left", where="outside",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -88,8 +89,11 @@ class MakeAndRead(IsolatedTestCase):
         path = tempfiles.create_with_content("x")
         with self.assertRaises(PathTypeError):
             read_tree(path)
-        with self.assertRaises(NotFoundError):
-            read_tree(self.outside / "missing")
+        missing = self.outside / "missing"
+        with self.assertRaises(NotFoundError) as caught:
+            read_tree(missing)
+        told = f"[Errno {errno.ENOENT}] No such file or directory: {str(missing)!r}"
+        self.assertEqual(str(caught.exception), told)
 
     def test_names_that_are_no_utf8_are_read(self) -> None:
         made = temp_tree({})

@@ -7,9 +7,10 @@ import functools
 import os
 import re
 
+from tempfiles.quantities import format_contents
 from tempfiles.records import Leak
 
-from .text import clip, human_size, plural, visible
+from .text import clip, human_size, visible
 
 _CHAINED = re.compile(
     r"^\n?(?:During handling of the above exception, another exception occurred:"
@@ -27,7 +28,7 @@ def leak_line(leak: Leak) -> str:
     """Return one line on a leak: `file /tmp/x/a.csv 1.2 KiB, made at tests/x.py:4 in f  open`."""
     parts = [f"{leak.type} {visible(leak.path)} {human_size(leak.bytes)}"]
     if leak.type == "directory":
-        parts.append(plural(leak.entries - 1, "entry").replace("entrys", "entries"))
+        parts.append(format_contents(leak.entries, leak.files))
     if leak.subtest is not None:
         parts.append(f"in subtest {visible(clip(leak.subtest, _SUBTEST))}")
     if leak.origin is not None:

@@ -11,7 +11,8 @@ from typing import NoReturn, TypeVar
 from .. import litter
 from ..errors import SettingError
 from ..places import all_places
-from ..quantities import parse_age
+from ..quantities import format_count, format_size, parse_age
+from ..usage import Sample
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 T = TypeVar("T")
@@ -55,6 +56,15 @@ def add_temp_dir(parser: argparse.ArgumentParser) -> None:
         help="look here (default: the system's temp directory, XDG_RUNTIME_DIR and /dev/shm); "
         "may be given again",
     )
+
+
+def amount(sample: Sample) -> str:
+    """Return how much a sample has found: `2 files, 1 directory, 1.2 KiB`."""
+    return ", ".join((
+        format_count(sample.files, "file"),
+        format_count(sample.directories, "directory", "directories"),
+        format_size(sample.bytes),
+    ))
 
 
 def warn(text: str) -> None:

@@ -13,11 +13,11 @@ from .. import aftermath, orphans, progress
 from ..aftermath import Aftermath
 from ..marker_view import user_name
 from ..ownership import Verdict
-from ..quantities import format_age, format_count, format_size
+from ..quantities import format_age, format_contents, format_count, format_size
 from ..records import Leak
 from ..text import printable
 from ..usage import Sample, measure
-from . import OK, add_temp_dir, temp_dirs
+from . import OK, add_temp_dir, amount, temp_dirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _root_as_json(root: _Root) -> dict[str, Any]:
 def _lines(roots: list[_Root], totals: dict[str, Sample]) -> list[str]:
     lines: list[str] = []
     for place, sample in totals.items():
-        lines.append(f"{printable(place)}: {_amount(sample)}")
+        lines.append(f"{printable(place)}: {amount(sample)}")
         for root in roots:
             if os.path.dirname(root.verdict.root) == place:
                 lines += _root_lines(root)
@@ -139,18 +139,10 @@ def told(story: Aftermath) -> list[str]:
 
 def _leak_line(leak: Leak) -> str:
     line = f"left: {printable(leak.path)}  {leak.type}, {format_size(leak.bytes)}"
-    if leak.entries > 1:
-        line += f", {format_count(leak.entries, 'entry', 'entries')}"
+    if leak.entries > 1:  # else it is empty, or there was no time to look
+        line += f", {format_contents(leak.entries, leak.files)}"
     line += f"  by {printable(leak.context)}"
     return line + (f"  {printable(leak.made_by)}" if leak.made_by else "")
-
-
-def _amount(sample: Sample) -> str:
-    return ", ".join((
-        format_count(sample.files, "file"),
-        format_count(sample.directories, "directory", "directories"),
-        format_size(sample.bytes),
-    ))
 
 
 def _age(verdict: Verdict) -> float:

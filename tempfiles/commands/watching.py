@@ -18,7 +18,7 @@ from ..quantities import format_count, format_size
 from ..recording import Recording
 from ..text import printable
 from ..usage import measure
-from . import FAILED, OK, warn
+from . import FAILED, OK, amount, warn
 
 LIMIT_PASSED = 3
 
@@ -111,7 +111,7 @@ class Session:
     def _show(self, sample: Sample) -> None:
         """Write over the line on the terminal."""
         spent = int(time.monotonic() - self.started)
-        line = f"{spent // 60}:{spent % 60:02}  {_amount(sample)}"
+        line = f"{spent // 60}:{spent % 60:02}  {amount(sample)}"
         for share in sample.shares:
             if share.owner:
                 line += f"  {share.owner}: {format_size(share.bytes)} {share.context}"
@@ -126,7 +126,7 @@ class Session:
 
     def _summary(self) -> str:
         where = printable(self.settings.directory)
-        line = f"{where}: {format_count(self._count, 'sample')}, at most {_amount(self._most)}"
+        line = f"{where}: {format_count(self._count, 'sample')}, at most {amount(self._most)}"
         if self._most.unreadable:
             line += f"; {format_count(self._most.unreadable, 'entry', 'entries')} could not be read"
         if self._most.mounts:
@@ -144,14 +144,6 @@ def _greater(one: Sample, other: Sample) -> Sample:
     """Return the greater of each number of two samples."""
     names = ("files", "directories", "bytes", "unreadable", "mounts")
     return Sample(0.0, *(max(getattr(one, name), getattr(other, name)) for name in names))
-
-
-def _amount(sample: Sample) -> str:
-    return ", ".join((
-        format_count(sample.files, "file"),
-        format_count(sample.directories, "directory", "directories"),
-        format_size(sample.bytes),
-    ))
 
 
 def _largest(sample: Sample, size: Callable[[Share], int], most: int = 5) -> list[str]:
