@@ -11,7 +11,6 @@ from tempfiles.root import system_directory
 from tempfiles.tracker import Run
 
 from .config import DEFAULT_BASELINE, STATE_FILE, Config
-from .errors import UsageError
 from .keepers import Keeping
 from .policy import Policy
 from .reaping import Reaper
@@ -77,8 +76,6 @@ class Assembly:
             if place.remark:
                 sys.stderr.write(f"tidytest: {place.remark}\n")
         self.reaper = Reaper(self._base) if settings.reap else None
-        if settings.progress:
-            _require_tqdm()
         if settings.coverage:
             from .measurement import Measurement
 
@@ -213,14 +210,6 @@ def _selects(settings: Config) -> bool:
         or settings.repeat is not None
         or settings.until_leak
     )
-
-
-def _require_tqdm() -> None:
-    from .reporters import require
-
-    missing = require("tqdm", "--progress", "progress")
-    if missing is not None:
-        raise UsageError(missing)
 
 
 def _is_live(stream: Any) -> bool:

@@ -75,6 +75,7 @@ def settle(settings: Settings, *, verbose: bool) -> None:
     for need in _NEEDS:
         for name in need.names:
             _require(settings, name, need)
+    _refuse_strictness_for_nothing(settings)
     if verbose and _is_active(settings, "progress"):
         if settings["progress"].rank == FROM_ARGV:
             raise UsageError("--progress and -v contradict each other")
@@ -106,6 +107,16 @@ def _require(settings: Settings, name: str, need: _Need) -> None:
         raise UsageError(
             f"{_told(settings, name)} needs {need.say}, and {need.other} is {value}"
             f" ({other.source})"
+        )
+
+
+def _refuse_strictness_for_nothing(settings: Settings) -> None:
+    strict, path = settings["strict-baseline"], settings["leak-baseline"].value
+    if not _is_active(settings, "strict-baseline") or strict.rank != FROM_ARGV or path is not None:
+        return
+    if not os.path.lexists(DEFAULT_BASELINE):
+        raise UsageError(
+            f"--strict-baseline needs --leak-baseline FILE, or a {DEFAULT_BASELINE} where it runs"
         )
 
 

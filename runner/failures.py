@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__unittest = True  # the frame of `raised` stays out of users' tracebacks
+__unittest = True  # frames of this module stay out of users' tracebacks
 
 
 def is_failure_of(failed: Any, test: Any, name: str) -> bool:

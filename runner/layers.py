@@ -141,10 +141,11 @@ def _option_of(key: str, place: object, kind: str) -> tuple[Option, bool]:
     """Return the option that a key of a file or a variable means; refuse what is none."""
     found = find(key.replace("_", "-"))
     if found is None:
-        near = BY_NAME[nearest(key)]
-        if kind == FILE:
-            raise UsageError(f"{place}: no setting is called {key!r}; the nearest is {near.name!r}")
-        raise UsageError(f"{place}: there is no such setting; the nearest is {near.variable}")
+        name = nearest(key)
+        wrong = f"no setting is called {key!r}" if kind == FILE else "there is no such setting"
+        if name is not None:
+            wrong += f"; the nearest is {repr(name) if kind == FILE else BY_NAME[name].variable}"
+        raise UsageError(f"{place}: {wrong}")
     allowed = found[0].allowed
     if allowed == COMMAND_LINE or (kind == FILE and allowed != FILE):
         only = "on the command line" + (" or in the environment" if allowed != COMMAND_LINE else "")

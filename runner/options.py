@@ -194,9 +194,9 @@ def find(key: str) -> tuple[Option, bool] | None:
     return (option, True) if option is not None and option.has_opposite else None
 
 
-def nearest(key: str) -> str:
-    """Return the option's name that is most like a name which does not exist."""
-    import difflib
+def nearest(key: str) -> str | None:
+    """Return the option's name that is most like a name which does not exist, if one is like it."""
+    from difflib import get_close_matches
 
-    key = key.lower().replace("_", "-")
-    return max(BY_NAME, key=lambda name: difflib.SequenceMatcher(None, key, name).ratio())
+    near = get_close_matches(key.lower().replace("_", "-"), BY_NAME, 1)
+    return near[0] if near else None

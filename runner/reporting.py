@@ -39,6 +39,7 @@ class Reports:
             option.replace("_", "-"): sys.stdout if path == "-" else path
             for option, path in named.items() if path
         }
+        self._progress = settings.progress
         self._looked = settings.leaks != "off"
         if not self._looked:
             self._destinations.pop("leak-json", None)
@@ -63,12 +64,12 @@ class Reports:
         Raises:
             UsageError: an extra is not installed, or a file cannot be written.
         """
-        if not self._destinations:
+        if not (self._destinations or self._progress):
             return
         from . import reporters
         from .reporters.destination import ReportError
 
-        missing = reporters.missing(list(self._destinations))
+        missing = reporters.missing([*self._destinations, *(["progress"] * self._progress)])
         if missing is not None:
             raise UsageError(missing)
         for name, destination in self._destinations.items():

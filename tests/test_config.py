@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import unittest
@@ -68,12 +69,13 @@ class Precedence(InProject):
             if not option.is_switch and option.name not in samples:
                 text = "9" if option.metavar in ("N", "SIZE") else "x"
             native = text if text in ("true", "false") or text.isdigit() else f"'{text}'"
-            coverage = "coverage = true" if option.name.startswith("coverage-") else ""
-            ram = "temp-root = 'ram'" if option.name == "temp-root-min-free" else ""
+            needed = {
+                "temp-root-min-free": "temp-root = 'ram'", "strict-baseline": "leak-baseline = 'x'",
+            }.get(option.name, "coverage = true" if option.name.startswith("coverage-") else "")
             with self.subTest(option=option.name):
-                self.file(f"{option.name} = {native}", coverage, ram)
+                self.file(f"{option.name} = {native}", needed)
                 from_file = getattr(self.config(), option.field)
-                self.file(coverage, ram)
+                self.file(needed)
                 from_environment = getattr(self.config(**{option.variable: text}), option.field)
                 words = [option.flag] if option.is_switch else [f"--{option.name}={text}"]
                 from_argv = getattr(self.config(*words), option.field)
@@ -150,6 +152,12 @@ class Environment(InProject):
             "TIDYTEST_LEAK_JSN: there is no such setting; the nearest is TIDYTEST_LEAK_JSON",
         )
 
+    def test_where_none_is_near_none_is_named(self) -> None:
+        told = self.refused(TIDYTEST_FOO="1")
+        self.assertEqual(told, "TIDYTEST_FOO: there is no such setting")
+        self.file("foo = 1")
+        self.assertEqual(self.refused(), "pyproject.toml:2: no setting is called 'foo'")
+
     def test_what_is_for_the_command_line_only_is_refused(self) -> None:
         self.assertEqual(
             self.refused(TIDYTEST_VERSION="1"),
@@ -224,6 +232,7 @@ class Contradictions(InProject):
             "--leaks=off --keep=always",
             "--no-leak-baseline --update-baseline",
             "--no-leak-baseline --strict-baseline",
+            "--strict-baseline",
             "--until-leak --update-baseline",
             "--version --completion=bash",
             "--show-settings --version",
@@ -302,6 +311,15 @@ class Contradictions(InProject):
         self.file("leaks = 'off'", "no-leak-baseline = true")
         self.assertEqual(self.config("--strict-baseline", "--leaks=fail",
                                      "--leak-baseline=x").leak_baseline, str(self.root / "x"))
+
+    def test_strictness_without_a_baseline_is_refused_on_the_command_line_only(self) -> None:
+        self.enterContext(contextlib.chdir(self.root))
+        told = self.refused("--strict-baseline")
+        self.assertIn("needs --leak-baseline FILE, or a .tidytest-leaks.json", told)
+        self.file("strict-baseline = true")
+        self.assertTrue(self.config().strict_baseline)
+        (self.root / ".tidytest-leaks.json").touch()
+        self.assertTrue(self.config("--strict-baseline").strict_baseline)
 
     def test_a_file_that_contradicts_itself_is_refused_with_the_line(self) -> None:
         self.file("reverse = true", "shuffle = true")

@@ -133,6 +133,8 @@ class Table(unittest.TestCase):
         for misspelt, expected in near.items():
             with self.subTest(misspelt=misspelt):
                 self.assertEqual(nearest(misspelt), expected)
+        for strange in ("foo", "x", "nonsense"):
+            self.assertIsNone(nearest(strange))
 
     def test_durations_is_ours_only_where_unittest_lacks_it(self) -> None:
         given = split(["--durations", "3"])

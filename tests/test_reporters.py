@@ -45,6 +45,22 @@ class TableTests(unittest.TestCase):
         )
         self.assertIsNotNone(reporters.require("no_such.module", "--html", "html"))
 
+    def test_all_that_a_run_lacks_is_told_at_once(self) -> None:
+        script = (
+            "import sys; sys.modules.update(dict.fromkeys(('junitparser', 'jinja2', 'tqdm')))\n"
+            "from runner.program import main\nmain(sys.argv[1:])"
+        )
+        words = ["--junit-xml", "a", "--html", "b", "--progress"]
+        for asked, extras in ((words, "junit,html,progress"), (words[-1:], "progress")):
+            done = subprocess.run(
+                [sys.executable, "-c", script, *asked], capture_output=True, text=True
+            )
+            self.assertEqual(done.returncode, 2)
+            self.assertTrue(
+                done.stderr.endswith(f'pip install "tidytest[{extras}]"\n'), done.stderr
+            )
+            self.assertEqual(done.stderr.count("\n"), 1)
+
     def test_two_missing_extras_are_told_in_one_line(self) -> None:
         lacking = {"junit-xml": ("no_such_a", "junit"), "html": ("no_such_b", "html")}
         with mock.patch.object(reporters, "EXTRAS", lacking):

@@ -233,6 +233,7 @@ class OddEnds(ProjectTestCase):
         self.assertIn("FAILED (errors=2)", outcome.err)
         self.assertIn("class-", outcome.err)
         self.assertIn("module-", outcome.err)
+        self.assertNotIn("Traceback", outcome.err)  # of which all frames would be ours
         self.assertEqual(self.junit().get("errors"), "2")
 
     def test_tests_of_one_id_have_each_their_own_leaks(self) -> None:

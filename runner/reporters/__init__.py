@@ -38,8 +38,9 @@ REPORTERS: dict[str, str] = {
 EXTRAS: dict[str, tuple[str, str]] = {
     "junit-xml": ("junitparser", "junit"),
     "html": ("jinja2", "html"),
+    "progress": ("tqdm", "progress"),
 }
-"""The reports that need a library: the module they import, and the extra that installs it."""
+"""The options that need a library: the module they import, and the extra that installs it."""
 
 
 def require(module: str, option: str, extra: str) -> str | None:
@@ -54,7 +55,7 @@ def require(module: str, option: str, extra: str) -> str | None:
 
 
 def missing(names: Sequence[str]) -> str | None:
-    """Return one line on all that the reports of these names lack, None if they lack nothing."""
+    """Return one line on all that the options of these names lack, None if they lack nothing."""
     lacking = {
         name: EXTRAS[name] for name in names
         if name in EXTRAS and not _is_installed(EXTRAS[name][0])
