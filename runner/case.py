@@ -42,7 +42,7 @@ class _Tracked(unittest.TestCase):
 
     @property
     def tempContext(self) -> str:
-        """The id of the context that owns what this test registers: `TestCase.id()`."""
+        """The id of the context that owns what this test registers, which is `TestCase.id()`."""
         return self._temp_context.id if self._temp_context is not None else contexts.current().id
 
     def createTempFile(self, content: Content = "", extension: str = "tmp") -> Path:

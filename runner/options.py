@@ -109,7 +109,7 @@ OPTIONS: tuple[Option, ...] = (
            "never report paths that match; may be given several times", "GLOB",
            repeatable=True, joins=True),
     Option("watch-modified", types.SWITCH, LEAKS,
-           "also report files of the project that a test changed or deleted"),
+           "also report files of the project that a test changed or deleted, never as a failure"),
     Option("late-grace", types.SECONDS, LEAKS,
            "how long the end of the run waits for processes that outlived their test",
            "SECONDS"),

@@ -6,6 +6,7 @@ import os
 import sys
 from os import readlink
 
+POSIX = os.name == "posix"
 WINDOWS = os.name == "nt"
 MACOS = sys.platform == "darwin"
 LINUX = sys.platform.startswith("linux")

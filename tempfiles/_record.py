@@ -10,11 +10,26 @@ from collections.abc import Iterator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from inspect import Signature
     from typing import Any, ClassVar, Self, dataclass_transform
 else:
 
     def dataclass_transform(**options):
         return lambda cls: cls
+
+
+class _Signature:
+    """What a record takes, for documentation; who asks has imported `inspect` already."""
+
+    def __get__(self, record: Record | None, owner: type[Record]) -> Signature:
+        from inspect import Parameter, Signature
+
+        kind, none = Parameter.POSITIONAL_OR_KEYWORD, Parameter.empty
+        types = owner.__annotations__
+        return Signature([
+            Parameter(name, kind, default=getattr(owner, name, none), annotation=types[name])
+            for name in owner._fields
+        ])
 
 
 @dataclass_transform(frozen_default=True)
@@ -25,6 +40,7 @@ class Record:
     are; they can be pickled.
     """
 
+    __signature__ = _Signature()
     _fields: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:

@@ -17,6 +17,7 @@ from . import (
     reclaiming,
     settings,
 )
+from ._platform import POSIX
 from .content import NEW, Content, copy_all, encoded, write_all
 from .errors import LimitError, PathTypeError, translated
 from .naming import StrPath
@@ -195,7 +196,7 @@ def _make(suffix: str, fill: Callable[[int], None]) -> str:
             continue
     try:
         try:
-            if os.name == "posix" and os.fstat(fd).st_mode & 0o777 != _PRIVATE:
+            if POSIX and os.fstat(fd).st_mode & 0o777 != _PRIVATE:
                 os.fchmod(fd, _PRIVATE)  # the umask has taken some of it
             fill(fd)
         finally:

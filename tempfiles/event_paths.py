@@ -6,7 +6,7 @@ import os
 import sys
 
 from . import syscalls
-from ._platform import descriptor_path
+from ._platform import POSIX, descriptor_path
 from .spawning import working_directory
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ def _real_directory(path: str) -> str:
 
 def _known_above(path: str) -> str:
     """Return the working directory, which the system tells without links, if a path is below it."""
-    directory = working_directory() if os.name == "posix" else ""
+    directory = working_directory() if POSIX else ""
     return directory if f"{path}/".startswith(f"{directory}/") else ""
 
 
@@ -80,7 +80,7 @@ def real_place(path: Any, absolute: str, follow: bool) -> str:
 
     A mere name lies in a directory that the system has told: there are no links on the way.
     """
-    if os.name == "posix" and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
+    if POSIX and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
         return syscalls.real_path(absolute) if follow and syscalls.is_link(absolute) else absolute
     return real(absolute, follow)
 

@@ -27,6 +27,7 @@ def register_file(path: StrPath | bytes) -> Path:
     symlink itself is meant, not what it leads to. A path of another context changes hands.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         PathTypeError: it is a directory.
         RefusedError: it is `/`, the home or working directory, or an ancestor of them.
     """
@@ -39,6 +40,7 @@ def register_directory(path: StrPath | bytes) -> Path:
     As `register_file`; what other contexts have registered inside it stays until they close.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         PathTypeError: it exists and is not a directory.
         RefusedError: it is `/`, the home or working directory, or an ancestor of them.
     """
@@ -51,6 +53,7 @@ def unregister(path: StrPath | bytes) -> Path:
     Inside a registered directory it is still removed with that; `keep` prevents this.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         NotRegisteredError: no context has it.
     """
     found = naming.absolute(path)
@@ -59,13 +62,21 @@ def unregister(path: StrPath | bytes) -> Path:
 
 
 def is_registered(path: StrPath | bytes) -> bool:
-    """Return whether this very path is registered, with whichever context."""
+    """Return whether this very path is registered, with whichever context.
+
+    Raises:
+        InvalidNameError: the path is empty or has NUL in it.
+    """
     return registrations.owner(naming.absolute(path)) is not None
 
 
 def get_context_for_file(path: StrPath | bytes) -> str | None:
     """Return the id of the context that a path, or the nearest directory above it, is registered
-    with; None if there is none."""
+    with; None if there is none.
+
+    Raises:
+        InvalidNameError: the path is empty or has NUL in it.
+    """
     holder = _holder(naming.absolute(path))
     return holder.id if holder is not None else None
 
@@ -74,6 +85,7 @@ def remove(path: StrPath | bytes) -> RemovalReport:
     """Remove one file (or link, socket, FIFO) now, registered or not; a missing one is no failure.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         PathTypeError: it is a directory.
         RefusedError: it is `/`, the home or working directory, or an ancestor of them.
         RemovalError: it could not be removed; it stays registered.
@@ -85,6 +97,7 @@ def remove_directory(path: StrPath | bytes) -> RemovalReport:
     """Remove one directory now with all in it, registered or not; a missing one is no failure.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         PathTypeError: it is not a directory.
         RefusedError: it is `/`, the home or working directory, or an ancestor of them.
         RemovalError: something in it could not be removed; it stays registered.
@@ -96,6 +109,7 @@ def keep(path: StrPath | bytes) -> Path:
     """Give a path up for clean-up: it stays, also in a registered directory; return it absolute.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         NotRegisteredError: neither it nor a directory above it is registered.
     """
     found = naming.absolute(path)
@@ -115,6 +129,7 @@ def persist(path: StrPath | bytes, destination: StrPath | bytes) -> Path:
         The destination, absolute.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         DestinationExistsError: the destination exists.
         NotFoundError: the path or the destination's directory does not exist.
         FileSystemError: it could not be moved; it is where it was.

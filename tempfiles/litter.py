@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from . import file_locks, marker, mounts, processes
-from ._platform import HAS_PROC
+from ._platform import HAS_PROC, POSIX
 from .errors import SettingError
 from .ownership import PREFIX
 from .removal import Identity
@@ -136,7 +136,7 @@ def _unsafe(path: str, directory: str, parent: os.stat_result, mounted: dict[str
     """Return why nothing can be said of a path from where it is; empty where it can."""
     if os.path.basename(path).startswith(PREFIX):
         return "it may be the root of a run, which has rules of its own"
-    if os.name == "posix" and parent.st_mode & stat.S_IWOTH and not parent.st_mode & stat.S_ISVTX:
+    if POSIX and parent.st_mode & stat.S_IWOTH and not parent.st_mode & stat.S_ISVTX:
         return f"{directory} is writable by everyone and has no sticky bit"
     if not HAS_PROC:
         return "this system does not tell which processes have it open"

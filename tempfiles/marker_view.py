@@ -7,6 +7,7 @@ import os
 import stat
 from typing import Any
 
+from ._platform import POSIX
 from .errors import OwnershipError
 from .marker import FORMAT, NAME, Marker, located, user_id
 
@@ -52,7 +53,7 @@ def _check(status: os.stat_result) -> None:
         raise OwnershipError("its marker is not a regular file")
     if status.st_uid != user_id():
         raise OwnershipError(f"its marker was written by user {status.st_uid}")
-    if os.name == "posix" and status.st_mode & 0o022:
+    if POSIX and status.st_mode & 0o022:
         raise OwnershipError("its marker can be written by other users")
     if status.st_nlink != 1:
         raise OwnershipError("its marker has another name elsewhere")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from . import locks, marker, marker_view, mounts
+from ._platform import POSIX
 from .claims import (
     BARE_MODE,
     KEPT_PREFIX,
@@ -99,11 +100,11 @@ def _untrusted(root: str, status: os.stat_result, mounted: Mapping[str, str]) ->
         return "it is not a directory"
     if status.st_uid != marker.user_id():
         return f"it belongs to user {status.st_uid}"
-    if os.name == "posix" and status.st_mode & 0o022:
+    if POSIX and status.st_mode & 0o022:
         return "other users can write to it"
     parent = os.path.dirname(os.path.abspath(root))
     mode = os.stat(parent).st_mode if os.path.isdir(parent) else 0
-    if os.name == "posix" and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+    if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
         return f"{parent} is writable by everyone and has no sticky bit"
     if os.path.ismount(root) or os.path.realpath(root) in mounted:
         return "it is a mount point"

@@ -141,7 +141,7 @@ class Leak:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Its context and its path: another test may leave another thing at the same path."""
+        """Its context and its path, since another test may leave another thing at the same path."""
         return self.context, self.path
 
     @property

@@ -70,6 +70,6 @@ class RunReport(Record):
 
     @property
     def tells(self) -> bool:
-        """Whether there is anything to tell of: something was made, or found, or could not go."""
+        """Whether there is anything to tell of, be it made, found, or not to be removed."""
         found = self.leaks or self.unattributed or self.failures or self.rescued
         return bool(self.summary.made or found)

@@ -20,6 +20,8 @@ from os.path import samestat
 from stat import S_ISDIR, S_ISLNK
 from time import monotonic, sleep, time, time_ns
 
+from ._platform import WINDOWS
+
 __all__ = [
     "close_fd", "genuine", "getcwd", "is_directory", "is_link", "is_same", "lexists", "listdir",
     "lstat", "monotonic", "open_fd", "open_file", "readlink", "real_path", "scandir", "sleep",
@@ -108,7 +110,7 @@ def real_path(path: str, known: str = "") -> str:
         path: the path.
         known: a directory above it to which no links lead.
     """
-    if os.name == "nt":
+    if WINDOWS:
         return os.path.realpath(path)
     pending = path[len(known) :].split("/")[::-1]
     resolved, followed = known, 0

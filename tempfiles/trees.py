@@ -95,6 +95,7 @@ def read_tree(path: StrPath) -> dict[str, Entry]:
     back as bytes if `path` is what it returned. Symlinks are shown and not followed.
 
     Raises:
+        InvalidNameError: the path is empty or has NUL in it.
         NotFoundError: there is no such directory.
         PathTypeError: it is not a directory.
         FileSystemError: something in it could not be read.

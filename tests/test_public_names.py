@@ -6,6 +6,7 @@ import inspect
 import types
 import unittest
 
+import runner
 import tempfiles
 
 FUNCTIONS = [
@@ -43,6 +44,12 @@ class PublicNames(unittest.TestCase):
                 value = getattr(tempfiles, name)
                 self.assertTrue(callable(value))
                 self.assertTrue(inspect.getdoc(value))
+
+    def test_no_property_begins_with_what_is_taken_for_its_type(self) -> None:
+        for owner in (*(getattr(tempfiles, name) for name in CLASSES), runner.TrackedTestCase):
+            for name, value in inspect.getmembers(owner, lambda each: isinstance(each, property)):
+                with self.subTest(owner.__name__, name=name):
+                    self.assertNotIn(": ", (inspect.getdoc(value) or "").split("\n")[0])
 
     def test_nothing_public_is_left_out(self) -> None:
         public = {

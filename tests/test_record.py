@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import subprocess
+import sys
 import unittest
 
 from tempfiles._record import Record
@@ -27,6 +30,12 @@ class Records(unittest.TestCase):
         for values, named in (((), {}), ((1, 2, 3), {}), ((1,), {"z": 1}), ((1,), {"x": 1})):
             with self.subTest(values=values, named=named), self.assertRaises(TypeError):
                 Point(*values, **named)
+
+    def test_its_signature_tells_the_fields_and_costs_nothing_before_it_is_asked_for(self) -> None:
+        self.assertEqual(str(inspect.signature(Point)), "(x: 'int', y: 'int' = 2)")
+        asked = "import sys, tempfiles.reports; print('inspect' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True)
+        self.assertEqual(done.stdout, "False\n", done.stderr)
 
     def test_equality_and_hash_go_by_the_fields(self) -> None:
         self.assertEqual(len({Point(1), Point(1, 2), Point(2)}), 2)
