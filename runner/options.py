@@ -29,8 +29,7 @@ class Option(Record):
     options collect a tuple; `joins` says that a stronger place adds to it rather than replaces
     it, `commas` that one value may hold several. `value_optional` takes a value only where the
     next word is an integer. `stock_from` is the Python version from which unittest itself has
-    the option; from there its command-line form is left to unittest, but not its opposite. `since`
-    is the first version of tidytest with the option.
+    the option; from there its command-line form is left to unittest, but not its opposite.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Option(Record):
     commas: bool = False
     value_optional: bool = False
     stock_from: tuple[int, int] | None = None
-    since: str = "0.1.0"
 
     @property
     def default(self) -> object:

@@ -14,7 +14,6 @@ LINUX = sys.platform.startswith("linux")
 HAS_DIR_FD = {os.open, os.unlink, os.rmdir, os.stat} <= os.supports_dir_fd and (
     os.scandir in os.supports_fd
 )
-HAS_FORK = hasattr(os, "fork")
 HAS_PROC = LINUX and os.path.isdir("/proc/self/fd")
 
 

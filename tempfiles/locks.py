@@ -29,11 +29,12 @@ _PAUSE = 0.001
 class DirectoryLock:
     """A held lock; `fd` is the directory's descriptor (the lock file's where there is no flock)."""
 
-    __slots__ = ("fd", "path")
+    __slots__ = ("_status", "fd", "path")
 
     def __init__(self, path: str, fd: int) -> None:
         self.path = path
         self.fd = fd
+        self._status = os.fstat(fd)
 
     @property
     def dir_fd(self) -> int | None:
@@ -55,8 +56,10 @@ class DirectoryLock:
         """Close our hold; forked children may go on holding theirs. A second call does nothing."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
-            with contextlib.suppress(OSError):  # a test may have closed every descriptor there is
-                os.close(fd)
+            # A test may have closed every descriptor there is, and opened a file under this number.
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.fstat(fd), self._status):
+                    os.close(fd)
 
 
 def acquire(path: str, *, patience: float = 0.0, shared: bool = False) -> DirectoryLock | None:

@@ -43,17 +43,6 @@ def alive(process: Process) -> bool:
     return now is not None and now.started == process.started and now.state not in "ZX"
 
 
-def live_processes_with_environment(prefix: str) -> list[Process]:
-    """Return the processes, other than this one, that work below a directory.
-
-    These are those whose TMPDIR lies in it, the descendants of this process, and the copies of
-    it that hold something below the directory open.
-    """
-    watch = ProcessWatch(prefix)
-    watch.forget()
-    return watch.new_since_last()
-
-
 class ProcessWatch:
     """Tells of each process that works below a directory once; only new ones are looked into.
 
@@ -68,11 +57,6 @@ class ProcessWatch:
         self._listed: list[str] = syscalls.listdir("/proc") if HAS_PROC else []
         self._known = set(filter(str.isdecimal, self._listed))
         self._related: set[int] = {self._pid}
-
-    def forget(self) -> None:
-        """Let the next call tell of all processes, not only of those that come up from now on."""
-        self._listed = []
-        self._known = set()
 
     def new_since_last(self) -> list[Process]:
         """Return the processes that have come up since the last call, by pid."""
@@ -129,26 +113,10 @@ class ProcessWatch:
         return any(map(self._is_below, _paths(pid)))
 
 
-def open_files_under(path: str) -> dict[str, list[str]]:
-    """Return what processes hold open at or below a path: `pid 4123 (redis-server)` by path.
-
-    Open files, mapped files, working directories and programs count.
-    """
-    top = syscalls.real_path(path)
-    inside = top if top.endswith(os.sep) else top + os.sep
-    found: dict[str, list[str]] = {}
-    for pid in _pids():
-        held = {name for name in _paths(pid) if name == top or name.startswith(inside)}
-        if not held or (stat := _proc.stat(pid)) is None:
-            continue
-        for name in sorted(held):
-            found.setdefault(name, []).append(f"pid {pid} ({stat.command})")
-    return found
-
-
 def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
     """Return the processes that hold any of some paths, or something below it, open, by path.
 
+    Open files, mapped files, working directories and programs count, as `pid 4123 (redis-server)`.
     A path that nobody holds is left out. All processes are looked at once, whatever the number
     of paths.
     """

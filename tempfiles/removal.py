@@ -10,11 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from types import TracebackType
 
 from ._access import PARENT, Key, close, key_of
 from ._platform import HAS_DIR_FD
@@ -58,24 +57,17 @@ def remove_path(
     Raises:
         RefusedError: the path is `/`, the home or working directory, or an ancestor of them.
     """
-    with _Removal(Tally(measure)) as removal:
-        removal.remove(os.fsdecode(path), expected)
-        return removal.tally.report()
-
-
-def remove_paths(paths: Iterable[AnyPath], *, measure: bool = True) -> RemovalReport:
-    """Remove paths one after the other, as `remove_path`; a refused one is a failure here.
-
-    Neighbours in one directory share its descriptor, so this is faster than one by one.
-    """
-    with _Removal(Tally(measure)) as removal:
-        for path in paths:
-            text = os.fsdecode(path)
-            try:
-                removal.remove(text)
-            except RefusedError as error:
-                removal.tally.fail(text, error)
-        return removal.tally.report()
+    text, tally = os.fsdecode(path), Tally(measure)
+    remove = _by_descriptor if HAS_DIR_FD else _by_path
+    try:
+        remove(*_split(text), expected, tally)
+    except RefusedError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        return tally.report()  # nothing is there
+    except (OSError, ValueError) as error:
+        tally.fail(text, error)
+    return tally.report()
 
 
 def remove_tree_at(
@@ -122,59 +114,23 @@ def refuse_if_precious(path: AnyPath) -> None:
     _refuse_precious(status, text)
 
 
-class _Removal:
-    """Removals by path, one after the other; the parent of the last one is held open."""
-
-    def __init__(self, tally: Tally) -> None:
-        self.tally = tally
-        self._parent: str | None = None
-        self._fd = -1
-        self._at: TreeRemoval | None = None
-
-    def __enter__(self) -> _Removal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._release()
-
-    def remove(self, text: str, expected: Identity | None = None) -> None:
-        try:
-            parent, name = _split(text)
-            remove = self._by_descriptor if HAS_DIR_FD else self._by_path
-            remove(parent, name, expected)
-        except RefusedError:
-            raise
-        except (FileNotFoundError, NotADirectoryError):
-            return  # nothing is there
-        except (OSError, ValueError) as error:
-            self.tally.fail(text, error)
-
-    def _by_descriptor(self, parent: str, name: str, expected: Identity | None) -> None:
-        if self._at is None or parent != self._parent:
-            self._release()
-            self._fd = os.open(parent or os.curdir, PARENT)
-            self._parent, self._at = parent, TreeRemoval(self._fd, parent, self.tally)
-        status = os.lstat(name, dir_fd=self._fd)
-        if _is_expected(status, expected, os.path.join(parent, name), self.tally):
-            _refuse_precious(status, os.path.join(parent, name))
-            self._at.remove(name, status)
-
-    def _by_path(self, parent: str, name: str, expected: Identity | None) -> None:
-        path = os.path.join(parent, name)
-        status = os.lstat(path)
-        if _is_expected(status, expected, path, self.tally):
+def _by_descriptor(parent: str, name: str, expected: Identity | None, tally: Tally) -> None:
+    fd = os.open(parent or os.curdir, PARENT)
+    try:
+        path, status = os.path.join(parent, name), os.lstat(name, dir_fd=fd)
+        if _is_expected(status, expected, path, tally):
             _refuse_precious(status, path)
-            PathRemoval(self.tally).remove(path, status)
+            TreeRemoval(fd, parent, tally).remove(name, status)
+    finally:
+        close(fd)
 
-    def _release(self) -> None:
-        if self._fd >= 0:
-            close(self._fd)
-        self._fd, self._at = -1, None
+
+def _by_path(parent: str, name: str, expected: Identity | None, tally: Tally) -> None:
+    path = os.path.join(parent, name)
+    status = os.lstat(path)
+    if _is_expected(status, expected, path, tally):
+        _refuse_precious(status, path)
+        PathRemoval(tally).remove(path, status)
 
 
 def _split(text: str) -> tuple[str, str]:

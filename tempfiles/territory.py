@@ -75,10 +75,6 @@ class ProjectTree:
         """Return the directories of the tree that are known."""
         return list(self._directories)
 
-    def contains(self, path: str) -> bool:
-        """Whether a path lies in the tree."""
-        return path.startswith(self.top + os.sep)
-
     def _read(self, directory: str) -> tuple[frozenset[str], list[str]]:
         names: list[str] = []
         below: list[str] = []

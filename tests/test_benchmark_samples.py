@@ -85,8 +85,15 @@ class RealRunTests(unittest.TestCase):
 
     def test_an_empty_suite_is_empty_on_both_sides(self) -> None:
         for made, arguments in starts.SUITES.values():
-            with runs.project(made) as base:
-                for runner in (runs.OURS, runs.STOCK):
+            for runner in (runs.OURS, runs.STOCK):
+                with self.subTest(arguments, runner=runner), runs.project(made) as base:
+                    sample = runs.command(base, runner, arguments, runs.Count(0))
+                    self.assertEqual({"command", "tests"}, sample.keys())
+                with (
+                    self.subTest(arguments, runner=runner),
+                    runs.project(suites.module(1, "pass")) as base,
+                    self.assertRaisesRegex(FailedError, "ran 1 tests, not 0"),
+                ):
                     runs.command(base, runner, arguments, runs.Count(0))
 
     def test_our_modules_get_their_bytecode(self) -> None:

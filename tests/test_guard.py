@@ -13,7 +13,7 @@ from tempfiles import _proc, guard, ownership
 from tempfiles._platform import HAS_PROC
 from tempfiles.errors import OwnershipError
 from tempfiles.root import RunRoot
-from tests.real_runs import live_run
+from tests.real_runs import dead_run, live_run
 
 GUARDED = (
     "from tempfiles import guard\nguarding = guard.start(root)\nguarding.announce(root)\n"
@@ -108,13 +108,17 @@ class AGuard(unittest.TestCase):
                 os.kill(int(child), signal.SIGKILL)
                 wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
 
-    def test_ends_quietly_when_the_run_has_removed_its_root(self) -> None:
+    def test_passes_over_a_root_that_the_run_has_removed(self) -> None:
+        orphan = dead_run(self.temp)
         guarding = self.guarding()
         pid = pid_of(self.temp)
         guarding.announce(os.path.join(self.temp, "tidy-gone"))
+        guarding.announce(orphan)
+        self.assertEqual(os.listdir(self.temp), [os.path.basename(orphan)])
         guarding.release()
         guarding.release()
         wait_until(lambda: is_gone(pid), "the guard to end")
+        self.assertEqual(os.listdir(self.temp), [])
 
     def test_leaves_alone_what_is_no_orphan(self) -> None:
         guarding = self.guarding()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -207,11 +208,15 @@ class Leaks(InARoot):
     def test_where_no_file_can_be_made_any_more_the_run_goes_on_without(self) -> None:
         writer = self.open()
         os.rmdir(self.root)
-        self.addCleanup(os.mkdir, self.root)
         writer.enter("a", "test")
-        writer.left(ContextReport("a", "test", leaks=(LEAK,)))
+        writer.left(ContextReport("a", "test", leaks=(replace(LEAK, path="/lost"),)))
+        self.assertFalse(os.path.lexists(self.root))
+        os.mkdir(self.root)
         writer.leave()
+        writer.left(ContextReport("b", "test", leaks=(LEAK,)))
         writer.close()
+        view = read(self.root)
+        self.assertEqual((view.leaks, view.current), ((LEAK,), None))
 
     def full_device(self) -> int:
         if not os.path.exists("/dev/full"):

@@ -113,8 +113,14 @@ class AClaim(InATempDirectory):
 
     def test_does_not_follow_a_descriptor_that_a_test_closed(self) -> None:
         claim = self.establish()
-        os.close(claim.lock.fd)
+        number = claim.lock.fd
+        os.close(number)
+        other = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(other, number)
+        self.addCleanup(os.close, number)
+        os.close(other)
         claim.release()
+        self.assertTrue(os.path.samestat(os.fstat(number), os.stat(os.devnull)))
 
     def test_leaves_nothing_where_the_disk_is_full(self) -> None:
         real = marker.write

@@ -116,31 +116,20 @@ class AWatch(WithProc):
         process.wait()
 
 
-class AllThereAre(WithProc):
-    def test_are_those_below_the_directory_and_our_own(self) -> None:
-        with waiting(env=self.environment) as process:
-            found = {each.pid: each for each in
-                     processes.live_processes_with_environment(self.temp)}
-            self.assertIn(process.pid, found)
-            self.assertNotIn(os.getpid(), found)
-
-
 class OpenFiles(WithProc):
     def test_are_told_with_the_process_that_holds_them(self) -> None:
         path = os.path.join(self.slot, "held")
         program = f"f = open({path!r}, 'w'); " + WAIT
         with waiting(program) as process:
-            found = processes.open_files_under(self.temp)
-            self.assertEqual(list(found), [path])
-            self.assertRegex(found[path][0], rf"^pid {process.pid} \(python.*\)$")
             for asked in (path, self.slot, self.temp):
-                self.assertEqual(processes.holders_of([asked, "/nonexistent"]),
-                                 {asked: found[path]})
-        self.assertEqual(processes.open_files_under(self.temp), {})
+                found = processes.holders_of([asked, "/nonexistent"])
+                self.assertEqual(list(found), [asked])
+                self.assertRegex(found[asked][0], rf"^pid {process.pid} \(python.*\)$")
+        self.assertEqual(processes.holders_of([self.temp]), {})
 
     def test_count_also_as_a_working_directory_or_mapped(self) -> None:
         with waiting(cwd=self.slot) as process:
-            self.assertRegex(processes.open_files_under(self.temp)[self.slot][0], str(process.pid))
+            self.assertRegex(processes.holders_of([self.slot])[self.slot][0], str(process.pid))
         path = os.path.join(self.slot, "mapped")
         program = (
             f"import mmap, os; f = os.open({path!r}, os.O_RDWR | os.O_CREAT); os.write(f, b'x')\n"
@@ -148,19 +137,16 @@ class OpenFiles(WithProc):
         )
         with waiting(program.replace("mmap.mmap(f, 1,", "mmap.mmap(f, 1, trackfd=False,")
                      if sys.version_info >= (3, 13) else program):
-            self.assertEqual(list(processes.open_files_under(self.temp)), [path])
+            self.assertEqual(list(processes.holders_of([path])), [path])
 
     def test_of_similar_names_are_not_mixed_up(self) -> None:
         path = os.path.join(self.temp, "00")
         with waiting(f"f = open({path!r}, 'w'); " + WAIT):
-            self.assertEqual(processes.open_files_under(self.slot), {})
-            self.assertEqual(processes.holders_of([self.slot]), {})
+            self.assertEqual(list(processes.holders_of([self.slot, path])), [path])
 
 
 class WithoutProc(unittest.TestCase):
     def test_there_is_nothing_to_tell(self) -> None:
         self.enterContext(mock.patch.object(processes, "HAS_PROC", False))
         self.assertEqual(ProcessWatch("/").new_since_last(), [])
-        self.assertEqual(processes.live_processes_with_environment("/"), [])
-        self.assertEqual(processes.open_files_under("/"), {})
         self.assertEqual(processes.holders_of(["/"]), {})

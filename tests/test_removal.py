@@ -20,7 +20,6 @@ from tempfiles.removal import (
     identity_of,
     refuse_if_precious,
     remove_path,
-    remove_paths,
     remove_tree_at,
 )
 from tests.faults import FaultyOs, injected
@@ -127,14 +126,6 @@ class TreeTests(_InTemp):
             (self.top / f"f{number}").touch()
         self.assertEqual(remove_path(self.top), RemovalReport(files=80, directories=41))
 
-    def test_many_paths_share_one_report(self) -> None:
-        paths = [self.base / f"{number % 3}" / f"f{number}" for number in range(9)]
-        for path in paths:
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(b"1")
-        report = remove_paths([*paths, self.base / "missing", self.base / "0", paths[0]])
-        self.assertEqual(report, RemovalReport(files=9, directories=1, bytes=9))
-
     def test_entry_of_an_open_directory(self) -> None:
         make_mixed(self.top)
         fd = os.open(self.base, os.O_RDONLY)
@@ -197,7 +188,6 @@ class RefusalTests(_InTemp):
             refuse_if_precious(path)
         with self.assertRaises(RefusedError):
             remove_path(path)
-        self.assertEqual(len(remove_paths([path]).failed), 1)
         self.assertTrue((self.home / "file").exists())
 
     def test_home_and_what_it_is_in(self) -> None:
@@ -265,7 +255,7 @@ class ByPathTests(_InTemp):
         (target / "file").touch()
         self.top.mkdir()
         (self.top / "link").symlink_to(target)
-        self.assertEqual(remove_paths([self.top]), RemovalReport(files=1, directories=1))
+        self.assertEqual(remove_path(self.top), RemovalReport(files=1, directories=1))
         self.assertTrue((target / "file").exists())
 
     def test_precious_is_refused(self) -> None:
