@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 from tempfiles.reports import RunSettings
 from tempfiles.root import system_directory
@@ -69,29 +70,17 @@ class Assembly:
         settings = self.settings
         self.reports.check()
         if settings.temp_root != "disk":
-            from tempfiles import places
-
-            place = places.choose(settings.temp_root, settings.temp_root_min_free)
-            self._base = place.directory
-            if place.remark:
-                sys.stderr.write(f"tidytest: {place.remark}\n")
+            self._base = _place(settings)
         self.reaper = Reaper(self._base) if settings.reap else None
-        if settings.coverage:
-            from .measurement import Measurement
-
-            self.measurement = Measurement(settings)
+        self.measurement = _part(settings.coverage, "measurement", "Measurement", settings)
         if settings.keep != "never" or settings.keep_dir is not None:
             self.keeping.make()
-        if settings.leaks != "off" and self._has_baseline():
-            from .adoption import Adoption
-
-            self.adoption = Adoption(settings)
+        adopts = settings.leaks != "off" and self._has_baseline()
+        self.adoption = _part(adopts, "adoption", "Adoption", settings)
         if _selects(settings) or os.path.lexists(STATE_FILE):
             self.selection = self.new_selection()
-        if settings.monitor is not None or settings.html is not None:
-            from .watching import Watcher
-
-            self.watcher = Watcher(settings.monitor)
+        watches = settings.monitor is not None or settings.html is not None
+        self.watcher = _part(watches, "watching", "Watcher", settings.monitor)
 
     def _has_baseline(self) -> bool:
         chosen = self.settings.leak_baseline
@@ -166,39 +155,43 @@ class Assembly:
 
     def result_class(self) -> type[TidyTestResult]:
         """Return the class of the result: what is not asked for has no part in it."""
-        settings = self.settings
-        parts: list[type[TidyTestResult]] = []
-        contents: dict[str, Any] = {}
-        if settings.progress and _is_live(sys.stderr):
-            from .progress import ProgressResult
-
-            parts.append(ProgressResult)
-        if settings.slowest_temp is not None:
-            from .slowest import SlowestTempResult
-
-            parts.append(SlowestTempResult)
-            contents["slowest_temp"] = settings.slowest_temp
-        if settings.durations is not None and sys.version_info < (3, 12):
-            from .slowest import DurationsResult
-
-            parts.append(DurationsResult)
-            contents["durations"] = settings.durations
-        if self.reports.recorder is not None:
-            from .recording import RecordingResult
-
-            parts.append(RecordingResult)
-            contents["recorder"] = self.reports.recorder
-        if settings.until_leak:
-            from .selection import HuntingResult
-
-            parts.append(HuntingResult)
-        if settings.pdb:
-            from .debugging import DebuggingResult
-
-            parts.append(DebuggingResult)
+        settings, recorder = self.settings, self.reports.recorder
+        lacks_durations = sys.version_info < (3, 12)
+        asked = (
+            (settings.progress and _is_live(sys.stderr), "progress", "ProgressResult"),
+            (settings.slowest_temp is not None, "slowest", "SlowestTempResult"),
+            (settings.durations is not None and lacks_durations, "slowest", "DurationsResult"),
+            (recorder is not None, "recording", "RecordingResult"),
+            (settings.until_leak, "selection", "HuntingResult"),
+            (settings.pdb, "debugging", "DebuggingResult"),
+        )
+        parts = [_imported(module, name) for is_asked, module, name in asked if is_asked]
         if not parts:
             return TidyTestResult
+        contents = {
+            "slowest_temp": settings.slowest_temp, "durations": settings.durations,
+            "recorder": recorder,
+        }  # fmt: skip
         return type("TidyTestResult", (*parts, TidyTestResult), contents)
+
+
+def _part(is_asked: bool, module: str, name: str, *given: Any) -> Any:
+    """Return a part of the run, made from what is given; None where it is not asked for."""
+    return _imported(module, name)(*given) if is_asked else None
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(import_module(f".{module}", __package__), name)
+
+
+def _place(settings: Config) -> str | None:
+    """Return where the temp directory is to be; None for the system's place."""
+    from tempfiles import places
+
+    place = places.choose(settings.temp_root, settings.temp_root_min_free)
+    if place.remark:
+        sys.stderr.write(f"tidytest: {place.remark}\n")
+    return place.directory
 
 
 def _selects(settings: Config) -> bool:
