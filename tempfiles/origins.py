@@ -20,11 +20,9 @@ _PROJECT, _INSTALLED, _LIBRARY = 1, 2, 3
 
 _STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _STDLIB_TESTS = os.path.join(_STDLIB, "test") + os.sep
-_TOP = os.path.dirname(os.path.dirname(__file__))
 _OURS = (
     os.path.dirname(__file__) + os.sep,
-    os.path.join(_TOP, "runner") + os.sep,
-    os.path.join(_TOP, "tidytest.py"),
+    os.path.join(os.path.dirname(os.path.dirname(__file__)), "runner") + os.sep,
 )
 _INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 

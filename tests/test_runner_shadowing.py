@@ -21,17 +21,16 @@ SPELLINGS = (
 
 
 class Shadowing(ProjectTestCase):
-    def script(self, *words: str, function: str = "main", PYTHONPATH: str = "") -> Outcome:
+    def script(self, *words: str) -> Outcome:
         """Run what the installed script `tidytest` is."""
         script = self.base.parent / "bin" / "tidytest"
         script.parent.mkdir(exist_ok=True)
         script.write_text(
             "import sys\n"
             # PYTHONPATH would come before the working directory; an installed package is last.
-            f"sys.path.append({HERE!r})\n"
-            f"from tidytest import {function}\nsys.exit({function}())\n"
+            f"sys.path.append({HERE!r})\nfrom runner.__main__ import main\nsys.exit(main())\n"
         )
-        return self.run_python(str(script), *words, PYTHONPATH=PYTHONPATH)
+        return self.run_python(str(script), *words, PYTHONPATH="")
 
     def test_the_script_does_what_the_module_does(self) -> None:
         self.write("own.py", "VALUE = 1")
@@ -115,20 +114,10 @@ class Shadowing(ProjectTestCase):
             self.assertEqual(outcome.err.count("error:"), 1, outcome.err)
         self.assertEqual(self.script("discover", "-h").out.count("Pattern to match tests"), 1)
 
-    def test_a_package_of_our_name_that_pythonpath_brings_is_told_in_one_line(self) -> None:
-        for name, function in (("runner", "main"), ("tempfiles", "main"), ("tempfiles", "files")):
-            with self.subTest(name, function=function):
-                package = self.write(f"lib/{name}/__init__.py", "raise SystemError('mine')\n")
-                outcome = self.script(function=function, PYTHONPATH=str(self.project / "lib"))
-                self.assertRefused(outcome, f"hides the package `{name}`")
-                package.unlink()
+    def test_a_tempfiles_that_pythonpath_brings_is_told_in_one_line(self) -> None:
         self.write("lib/tempfiles/__init__.py", "")
         outcome = self.run_python("-m", "runner", PYTHONPATH=f"lib:{HERE}")
         self.assertRefused(outcome, "lib/tempfiles/__init__.py")
-
-    def test_the_command_for_files_works(self) -> None:
-        outcome = self.script("--version", function="files")
-        self.assertEqual((outcome.code, outcome.out[:10]), (0, "tempfiles "), outcome.err)
 
     def test_our_own_packages_shadow_nothing(self) -> None:
         outcome = self.run_python("-c", f"""
