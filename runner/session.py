@@ -11,7 +11,6 @@ from unittest.suite import TestSuite
 from tempfiles._contexts import Context, adopt
 from tempfiles.tracker import Run
 
-from . import event_loops
 from .failures import capturing, has_failed, raised
 from .ids import test_id
 from .judged_contexts import JudgedContexts, Listener
@@ -118,7 +117,9 @@ class Session(JudgedContexts, Boundaries):
         context: Context = test.__dict__["_temp_context"]
         if context.closed:
             return
-        if context.attachment is not None:
+        if context.attachment is not None and "_asyncioRunner" in test.__dict__:
+            from . import event_loops
+
             event_loops.finish(test)
         report, judged = self._close(context, test)
         outcome = test._outcome  # type: ignore[attr-defined]
