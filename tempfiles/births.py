@@ -139,12 +139,12 @@ def _system_birth() -> Callable[[str], int | None]:
     try:
         import ctypes  # here: few runs need it, and it is slow to import
 
-        statx = ctypes.CDLL(None).statx
-        buffer = ctypes.create_string_buffer(_SIZE)
+        statx, new_buffer = ctypes.CDLL(None).statx, ctypes.create_string_buffer
     except (ImportError, OSError, AttributeError):
         return lambda path: None
 
     def ask(path: str) -> int | None:
+        buffer = new_buffer(_SIZE)  # of this call alone: it lets other threads run
         if statx(_AT_FDCWD, os.fsencode(path), _NO_FOLLOW, _BIRTH, buffer):
             return None
         answer = buffer.raw

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,26 @@ class Rescue(ProjectTestCase):
         line = f"precious.txt was there before the run: moved to {self.base}/{name}"
         self.assertIn(f"\n{line}\n", told)
         self.assertNotIn(f"\n    file  {self.base}/", told)  # in the list of shared places
+
+
+class Births(unittest.TestCase):
+    def test_threads_that_look_at_once_do_not_mix_them_up(self) -> None:
+        top = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        if not knows_births(str(top)):
+            self.skipTest("nothing here tells when a file was born")
+        root, later = top / "root", top / "later"
+        root.mkdir()
+        later.touch()
+        while births.birth(str(later), later.stat()) == births.birth(str(root), root.stat()):
+            later.unlink()
+            later.touch()  # until the clock of the file system has moved on
+        for number in range(20):
+            (root / str(number)).touch()
+        self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(8) as pool:
+            found = pool.map(lambda _: births.born_before(str(root)), range(2000))
+        self.assertEqual([older for older in found if older], [])
 
 
 class ByAChild(Rescue):
