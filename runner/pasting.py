@@ -3,78 +3,142 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import sys
+from types import FunctionType
 from typing import NamedTuple
 
-from tempfiles.records import Leak, Origin
+from tempfiles.records import Leak
 
-from .mending import Words
 from .sources import file_of_context, text_of, tree_of
-from .statements import Function, Spot, called, functions_at, imported_at, spots
+from .statements import (
+    Function,
+    Nodes,
+    Spot,
+    called_in,
+    functions_in,
+    imported_at,
+    spots,
+    statement_at,
+)
 
 _FIXTURES = frozenset({
     "setUp", "asyncSetUp", "tearDown", "asyncTearDown", "setUpClass", "tearDownClass",
     "setUpModule", "tearDownModule",
 })  # fmt: skip
-_STARTERS = (
-    "run", "call", "check_call", "check_output", "Popen", "getoutput", "system", "popen",
-    "create_subprocess_exec", "create_subprocess_shell",
-)  # fmt: skip
 _FORKING = frozenset({"fork", "forkpty", "Process", "Pool", "ProcessPoolExecutor"})
+_REMOVING = frozenset({"unlink", "remove", "rmtree", "rename", "replace", "move"})
+_REPEATING = (ast.For, ast.AsyncFor, ast.While)
 _WORDS = {
-    "test": ("self", "enterContext", "addCleanup"),
-    "class": ("cls", "enterClassContext", "addClassCleanup"),
-    "module": ("unittest", "enterModuleContext", "addModuleCleanup"),
+    "test": ("self", "enterContext", "addCleanup", "the test or setUp that calls it"),
+    "class": ("cls", "enterClassContext", "addClassCleanup", "setUpClass"),
+    "module": ("unittest", "enterModuleContext", "addModuleCleanup", "setUpModule"),
 }
-_AT_EXIT = Words("contextlib.ExitStack().enter_context", "atexit.register")
-_MODULES = frozenset({"atexit", "contextlib", "os", "shutil", "tempfile", "unittest", "mock"})
+_MODULES = frozenset({"atexit", "os", "pathlib", "shutil", "tempfile", "unittest", "mock"})
 _IMPORTS = {"mock": "from unittest import mock"}
 
 
-class Place(NamedTuple):
-    """Where a leak was made: the call if it is found in the source, and the functions around it.
+class Words(NamedTuple):
+    """How the place where a line is pasted says it: to enter a context, and to clean up.
 
-    `own` says that the line is of the test, or of a fixture of its; else they call it.
+    `first` is where a line stands before all that makes something.
     """
 
-    spot: Spot | None
-    functions: tuple[Function, ...]
+    enter: str
+    clean_up: str
+    first: str
+
+
+AT_EXIT = Words("", "atexit.register", "")
+
+
+class Place(NamedTuple):
+    """Where a leak was made: the statement, with what is around it, as far as it is found.
+
+    `own` says that the line is of a method of the test; else this calls it, or it is not known.
+    """
+
+    leak: Leak
+    file: str
+    line: int
+    nodes: Nodes
     own: bool
 
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """The functions around the statement, the innermost first; the last is no nested one."""
+        return functions_in(self.nodes[1:])
 
-def place_of(leak: Leak, origin: Origin) -> Place:
+    @property
+    def is_at_import(self) -> bool:
+        """Whether the line is in no function."""
+        function = self.leak.origin.function if self.leak.origin is not None else ""
+        classes = {node.name for node in self.nodes if isinstance(node, ast.ClassDef)}
+        return function == "<module>" or (not self.functions and function in classes)
+
+    @property
+    def outlives(self) -> bool:
+        """Whether what is made is for longer than a test, a class or a module, or may be."""
+        keeps = any(
+            any("cache" in ast.unparse(each) for each in function.decorator_list)
+            or any(isinstance(node, ast.Global) for node in ast.walk(function))
+            for function in self.functions
+        )
+        scope = self.leak.scope
+        return scope not in _WORDS or (keeps and (scope == "test" or not self.own))
+
+    @property
+    def words(self) -> Words:
+        """How it is said where the leak is cleaned up."""
+        owner, enter, clean_up, first = _WORDS[self.leak.scope]
+        if self.own:
+            first = self.functions[-1].name
+            owner = owner if self.leak.scope == "module" else _first_parameter(self.functions[-1])
+        return Words(f"{owner}.{enter}", f"{owner}.{clean_up}", f"first in {first}")
+
+    @property
+    def can_clean_up(self) -> bool:
+        """Whether the line itself can: it is the test's, in its process, and can name it."""
+        if not self.own:
+            return False
+        *nested, method = self.functions
+        owner = _first_parameter(method)
+        inner = [*nested, *(n for n in ast.walk(self.nodes[0]) if isinstance(n, ast.Lambda))]
+        given = {n.arg for each in inner for n in ast.walk(each.args) if isinstance(n, ast.arg)}
+        return owner not in given and not any(map(_forks, (method, *_tests(self.leak))))
+
+    @property
+    def is_once(self) -> bool:
+        """Whether the line runs once for a clean-up, and nothing else removes what it makes."""
+        names = {"test": {_name(self.leak)}}.get(self.leak.scope, _FIXTURES)
+        if not self.own or [each.name in names for each in self.functions] != [True]:
+            return False
+        around = self.nodes[: self.nodes.index(self.functions[0])]
+        outer = next((n for n in self.nodes if isinstance(n, ast.ClassDef)), self.nodes[-1])
+        is_repeated = any(isinstance(node, _REPEATING) for node in around)
+        return not is_repeated and _REMOVING.isdisjoint(called_in(outer))
+
+    def calls(self, name: str) -> list[Spot]:
+        """Return the calls of a function in the statement or on the line."""
+        return [
+            spot for spot in (spots(self.file, name) if self.nodes else ())
+            if spot.statement is self.nodes[0]
+            or spot.call.lineno <= self.line <= (spot.call.end_lineno or self.line)
+        ]  # fmt: skip
+
+
+def place_of(leak: Leak) -> Place:
     """Return where a leak was made."""
-    functions, owner = functions_at(origin.file, origin.line)
-    name = origin.call.rpartition(".")[2]
-    names = _STARTERS if is_of_child(origin.call) else (name,)
-    found = [spot for name in names for spot in spots(origin.file, name, origin.line)]
-    own = _is_own(leak, origin, functions, owner)
-    return Place(found[0] if found else None, tuple(functions), own)
+    if leak.origin is None:
+        return Place(leak, "", 0, (), own=False)
+    nodes = statement_at(leak.origin.file, leak.origin.line)
+    own = _is_own(leak, functions_in(nodes[1:]), nodes)
+    return Place(leak, leak.origin.file, leak.origin.line, nodes, own)
 
 
-def is_of_child(call: str) -> bool:
-    """Whether a call, as an origin says it, has started a process."""
-    return call.startswith(("os.system", "subprocess ", "asyncio.")) or not call
-
-
-def is_at_import(origin: Origin, place: Place) -> bool:
-    """Whether a line is in no function."""
-    in_class = not place.functions and any(
-        isinstance(node, ast.ClassDef) and node.name == origin.function
-        for node in ast.walk(tree_of(origin.file))
-    )
-    return origin.function == "<module>" or in_class
-
-
-def words_for(leak: Leak, place: Place) -> Words:
-    """Return how a line says it where a leak is cleaned up."""
-    if leak.scope not in _WORDS:
-        return _AT_EXIT
-    owner, enter, clean_up = _WORDS[leak.scope]
-    arguments = place.functions[-1].args.args if place.own and place.functions else []
-    if arguments and leak.scope != "module":
-        owner = arguments[0].arg
-    return Words(f"{owner}.{enter}", f"{owner}.{clean_up}")
+def is_function_test(leak: Leak) -> bool:
+    """Whether a leak is of a test that is a function of its module (`--functions`)."""
+    found = getattr(sys.modules.get(leak.context.rpartition(".")[0]), _name(leak), None)
+    return leak.scope == "test" and isinstance(found, FunctionType)
 
 
 def with_imports(line: str, file: str, number: int) -> str:
@@ -83,58 +147,56 @@ def with_imports(line: str, file: str, number: int) -> str:
     Args:
         line: what is told.
         file: where it is pasted; if that is not known nothing is added.
-        number: near which line.
+        number: near which line; 0 for anywhere.
     """
     if not text_of(file):
         return line
-    there = imported_at(file, number)
-    lacking = [_IMPORTS.get(name, f"import {name}") for name in _modules(line) if name not in there]
-    if not lacking:
-        return line
-    return f"{line}{'; ' if '  # ' in line else '  # '}{'; '.join(lacking)}"
+    used = {node.id for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
+    lacking = sorted(used & _MODULES - imported_at(file, number))
+    imports = "; ".join(_IMPORTS.get(name, f"import {name}") for name in lacking)
+    return f"{line}{'; ' if '  # ' in line else '  # '}{imports}" if lacking else line
 
 
-def _modules(line: str) -> Iterator[str]:
-    names = {node.id for node in ast.walk(_parsed(line)) if isinstance(node, ast.Name)}
-    return iter(sorted(names & _MODULES))
-
-
-def _parsed(line: str) -> ast.Module:
-    try:
-        return ast.parse(line)
-    except SyntaxError:  # what begins a block
-        return ast.parse(f"{line}\n    pass")
-
-
-def _is_own(leak: Leak, origin: Origin, functions: list[Function], owner: str) -> bool:
-    test = leak.context.rpartition(".")[2]
+def _is_own(leak: Leak, functions: tuple[Function, ...], nodes: Nodes) -> bool:
     if not functions:
-        return origin.function in _FIXTURES or origin.function == test
-    method = functions[-1]
-    if method.name in _FIXTURES or method.name == test:
-        return not (len(functions) > 1 and _forks(method))
-    classes = {"test": leak.context.split(".")[-2:-1], "class": [test]}.get(leak.scope, [])
-    is_method = [owner] == classes and _is_bound(method, leak.scope)
-    return is_method and not any(map(_forks, _tests(leak)))
-
-
-def _is_bound(method: Function, scope: str) -> bool:
-    """Whether a method has the instance as its first argument, or for a class's leak the class."""
-    decorators = set(map(called, method.decorator_list))
-    if "staticmethod" in decorators or not method.args.args:
         return False
-    return ("classmethod" in decorators) == (scope == "class")
+    method = functions[-1]
+    around = nodes[nodes.index(method) + 1]
+    if leak.scope == "module":
+        return method.name in _FIXTURES and isinstance(around, ast.Module)
+    if not isinstance(around, ast.ClassDef) or around.name not in _classes(leak):
+        return False
+    is_of_class = "classmethod" in map(ast.unparse, method.decorator_list)
+    return is_of_class == (leak.scope == "class") and _first_parameter(method) != ""
 
 
-def _tests(leak: Leak) -> Iterator[ast.AST]:
-    test = leak.context.rpartition(".")[2]
-    for node in ast.walk(tree_of(file_of_context(leak.context))):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == test:
-            yield node
+def _name(leak: Leak) -> str:
+    return leak.context.rpartition(".")[2]
+
+
+def _classes(leak: Leak) -> list[str]:
+    """Return the names of the class of a test, and of those that it inherits from."""
+    module, _, name = leak.context.rpartition(".")
+    if leak.scope == "test":
+        module, _, name = module.rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
+    return [each.__name__ for each in found.__mro__] if isinstance(found, type) else [name]
+
+
+def _first_parameter(function: Function) -> str:
+    """Return the name of the instance or the class; empty for a static method."""
+    given = [*function.args.posonlyargs, *function.args.args]
+    is_static = "staticmethod" in map(ast.unparse, function.decorator_list)
+    return given[0].arg if given and not is_static else ""
+
+
+def _tests(leak: Leak) -> list[ast.AST]:
+    return [
+        node for node in ast.walk(tree_of(file_of_context(leak.context)))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == _name(leak)
+    ]  # fmt: skip
 
 
 def _forks(function: ast.AST) -> bool:
     """Whether a function starts forks: what these do to the test is lost with them."""
-    return any(
-        isinstance(node, ast.Call) and called(node) in _FORKING for node in ast.walk(function)
-    )
+    return not _FORKING.isdisjoint(called_in(function))

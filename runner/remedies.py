@@ -1,182 +1,199 @@
 """A line of code to paste that would have prevented a leak: by what made it, and where.
 
-A line without a word about its place is for below the line of code that it is told for.
+A line without a word about its place is for below the line of code that it is told for. What is to
+be removed is named only where that is known; else the line has `...` for it, which removes nothing.
 """
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tempfiles.records import Leak
 
-from .callers import calling, path_in_callers
-from .mending import Words, mended, path_in_command, quoted, removal
-from .normalising import drawn_by_anyone
-from .pasting import Place, is_at_import, is_of_child, place_of, with_imports, words_for
-from .sources import file_of_context, words_in, words_of
-from .statements import path_of_result
+from .pasting import AT_EXIT, Place, Words, is_function_test, place_of, with_imports
+from .sources import file_of_context, text_of, tree_of
+from .statements import Spot, head, path_of_result, source, spots
 
 _PATH_METHODS = ("open", "write_text", "write_bytes", "touch")
 _MAKE_ONE = {"open", "io.open", "os.open", *(f"pathlib.Path.{name}" for name in _PATH_METHODS)}
-_DIRECTORY_MAKERS = ("mkdtemp", "TemporaryDirectory")
-_FILE_MAKERS = ("mkstemp", "NamedTemporaryFile")
-_UNKNOWN = Place(None, (), own=True)
+_INSTEAD = {"mkdtemp": "TemporaryDirectory", "NamedTemporaryFile": "NamedTemporaryFile"}
+_NEW = "tempfile.TemporaryDirectory()"
+_SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.With, ast.AsyncWith)
+_FILE_NAME = re.compile(r"[\w.-]+")
+_IN_WORDS = "# make it in setUpModule, setUpClass or setUp, and clean up there"
 
 
 def remedy(leaks: Sequence[Leak]) -> str:
     """Return a line of code that would have prevented leaks of one line of code."""
     scope = Counter(leak.scope for leak in leaks).most_common(1)[0][0]
     leaks = [leak for leak in leaks if leak.scope == scope]
-    origin = leaks[0].origin
-    if origin is None and leaks[0].call:
-        return _own_unseen(leaks, _UNKNOWN, words_for(leaks[0], _UNKNOWN))
-    if origin is None:
-        return _for_child(leaks, _UNKNOWN)
-    place = place_of(leaks[0], origin)
-    if is_at_import(origin, place):
-        return with_imports(_at_import(leaks, place), origin.file, origin.line)
-    if _is_function_test(leaks[0]):
-        return with_imports(_for_function(leaks, place), origin.file, origin.line)
+    place = place_of(leaks[0])
+    if place.is_at_import:
+        return with_imports(_at_import(leaks, place), place.file, place.line)
+    if place.outlives:
+        return _IN_WORDS
+    if is_function_test(leaks[0]):
+        return with_imports(_for_function(leaks[0]), place.file, place.line)
+    line = _line(leaks, place)
     if place.own:
-        return with_imports(_own(leaks, place), origin.file, origin.line)
-    return with_imports(_of_caller(leaks, place), file_of_context(leaks[0].context), 0)
+        return with_imports(line, place.file, place.line)
+    return with_imports(line, file_of_context(leaks[0].context), 0)
 
 
-def _own(leaks: Sequence[Leak], place: Place) -> str:
-    """What a line of the test, or of a fixture, has made."""
-    if is_of_child(_call(leaks)):
-        return _for_child(leaks, place)
-    words = words_for(leaks[0], place)
-    line = mended(leaks, place.spot, words) if place.spot is not None else None
-    if line is None:
-        return _own_unseen(leaks, place, words)
-    if _is_plain_file(leaks) and line.startswith(words.clean_up) and "  # " not in line:
-        return f"{line}  # or {_create_temp_file(leaks[0])} of TrackedTestCase"
-    return line
+def _line(leaks: Sequence[Leak], place: Place) -> str:
+    words = place.words
+    line = _of_call(place, words) if place.can_clean_up else None
+    if line is None and _is_in_default_directory(place):
+        inner = f"{words.enter}({_NEW})"
+        line = f'{words.enter}(mock.patch("tempfile.tempdir", {inner}))  # {words.first}'
+    path = _fixed(leaks, place) if line is None and place.can_clean_up else None
+    if path is not None:
+        line = f"{words.clean_up}({_removal(place.leak, path, is_sure=place.is_once)})"
+    return line or _plain(place)
 
 
-def _own_unseen(leaks: Sequence[Leak], place: Place, words: Words) -> str:
-    """The same where its source does not tell enough."""
-    leak, call, maker = leaks[0], _call(leaks), _maker(leaks)
-    if maker in _DIRECTORY_MAKERS:
-        return f"directory = {words.enter}(tempfile.TemporaryDirectory())"
-    if maker == "NamedTemporaryFile":
-        return f"{words.clean_up}(os.unlink, file.name)"
-    if leak.where == "temp" and leak.type != "directory" and maker not in _FILE_MAKERS:
-        if call not in _MAKE_ONE and (maker == "open" or _are_of_one_call(leaks)):  # shelve, dbm
-            line = f"directory = {words.enter}(tempfile.TemporaryDirectory())"
-            return f"{line}  # and make it in there"
-        if _is_plain_file(leaks):
-            return f"path = {_create_temp_file(leak)}  # of TrackedTestCase"
-    return f"{words.clean_up}({removal(leak)}, {_path(leaks, place)})"
+def _of_call(place: Place, words: Words) -> str | None:
+    """What cleans up after a call of `tempfile`, if it is the only one on its line."""
+    leak, (module, _, maker) = place.leak, _call(place.leak).partition(".")
+    found = place.calls(maker) if module == "tempfile" else []
+    if len(found) != 1:
+        return None
+    if words.enter and (maker == "mkdtemp" or (leak.never_closed and maker in _INSTEAD)):
+        return _instead(place.file, found[0], f"tempfile.{_INSTEAD[maker]}", words.enter)
+    path = path_of_result(found[0], maker)
+    if maker == "TemporaryDirectory" and path is not None:
+        is_entered = isinstance(found[0].statement, (ast.With, ast.AsyncWith))
+        return f"{words.clean_up}({path}.cleanup)" if not is_entered else None
+    # pathlib takes no bytes
+    if path is None or any(isinstance(each, bytes) for each in _constants(found[0].call)):
+        return None
+    return f"{words.clean_up}({_removal(leak, path, is_sure=place.is_once)})"
 
 
-def _of_caller(leaks: Sequence[Leak], place: Place) -> str:
-    """What a function has made that the test calls, or a fixture of its."""
-    leak, words = leaks[0], words_for(leaks[0], place)
-    where = f"in the {calling(leak)} that calls it"
-    if is_of_child(_call(leaks)):
-        line = _for_child(leaks, place)
-        return f"{line}  # {where}"
-    if _is_fixed(leaks):
-        return f"{words.clean_up}({removal(leak)}, {_fixed(leak)})  # {where}"
-    path = path_in_callers(leaks, place.spot, _call(leaks))
-    if path is None and leak.where == "temp" and place.functions:
-        inner = f"{words.enter}(tempfile.TemporaryDirectory())"
-        return f'{words.enter}(mock.patch("tempfile.tempdir", {inner}))  # {where}, before it does'
-    return f"{words.clean_up}({removal(leak)}, {path or 'path'})  # {where}"
+def _instead(file: str, spot: Spot, function: str, enter: str) -> str:
+    """Return what to write instead of a call, with what that is given."""
+    name = source(file, spot.call.func)
+    given = source(file, spot.call)[len(name) :].strip()
+    return f"{enter}({function}{given})  # instead of {name}({'...' if given != '()' else ''})"
 
 
-def _for_child(leaks: Sequence[Leak], place: Place) -> str:
-    """What a command made: its name tells it, unless that is another one each time."""
-    leak, words = leaks[0], words_for(leaks[0], place)
-    if _is_fixed(leaks):
-        return f"{words.clean_up}({removal(leak)}, {_fixed(leak)})"
-    if leak.where == "outside":
-        given = path_in_command(leaks, place.spot) if place.spot and place.own else None
-        return f"{words.clean_up}({removal(leak)}, {given or 'path'})"
-    return f"directory = {words.enter}(tempfile.TemporaryDirectory())  # as TMPDIR of the child"
+def _is_in_default_directory(place: Place) -> bool:
+    """Whether a path is made of what `tempfile` takes for the temp directory, in that function."""
+    leak, (module, _, maker) = place.leak, _call(place.leak).partition(".")
+    if leak.where != "temp" or not place.functions or _is_of_child(leak):
+        return False
+    if module == "tempfile":
+        return not _says_where(place.nodes[0], place.calls(maker))
+    asking = [
+        spot.statement for name in ("gettempdir", "mktemp") for spot in spots(place.file, name)
+        if not _says_where(spot.statement, [spot])
+    ]  # fmt: skip
+    names: set[str] = set()
+    for node in ast.walk(place.functions[-1]):
+        if isinstance(node, ast.Assign) and (node in asking or names & _names(head(node))):
+            names |= {ast.unparse(target) for target in node.targets}
+    return place.nodes[0] in asking or not names.isdisjoint(_names(head(place.nodes[0])))
+
+
+def _names(nodes: Iterable[ast.AST]) -> set[str]:
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def _says_where(statement: ast.AST, found: Sequence[Spot]) -> bool:
+    """Whether calls of `tempfile` in a statement are, or may be, told in which directory."""
+    nodes = list(head(statement))
+    calls = [spot.call for spot in found] or [n for n in nodes if isinstance(n, ast.Call)]
+    return any(len(call.args) > 2 for call in calls) or any(
+        isinstance(node, ast.Starred)
+        or (isinstance(node, ast.keyword) and node.arg in ("dir", "args", "kwargs", None))
+        for node in nodes
+    )
+
+
+def _fixed(leaks: Sequence[Leak], place: Place) -> str | None:
+    """Return the path as code where it is always the same, to be used below the line."""
+    leak, name, in_temp = leaks[0], os.path.basename(leaks[0].path), leaks[0].where == "temp"
+    is_below = bool(place.nodes) and isinstance(place.nodes[0], _SIMPLE)
+    # Another directory may have been there already, and hold what is the user's.
+    is_new = leak.type != "directory" or _call(leak) == "os.mkdir"
+    same = {os.path.basename(each.path) if in_temp else each.path for each in leaks}
+    path = name if in_temp else _in_project(leak.path)
+    text = text_of(place.file) + text_of(file_of_context(leak.context))
+    is_moved = re.search(r"\btempdir\b" if in_temp else "chdir", text)
+    if not (path and is_below and is_new and _is_said(name, place.file)):
+        return None
+    if is_moved or len(same) > 1:
+        return None
+    return f"os.path.join(tempfile.gettempdir(), {_quoted(path)})" if in_temp else _quoted(path)
+
+
+def _is_said(name: str, file: str) -> bool:
+    """Whether a name stands in a text of the source."""
+    texts = map(str, _constants(tree_of(file)))
+    return any(name in _FILE_NAME.findall(text) for text in texts)
+
+
+def _constants(node: ast.AST) -> Iterator[object]:
+    return (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+
+
+def _plain(place: Place) -> str:
+    """Return what is right wherever it is: somebody has to put in what is not known."""
+    leak, words = place.leak, place.words
+    where = "" if place.can_clean_up else f"{words.first.removeprefix('first ')}: "
+    if leak.where == "temp" and _is_of_child(leak):
+        return f"{words.enter}({_NEW})  # {where}as TMPDIR of the child"
+    if leak.where == "outside" or not place.own:
+        return f"{words.clean_up}({_remove(leak)}, ...)  # {where}its path"
+    if leak.scope == "test" and _call(leak) in _MAKE_ONE:
+        owner, ending = words.enter.partition(".")[0], leak.path.rpartition(".")[2]
+        extension = ending if ending.isalnum() and ending.isascii() and len(ending) < 8 else "tmp"
+        create = f'{owner}.createTempFile(extension="{extension}")'
+        return f"{create}  # {where}its path instead; of TrackedTestCase"
+    return f"{words.enter}({_NEW})  # {where}make it in there"
 
 
 def _at_import(leaks: Sequence[Leak], place: Place) -> str:
     """What a line has made that is in no function."""
-    spot = place.spot
-    path = path_of_result(spot, _maker(leaks)) if spot is not None else None
-    line = mended(leaks, spot, words_for(leaks[0], place)) if spot is not None else None
-    if path is None and line is not None and line.startswith("atexit"):
-        return line
-    return f"atexit.register({removal(leaks[0])}, {path or _path(leaks, place)})"
+    line = _of_call(place, AT_EXIT)
+    path = _fixed(leaks, place)
+    if line is None and path is not None:
+        line = f"{AT_EXIT.clean_up}({_removal(leaks[0], path, is_sure=False)})"
+    return line or f"{AT_EXIT.clean_up}({_remove(leaks[0])}, ...)  # its path"
 
 
-def _for_function(leaks: Sequence[Leak], place: Place) -> str:
+def _for_function(leak: Leak) -> str:
     """What a plain function left that is a test: it has no `self`."""
-    maker = _maker(leaks)
-    if maker in (*_FILE_MAKERS, "open"):
-        return "with tempfile.NamedTemporaryFile() as file: ...  # around what uses it"
-    if maker in _DIRECTORY_MAKERS or leaks[0].where == "temp":
-        return "with tempfile.TemporaryDirectory() as directory: ...  # around what uses it"
-    path = _path(leaks, place)
-    return f"{removal(leaks[0])}({path})  # in a `finally`, or in its `teardown`"
+    if leak.where == "temp":
+        return f"with {_NEW} as directory: ...  # make it in there"
+    return f"{_remove(leak)}(...)  # its path; in a `finally`"
 
 
-def _is_function_test(leak: Leak) -> bool:
-    """Whether the line is of a test that is a function of its module (`--functions`)."""
-    if leak.scope != "test" or leak.origin is None:
-        return False
-    module, _, function = leak.context.rpartition(".")
-    parts = leak.origin.file.removesuffix(".py").split(os.sep)
-    return leak.origin.function == function and f".{'.'.join(parts)}".endswith(f".{module}")
+def _removal(leak: Leak, path: str, is_sure: bool) -> str:
+    """Return what a clean-up is given; if it is not sure, it may find nothing there."""
+    if leak.type == "directory":
+        return f"shutil.rmtree, {path}" + ("" if is_sure else ", ignore_errors=True")
+    return f"os.unlink, {path}" if is_sure else f"pathlib.Path({path}).unlink, missing_ok=True"
 
 
-def _call(leaks: Sequence[Leak]) -> str:
-    leak = leaks[0]
+def _remove(leak: Leak) -> str:
+    return "shutil.rmtree" if leak.type == "directory" else "os.unlink"
+
+
+def _call(leak: Leak) -> str:
     return leak.origin.call if leak.origin is not None else leak.call
 
 
-def _maker(leaks: Sequence[Leak]) -> str:
-    return _call(leaks).rpartition(".")[2].partition(" ")[0]
+def _is_of_child(leak: Leak) -> bool:
+    return _call(leak).startswith(("os.system", "subprocess ", "asyncio.")) or not _call(leak)
 
 
-def _are_of_one_call(leaks: Sequence[Leak]) -> bool:
-    """Whether a call has made several files."""
-    return len({leak.context for leak in leaks}) < len(leaks)
-
-
-def _is_plain_file(leaks: Sequence[Leak]) -> bool:
-    """Whether a file of `createTempFile` would have done."""
-    leak = leaks[0]
-    return _call(leaks) in _MAKE_ONE and (leak.scope, leak.where) == ("test", "temp")
-
-
-def _create_temp_file(leak: Leak) -> str:
-    ending = leak.path.rpartition(".")[2]
-    extension = ending if ending.isalnum() and ending.isascii() and len(ending) < 8 else "tmp"
-    return f'self.createTempFile(extension="{extension}")'
-
-
-def _path(leaks: Sequence[Leak], place: Place) -> str:
-    """Return the path to remove as code: as text if it is of the project and always the same."""
-    return _fixed(leaks[0]) if leaks[0].where == "outside" and _is_fixed(leaks) else "path"
-
-
-def _is_fixed(leaks: Sequence[Leak]) -> bool:
-    """Whether the path is always the same: it stands in the source, or nothing in it is random."""
-    leak = leaks[0]
-    is_elsewhere = leak.where == "outside" and not _in_project(leak.path)
-    if is_elsewhere or len({each.path for each in leaks}) > 1:
-        return False
-    file = leak.origin.file if leak.origin is not None else file_of_context(leak.context)
-    name = os.path.basename(leak.path)
-    words = words_of(os.path.abspath(file))
-    return "*" not in drawn_by_anyone(name) or words.issuperset(words_in(name))
-
-
-def _fixed(leak: Leak) -> str:
-    if leak.where == "outside":
-        return quoted(_in_project(leak.path))
-    return f"os.path.join(tempfile.gettempdir(), {quoted(os.path.basename(leak.path))})"
+def _quoted(text: str) -> str:
+    return f'"{text}"' if text.isprintable() and not {'"', "\\"} & set(text) else ascii(text)
 
 
 def _in_project(path: str) -> str:
@@ -184,4 +201,4 @@ def _in_project(path: str) -> str:
         prefix = os.getcwd() + os.sep
     except OSError:
         return ""
-    return path[len(prefix) :] if path.startswith(prefix) else ""
+    return path.removeprefix(prefix) if path.startswith(prefix) else ""

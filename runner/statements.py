@@ -11,10 +11,8 @@ from typing import NamedTuple
 from .sources import text_of, tree_of
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Nodes = tuple[ast.AST, ...]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_Nodes = tuple[ast.AST, ...]
-_NARROWER = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_NAMED = frozenset({"NamedTemporaryFile", "open"})
 # Calls whose result is the same path as what they are given.
 _SAME_PATH = frozenset({"Path", "PurePath", "str", "fspath", "abspath", "realpath", "fsdecode"})
 
@@ -22,34 +20,13 @@ _SAME_PATH = frozenset({"Path", "PurePath", "str", "fspath", "abspath", "realpat
 class Spot(NamedTuple):
     """A call where it stands: `above` are the nodes around it, the innermost first."""
 
-    file: str
     call: ast.Call
-    above: _Nodes
+    above: Nodes
 
     @property
-    def between(self) -> _Nodes:
-        """What is around the call within its statement."""
-        return self.above[: self.above.index(self.statement)]
-
-    @property
-    def statement(self) -> ast.stmt:
+    def statement(self) -> ast.AST:
         """The statement that has the call; if it has a body, the call is before that."""
         return next(node for node in self.above if isinstance(node, ast.stmt))
-
-    @property
-    def functions(self) -> tuple[Function, ...]:
-        """The functions around the call, the innermost first; the last is no nested one."""
-        return tuple(node for node in self.above if isinstance(node, _FUNCTIONS))
-
-    @property
-    def owner(self) -> str:
-        """The name of the class around them, empty without one."""
-        return next((node.name for node in self.above if isinstance(node, ast.ClassDef)), "")
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether the call is in a lambda or a comprehension: it has no statement of its own."""
-        return any(isinstance(node, _NARROWER) for node in self.between)
 
     def bound(self) -> tuple[ast.expr, str] | None:
         """Return the variable that has the result, and what was taken of it first (`[1]`)."""
@@ -57,32 +34,38 @@ class Spot(NamedTuple):
         for node, inner in zip(self.above, (self.call, *self.above), strict=False):
             if isinstance(node, (ast.Attribute, ast.Subscript)) and node.value is inner:
                 taken += ast.unparse(node).removeprefix(ast.unparse(inner))
-            elif not (isinstance(node, ast.Await) or _gives_same_path(node, inner)):
+            elif not _gives_same_path(node, inner):
                 break
         variable = _variable(node)
-        return None if variable is None or self.is_narrow else (variable, taken)
+        return None if variable is None else (variable, taken)
 
 
-def spots(file: str, name: str, line: int | None = None) -> list[Spot]:
-    """Return the calls of a function in a file, by its last name, on one line or on all."""
+def spots(file: str, name: str) -> list[Spot]:
+    """Return the calls of a function in a file, by its last name or that of its import."""
     index = _index_of(file)
-    found = [call for each in (name, *index.aliases.get(name, ())) for call in index.calls[each]]
-    return [
-        Spot(file, node, above) for node, above in sorted(found, key=_position)
-        if line is None or node.lineno <= line <= (node.end_lineno or line)
-    ]
+    return [spot for each in (name, *index.aliases[name]) for spot in index.calls[each]]
 
 
-def functions_at(file: str, line: int) -> tuple[list[Function], str]:
-    """Return the functions around a line, the innermost first, and the class of the last."""
-    found: list[Function] = []
-    owner = ""
-    for node, above in _index_of(file).functions:
+def statement_at(file: str, line: int) -> Nodes:
+    """Return the innermost statement that has a line, and what is around it; empty without one."""
+    found: Nodes = ()
+    for node, above in _index_of(file).statements:
         if node.lineno <= line <= (node.end_lineno or line):
-            if not found and isinstance(above[0], ast.ClassDef):
-                owner = above[0].name
-            found.insert(0, node)
-    return found, owner
+            found = (node, *above)
+    return found
+
+
+def functions_in(nodes: Nodes) -> tuple[Function, ...]:
+    """Return the functions among nodes around something; the last is no nested one."""
+    return tuple(node for node in nodes if isinstance(node, _FUNCTIONS))
+
+
+def head(statement: ast.AST) -> Iterator[ast.AST]:
+    """Yield a statement and what is in it, without the statements of its body."""
+    yield statement
+    for node in ast.iter_child_nodes(statement):
+        if not isinstance(node, (ast.stmt, ast.excepthandler, ast.match_case)):
+            yield from ast.walk(node)
 
 
 def called(node: ast.AST) -> str:
@@ -91,6 +74,11 @@ def called(node: ast.AST) -> str:
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else ""
+
+
+def called_in(node: ast.AST) -> set[str]:
+    """Return the last names of what is called in a node."""
+    return {called(each) for each in ast.walk(node) if isinstance(each, ast.Call)}
 
 
 def source(file: str, node: ast.expr) -> str:
@@ -104,28 +92,27 @@ def path_of_result(spot: Spot, maker: str) -> str | None:
 
     Args:
         spot: the call.
-        maker: what it returns is like what this function returns (`mkstemp`, `mkdtemp`).
+        maker: the function of `tempfile` that it calls.
     """
     variable, taken = spot.bound() or (None, "")
-    if variable is None:
+    is_pair = isinstance(variable, ast.Tuple) and len(variable.elts) == 2
+    if maker == "mkstemp" and is_pair and not taken:
+        variable, taken = variable.elts[1], "[1]"  # type: ignore[union-attr]
+    if not isinstance(variable, (ast.Name, ast.Attribute)) or "(" in ast.unparse(variable):
         return None
-    text, is_simple = ast.unparse(variable), not isinstance(variable, (ast.Tuple, ast.List))
-    if maker == "mkstemp":
-        if isinstance(variable, ast.Tuple) and len(variable.elts) == 2 and not taken:
-            return ast.unparse(variable.elts[1])
-        return {"": f"{text}[1]", "[1]": text}.get(taken) if is_simple else None
-    if maker in _NAMED and is_simple:
-        return {"": f"{text}.name", ".name": text}.get(taken)
-    return text if is_simple and not taken else None
+    part = {"mkstemp": "[1]", "NamedTemporaryFile": ".name"}.get(maker, "")
+    text = ast.unparse(variable)
+    return {"": text + part, part: text}.get(taken)
 
 
 def imported_at(file: str, line: int) -> set[str]:
     """Return the names that imports have bound where a line stands."""
-    around, _ = functions_at(file, line)
+    around = statement_at(file, line)
     return {
         (each.asname or each.name).partition(".")[0]
-        for node, above in _index_of(file).imports
-        if all(outer in around for outer in above if isinstance(outer, _FUNCTIONS))
+        for node, above in _index_of(file).statements
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        and all(outer in around or isinstance(outer, ast.Module) for outer in above)
         for each in node.names
     }
 
@@ -137,20 +124,16 @@ class _Index:
     """
 
     def __init__(self, tree: ast.Module) -> None:
-        self.calls: defaultdict[str, list[tuple[ast.Call, _Nodes]]] = defaultdict(list)
-        self.functions: list[tuple[Function, _Nodes]] = []
-        self.imports: list[tuple[ast.Import | ast.ImportFrom, _Nodes]] = []
+        self.calls: defaultdict[str, list[Spot]] = defaultdict(list)
+        self.statements: list[tuple[ast.stmt, Nodes]] = []
         self.aliases: defaultdict[str, set[str]] = defaultdict(set)
         for node, above in _walk(tree):
             if isinstance(node, ast.Call):
-                self.calls[called(node)].append((node, above))
-            elif isinstance(node, _FUNCTIONS):
-                self.functions.append((node, above))
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                self.imports.append((node, above))
-                for each in node.names:
-                    if each.asname and isinstance(node, ast.ImportFrom):
-                        self.aliases[each.name].add(each.asname)
+                self.calls[called(node)].append(Spot(node, above))
+            elif isinstance(node, ast.stmt):
+                self.statements.append((node, above))
+            elif isinstance(node, ast.alias) and node.asname:
+                self.aliases[node.name].add(node.asname)
 
 
 @functools.lru_cache(64)
@@ -158,11 +141,7 @@ def _index_of(file: str) -> _Index:
     return _Index(tree_of(file))
 
 
-def _position(found: tuple[ast.Call, _Nodes]) -> tuple[int, int]:
-    return found[0].lineno, found[0].col_offset
-
-
-def _walk(node: ast.AST, above: _Nodes = ()) -> Iterator[tuple[ast.AST, _Nodes]]:
+def _walk(node: ast.AST, above: Nodes = ()) -> Iterator[tuple[ast.AST, Nodes]]:
     waiting = [(node, above)]  # a long sum is deeper than calls can be
     while waiting:
         node, above = waiting.pop()
@@ -180,4 +159,4 @@ def _variable(node: ast.AST) -> ast.expr | None:
         return node.optional_vars
     if isinstance(node, ast.Assign):
         return node.targets[0]
-    return node.target if isinstance(node, (ast.AnnAssign, ast.NamedExpr)) else None
+    return node.target if isinstance(node, ast.AnnAssign) else None

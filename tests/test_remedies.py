@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import tempfile
 import unittest
 from unittest import mock
 
@@ -11,15 +12,17 @@ from runner.advice import advice
 from runner.remedies import remedy
 from tempfiles.records import Leak, Origin, ResourceType, Scope, Where
 
-ENTER = "directory = self.enterContext(tempfile.TemporaryDirectory())"
+ENTER = "self.enterContext(tempfile.TemporaryDirectory())"
+TEMPDIR = f'self.enterContext(mock.patch("tempfile.tempdir", {ENTER}))'
+CALLER = "in the test or setUp that calls it"
 
 
 def leak(
     call: str, path: str = "/tmp/tidy-a/0/x.csv", kind: ResourceType = "file", *,
-    function: str = "test_it", file: str = "unit/test_a.py",
+    line: int = 3, function: str = "test_it", file: str = "unit/test_a.py",
     context: str = "unit.test_a.T.test_it", scope: Scope = "test", where: Where = "temp",
 ) -> Leak:
-    origin = Origin(file, 3, function, call) if call else None
+    origin = Origin(file, line, function, call) if call else None
     return Leak(path, kind, 1, 1, context, scope, origin, where=where)
 
 
@@ -29,41 +32,48 @@ class Remedies(unittest.TestCase):
         self.assertEqual(told, expected)
         ast.parse(told)
 
-    def test_in_a_test(self) -> None:
-        for call, kind, expected in (
-            ("tempfile.mkdtemp", "directory", ENTER),
-            ("tempfile.mkstemp", "file", "self.addCleanup(os.unlink, path)"),
-            ("tempfile.NamedTemporaryFile", "file", "self.addCleanup(os.unlink, file.name)"),
-            ("open", "file", 'path = self.createTempFile(extension="csv")  # of TrackedTestCase'),
-            ("shelve.open", "file", f"{ENTER}  # and make it in there"),
-            ("pathlib.Path.mkdir", "directory", "self.addCleanup(shutil.rmtree, path)"),
-            ("shutil.copytree", "directory", "self.addCleanup(shutil.rmtree, path)"),
-            ("os.mkfifo", "fifo", "self.addCleanup(os.unlink, path)"),
-            ("os.symlink", "symlink", "self.addCleanup(os.unlink, path)"),
-            ("socket.bind", "socket", "self.addCleanup(os.unlink, path)"),
-            ("sqlite3.connect", "file", "self.addCleanup(os.unlink, path)"),
-        ):
-            with self.subTest(call):
-                self.assert_remedy(expected, leak(call, kind=kind))  # type: ignore[arg-type]
+    def written(self, *lines: str) -> str:
+        """Return the file of a test with these lines, of which the first is the third there."""
+        path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "test_a.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n        ".join(["class T:\n    def test_it(self):", *lines]))
+        return path
 
-    def test_in_fixtures_of_classes_and_modules(self) -> None:
-        of_class = leak("tempfile.mkdtemp", kind="directory", function="setUpClass", scope="class",
-                        context="unit.test_a.T")  # fmt: skip
-        self.assert_remedy("directory = cls.enterClassContext(tempfile.TemporaryDirectory())",
-                           of_class)  # fmt: skip
-        of_module = leak("open", function="setUpModule", scope="module", context="unit.test_a")
-        self.assert_remedy("unittest.addModuleCleanup(os.unlink, path)", of_module)
+    def test_in_a_test(self) -> None:
+        for call, written, expected in (
+            ("open", "open(NAME)", 'self.createTempFile(extension="csv")  # its path instead; '
+                                   "of TrackedTestCase"),
+            ("shelve.open", "shelve.open(NAME)", f"{ENTER}  # make it in there; import tempfile"),
+            ("tempfile.mkstemp", "tempfile.mkstemp(dir=TOP)",
+             f"{ENTER}  # make it in there; import tempfile"),
+            ("tempfile.TemporaryDirectory", "with tempfile.TemporaryDirectory() as made: pass",
+             f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
+            ("os.mkdir", "os.mkdir(mktemp())",
+             f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
+            ("make", "make(gettempdir(), '/other')",
+             f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
+            ("subprocess tar", "run(['tar', gettempdir()])",
+             f"{ENTER}  # as TMPDIR of the child; import tempfile"),
+        ):  # fmt: skip
+            with self.subTest(written):
+                self.assert_remedy(expected, leak(call, file=self.written(written)))
+
+    def test_arguments_are_left_alone(self) -> None:
+        for call in ("h.emit(x.csv)", "open('x.csv') or open(y)", "log.error('x.csv')"):
+            for name in ("open", "logging.Handler.emit", "logging.Logger.error"):
+                told = remedy([leak(name, "/tmp/tidy-a/0/y.csv", file=self.written(call))])
+                self.assertNotIn("x.csv", told)
 
     def test_in_code_that_is_no_tests_it_is_for_who_calls_it(self) -> None:
         whose: tuple[tuple[Scope, str, str, str], ...] = (
-            ("test", "unit.test_a.T.test_it", "self.addCleanup", "test"),
-            ("class", "unit.test_a.T", "cls.addClassCleanup", "setUpClass"),
-            ("module", "unit.test_a", "unittest.addModuleCleanup", "setUpModule"),
+            ("test", "unit.test_a.T.test_it", "self.addCleanup", CALLER),
+            ("class", "unit.test_a.T", "cls.addClassCleanup", "in setUpClass"),
+            ("module", "unit.test_a", "unittest.addModuleCleanup", "in setUpModule"),
         )
-        for scope, context, clean_up, caller in whose:
+        for scope, context, clean_up, where in whose:
             for kind, remove in (("directory", "shutil.rmtree"), ("file", "os.unlink")):
                 self.assert_remedy(
-                    f"{clean_up}({remove}, path)  # in the {caller} that calls it",
+                    f"{clean_up}({remove}, ...)  # {where}: its path",
                     leak("make", "/tmp/tidy-a/0/tmpab3_x9z1", kind, file="shop.py",  # type: ignore[arg-type]
                          function="export", scope=scope, context=context),
                 )  # fmt: skip
@@ -71,40 +81,46 @@ class Remedies(unittest.TestCase):
     def test_at_import_it_is_for_the_end_of_the_process(self) -> None:
         made = leak("tempfile.mkdtemp", kind="directory", function="<module>", scope="run",
                     context="run")  # fmt: skip
-        self.assert_remedy("atexit.register(shutil.rmtree, path)", made)
+        self.assert_remedy("atexit.register(shutil.rmtree, ...)  # its path", made)
 
     def test_in_a_function_that_is_a_test_there_is_no_self(self) -> None:
-        kinds = (("tempfile.mkdtemp", "directory"), ("open", "file"), ("os.link", "file"))
-        for call, kind in kinds:
-            made = leak(call, kind=kind, context="unit.test_a.test_it")  # type: ignore[arg-type]
-            self.assertNotIn("self", remedy([made]))
-            ast.parse(remedy([made]))
+        here = f"{__name__}.leak"
+        self.assert_remedy(
+            "with tempfile.TemporaryDirectory() as directory: ...  # make it in there",
+            leak("open", context=here),
+        )
+        self.assert_remedy("os.unlink(...)  # its path; in a `finally`",
+                           leak("open", context=here, where="outside"))  # fmt: skip
 
-    def test_of_a_child_goes_by_the_name_unless_that_is_random(self) -> None:
+    def test_of_a_child_goes_by_the_name_if_it_stands_in_the_source(self) -> None:
+        file = self.written("import os, tempfile; os.system('touch $TMPDIR/out.txt')")
         self.assert_remedy(
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
-            leak("subprocess sh", "/tmp/tidy-a/0/out.txt"),
+            leak("os.system", "/tmp/tidy-a/0/out.txt", file=file),
         )
-        for name in ("tmp.vnHWoRREQu", "x-4711.txt"):
-            self.assert_remedy(f"{ENTER}  # as TMPDIR of the child",
-                               leak("os.system", f"/tmp/tidy-a/0/{name}"))  # fmt: skip
+        self.assert_remedy(f"{ENTER}  # as TMPDIR of the child",
+                           leak("os.system", "/tmp/tidy-a/0/out", file=file))  # fmt: skip
 
-    def test_outside_a_path_is_told_only_if_it_is_the_projects_and_always_the_same(self) -> None:
+    def test_outside_a_path_is_told_only_if_it_is_the_projects_and_stands_in_the_source(
+        self,
+    ) -> None:
         for path, told in (
             (os.path.abspath("debug.log"), '"debug.log"'),
             (os.path.abspath("a/é.log"), '"a/é.log"'),
-            (os.path.abspath('q"\n.log'), "'q\"\\n.log'"),
-            (os.path.abspath("tmpab3_x9z1"), "path"),
-            (os.path.expanduser("~/.shoprc"), "path"),
-            ("/elsewhere/x.txt", "path"),
+            (os.path.abspath('q"/debug.log'), "'q\"/debug.log'"),
+            (os.path.abspath("by_variable"), "..."),
+            (os.path.abspath("tmpab3_x9z1"), "..."),
+            (os.path.abspath("bug.log"), "..."),
+            ("/elsewhere/debug.log", "..."),
         ):
             with self.subTest(path):
-                made = leak("open", path, where="outside")
-                self.assert_remedy(f"self.addCleanup(os.unlink, {told})", made)
-        several = [leak("open", os.path.abspath(f"loop{n}"), where="outside") for n in range(3)]
-        self.assert_remedy("self.addCleanup(os.unlink, path)", *several)
-        drawn = leak("tempfile.mkdtemp", os.path.abspath("tmpx"), "directory", where="outside")
-        self.assert_remedy(ENTER, drawn)
+                file = self.written("import os", "by_variable('debug.log', 'é.log')")
+                made = leak("make", path, where="outside", file=file, line=4)
+                words = "  # its path" if told == "..." else ""
+                self.assert_remedy(f"self.addCleanup(os.unlink, {told}){words}", made)
+                moved = self.written("import os", "os.chdir('debug.log é.log')")
+                made = leak("make", path, where="outside", file=moved, line=4)
+                self.assert_remedy("self.addCleanup(os.unlink, ...)  # its path", made)
 
 
 class Defects(unittest.TestCase):

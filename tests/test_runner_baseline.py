@@ -262,10 +262,10 @@ class WhereToBegin(ProjectTestCase):
             "    3 leaks, 12 B  test_a.py:6 in export  pathlib.Path.write_text",
             "        self.enterContext(mock.patch(\"tempfile.tempdir\", "
             "self.enterContext(tempfile.TemporaryDirectory())))"
-            "  # in the test that calls it, before it does; from unittest import mock",
+            "  # first in the test or setUp that calls it; from unittest import mock",
         ])
         advice = "\n".join(lines[start:])
-        self.assertIn("\n        with open(tempfile.mkstemp(dir=self.enterContext(", advice)
+        self.assertIn("))  # first in test_d; from unittest import mock\n", advice)
         self.assertIn("\n        self.enterContext(tempfile.TemporaryDirectory())  # inst", advice)
         self.assertIn("\n  tests:\n    1 leak, 8.8 KiB  test_a.T.test_d\n", advice)
         self.assertTrue(lines[-1].startswith("Temporary files: "))
@@ -284,14 +284,15 @@ class WhereToBegin(ProjectTestCase):
                     made = library.work()
                 def test_command(self): os.system("touch $TMPDIR/out.txt")
                 def test_shelf(self):
-                    with shelve.open(os.path.join(TEMP(), "shelf")) as shelf: shelf["a"] = 1
+                    with shelve.open(os.path.join(TEMP(), "shel" + "f")) as shelf: shelf["a"] = 1
         """)
         told = self.tidytest("test_a").err
         for line in (
-            "self.addCleanup(shutil.rmtree, made)  # in the test that calls it; import shutil",
+            'self.enterContext(mock.patch("tempfile.tempdir", '
+            "self.enterContext(tempfile.TemporaryDirectory())))"
+            "  # first in the test or setUp that calls it; from unittest import mock",
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
-            "with shelve.open(os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "
-            "\"shelf\")) as shelf: shelf['a'] = 1  # instead",
+            "self.enterContext(tempfile.TemporaryDirectory())  # make it in there",
         ):
             self.assertIn(f"\n        {line}\n", told)
 
