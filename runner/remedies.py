@@ -147,7 +147,7 @@ def _plain(place: Place) -> str:
     where = "" if place.can_clean_up else f"{words.first.removeprefix('first ')}: "
     if leak.where == "temp" and _is_of_child(leak):
         return f"{words.enter}({_NEW})  # {where}as TMPDIR of the child"
-    if leak.where == "outside" or not place.own:
+    if leak.where == "outside" or (leak.origin is not None and not place.own):
         return f"{words.clean_up}({_remove(leak)}, ...)  # {where}its path"
     if leak.scope == "test" and _call(leak) in _MAKE_ONE:
         owner, ending = words.enter.partition(".")[0], leak.path.rpartition(".")[2]
