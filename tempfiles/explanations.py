@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from . import evidence, origins, processes, sweep, syscalls
 from ._contexts import Context
 from .activity import Activity, Entry
 from .children import ChildProcess
-from .records import Child, Leak, Origin, Unattributed
+from .records import Child, Evidence, Leak, Origin, Unattributed, Where
+
+
+class Finding(NamedTuple):
+    """A leak that was found: where, what is known of it, its status, what it holds, and how."""
+
+    path: str
+    entry: Entry
+    status: os.stat_result
+    extent: sweep.Extent
+    where: Where
+    found: Evidence
 
 
 class Explanations:
@@ -19,16 +31,38 @@ class Explanations:
     def __init__(self, base: str) -> None:
         self._base = base
 
-    def explain(
-        self, path: str, entry: Entry, activity: Activity
-    ) -> tuple[Origin | None, tuple[Child, ...]]:
-        """Return the origin of a new path; if there is none, the processes that may have made it.
+    def leak(self, finding: Finding, activity: Activity) -> Leak:
+        """Return the record of what was found.
 
         Args:
-            path: what was made.
-            entry: what is known of it.
-            activity: what else its context did.
+            finding: what it is.
+            activity: what its context did.
         """
+        path, entry, status, extent, where, found = finding
+        origin, children = self._explain(path, entry, activity)
+        trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
+        return Leak(
+            path=path,
+            type=sweep.type_of(status),
+            bytes=extent.bytes,
+            entries=extent.entries,
+            files=extent.files,
+            context=entry.context.id,
+            scope=entry.context.scope,
+            origin=origin,
+            evidence=found,
+            where=where,
+            outcome="removed" if where == "temp" else "left",
+            subtest=entry.part,
+            never_closed=trail is not None and trail.closes_itself,
+            children=children,
+            call=origins.call_name(trail) if trail is not None and origin is None else "",
+        )
+
+    def _explain(
+        self, path: str, entry: Entry, activity: Activity
+    ) -> tuple[Origin | None, tuple[Child, ...]]:
+        """Return the origin of a new path; if there is none, what processes may have made it."""
         if entry.trail is not None:
             return self._origin(entry.trail), ()
         if len(activity.children) == 1 and not activity.native:

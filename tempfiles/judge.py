@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from . import _contexts as contexts
 from . import _registrations as registrations
-from . import event_paths, evidence, origins, sweep, syscalls
+from . import event_paths, evidence, sweep, syscalls
 from ._contexts import Context
 from .activity import Activity, Entry, activity_of
 from .children import ChildProcess
-from .explanations import Explanations, children_above
+from .explanations import Explanations, Finding, children_above
 from .ignores import Ignored
 from .observer import Observer
 from .records import Evidence, Leak, Where
@@ -203,32 +203,20 @@ class Judge:
             status = syscalls.lstat(path)
         except (OSError, ValueError):
             return None
-        ignored = self._ignored(path, everywhere=where == "temp")
-        if path in self._reported or ignored or registrations.is_looked_after(path):
+        if not self._is_to_be_told(path, where):
             return None
         self._reported[path] = entry
         if where == "temp" and entry.trail is not None:
             found = "observed"
-        origin, children = self.explanations.explain(path, entry, activity)
-        trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
         extent = sweep.measure(path, status)
         activity_of(entry.context).bytes_left += extent.taken
-        return Leak(
-            path=path,
-            type=sweep.type_of(status),
-            bytes=extent.bytes,
-            entries=extent.entries,
-            files=extent.files,
-            context=entry.context.id,
-            scope=entry.context.scope,
-            origin=origin,
-            evidence=found,
-            where=where,
-            outcome="removed" if where == "temp" else "left",
-            subtest=entry.part,
-            never_closed=trail is not None and trail.closes_itself,
-            children=children,
-            call=origins.call_name(trail) if trail is not None and origin is None else "",
+        return self.explanations.leak(Finding(path, entry, status, extent, where, found), activity)
+
+    def _is_to_be_told(self, path: str, where: Where) -> bool:
+        return not (
+            path in self._reported
+            or self._ignored(path, everywhere=where == "temp")
+            or registrations.is_looked_after(path)
         )
 
 
