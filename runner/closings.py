@@ -62,13 +62,16 @@ class Closing:
 def _paired(
     entries: Sequence[Entry], left: Counter[Entry], lent: Lent = lambda entry: 0
 ) -> list[Entry | None]:
-    """Take for each one of what is left: by its name, else the first of the same call."""
+    """Take for each one of what is left: by its name, else the first of the same call.
+
+    What another test has taken by a name that has a random part may have been another's leak.
+    """
     found = [_take(left, entry) for entry in entries]
     for index, entry in enumerate(entries):
         if found[index] is None:
             alike = (other for other in left if other.call == entry.call)
-            free = next((other for other in alike if left[other] > lent(other)), entry)
-            found[index] = _take(left, free)
+            free = (o for o in alike if left[o] > lent(o) or (left[o] and "*" in o.name))
+            found[index] = _take(left, next(free, entry))
     return found
 
 

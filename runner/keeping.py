@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles import _contexts as contexts
+from tempfiles import _registrations as registrations
 from tempfiles import finalizers, moving
 from tempfiles._contexts import Context
 from tempfiles.copying import Missed, copy, size_on_disk
 from tempfiles.errors import EscapeError, InvalidNameError
+from tempfiles.in_place import is_in_place
 from tempfiles.quantities import format_size
 from tempfiles.records import Leak
 from tempfiles.reports import RunReport
@@ -91,8 +93,11 @@ class Keeper:
         with contexts.unseen(), self._attempt(context):
             if not fails and not self._is_wanted(result, test, context.id):
                 return
-            for path in sorted({*(context.files or ()), *(context.directories or ())}):
-                if os.path.lexists(path):  # else it has been moved with the directory above it
+            paths = sorted({*(context.files or ()), *(context.directories or ())})
+            registrations.before_removal(paths)
+            for path in paths:
+                # It may have been moved with the directory above it.
+                if os.path.lexists(path) and is_in_place(path, context):
                     moved = self._put(context, path, moving.move_what_can_be)
                     self.registered_kept += moved
 

@@ -78,13 +78,15 @@ class Place(NamedTuple):
     @property
     def outlives(self) -> bool:
         """Whether what is made is for longer than a test, a class or a module, or may be."""
-        keeps = any(
-            any("cache" in ast.unparse(each) for each in function.decorator_list)
-            or any(isinstance(node, ast.Global) for node in ast.walk(function))
-            for function in self.functions
-        )
+        keeps = any(map(_keeps, self.functions))
         scope = self.leak.scope
         return scope not in _WORDS or (keeps and (scope == "test" or not self.own))
+
+    def hides(self, line: str) -> bool:
+        """Whether a name that a line needs is a parameter where it is pasted."""
+        functions = (*self.functions, *_tests(self.leak))
+        given = {n.arg for each in functions for n in ast.walk(each) if isinstance(n, ast.arg)}
+        return not given.isdisjoint(_used(line) & _MODULES)
 
     @property
     def words(self) -> Words:
@@ -151,10 +153,37 @@ def with_imports(line: str, file: str, number: int) -> str:
     """
     if not text_of(file):
         return line
-    used = {node.id for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
-    lacking = sorted(used & _MODULES - imported_at(file, number))
+    lacking = sorted(_used(line) & _MODULES - imported_at(file, number))
     imports = "; ".join(_IMPORTS.get(name, f"import {name}") for name in lacking)
     return f"{line}{'; ' if '  # ' in line else '  # '}{imports}" if lacking else line
+
+
+def _used(line: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
+
+
+def _keeps(function: Function) -> bool:
+    """Whether a function may keep something for its next call, or for others than its object."""
+    if any("cache" in ast.unparse(each) for each in function.decorator_list):
+        return True
+    if any(isinstance(each, (ast.List, ast.Dict, ast.Set)) for each in function.args.defaults):
+        return True
+    nodes = list(ast.walk(function))
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    changed = (
+        _base(node) for node in nodes
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store)
+    )
+    is_global = any(isinstance(node, ast.Global) for node in nodes)
+    return is_global or any(name not in {*own, "", "os"} for name in changed)
+
+
+def _base(node: ast.AST) -> str:
+    """Return the name that a chain of attributes and subscripts begins with, empty without one."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _is_own(leak: Leak, functions: tuple[Function, ...], nodes: Nodes) -> bool:

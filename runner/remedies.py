@@ -16,7 +16,7 @@ from tempfiles.records import Leak
 
 from .pasting import AT_EXIT, Place, Words, is_function_test, place_of, with_imports
 from .sources import file_of_context, text_of, tree_of
-from .statements import Spot, head, path_of_result, source, spots
+from .statements import Spot, head, is_alone, path_of_result, source, spots
 
 _PATH_METHODS = ("open", "write_text", "write_bytes", "touch")
 _MAKE_ONE = {"open", "io.open", "os.open", *(f"pathlib.Path.{name}" for name in _PATH_METHODS)}
@@ -39,6 +39,8 @@ def remedy(leaks: Sequence[Leak]) -> str:
     if is_function_test(leaks[0]):
         return with_imports(_for_function(leaks[0]), place.file, place.line)
     line = _line(leaks, place)
+    if place.hides(line):
+        return _IN_WORDS
     if place.own:
         return with_imports(line, place.file, place.line)
     return with_imports(line, file_of_context(leaks[0].context), 0)
@@ -64,7 +66,7 @@ def _of_call(place: Place, words: Words) -> str | None:
         return None
     if words.enter and (maker == "mkdtemp" or (leak.never_closed and maker in _INSTEAD)):
         return _instead(place.file, found[0], f"tempfile.{_INSTEAD[maker]}", words.enter)
-    path = path_of_result(found[0], maker)
+    path = path_of_result(found[0], maker) if is_alone(place.file, found[0].statement) else None
     if maker == "TemporaryDirectory" and path is not None:
         is_entered = isinstance(found[0].statement, (ast.With, ast.AsyncWith))
         return f"{words.clean_up}({path}.cleanup)" if not is_entered else None

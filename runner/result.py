@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import unittest
 from collections.abc import Container
 
@@ -133,7 +134,10 @@ class TidyTestResult(unittest.TextTestResult):
         session = self.session
         if session is None or err[1] is session.leak_failure:
             return
-        if lines := session.run.full_lines(err[1]):
+        lines: list[str] = []
+        with contextlib.suppress(OSError):  # a test may have taken all descriptors
+            lines = session.run.full_lines(err[1])
+        if lines:
             failed, details = failures[-1]
             failures[-1] = failed, "\n".join([details, *lines, ""])
 

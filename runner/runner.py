@@ -50,10 +50,9 @@ class TidyTestRunner(unittest.TextTestRunner):
         """Run a test or a suite; return its result."""
         if self.session is not None:
             return self._run_in(self.session, test)
-        if Run.is_any_open:
-            return super().run(test)  # within a test: what it leaves is that test's
-        run = Run(RunSettings(project=os.getcwd()))
-        run.open()
+        run = _opened()
+        if run is None:
+            return super().run(test)
         session = Session(run, Policy(self._leaks == "fail"))
         try:
             result = self._run_in(session, test)
@@ -89,6 +88,21 @@ class TidyTestRunner(unittest.TextTestRunner):
         if isinstance(result, TidyTestResult):
             result.session = self._attached
         return result
+
+
+def _opened() -> Run | None:
+    """Return a run; None where one is open: what is left is told there, under its test."""
+    if Run.open_one is not None:
+        return None
+    from tempfiles.errors import OwnershipError
+
+    run = Run(RunSettings(project=os.getcwd()))
+    try:
+        run.open()
+    except OwnershipError:  # another thread was faster
+        run.abandon()
+        return None
+    return run
 
 
 class _Attached:

@@ -106,15 +106,26 @@ def path_of_result(spot: Spot, maker: str) -> str | None:
 
 
 def imported_at(file: str, line: int) -> set[str]:
-    """Return the names that imports have bound where a line stands."""
+    """Return the names that imports have bound where a line stands; 0 is a line in any function."""
     around = statement_at(file, line)
+    is_run_later = not line or bool(functions_in(around))
     return {
         (each.asname or each.name).partition(".")[0]
         for node, above in _index_of(file).statements
         if isinstance(node, (ast.Import, ast.ImportFrom))
         and all(outer in around or isinstance(outer, ast.Module) for outer in above)
+        and (node.lineno <= line or (is_run_later and len(above) == 1))
         for each in node.names
     }
+
+
+def is_alone(file: str, statement: ast.AST) -> bool:
+    """Whether no other statement begins on the line where a statement ends."""
+    last = getattr(statement, "end_lineno", None)
+    return not any(
+        node.lineno == last and node is not statement and statement not in above
+        for node, above in _index_of(file).statements
+    )
 
 
 class _Index:

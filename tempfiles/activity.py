@@ -19,11 +19,12 @@ class Entry:
     """A new path: its context and the part of it, and its trail where it was observed.
 
     `seen` says that something was there: an event comes before the deed, which may fail.
-    `removed` says that somebody was about to remove it: what is made there next is another.
+    `remover` is the context in which somebody was about to remove it: what is made there next is
+    another.
     `displaces` is the inode of the leak, told before, that it was about to be moved onto, else 0.
     """
 
-    __slots__ = ("context", "displaces", "part", "removed", "seen", "trail")
+    __slots__ = ("context", "displaces", "part", "remover", "seen", "trail")
 
     def __init__(
         self, context: Context, trail: Trail | Origin | None, displaces: int = 0,
@@ -32,13 +33,18 @@ class Entry:
         self.context = context
         self.part = context.part
         self.trail = trail
-        self.removed = False
+        self.remover: Context | None = None
         self.displaces = displaces
         self.seen = seen
 
-    def about_to_go(self) -> None:
+    def about_to_go(self, remover: Context) -> None:
         """Somebody is about to remove it, or to move it away."""
-        self.removed = self.seen = True
+        self.remover, self.seen = remover, True
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether it was removed by its own context: who makes it again makes another."""
+        return self.remover is self.context
 
 
 class Activity:

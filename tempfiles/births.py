@@ -67,6 +67,15 @@ def born_before(
     return [] if made is None else _Search(root, made, status.st_dev).run(within, deadline)
 
 
+def is_younger(path: str, root: str) -> bool:
+    """Whether a path is known to be born after a run root was: it was copied or written anew."""
+    try:
+        born, made = birth(path, os.lstat(path)), birth(root, os.lstat(root))
+    except OSError:
+        return False
+    return born is not None and made is not None and born >= made
+
+
 class _Search:
     def __init__(self, root: str, made: int, device: int) -> None:
         self._made = made

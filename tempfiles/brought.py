@@ -33,10 +33,9 @@ class Brought:
         if source.startswith("/proc/"):
             return
         self._follow(source, target)
-        if source.startswith(self._root):
-            # It may have come here before, and now goes on.
-            origin = self._sources.pop(source, None)
-        else:
+        # It may have been moved before, and now goes on.
+        origin = self._sources.pop(event_paths.real(source, follow=False), None)
+        if origin is None and not source.startswith(self._root):
             is_older = not was_made(source) and syscalls.lexists(source)
             origin = source if is_older else None
         if origin is not None:

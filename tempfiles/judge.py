@@ -124,7 +124,8 @@ class Judge:
             if path not in activity.outside
         }
         for path, entry in activity.outside.items():
-            self._part_with(path, entry)
+            if not entry.is_taken_back:
+                self._part_with(path, entry)
         for path, entry in sorted({**promised, **activity.outside}.items()):
             if syscalls.lexists(path) and not self._is_others(path, context):
                 where_from: Evidence = "scanned" if path in promised else "observed"
@@ -194,7 +195,8 @@ class Judge:
         known = (*contexts.opened(), *self._observer.late)
         above = [other for other in known if other is not context or and_own]
         made = [other.attachment.outside for other in above if other.attachment is not None]
-        return any(part in outside for part in parts for outside in made)
+        found = (outside.get(part) for part in parts for outside in made)
+        return any(entry is not None and not entry.is_taken_back for entry in found)
 
     def _leak(
         self, path: str, entry: Entry, activity: Activity, where: Where, found: Evidence = "scanned"

@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Callable
 
+from . import _contexts as contexts
 from . import copying, naming
 from ._platform import LINUX, MACOS, WINDOWS
 from .copying import Missed
@@ -125,7 +126,8 @@ def _copy_and_rename(source: str, target: str) -> None:
     directory = os.path.dirname(target)
     private = os.path.join(directory, naming.new_name(".tidy-", ".partial"))
     try:
-        copying.copy(source, private, _refuse, faithful=True)
+        with contexts.unseen():  # it is only a name on the way
+            copying.copy(source, private, _refuse, faithful=True)
         _rename(private, target)
     except BaseException:
         remove_path(private)

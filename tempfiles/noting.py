@@ -102,7 +102,7 @@ class Notes:
 
     def _note_entry(self, key: str, call: str, frame: FrameType) -> None:
         known = self.entries.get(key)
-        if known is not None and not self.told.makes_another(self.root + key, call, known.removed):
+        if known is not None and not self._is_another(known, key, call):
             if key in self._links_in_temp and call in _FOLLOWING:
                 self._note_through_link(key, call, frame)
             return
@@ -111,7 +111,7 @@ class Notes:
             return
         context = self._charged()
         if known is not None and self._is_of_fixture(known, context):
-            known.removed = False
+            known.remover = None
             return
         trail = origins.capture(frame, call, self._trace)
         if self.forks.in_child:
@@ -126,7 +126,11 @@ class Notes:
 
     def _is_of_fixture(self, known: Entry, context: Context) -> bool:
         """Whether an entry is of a fixture around a context: made again by that, it stays so."""
-        return not known.context.closed and contexts.is_around(known.context, context)
+        is_around = not known.context.closed and contexts.is_around(known.context, context)
+        return is_around and not known.is_taken_back
+
+    def _is_another(self, known: Entry, key: str, call: str) -> bool:
+        return self.told.makes_another(self.root + key, call, known.remover is not None)
 
     def _note_through_link(self, key: str, call: str, frame: FrameType) -> None:
         """What is made below a topmost entry is that entry's, unless that is a link elsewhere."""
@@ -147,7 +151,9 @@ class Notes:
             return
         # Nothing is there now, or it is replaced: if it was made before, it is another.
         displaced = self.told.displaced(path) if call == "os.rename" else 0
-        activity_of(context).outside[path] = Entry(context, trail, displaced)
+        outside = activity_of(context).outside
+        known = outside.get(path)
+        outside[path] = Entry(context, trail, displaced, known is not None and known.seen)
         if context.closed:
             self.late[context] = None
 
@@ -164,9 +170,9 @@ class Notes:
         if absolute.startswith(self.root):
             entry = self.entries.get(absolute[len(self.root) :])
             if entry is not None:
-                entry.about_to_go()
+                entry.about_to_go(self._charged())
         elif (entry := self._entry_outside(absolute)) is not None:
-            entry.about_to_go()
+            entry.about_to_go(self._charged())
         elif not is_in_tree and not self._was_made(absolute) and syscalls.lexists(absolute):
             # It was there before: whoever makes it again gives back what was the user's.
             real = event_paths.real(absolute, follow=False)

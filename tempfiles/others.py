@@ -63,12 +63,3 @@ def is_directory(path: str) -> bool:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
         return False
-
-
-def has_link(directory: str, base: str) -> bool:
-    """Whether a directory, or one above it, is a link; a base and what is above do not count."""
-    while directory not in (base, os.path.dirname(directory)):
-        if os.path.islink(directory):
-            return True
-        directory = os.path.dirname(directory)
-    return False

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from . import _registrations as registrations
-from . import settings
-from ._access import PARENT, READ, close, freed, key_of
+from ._access import PARENT, READ, close, freed
 from ._contexts import Context
 from ._platform import HAS_DIR_FD
 from .errors import RefusedError
-from .others import Others, canonical, has_link, is_directory, leading_to
+from .in_place import is_in_place, leads_elsewhere
+from .others import Others, canonical, is_directory, leading_to
 from .records import RemovalFailure, RemovalReport
 from .removal import Identity, remove_path
 
@@ -99,11 +99,6 @@ class _Reclaiming:
             self._files(some)
             passed.update(filter(files.__contains__, some))  # could not be removed
 
-    def _leads_elsewhere(self, parent: str, status: os.stat_result) -> bool:
-        """Whether what is found at a parent directory is not what was there at registration."""
-        noted = (self._context.places or {}).get(parent)
-        return noted not in (None, key_of(status)) and has_link(parent, settings.temp_dir())
-
     def _files(self, paths: Sequence[str]) -> None:
         parents = [path.rpartition(os.sep)[0] for path in paths]
         if len(set(parents)) == 1:
@@ -123,7 +118,7 @@ class _Reclaiming:
                 pass  # each path by itself says what is wrong
             else:
                 try:
-                    if not self._leads_elsewhere(parent, os.fstat(fd)):
+                    if not leads_elsewhere(parent, os.fstat(fd), self._context):
                         self._names(fd, len(parent) + 1, group)
                         return
                 finally:
@@ -204,15 +199,11 @@ class _Reclaiming:
 
     def _is_in_place(self, path: str) -> bool:
         """Whether a path leads to where it was registered; if not, that is a failure."""
-        parent = path.rpartition(os.sep)[0]
-        try:
-            moved = self._leads_elsewhere(parent, os.stat(parent or os.sep))
-        except OSError:
-            return True  # it is gone, or its removal says what is wrong
-        if moved:
-            cause = "a link on its way leads elsewhere than when it was registered"
-            self.report += RemovalReport(failed=(RemovalFailure(path, cause, errno.ELOOP),))
-        return not moved
+        if is_in_place(path, self._context):
+            return True
+        cause = "a link on its way leads elsewhere than when it was registered"
+        self.report += RemovalReport(failed=(RemovalFailure(path, cause, errno.ELOOP),))
+        return False
 
     def _remove(self, path: str, expected: Identity | None = None) -> bool:
         try:

@@ -39,6 +39,7 @@ class RunRoot:
 
     Attributes:
         is_going: whether the removal has begun.
+        owner: the id of the process that made it; a forked child has another.
 
     Raises:
         OwnershipError: no directory could be made there.
@@ -59,6 +60,7 @@ class RunRoot:
         self.made = time.time_ns()
         self.slots: list[str] = []
         self.is_going = False
+        self.owner = os.getpid()
         self.owners: list[Context] = []
         self._saved: tuple[str | None, dict[str, str | None]] | None = None
         try:

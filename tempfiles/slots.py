@@ -54,6 +54,9 @@ class Slots:
         names = self._watched.names()
         if (names or self._seen) and frozenset(names) != self._seen:
             return False
+        if len(self._root.slots) > 1:
+            paths = (os.path.join(self._root.path, key) for key in created)
+            return not any(map(syscalls.lexists, paths))  # some may lie in a former slot
         return not self._seen or all(key.partition(os.sep)[2] not in self._seen for key in created)
 
     def assign_new(self, context: Context) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +12,10 @@ from . import finalizers
 from .observer import Observer
 from .rescue import left_of, not_rescued, rescue
 from .root import RunRoot
+from .syscalls import lexists
 from .totals import Totals
+
+_log = logging.getLogger("tempfiles")
 
 
 class Survivors:
@@ -62,6 +66,9 @@ class Survivors:
     def _move_out(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
         """Move paths out of the root; return those that could not be, for whoever removes it."""
         moved = rescue(wanted, self._root.path)
+        if os.getpid() != self._root.owner:
+            for path, place in moved.items():  # the run, which is the parent's, hears nothing of it
+                _log.warning("%s was there before the run: moved to %s", path, place)
         self._observer.ours.update(moved.values())
         self._totals.note_moved(moved, sources)
         left = left_of(wanted, moved, self._root.path)
@@ -77,10 +84,30 @@ class Survivors:
             within: look only at these paths of it, and what lies below them.
         """
         inside = tuple(path + os.sep for path in within or (self._root.path,))
-        brought = self._observer.brought.only_here().items()
-        sources = {path: source for path, source in brought if (path + os.sep).startswith(inside)}
-        if all_seen:
-            return sources
         from .births import born_before
 
+        brought = self._observer.brought.only_here().items()
+        sources = {
+            path: source for path, source in brought
+            if (path + os.sep).startswith(inside) and not self._is_of_the_run(path, source)
+        }
+        if all_seen:
+            return sources
         return {**dict.fromkeys(born_before(self._root.path, None, within) or (), ""), **sources}
+
+    def _is_of_the_run(self, path: str, source: str) -> bool:
+        """Whether what lies at a path was made in the run, whatever was moved or linked there.
+
+        What was moved across file systems was born in the run as well, as a copy.
+        """
+        from .births import is_younger
+
+        was_not_copied = lexists(source) or _on_one_device(path, source)
+        return was_not_copied and is_younger(path, self._root.path)
+
+
+def _on_one_device(path: str, source: str) -> bool:
+    try:
+        return os.lstat(path).st_dev == os.stat(os.path.dirname(source)).st_dev
+    except OSError:
+        return False

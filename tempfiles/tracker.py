@@ -5,8 +5,10 @@ The cost of a context in which nothing happened is one `stat` of the temp direct
 
 from __future__ import annotations
 
+import _thread
 import errno
 import gc
+import os
 
 from . import _contexts as contexts
 from . import callbacks, syscalls
@@ -30,13 +32,13 @@ class Run:
 
     Attributes:
         root: the run root.
-        is_any_open: whether this process, or the one it was forked from, has opened one.
+        open_one: the one that is open in this process, or in that which it was forked from.
 
     Raises:
         OwnershipError: one is open, or no root could be made.
     """
 
-    is_any_open = False
+    open_one: Run | None = None
 
     def __init__(self, settings: RunSettings) -> None:
         _refuse_a_second()
@@ -59,8 +61,9 @@ class Run:
         Raises:
             OwnershipError: a run is open in this process.
         """
-        _refuse_a_second()
-        Run.is_any_open = True
+        with _opening:
+            _refuse_a_second()
+            Run.open_one = self
         contexts.root.attachment = None
         self.root.redirect()
         if before_imports:
@@ -173,7 +176,11 @@ class Run:
         Returns:
             The report of the whole run, and the reports of contexts that left something after
             they were closed, the run's own last.
+
+        Raises:
+            OwnershipError: this is a forked child of the process that made the run.
         """
+        self._refuse_a_child()
         with syscalls.genuine():
             return self._finish(tests)
 
@@ -193,7 +200,12 @@ class Run:
         return report, late
 
     def abandon(self) -> None:
-        """End without a report, for a process that must stop: remove the root and restore."""
+        """End without a report, for a process that must stop: remove the root and restore.
+
+        Raises:
+            OwnershipError: as `finish`.
+        """
+        self._refuse_a_child()
         with syscalls.genuine():
             self._stop_observing()
             self.root.restore()
@@ -217,11 +229,13 @@ class Run:
         return self._closing_part
 
     def _spare(self, paths: Sequence[str]) -> None:
-        if self._closing_part is not None or self._parts.observer.brought.is_any():
+        has_seen_all = self._settings.tracks and self._closing_part is None
+        if not has_seen_all or self._parts.observer.brought.is_any():
             self._closing.spare(paths, self._settings.tracks)
 
     def _stop_observing(self) -> None:
-        Run.is_any_open = False
+        if Run.open_one is self:
+            Run.open_one = None
         if not self._watches:
             self._first_deed.stop()
             return
@@ -233,6 +247,12 @@ class Run:
         if self._settings.tracks:
             remaining.deactivate(self._parts.observer)
             self._parts.observer.stop()
+
+    def _refuse_a_child(self) -> None:
+        if os.getpid() != self.root.owner:
+            from .errors import OwnershipError
+
+            raise OwnershipError(errno.EPERM, "the run is the parent process's: that ends it")
 
     def _something_happened(self) -> bool:
         return self._watches and (
@@ -255,9 +275,12 @@ class Run:
         return closing.report(tests)
 
 
+_opening = _thread.allocate_lock()
+
+
 def _refuse_a_second() -> None:
     """Raise if there would be two runs: what is made can be noted by one only."""
-    if Run.is_any_open:
+    if Run.open_one is not None:
         from .errors import OwnershipError
 
         raise OwnershipError(errno.EBUSY, "a run is open in this process: finish it first")

@@ -170,6 +170,13 @@ class Isolation(IsolatedTestCase):
                         (inner / name).touch()
                 self.assertEqual(list(inner.iterdir()), [])
 
+    def test_what_was_registered_before_its_directory_is_not_removed_through_a_link(self) -> None:
+        (self.outside / "x").touch()
+        with self.assertLogs("tempfiles", "WARNING"), context("A"):
+            tempfiles.register_file(self.base / "later" / "x")
+            (self.base / "later").symlink_to(self.outside)
+        self.assertTrue((self.outside / "x").exists())
+
     def test_cleaning_an_outer_context_by_name_spares_the_inner(self) -> None:
         with context("A"):
             first = tempfiles.create_with_content("")

@@ -42,20 +42,21 @@ class Runs(unittest.TestCase):
     def test_a_second_run_is_refused_and_changes_nothing(self) -> None:
         code = """
             import tempfile, tempfiles
-            before = tempfile.gettempdir()
-            first = tempfiles.Run(tempfiles.RunSettings())
-            other = tempfiles.Run(tempfiles.RunSettings())
+            before, settings = tempfile.gettempdir(), tempfiles.RunSettings()
+            first, other = tempfiles.Run(settings), tempfiles.Run(settings)
             first.open()
-            for refused in (other.open, lambda: tempfiles.Run(tempfiles.RunSettings())):
+            for refused in (other.open, lambda: tempfiles.Run(settings)):
                 try:
                     refused()
                 except tempfiles.OwnershipError as error:
                     print(error.strerror)
+                other.abandon()
             print(tempfile.gettempdir().startswith(first.root.path))
             first.finish()
             print(tempfile.gettempdir() == before)
-            other.open()
-            other.finish()
+            again = tempfiles.Run(tempfiles.RunSettings())
+            again.open()
+            again.finish()
             print(tempfile.gettempdir() == before)
         """
         words = [sys.executable, "-c", textwrap.dedent(code)]
@@ -63,6 +64,29 @@ class Runs(unittest.TestCase):
         refusal = "a run is open in this process: finish it first"
         self.assertEqual(done.stdout.splitlines(), [refusal, refusal, "True", "True", "True"])
         self.assertEqual(done.stderr, "")
+
+    @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
+    def test_a_forked_child_does_not_end_its_parents(self) -> None:
+        code = """
+            import os, sys, tempfiles
+            run = tempfiles.Run(tempfiles.RunSettings())
+            run.open()
+            for end in (run.finish, run.abandon):
+                pid = os.fork()
+                if pid == 0:
+                    try:
+                        end()
+                    except tempfiles.OwnershipError:
+                        os._exit(7)
+                    os._exit(0)
+                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                print(code, os.path.isdir(run.root.path))
+            run.finish()
+            print(os.path.exists(run.root.path))
+        """
+        words = [sys.executable, "-c", textwrap.dedent(code)]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        self.assertEqual(done.stdout.split("\n")[:3], ["7 True", "7 True", "False"], done.stderr)
 
 
 class Nesting(IsolatedTestCase):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import unittest
 
+from tests.projects import ProjectTestCase
 from tests.whole_runs import place
 
 SUITE = '''
@@ -93,6 +94,36 @@ class AHostileSuite(unittest.TestCase):
                 subprocess.run(["chattr", "-R", "-i", ground.tmp], capture_output=True, check=False)
             ground.run_next()
             ground.check()
+
+
+GREEDY = """
+import os, unittest
+class A(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.taken = []
+        cls.addClassCleanup(lambda: [os.close(fd) for fd in cls.taken])
+    def test_1(self):
+        try:
+            while True: self.taken.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError: pass
+    def test_2(self): self.fail("on purpose")
+class B(unittest.TestCase):
+    def test(self): pass
+"""
+
+
+@unittest.skipUnless(os.name == "posix", "needs ulimit")
+class WithoutDescriptors(ProjectTestCase):
+    def test_a_failure_is_a_failure_and_the_run_goes_on(self) -> None:
+        self.write("test_a.py", GREEDY)
+        done = subprocess.run(
+            ["sh", "-c", f"ulimit -n 256; exec '{sys.executable}' -m runner test_a"],
+            cwd=self.project, env=self.environment(), capture_output=True, text=True,
+        )
+        self.assertIn("Ran 3 tests", done.stderr)
+        self.assertIn("FAILED (failures=1)", done.stderr)
+        self.assertNotIn("Errno", done.stderr)
 
 
 if __name__ == "__main__":

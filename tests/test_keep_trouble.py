@@ -20,6 +20,35 @@ FAILING = """
 """
 
 
+class TheUsersFiles(KeepTestCase):
+    def test_are_kept_for_nobody(self) -> None:
+        (self.project / "mine").mkdir()
+        for name in ("through-a-link", "moved"):
+            (self.project / "mine" / name).write_text("precious")
+        self.write("test_a.py", """
+            import os, shutil
+            import tempfiles
+            from runner import TrackedTestCase
+            class T(TrackedTestCase):
+                def test_link(self):
+                    top = self.createTempDirectory().parent / "top"
+                    top.mkdir()
+                    tempfiles.register_file(top / "through-a-link")
+                    top.rmdir()
+                    top.symlink_to(os.path.abspath("mine"))
+                    self.fail()
+                def test_moved(self):
+                    shutil.move("mine/moved", self.createTempDirectory())
+                    self.fail()
+        """)
+        outcome = self.run_python("-m", "runner", "--keep", "on-failure", "--keep-dir", "kept")
+        self.assertEqual((self.project / "mine" / "through-a-link").read_text(), "precious")
+        self.assertEqual((self.base / "moved").read_text(), "precious")
+        found = [path for path in (self.project / "kept").rglob("*") if path.name in
+                 ("through-a-link", "moved")]
+        self.assertEqual(found, [], outcome.err)
+
+
 class APlace(KeepTestCase):
     def test_that_cannot_have_anything_is_refused_before_the_tests(self) -> None:
         self.write("test_a.py", "raise SystemExit")

@@ -92,6 +92,15 @@ class Remedies(unittest.TestCase):
         self.assert_remedy("os.unlink(...)  # its path; in a `finally`",
                            leak("open", context=here, where="outside"))  # fmt: skip
 
+    def test_an_import_below_the_line_is_none(self) -> None:
+        file = self.written("fd, p = tempfile.mkstemp()", "import os", "os.close(fd)")
+        self.assert_remedy("self.addCleanup(os.unlink, p)  # import os",
+                           leak("tempfile.mkstemp", file=file))
+
+    def test_a_variable_that_is_bound_again_on_the_line_is_not_told(self) -> None:
+        file = self.written("fd, p = tempfile.mkstemp(); p = 'settings.ini'")
+        self.assertNotIn("unlink, p)", remedy([leak("tempfile.mkstemp", file=file)]))
+
     def test_of_a_child_goes_by_the_name_if_it_stands_in_the_source(self) -> None:
         file = self.written("import os, tempfile; os.system('touch $TMPDIR/out.txt')")
         self.assert_remedy(

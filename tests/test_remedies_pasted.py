@@ -31,7 +31,7 @@ IN_TESTS = {
     "named_variable": "out = tempfile.NamedTemporaryFile('w', delete=False)\nout.close()",
     "named_name": "path = tempfile.NamedTemporaryFile(delete=False).name",
     "named_unbound": "tempfile.NamedTemporaryFile('w', delete=False).write('text')",
-    "never_closed": "file = tempfile.NamedTemporaryFile()\nsys.modules[__name__].file = file",
+    "never_closed": "file = tempfile.NamedTemporaryFile()\nsys.modules.setdefault('held', file)",
     "directory": "tempfile.mkdtemp()",
     "directory_bound": "path: str = tempfile.mkdtemp(prefix='teardown-')\nos.listdir(path)",
     "directory_in_path": "root = pathlib.Path(tempfile.mkdtemp())\n(root / 'x').touch()",
@@ -41,7 +41,7 @@ IN_TESTS = {
     "nested": "def make():\n    return tempfile.mkdtemp()\nself.assertTrue(make())",
     "in_header": "with open(os.path.join(tempfile.mkdtemp(), 'x'), 'w') as out:\n    pass",
     "conditional": "if not tempfile.mkdtemp():\n    self.fail()",
-    "object": "made = tempfile.TemporaryDirectory()\nsys.modules[__name__].made = made",
+    "object": "made = tempfile.TemporaryDirectory()\nsys.modules.setdefault('made', made)",
     "literal": "open('literal1.txt', 'w').close()",
     "text": "pathlib.Path('text2.txt').write_text('x')",
     "text_attribute": "self.out = pathlib.Path('out3.txt')\nself.out.write_text('x')",
@@ -164,6 +164,17 @@ KEPT = {
     "global": "top = None\ndef made():\n    global top\n    top = top or tempfile.mkdtemp()\n"
               "class U(unittest.TestCase):\n"
               "    def test_1(self):\n        made()\n    def test_2(self):\n        made()",
+    "in_the_class": "class U(unittest.TestCase):\n    def setUp(self):\n"
+                    "        if not hasattr(U, 'top'): U.top = tempfile.mkdtemp()\n"
+                    "    def test_1(self):\n        os.listdir(U.top)",
+    "in_a_dictionary": "KEPT = {}\ndef made():\n"
+                       "    if 'x' not in KEPT: KEPT['x'] = tempfile.mkdtemp()\n"
+                       "    return KEPT['x']\nclass U(unittest.TestCase):\n"
+                       "    def test_1(self):\n        made()",
+    "in_a_default": "def made(kept=[]):\n    kept += kept or [tempfile.mkdtemp()]\n"
+                    "class U(unittest.TestCase):\n    def test_1(self):\n        made()",
+    "hidden": "class U(unittest.TestCase):\n    @unittest.mock.patch('os.getpid')\n"
+              "    def test_it(self, mock):\n        os.mkdir(tempfile.mktemp())",
 }  # fmt: skip
 RETURNING = "def work():\n    fd, path = tempfile.mkstemp()\n    os.close(fd)\n    return path"
 WORK_OF = "from helper_{} import work"

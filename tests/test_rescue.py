@@ -35,6 +35,13 @@ class Rescue(ProjectTestCase):
             self.skipTest("nothing here tells when a file was born")
         (self.project / "precious.txt").write_text("precious")
 
+    def other_file_system(self) -> Path:
+        """Return a new directory on another file system than the temp directory."""
+        memory = Path("/dev/shm")
+        if not memory.exists() or memory.stat().st_dev == self.base.stat().st_dev:
+            self.skipTest("there is no other file system")
+        return Path(self.enterContext(tempfile.TemporaryDirectory(dir=memory)))
+
     def leave(self, body: str, *words: str, **environment: str) -> tuple[str, Any]:
         """Run a test with this body; return what was told, and the JSON report, if no options
         are given."""
@@ -183,6 +190,62 @@ class Registered(Rescue):
                 shutil.rmtree(path)
 
 
+class OnTheWay(Rescue):
+    """What was moved before it came into the temp directory, or was never moved at all."""
+
+    def test_in_two_steps_it_is_the_users(self) -> None:
+        for steps in (
+            'os.rename("precious.txt", "a"); shutil.move("a", temp + "/precious.txt")',
+            'os.mkdir("d"); shutil.move("precious.txt", "d"); shutil.move("d/precious.txt", temp)\n'
+            'os.rmdir("d")',
+            'os.mkdir("d"); shutil.move("precious.txt", "d"); os.rename("d", temp + "/d")\n'
+            'os.rename(temp + "/d/precious.txt", temp + "/precious.txt"); os.rmdir(temp + "/d")',
+        ):
+            with self.subTest(steps):
+                told, _ = self.leave(steps)
+                self.assert_is_moved(told)
+                shutil.move(self.base / "precious.txt", self.project)
+
+    def test_what_the_run_has_made_is_not_from_before_it(self) -> None:
+        top = "import tempfiles\ntop = tempfiles.create_temp_directory()\n"
+        for body in (
+            'subprocess.check_call(["touch", "new"])\nshutil.move("new", top / "x")',
+            'os.link("precious.txt", top / "x"); os.unlink(top / "x"); (top / "x").touch()',
+            'shutil.copy("precious.txt", top / "x")',
+        ):
+            with self.subTest(body):
+                told, report = self.leave(top + body)
+                self.assertEqual((os.listdir(self.base), report.get("rescued", [])), ([], []), told)
+                self.assertTrue((self.project / "precious.txt").exists())
+
+    def test_a_copy_in_place_of_a_move_that_failed_is_not_the_users(self) -> None:
+        other = self.other_file_system() / "x"
+        other.write_text("precious")
+        self.leave(
+            f"import tempfiles\ntop, other = tempfiles.create_temp_directory(), {str(other)!r}\n"
+            "try: os.rename(other, top / 'x')\nexcept OSError: shutil.copy(other, top / 'x')\n"
+        )
+        self.assertEqual((os.listdir(self.base), other.exists()), ([], True))
+
+    def test_where_no_leaks_are_looked_for_it_is_the_users_too(self) -> None:
+        body = (
+            'import tempfiles\nwith tempfiles.context("A"):\n'
+            '    os.rename("precious.txt", tempfiles.create_temp_directory() / "precious.txt")'
+        )
+        told, _ = self.leave(body, "--leaks", "off")
+        self.assert_is_moved(told)
+
+    def test_a_forked_child_tells_of_it_by_itself(self) -> None:
+        told, _ = self.leave(
+            "import tempfiles\npid = os.fork()\nif pid == 0:\n"
+            '    with tempfiles.context("A"):\n'
+            '        os.rename("precious.txt", tempfiles.create_temp_directory() / "x")\n'
+            "    os._exit(0)\nos.waitpid(pid, 0)"
+        )
+        self.assertIn(f"/x was there before the run: moved to {self.base}/x\n", told)
+        self.assertEqual((self.base / "x").read_text(), "precious")
+
+
 class ByTheTest(Rescue):
     MOVE = 'shutil.move("precious.txt", temp)'
 
@@ -269,11 +332,8 @@ interpreters.run_string(interpreters.create(), code)""")
         self.run_python("-m", "runner", "test_b")
         self.assertEqual(os.listdir(self.base), ["precious.txt"])
 
-    @unittest.skipUnless(sys.platform == "linux", "needs another file system")
     def test_it_is_followed_to_another_file_system(self) -> None:
-        if os.stat("/dev/shm").st_dev == self.base.stat().st_dev:
-            self.skipTest("there is no other file system")
-        memory = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
+        memory = str(self.other_file_system())
         told, _ = self.leave(self.MOVE, TMPDIR=memory, TEMP=memory, TMP=memory)
         self.assertIn(f"moved to {memory}/precious.txt\n", told)
         self.assertEqual(Path(memory, "precious.txt").read_text(), "precious")

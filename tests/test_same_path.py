@@ -195,6 +195,22 @@ class SamePath(ProjectTestCase):
                 self.assertRegex(told, r"\n +dir +ours/ .* in setUpClass  pathlib")
                 self.assertIn(" 1 leaked by 1 class", told)
 
+    def test_what_a_fixture_itself_took_back_is_another_ones(self) -> None:
+        for where, place in PLACES.items():
+            with self.subTest(where):
+                (leak,) = self.leaks(f"""
+                    import os, tempfile, unittest
+                    class T(unittest.TestCase):
+                        @classmethod
+                        def setUpClass(cls):
+                            cls.path = os.path.join({place}, "cache")
+                            os.mkdir(cls.path)
+                            os.rmdir(cls.path)
+                        def test_1(self): pass
+                        def test_2(self): os.mkdir(self.path)
+                """)
+                self.assertEqual((leak["test"], leak["origin"]["function"]), ("test_2", "test_2"))
+
     def test_only_the_last_is_cleaned_outside(self) -> None:
         found = self.leaks(suite("outside", FILE, *ANEW), "--clean-outside")
         self.assertEqual([leak["outcome"] for leak in found], ["removed"] * 6)

@@ -127,6 +127,35 @@ class NotShared(Case):
         self.assertIn("FAIL: test_3", outcome.err)
 
 
+    def test_one_that_takes_the_entry_of_a_name_with_a_random_part_is_named(self) -> None:
+        self.suite("test_a", "pass", "makers.touch('db-a1b2c3d4')", more="import makers")
+        self.adopt()
+        self.suite("test_a", "makers.touch('db-e5f6a7b8')", "makers.touch('db-qwertyui')",
+                   more="import makers")
+        outcome = self.tidytest("-q", "--leaks", "fail")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("\ntest_a.A.test_1\n  left 1 in the temp directory", outcome.err)
+        self.assertNotIn("FAIL: test_2", outcome.err)
+
+
+class ManyLeaks(Case):
+    def test_of_a_fixture_that_is_open_all_the_while_stay_its_own(self) -> None:
+        self.write("test_a.py", """
+            import makers, tempfile, unittest
+            def setUpModule(): tempfile.mkdtemp(prefix="module-")
+            class A(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): tempfile.mkdtemp(prefix="class-")
+                def test_1(self): makers.many()
+                def test_2(self): makers.many()
+        """)
+        self.adopt()
+        self.assertEqual({*self.entries()}, {"test_a", "test_a.A", "test_a.A.test_1",
+                                             "test_a.A.test_2"})
+        self.assertHolds()
+        self.assertHolds("--reverse")
+
+
 class Updates(Case):
     def test_do_not_change_a_name_that_is_random_in_a_way_of_its_own(self) -> None:
         self.write_tests("odd odd", "odd")

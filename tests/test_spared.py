@@ -75,6 +75,24 @@ class Spared(ProjectTestCase):
         self.assertEqual(self.counted(f"{link}{again}os.unlink(path)"), (1, 1, 0))
         self.assertEqual(self.counted(f"{link}{again}"), (1, 0, 1))
 
+    def test_a_failing_move_onto_what_was_made_and_removed_changes_nothing(self) -> None:
+        for path in ("o", "{tempfile.gettempdir()}/o"):
+            body = (
+                f"path = f'{path}'\nopen(path, 'w').close()\nos.unlink(path)\n"
+                "self.assertRaises(OSError, os.rename, 'missing', path)"
+            )
+            self.assertEqual(self.counted(body), (1, 1, 0))
+
+    def test_what_our_own_move_makes_on_the_way_counts_for_nothing(self) -> None:
+        if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(".").st_dev:
+            self.skipTest("there is no other file system")
+        body = (
+            "import tempfiles\ntop = tempfile.mkdtemp(dir='/dev/shm')\n"
+            "tempfiles.persist(tempfiles.create_with_content('x'), top + '/x')\n"
+            "import shutil\nshutil.rmtree(top)"
+        )
+        self.assertEqual(self.counted(body), (2, 2, 0))
+
     def test_what_a_library_makes_besides_counts_if_it_is_seen(self) -> None:
         body = "import sqlite3\nsqlite3.connect(tempfile.gettempdir() + '/x').close()\n"
         self.assertEqual(self.counted(body), (1, 0, 1))
