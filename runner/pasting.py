@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 from tempfiles.records import Leak
 
-from .sources import file_of_context, text_of, tree_of
+from .sources import file_of_context, text_of
 from .statements import (
     Function,
     Nodes,
     Spot,
     called_in,
     functions_in,
+    functions_named,
     imported_at,
     spots,
     statement_at,
@@ -219,11 +220,8 @@ def _first_parameter(function: Function) -> str:
     return given[0].arg if given and not is_static else ""
 
 
-def _tests(leak: Leak) -> list[ast.AST]:
-    return [
-        node for node in ast.walk(tree_of(file_of_context(leak.context)))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name == _name(leak)
-    ]  # fmt: skip
+def _tests(leak: Leak) -> list[Function]:
+    return functions_named(file_of_context(leak.context), _name(leak))
 
 
 def _forks(function: ast.AST) -> bool:

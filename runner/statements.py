@@ -46,6 +46,7 @@ def spots(file: str, name: str) -> list[Spot]:
     return [spot for each in (name, *index.aliases[name]) for spot in index.calls[each]]
 
 
+@functools.lru_cache(64)
 def statement_at(file: str, line: int) -> Nodes:
     """Return the innermost statement that has a line, and what is around it; empty without one."""
     found: Nodes = ()
@@ -53,6 +54,11 @@ def statement_at(file: str, line: int) -> Nodes:
         if node.lineno <= line <= (node.end_lineno or line):
             found = (node, *above)
     return found
+
+
+def functions_named(file: str, name: str) -> list[Function]:
+    """Return the functions of a file that have a name."""
+    return _index_of(file).functions[name]
 
 
 def functions_in(nodes: Nodes) -> tuple[Function, ...]:
@@ -131,18 +137,22 @@ def is_alone(file: str, statement: ast.AST) -> bool:
 class _Index:
     """What is looked for in a file, found in one go: each node with what is around it.
 
-    `calls` are by the last name of what is called, `aliases` other names of what was imported.
+    `calls` are by the last name of what is called, `functions` by their own; `aliases` are other
+    names of what was imported.
     """
 
     def __init__(self, tree: ast.Module) -> None:
         self.calls: defaultdict[str, list[Spot]] = defaultdict(list)
         self.statements: list[tuple[ast.stmt, Nodes]] = []
         self.aliases: defaultdict[str, set[str]] = defaultdict(set)
+        self.functions: defaultdict[str, list[Function]] = defaultdict(list)
         for node, above in _walk(tree):
             if isinstance(node, ast.Call):
                 self.calls[called(node)].append(Spot(node, above))
             elif isinstance(node, ast.stmt):
                 self.statements.append((node, above))
+                if isinstance(node, _FUNCTIONS):
+                    self.functions[node.name].append(node)
             elif isinstance(node, ast.alias) and node.asname:
                 self.aliases[node.name].add(node.asname)
 
