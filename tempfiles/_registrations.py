@@ -9,7 +9,7 @@ from __future__ import annotations
 import _thread
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 
 from . import _contexts as contexts
@@ -18,12 +18,13 @@ from ._contexts import Context
 from .errors import NotRegisteredError
 
 
-def spare_nothing(paths: Sequence[str]) -> None:
+def spare_nothing(paths: Iterable[str]) -> None:
     """Stands for `before_removal` outside of a run."""
 
 
-before_removal: Callable[[Sequence[str]], None] = spare_nothing
-"""Called with the registered paths that are about to be removed, so that what must stay can."""
+before_removal: Callable[[Iterable[str]], None] = spare_nothing
+"""Called with the registered paths that are about to be removed, so that what must stay can. They
+come as an iterator: of many paths no copy is made for nothing."""
 
 _owners: dict[str, Context] = {}
 _inherited: dict[str, Context] = {}

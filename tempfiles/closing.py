@@ -8,7 +8,7 @@ from __future__ import annotations
 import json  # noqa: F401 - the journal's, which must import nothing when a context closes
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from . import _contexts as contexts
 from . import cleanup
@@ -135,7 +135,7 @@ class Closing:
             reports.append(report)
         return tuple(report for report in reports if report.leaks or report.modifications)
 
-    def spare(self, paths: Sequence[str], tracks: bool) -> None:
+    def spare(self, paths: Iterable[str], tracks: bool) -> None:
         """Move what is from before the run out of registered paths, which are about to go.
 
         Args:

@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 from . import _registrations as registrations
 from ._access import PARENT, READ, close, freed
@@ -61,7 +61,7 @@ class _Reclaiming:
 
     def all(self) -> RemovalReport:
         context = self._context
-        registrations.before_removal((*(context.files or ()), *(context.directories or ())))
+        registrations.before_removal(chain(context.files or (), context.directories or ()))
         directories = sorted(context.directories or (), key=_depth, reverse=True)
         tops = {path for path in directories if is_directory(path)}
         covered = {path for path in context.files or () if tops and _lies_below(path, tops)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from . import _contexts as contexts
 from . import _registrations as registrations
@@ -46,7 +46,7 @@ class Survivors:
         totals.note_failures(not_rescued(left))
         return not left
 
-    def spare(self, paths: Sequence[str], all_seen: bool) -> None:
+    def spare(self, paths: Iterable[str], all_seen: bool) -> None:
         """Move what is from before the run out of what is about to be removed.
 
         Args:
@@ -56,7 +56,7 @@ class Survivors:
         if all_seen and not self._observer.brought.is_any():
             return
         root = self._root.path + os.sep
-        inside = [path for path in paths if path.startswith(root)]
+        inside = [path for path in tuple(paths) if path.startswith(root)]
         if inside:
             with contexts.unseen():
                 sources = self._from_before(all_seen, inside)

@@ -19,7 +19,7 @@ from .root import RunRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from .closing import Closing, Listener
     from .parts import Parts
@@ -228,7 +228,7 @@ class Run:
             )
         return self._closing_part
 
-    def _spare(self, paths: Sequence[str]) -> None:
+    def _spare(self, paths: Iterable[str]) -> None:
         has_seen_all = self._settings.tracks and self._closing_part is None
         if not has_seen_all or self._parts.observer.brought.is_any():
             self._closing.spare(paths, self._settings.tracks)

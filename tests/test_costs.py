@@ -27,6 +27,8 @@ found = tracemalloc.take_snapshot()
 held = found.filter_traces([tracemalloc.Filter(False, pathlib.__file__)])
 print(sum(trace.size for trace in held.traces))
 del found, held
+for _ in range(25_000):  # so that a list of all paths would be seen
+    tempfiles.create_with_content()
 before = tracemalloc.get_traced_memory()[0]
 tracemalloc.reset_peak()
 tempfiles.cleanup_context()
