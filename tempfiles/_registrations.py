@@ -14,6 +14,7 @@ from itertools import repeat
 
 from . import _contexts as contexts
 from . import syscalls
+from ._access import key_of
 from ._contexts import Context
 from .errors import NotRegisteredError
 
@@ -73,8 +74,7 @@ def _note_place(path: str, context: Context) -> None:
         context.places = {}
     if parent not in context.places:
         try:
-            status = syscalls.stat(parent or os.sep)
-            context.places[parent] = status.st_dev, status.st_ino
+            context.places[parent] = key_of(syscalls.stat(parent or os.sep))
         except OSError:
             context.places[parent] = None
 

@@ -1,7 +1,8 @@
 """What ties an entry that no event named to a context: its name in a command line or in the source.
 
 Found on disk is not enough where others write too. An entry is somebody's only if the command line
-of a child, a script that it ran, or a literal of the code under test is its whole name.
+of a child, a script that it ran, or a literal of the code under test is its whole name; or a
+template of it, where no other run is in the project.
 """
 
 from __future__ import annotations

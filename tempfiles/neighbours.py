@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 from . import ownership, places
 
@@ -15,20 +14,9 @@ def has_neighbours(root: str, project: str) -> bool:
         root: the root of this run.
         project: the real path of the directory.
     """
-    verdicts = map(ownership.judge, _others(root))
+    directories = {*places.all_places(), os.path.dirname(root)}
+    others = (path for each in directories for path in ownership.candidates(each) if path != root)
     return any(
         found.state == "live" and found.marker is not None and found.marker.project == project
-        for found in verdicts
+        for found in map(ownership.judge, others)
     )
-
-
-def _others(root: str) -> Iterator[str]:
-    for directory in {*places.all_places(), os.path.dirname(root)}:
-        try:
-            names = os.listdir(directory)
-        except OSError:
-            continue
-        for name in names:
-            path = os.path.join(directory, name)
-            if name.startswith(ownership.PREFIX) and path != root:
-                yield path

@@ -12,7 +12,7 @@ from . import aftermath, disposal, locks, mounts, ownership, rescue
 from .aftermath import Aftermath
 from .journal_view import Current
 from .marker import Marker
-from .ownership import PREFIX, Verdict
+from .ownership import Verdict, candidates
 from .records import Leak, RemovalFailure, RemovalReport
 
 Fate = Literal["removed", "remaining", "failed", "skipped"]
@@ -91,7 +91,7 @@ def plan(
     chosen: list[Verdict] = []
     left: list[Verdict] = []
     for directory in dict.fromkeys(map(os.path.realpath, temp_dirs)):
-        for path in _candidates(directory):
+        for path in candidates(directory):
             if end is not None and time.monotonic() >= end:
                 return Plan(tuple(chosen), tuple(left), complete=False)
             verdict = ownership.judge(path, mounted)
@@ -131,15 +131,6 @@ def _story(root: str, marker: Marker | None, end: float | None) -> Aftermath:
     now = time.monotonic()
     half = None if end is None else now + (end - now) / 2
     return aftermath.examine(root, marker, deadline=half) if marker else Aftermath()
-
-
-def _candidates(directory: str) -> list[str]:
-    try:
-        with os.scandir(directory) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
-    except OSError:
-        return []
-    return [os.path.join(directory, name) for name in sorted(names)]
 
 
 def _reap(verdict: Verdict, end: float | None) -> Reaped:

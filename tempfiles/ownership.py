@@ -29,8 +29,8 @@ from .marker import Marker
 from .removal import Identity
 
 __all__ = [
-    "BARE_MODE", "KEPT_PREFIX", "PREFIX", "TRASH_PREFIX", "Claim", "Verdict", "claim", "establish",
-    "examine", "judge", "mark_kept",
+    "BARE_MODE", "KEPT_PREFIX", "PREFIX", "TRASH_PREFIX", "Claim", "Verdict", "candidates", "claim",
+    "establish", "examine", "judge", "mark_kept",
 ]  # fmt: skip
 
 State = Literal["live", "orphaned", "kept", "foreign", "refused"]
@@ -52,6 +52,16 @@ class Verdict:
     marker: Marker | None = None
     identity: Identity | None = None
     created: float = 0.0
+
+
+def candidates(directory: str) -> list[str]:
+    """Return the paths in a directory that are called as run roots are, sorted by name."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
+    except OSError:
+        return []
+    return [os.path.join(directory, name) for name in sorted(names)]
 
 
 def judge(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
