@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import tempfiles
-from tempfiles.mounts import type_of
+from tempfiles.system.mounts import type_of
 
 from .native import compiler
 from .places import SHARED_MEMORY

@@ -6,7 +6,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 
-from tempfiles.mounts import type_of
+from tempfiles.system.mounts import type_of
 
 from .pairs import MissingError
 

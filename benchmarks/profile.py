@@ -17,10 +17,9 @@ from time import process_time
 from typing import TypeVar
 
 import tempfiles
-from tempfiles import _contexts as contexts
-from tempfiles import reclaiming
+from tempfiles.registry import contexts, reclaim
 from tempfiles.reports import RunSettings
-from tempfiles.tracker import Run
+from tempfiles.run.run import Run
 
 from .places import places
 from .runs import OURS, STOCK, project
@@ -173,7 +172,7 @@ def _look_and_unlink(names: Iterable[str], fd: int) -> None:
 
 
 def _reclaim(*, measure: bool) -> None:
-    reclaiming.reclaim(contexts.current(), measure=measure)
+    reclaim.reclaim(contexts.current(), measure=measure)
 
 
 def _rmdir(name: str) -> None:

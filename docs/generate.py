@@ -13,14 +13,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from runner.options import COMMAND_LINE, FILE, OPTIONS, Option  # noqa: E402
+from runner.settings.options import COMMAND_LINE, FILE, OPTIONS, Option  # noqa: E402
 
 PAGE = HERE / "reference" / "options.md"
 
 _HEAD = """\
 # Options
 
-<!-- Written by docs/generate.py from runner/options.py: change that, then `make docs`. -->
+<!-- Written by docs/generate.py from runner/settings/options.py: change that, then `make docs`. -->
 
 `python -m runner` takes every option of this Python's `python -m unittest`, in every form and with
 the same meaning: `-v` `--verbose`, `-q` `--quiet`, `--locals`, `-f` `--failfast`, `-c` `--catch`,

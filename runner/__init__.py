@@ -6,19 +6,19 @@ TYPE_CHECKING = False  # not from `typing`: each name is imported only when it i
 if TYPE_CHECKING:
     from typing import Any
 
-    from .case import TrackedAsyncTestCase, TrackedTestCase
-    from .program import main
-    from .result import TidyTestResult
-    from .runner import TidyTestRunner
+    from .cli.main import main
+    from .execution.result import TidyTestResult
+    from .execution.runner import TidyTestRunner
+    from .testcase import TrackedAsyncTestCase, TrackedTestCase
 
 __all__ = ["TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase", "main"]
 
 _HOMES = {
-    "TrackedAsyncTestCase": "case",
-    "TrackedTestCase": "case",
-    "main": "program",
-    "TidyTestResult": "result",
-    "TidyTestRunner": "runner",
+    "TrackedAsyncTestCase": "testcase",
+    "TrackedTestCase": "testcase",
+    "main": "cli.main",
+    "TidyTestResult": "execution.result",
+    "TidyTestRunner": "execution.runner",
 }
 
 
@@ -28,6 +28,6 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    # A submodule of the same name (`runner.runner`) would otherwise stand in its place.
+    # A submodule of the same name (`runner.execution.runner`) would otherwise stand in its place.
     globals()[name] = value
     return value

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run `tidytest`: as `python -m runner`, but the user's own modules of our names come first."""
-    from . import shadowing
+    from .cli import shadowing
 
     cwd = os.getcwd()
     if not sys.flags.safe_path:
@@ -27,20 +27,20 @@ def main() -> None:
         if shadowing.shadowed("runner", directories) is not None:
             program = shadowing.step_aside()
         else:
-            from . import program
+            from .cli import main as program
     program.main(name="tidytest")
 
 
 def _run_as_module() -> None:
     with _without_collecting():
         _directories()
-        from . import program
+        from .cli import main as program
     program.main()
 
 
 def _directories() -> list[str]:
     """Return where the modules of the tests are found before ours; refuse a `tempfiles` there."""
-    from . import shadowing
+    from .cli import shadowing
 
     before = shadowing.before_ours()
     _refuse_tempfiles(shadowing.shadowed("tempfiles", before))  # ours is not imported yet

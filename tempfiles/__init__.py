@@ -8,10 +8,8 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # not from `typing`, which takes as long to import as all that a run needs
 if TYPE_CHECKING:
-    from .callbacks import on_context_close, on_context_open, on_run_close, remove_callback
-    from .cleanup import cleanup_all, cleanup_context, context, contexts, current_context
-    from .counting import Stats, Usage, get_registered_directories, get_registered_files, stats
-    from .creation import (
+    from .api.counting import Stats, Usage, get_registered_directories, get_registered_files, stats
+    from .api.create import (
         copy_to_temp,
         create_nested_directory,
         create_temp_directory,
@@ -20,7 +18,20 @@ if TYPE_CHECKING:
         temp_directory,
         temp_file,
     )
-    from .directory import TempDirectory
+    from .api.directory import TempDirectory
+    from .api.inventory import (
+        get_context_for_file,
+        is_registered,
+        keep,
+        persist,
+        register_directory,
+        register_file,
+        remove,
+        remove_directory,
+        unregister,
+    )
+    from .api.tree_contents import SpecialFile, Symlink
+    from .api.trees import TempTree, assert_tree, read_tree, temp_tree
     from .errors import (
         ContentError,
         DestinationExistsError,
@@ -39,17 +50,6 @@ if TYPE_CHECKING:
         TempFilesError,
         UnknownContextError,
     )
-    from .inventory import (
-        get_context_for_file,
-        is_registered,
-        keep,
-        persist,
-        register_directory,
-        register_file,
-        remove,
-        remove_directory,
-        unregister,
-    )
     from .records import (
         ContextRecord,
         ContextReport,
@@ -59,11 +59,11 @@ if TYPE_CHECKING:
         RemovalReport,
         Resource,
     )
+    from .registry.callbacks import on_context_close, on_context_open, on_run_close, remove_callback
+    from .registry.cleanup import cleanup_all, cleanup_context, context, contexts, current_context
+    from .registry.settings import Settings, configure, get_temp_dir, set_temp_dir
     from .reports import RunReport, RunSettings, Summary
-    from .settings import Settings, configure, get_temp_dir, set_temp_dir
-    from .tracker import Run
-    from .tree_contents import SpecialFile, Symlink
-    from .trees import TempTree, assert_tree, read_tree, temp_tree
+    from .run.run import Run
 del TYPE_CHECKING
 
 __all__ = [
@@ -139,21 +139,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "callbacks": "on_context_close on_context_open on_run_close remove_callback",
-    "cleanup": "cleanup_all cleanup_context context contexts current_context",
-    "counting": "Stats Usage get_registered_directories get_registered_files stats",
-    "creation": (
+    "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",
+    "registry.cleanup": "cleanup_all cleanup_context context contexts current_context",
+    "api.counting": "Stats Usage get_registered_directories get_registered_files stats",
+    "api.create": (
         "copy_to_temp create_nested_directory create_temp_directory create_with_content "
         "generate_temp_path temp_directory temp_file"
     ),
-    "directory": "TempDirectory",
+    "api.directory": "TempDirectory",
     "errors": (
         "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
         "LimitError NotFoundError NotRegisteredError OwnershipError PathTypeError "
         "PermissionDeniedError RefusedError RemovalError SettingError TempFilesError "
         "UnknownContextError"
     ),
-    "inventory": (
+    "api.inventory": (
         "get_context_for_file is_registered keep persist register_directory register_file "
         "remove remove_directory unregister"
     ),
@@ -161,10 +161,10 @@ _HOMES = {
         "ContextRecord ContextReport Leak Origin RemovalFailure RemovalReport Resource"
     ),
     "reports": "RunReport RunSettings Summary",
-    "settings": "Settings configure get_temp_dir set_temp_dir",
-    "tracker": "Run",
-    "tree_contents": "SpecialFile Symlink",
-    "trees": "TempTree assert_tree read_tree temp_tree",
+    "registry.settings": "Settings configure get_temp_dir set_temp_dir",
+    "run.run": "Run",
+    "api.tree_contents": "SpecialFile Symlink",
+    "api.trees": "TempTree assert_tree read_tree temp_tree",
 }
 
 

@@ -5,7 +5,7 @@ Named tuples, since a data class takes ten times as long to define.
 
 from __future__ import annotations
 
-from ._record import Record
+from .record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

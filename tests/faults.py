@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
-from tempfiles import _access, _descent, _tree, _tree_by_path, removal
+from tempfiles.fileops import access, descent, remove, remove_by_path, remove_tree
 
-MODULES = (_access, _descent, _tree, _tree_by_path, removal)
+MODULES = (access, descent, remove_tree, remove_by_path, remove)
 CALLS = frozenset({
     "open", "close", "read", "fstat", "lstat", "stat", "chmod", "fchmod",
     "scandir", "unlink", "rmdir",

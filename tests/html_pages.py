@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runner.records import SuiteReport, TestRecord, UsageSample
-from runner.reporters import html
+from runner.reporting import html
+from runner.reporting.records import SuiteReport, TestRecord, UsageSample
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.browser import MISSING, Browser

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 import tempfiles
-from tempfiles import settings
+from tempfiles.registry import settings
 
 
 class IsolatedTestCase(unittest.TestCase):

@@ -12,16 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-from tempfiles import ownership
-from tempfiles.journal import Journal
+from tempfiles.roots import ownership
+from tempfiles.roots.journal import Journal
 
 HERE = str(Path(__file__).resolve().parent.parent)
 
 _SCRIPT = """
 import os, sys
 sys.path.insert(0, {here!r})
-from tempfiles import ownership
-from tempfiles.journal import Journal
+from tempfiles.roots import ownership
+from tempfiles.roots.journal import Journal
 claim = ownership.establish(sys.argv[1], project="/some/project", argv=["python", "-m", "suite"])
 root = claim.root
 os.mkdir(root + "/0")

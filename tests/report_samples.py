@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 
-from runner.records import (
+from runner.reporting.records import (
     FixtureRecord,
     SubtestRecord,
     SuiteReport,

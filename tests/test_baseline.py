@@ -13,10 +13,10 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from runner.baseline import Entry, entry_of, locate, read, write
+from runner.baseline.file import Entry, entry_of, locate, read, write
+from runner.baseline.matching import Ledger
+from runner.baseline.normalising import normalised
 from runner.errors import UsageError
-from runner.ledger import Ledger
-from runner.normalising import normalised
 from tempfiles.records import ContextReport, Leak, Origin
 
 ROUNDS = 20

@@ -6,7 +6,8 @@ import dataclasses
 from typing import Any
 
 import tempfiles
-from tempfiles import ContextRecord, ContextReport, RunReport, Summary, callbacks
+from tempfiles import ContextRecord, ContextReport, RunReport, Summary
+from tempfiles.registry import callbacks
 
 from .isolation import IsolatedTestCase
 

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import tempfiles
-from tempfiles import SettingError, context, settings
+from tempfiles import SettingError, context
+from tempfiles.registry import settings
 
 from .isolation import IsolatedTestCase
 

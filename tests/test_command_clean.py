@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tempfiles import locks, marker, ownership
-from tempfiles._platform import HAS_PROC
+from tempfiles.roots import locks, marker, ownership
+from tempfiles.system.platform import HAS_PROC
 from tests.real_runs import HERE, dead_run, live_run
 from tests.test_command_status import LEAKY, call
 

@@ -222,7 +222,7 @@ class InOneLine(ProjectTestCase):
 
 class Reaping(ProjectTestCase):
     def test_an_empty_root_of_a_run_that_was_about_to_start_is_removed_without_a_word(self) -> None:
-        from tempfiles.claims import BARE_MODE
+        from tempfiles.roots.claim import BARE_MODE
 
         bare = self.base / "tidy-0123abcd"
         bare.mkdir()

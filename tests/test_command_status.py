@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tempfiles import ownership
 from tempfiles.__main__ import main
+from tempfiles.roots import ownership
 from tests.real_runs import dead_run, live_run
 
 LEAKY = """

@@ -8,11 +8,11 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from runner.config import Config
 from runner.errors import UsageError
-from runner.loading import Loaded, load
-from runner.options import OPTIONS
-from runner.usage import settings_text
+from runner.settings.config import Config
+from runner.settings.help import settings_text
+from runner.settings.load import Loaded, load
+from runner.settings.options import OPTIONS
 
 
 class InProject(unittest.TestCase):

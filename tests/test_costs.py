@@ -57,7 +57,7 @@ REMOVES = """
             tempfile.TemporaryDirectory().cleanup()
 
         def test_of_what_judges_nothing_was_imported(self):
-            self.assertNotIn("tempfiles.closing", sys.modules)
+            self.assertNotIn("tempfiles.run.close", sys.modules)
 """
 
 

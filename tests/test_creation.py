@@ -104,7 +104,7 @@ class CreateWithContent(IsolatedTestCase):
             self.assertNotEqual(os.fsdecode(file.read()), tempfiles.generate_temp_path().name[:12])
 
     def test_a_taken_name_is_passed_over(self) -> None:
-        from tempfiles import naming
+        from tempfiles.registry import naming
 
         target = self.outside / "target"
         following = f"{naming._token}{next(naming._counter) + 1:x}"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import runner
 import tempfiles
-from runner import loading
-from runner.usage import help_text
+from runner.settings import load
+from runner.settings.help import help_text
 from tests import documentation
 
 DOCS = documentation.PROJECT / "docs"
@@ -84,13 +84,13 @@ class EveryPageTests(unittest.TestCase):
             for block in documentation.blocks(page):
                 for words in _shown_commands(block):
                     with self.subTest(page=page.name, line=block.line, words=words):
-                        loading.load(words, cwd="/", environ={})
+                        load.load(words, cwd="/", environ={})
 
     def test_examples_of_the_help_are_valid(self) -> None:
         examples = re.findall(r"^  tidytest (.*?)  ", help_text(), re.MULTILINE)
         self.assertGreater(len(examples), 4)
         for words in examples:
-            loading.load(shlex.split(words), cwd="/", environ={})
+            load.load(shlex.split(words), cwd="/", environ={})
 
 
 class ReferenceTests(unittest.TestCase):
@@ -118,14 +118,14 @@ class ReferenceTests(unittest.TestCase):
             self.assertEqual(documented, set(package.__all__) - {"__version__"})
 
     def test_the_settings_page_names_the_variables_right(self) -> None:
-        from runner.options import OPTIONS
+        from runner.settings.options import OPTIONS
 
         text = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
         variables = {option.variable for option in OPTIONS}
         self.assertLessEqual(set(re.findall(r"TIDYTEST_[A-Z]+\w*", text)), variables)
 
     def test_settings_in_the_pages_exist(self) -> None:
-        from runner.options import find
+        from runner.settings.options import find
 
         for page in TRIED:
             for block in documentation.blocks(page):

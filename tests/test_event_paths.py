@@ -8,7 +8,8 @@ import tempfile
 import unittest
 from unittest import mock
 
-from tempfiles import event_paths, syscalls
+from tempfiles.observation import event_paths
+from tempfiles.system import syscalls
 
 
 class Links(unittest.TestCase):

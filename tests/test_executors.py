@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from tempfiles import context, current_context, executors
+from tempfiles import context, current_context
+from tempfiles.registry import executors
 from tests.projects import ProjectTestCase
 
 SHARED = """
@@ -57,10 +58,10 @@ class Runs(ProjectTestCase):
 
             class T(unittest.TestCase):
                 def test_it(self):
-                    self.assertNotIn("tempfiles.executors", sys.modules)
+                    self.assertNotIn("tempfiles.registry.executors", sys.modules)
                     with ThreadPoolExecutor() as pool:
                         pool.submit(int).result()
-                    self.assertIn("tempfiles.executors", sys.modules)
+                    self.assertIn("tempfiles.registry.executors", sys.modules)
         """)
         self.assertEqual(self.tidytest("-q").code, 0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import unittest
 
-from tempfiles import first_deed
-from tempfiles.observer import Observer
+from tempfiles.observation.observer import Observer
+from tempfiles.system import first_deed
 from tests.projects import ProjectTestCase
 
 OPTIONAL = {"coverage", "colorama", "junitparser", "jinja2", "tqdm", "shtab"}
@@ -14,8 +14,13 @@ SLOW = {
     "typing", "json", "threading", "dataclasses", "subprocess", "tempfile", "logging",
     "contextvars", "mmap", "struct",
 }  # fmt: skip
-AT_THE_FIRST_DEED = {"tempfiles.observer", "tempfiles.territory", "tempfiles.slots"}
-EVENTFUL = {"runner.options", "runner.summaries", "tempfiles.closing", "tempfiles.records"}
+AT_THE_FIRST_DEED = {
+    "tempfiles.observation.observer", "tempfiles.detection.project_tree",
+    "tempfiles.detection.temp_dir",
+}  # fmt: skip
+EVENTFUL = {
+    "runner.settings.options", "runner.output.lines", "tempfiles.run.close", "tempfiles.records",
+}  # fmt: skip
 TEST = "class T(unittest.TestCase):\n    def test_it(self): pass\n"
 
 
@@ -28,7 +33,7 @@ class TheStart(ProjectTestCase):
     def test_of_a_module_without_tests_imports_what_an_uneventful_run_needs(self) -> None:
         self.write("test_none.py", "import unittest\n")
         more = self.imported() - self.imported("unittest")
-        self.assertIn("runner.program", more)
+        self.assertIn("runner.cli.main", more)
         self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_DEED, *EVENTFUL}, set())
         self.assertLess(len(more), 45)
 
@@ -48,7 +53,7 @@ class TheFirstDeed(ProjectTestCase):
         self.write("test_it.py", """
             import os, sys, unittest
             open("made", "w").close()
-            print(sorted(sys.modules["tempfiles._audit"]._handlers), type(os.mkfifo).__name__)
+            print(sorted(sys.modules["tempfiles.system.audit"]._handlers), type(os.mkfifo).__name__)
             class T(unittest.TestCase):
                 def test(self): pass
         """)

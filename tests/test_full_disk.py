@@ -10,8 +10,8 @@ import time
 import unittest
 from unittest import mock
 
-from runner.watching import Watcher
-from tempfiles.recording import Recording
+from runner.reporting.usage_watch import Watcher
+from tempfiles.monitor.recording import Recording
 from tests.projects import HERE, Outcome, ProjectTestCase
 
 FILL = """
@@ -168,7 +168,7 @@ class AFullDisk(ProjectTestCase):
                     except OSError: os.kill(os.getpid(), 9)
         """))
         # As if there were so much that the time at the start does not suffice.
-        hurry = "from runner import program, reaping; reaping._SECONDS_AT_START = 0; program.main()"
+        hurry = "from runner.cli import main as program, reaping; reaping._SECONDS_AT_START = 0; program.main()"
         self.program = ("-c", hurry)
         for words in ((), ("--guard",)):
             with self.subTest(words=words):

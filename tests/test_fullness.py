@@ -9,10 +9,10 @@ import tempfile
 import unittest
 from unittest import mock
 
-from tempfiles import _contexts as contexts
-from tempfiles.activity import Entry
-from tempfiles.fullness import full_lines, suspicion
-from tempfiles.mounts import type_of
+from tempfiles.observation.activity import Entry
+from tempfiles.registry import contexts
+from tempfiles.run.disk_full import full_lines, suspicion
+from tempfiles.system.mounts import type_of
 
 IN_MEMORY = type_of("/dev/shm") == "tmpfs"
 
@@ -170,7 +170,7 @@ class Lines(OneDirectory):
         self.stamp(0)
         with mock.patch("os.statvfs", return_value=disk(0, 9)):
             once = self.lines(large="test.a")
-            with mock.patch("tempfiles.syscalls.lstat", side_effect=AssertionError):
+            with mock.patch("tempfiles.system.syscalls.lstat", side_effect=AssertionError):
                 self.assertEqual(self.lines(large="test.a"), once)
 
     def test_what_has_changed_since_is_measured_anew(self) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runner import functions  # a TestCase imported by name would be loaded as a test
 from runner.errors import UsageError
-from runner.functions import FunctionLoader
-from runner.ordering import flatten, repeated
+from runner.execution import functions  # a TestCase imported by name would be loaded as a test
+from runner.execution.functions import FunctionLoader
+from runner.selection.order import flatten, repeated
 
 
 class WithModules(unittest.TestCase):

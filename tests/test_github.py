@@ -9,9 +9,9 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from runner.reporters import github, github_summary
-from runner.reporters.destination import ReportError
+from runner.reporting import github, github_summary
+from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from runner.reporting.writer import ReportError
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, TRACEBACK, sample

@@ -9,14 +9,16 @@ import time
 import unittest
 from pathlib import Path
 
-from tempfiles import _proc, guard, ownership
-from tempfiles._platform import HAS_PROC
 from tempfiles.errors import OwnershipError
-from tempfiles.root import RunRoot
+from tempfiles.recovery import guard
+from tempfiles.roots import ownership
+from tempfiles.roots.root import RunRoot
+from tempfiles.system import procfs
+from tempfiles.system.platform import HAS_PROC
 from tests.real_runs import dead_run, live_run
 
 GUARDED = (
-    "from tempfiles import guard\nguarding = guard.start(root)\nguarding.announce(root)\n"
+    "from tempfiles.recovery import guard\nguarding = guard.start(root)\nguarding.announce(root)\n"
 )
 ENOUGH = 20.0  # seconds; a guard that does its work needs a fraction of one
 MOST_MEMORY = 15 * 1024  # KiB
@@ -36,7 +38,7 @@ def pid_of(root: str) -> int:
     end = time.monotonic() + ENOUGH
     while time.monotonic() < end:
         for name in filter(str.isdecimal, os.listdir("/proc")):
-            words = (_proc.read(int(name), "cmdline") or b"").split(b"\0")
+            words = (procfs.read(int(name), "cmdline") or b"").split(b"\0")
             if words[:2] != [b"sh", b"-c"] and words[-3:] == [
                 os.fsencode(str(guard.__file__)), os.fsencode(root), b""
             ]:
@@ -45,7 +47,7 @@ def pid_of(root: str) -> int:
 
 
 def is_gone(pid: int) -> bool:
-    stat = _proc.stat(pid)
+    stat = procfs.stat(pid)
     return stat is None or stat.state in "ZX"
 
 
@@ -145,7 +147,7 @@ class AGuard(unittest.TestCase):
         self.assertNotEqual(os.getsid(pid), os.getsid(0))
         self.assertEqual(os.readlink(f"/proc/{pid}/cwd"), "/")
         self.assertEqual(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2"])
-        self.assertNotIn(b"TMPDIR", _proc.read(pid, "environ") or b"")
+        self.assertNotIn(b"TMPDIR", procfs.read(pid, "environ") or b"")
         self.assertLess(_resident(pid), MOST_MEMORY)
 
     def guarding(self) -> guard.Guard:
@@ -155,7 +157,7 @@ class AGuard(unittest.TestCase):
         return found
 
     def waits_for_its_end(self, pid: int) -> bool:
-        stat = _proc.stat(pid)
+        stat = procfs.stat(pid)
         return stat is not None and stat.state == "S" and "3" not in os.listdir(f"/proc/{pid}/fd")
 
     def test_is_none_where_it_cannot_be_started(self) -> None:

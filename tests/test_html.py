@@ -14,11 +14,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 try:
-    from runner.reporters import html
+    from runner.reporting import html
 except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
-from runner.records import SuiteReport, TestRecord
+from runner.reporting.records import SuiteReport, TestRecord
 from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, judged, sample

@@ -7,8 +7,14 @@ import unittest
 from dataclasses import replace
 from typing import Any
 
-from runner.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
-from runner.reporters import html_document
+from runner.reporting import html_data
+from runner.reporting.records import (
+    FixtureRecord,
+    SubtestRecord,
+    SuiteReport,
+    TestRecord,
+    UsageSample,
+)
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.projects import ProjectTestCase
@@ -21,7 +27,7 @@ TEST = TestRecord("m.C.test_x", "m", "C", "test_x", started=STARTED)
 
 def document(report: SuiteReport) -> Any:
     """What the page's script reads."""
-    return json.loads(json.dumps(html_document.document(report)))
+    return json.loads(json.dumps(html_data.document(report)))
 
 
 class DocumentTests(unittest.TestCase):

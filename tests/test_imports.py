@@ -11,16 +11,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 ONLY_IN = {
-    "colorama": {"runner.console"},
-    "coverage": {"runner.measurement"},
-    "junitparser": {"runner.reporters.junit"},
-    "jinja2": {"runner.reporters.html"},
-    "markupsafe": {"runner.reporters.html"},  # which comes with it
-    "tqdm": {"runner.progress", "tempfiles.progress"},
-    "shtab": {"runner.usage"},
+    "colorama": {"runner.output.colour"},
+    "coverage": {"runner.listeners.coverage"},
+    "junitparser": {"runner.reporting.junit"},
+    "jinja2": {"runner.reporting.html"},
+    "markupsafe": {"runner.reporting.html"},  # which comes with it
+    "tqdm": {"runner.listeners.progress", "tempfiles.commands.progress"},
+    "shtab": {"runner.settings.help"},
 }
 BY_NAME_ONLY = {
-    ("runner.progress", "tqdm"), ("runner.leaving", "_signal"), ("tempfiles.locks", "msvcrt"),
+    ("runner.listeners.progress", "tqdm"), ("runner.cli.signals", "_signal"),
+    ("tempfiles.roots.locks", "msvcrt"),
 }
 """Where a module is imported by `import_module`, which type checkers do not look into."""
 
@@ -87,7 +88,7 @@ class Imports(unittest.TestCase):
             sorted(imported("tempfiles.some", path, source)),
             ["a.b", "c", "runner", "tempfiles", "tempfiles.errors"],
         )
-        self.assertIn("tempfiles._contexts", GRAPH["tempfiles.cleanup"])
+        self.assertIn("tempfiles.registry.contexts", GRAPH["tempfiles.registry.cleanup"])
 
     def test_tempfiles_never_imports_runner(self) -> None:
         wrong = [n for n in importers("runner") if n.split(".")[0] == "tempfiles"]
@@ -128,7 +129,7 @@ class Imports(unittest.TestCase):
             if isinstance(node, ast.Attribute)
             and ast.unparse(node) in ("os.name", "sys.platform")
         }
-        self.assertEqual(asked, {"tempfiles._platform"})
+        self.assertEqual(asked, {"tempfiles.system.platform"})
 
     def test_there_is_no_cycle(self) -> None:
         own = {

@@ -21,8 +21,8 @@ from tempfiles import (
     RefusedError,
     RemovalError,
     context,
-    moving,
 )
+from tempfiles.registry import move
 
 from .isolation import IsolatedTestCase
 
@@ -245,9 +245,9 @@ class Persist(IsolatedTestCase):
         for make in (tempfiles.create_with_content, tempfiles.create_temp_directory):
             for name in ("taken", "full"):
                 with self.assertRaises(OSError):
-                    moving._rename_in_two_steps(str(make()), str(self.outside / name))
+                    move._rename_in_two_steps(str(make()), str(self.outside / name))
             path = make()
-            moving._rename_in_two_steps(str(path), str(self.outside / path.name))
+            move._rename_in_two_steps(str(path), str(self.outside / path.name))
             self.assertTrue((self.outside / path.name).exists() and not path.exists())
         self.assertEqual((self.outside / "taken").read_text(), "whole")
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tempfiles import descriptors
-from tempfiles.journal import Journal
-from tempfiles.journal_view import Current, JournalView, read
 from tempfiles.records import Child, ContextReport, Leak, Origin
+from tempfiles.roots.journal import Journal
+from tempfiles.roots.journal_view import Current, JournalView, read
+from tempfiles.system import descriptors
 from tests.real_runs import HERE
 
 LEAK = Leak(
@@ -78,7 +78,7 @@ class WhatIsUnderWay(InARoot):
     def test_survives_a_kill_at_any_moment(self) -> None:
         program = (
             f"import sys; sys.path.insert(0, {HERE!r})\n"
-            "from tempfiles.journal import Journal\n"
+            "from tempfiles.roots.journal import Journal\n"
             "j = Journal(sys.argv[1]); j.enter('run', 'run'); print(flush=True)\n"
             "while True:\n"
             "    j.enter('a' * 900, 'test'); j.leave(); j.enter('b' * 700, 'class'); j.leave()\n"
@@ -241,7 +241,8 @@ class Descriptors(InARoot):
         program = (
             f"import sys; sys.path.insert(0, {HERE!r})\n"
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
-            "from tempfiles.journal import Journal\nfrom tempfiles.journal_view import read\n"
+            "from tempfiles.roots.journal import Journal\n"
+            "from tempfiles.roots.journal_view import read\n"
             "j = Journal(sys.argv[1]); j.enter('a', 'test'); print(read(sys.argv[1]).current.id)\n"
         )
         done = subprocess.run(

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 try:
     from junitparser import JUnitXml
 
-    from runner.reporters import junit
+    from runner.reporting import junit
 except ImportError as error:
     raise unittest.SkipTest("junitparser is not installed") from error
 try:
@@ -25,7 +25,7 @@ try:
 except ImportError:  # a test-only dependency
     etree = None
 
-from runner.records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord
+from runner.reporting.records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.records import Leak, Origin, RemovalFailure, Scope
 from tempfiles.reports import RunReport, Summary
 from tests.report_samples import HOSTILE, STARTED, TRACEBACK, sample

@@ -191,7 +191,7 @@ class Neighbours(KeepTestCase):
         self.write("test_a.py", FAILING)
         self.write("sitecustomize.py", """
             import shutil
-            from tempfiles import orphans
+            from tempfiles.recovery import reap as orphans
             plan = orphans.plan
             def planned(*args, **kwargs):
                 found = plan(*args, **kwargs)

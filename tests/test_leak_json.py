@@ -17,8 +17,8 @@ try:
 except ImportError:  # a test-only dependency
     jsonschema = None
 
-from runner.records import SuiteReport
-from runner.reporters import leak_json
+from runner.reporting import leak_json
+from runner.reporting.records import SuiteReport
 from tempfiles.records import (
     Child,
     Leak,

@@ -11,10 +11,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from tempfiles import litter, mounts
-from tempfiles._platform import HAS_PROC
+from tempfiles.commands import litter
+from tempfiles.commands.litter import LitterPlan
 from tempfiles.errors import SettingError
-from tempfiles.litter import LitterPlan
+from tempfiles.system import mounts
+from tempfiles.system.platform import HAS_PROC
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 NOBODY = 65534

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tempfiles.errors import SettingError
-from tempfiles.monitor import Monitor, Sample, Share, watch
-from tempfiles.recording import COLUMNS, Recording
+from tempfiles.monitor.recording import COLUMNS, Recording
+from tempfiles.monitor.sampler import Monitor, Sample, Share, watch
 
 SAMPLE = Sample(
     12.3456, 7, 2, 900, 1, 0, "tests.own",
@@ -143,7 +143,7 @@ class MonitorTest(unittest.TestCase):
 
     def test_the_end_of_the_program_does_not_wait_for_it(self) -> None:
         script = (
-            "import sys; from tempfiles.monitor import Monitor\n"
+            "import sys; from tempfiles.monitor.sampler import Monitor\n"
             "Monitor(sys.argv[1], 3600).start()\n"
         )
         done = subprocess.run(

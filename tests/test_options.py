@@ -14,11 +14,11 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from runner.arguments import split
-from runner.config import Config
 from runner.errors import UsageError
-from runner.options import BY_NAME, COMMAND_LINE, OPTIONS, find, nearest
-from runner.usage import completion_script, help_text
+from runner.settings.config import Config
+from runner.settings.help import completion_script, help_text
+from runner.settings.options import BY_NAME, COMMAND_LINE, OPTIONS, find, nearest
+from runner.settings.parser import split
 
 # Command lines of unittest, each with every kind of word that could be mistaken for one of ours.
 STOCK = [
@@ -257,7 +257,7 @@ class Help(unittest.TestCase):
                 self.assertIn(option.help, text)
 
     def test_each_example_is_a_command_line_that_we_take(self) -> None:
-        from runner.loading import load
+        from runner.settings.load import load
 
         examples = [line for line in help_text().splitlines() if line.startswith("  tidytest ")]
         self.assertGreaterEqual(len(examples), 5)

@@ -11,7 +11,7 @@ import unittest
 from typing import Any
 
 from runner.ids import test_id
-from runner.ordering import Rounds, flatten, fresh, repeated, reversed_order, shuffled
+from runner.selection.order import Rounds, flatten, fresh, repeated, reversed_order, shuffled
 
 LOG: list[Any] = []
 FIRSTS = ["m2.C2.test_1", "m3.C0.test_0", "m1.C1.test_2"]  # of the seeds 0, 1 and -1

@@ -16,9 +16,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from tempfiles import aftermath, births, disposal, locks, marker, moving, orphans, ownership
-from tempfiles.journal_view import Current
-from tempfiles.orphans import Plan, ReapReport
+from tempfiles.fileops import birth_time
+from tempfiles.recovery import aftermath
+from tempfiles.recovery import reap as orphans
+from tempfiles.recovery.reap import Plan, ReapReport
+from tempfiles.registry import move
+from tempfiles.roots import dispose, locks, marker, ownership
+from tempfiles.roots.journal_view import Current
 from tests.real_runs import HERE, dead_run, live_run
 from tests.torture_reaping import torture
 
@@ -147,7 +151,7 @@ class AReap(InATempDirectory):
         Path(self.temp, "config").write_text("precious")
         dead = dead_run(self.temp, BRINGS)
         with (
-            mock.patch.object(moving, "_rename", side_effect=PermissionError(13, "no")),
+            mock.patch.object(move, "_rename", side_effect=PermissionError(13, "no")),
             self.assertLogs("tempfiles"),
         ):
             (reaped,) = self.reap().roots
@@ -300,7 +304,7 @@ class ADeadline(InATempDirectory):
 
     def let_each_look_at_the_clock_take_a_second(self, stack: contextlib.ExitStack) -> None:
         clock = SimpleNamespace(time=time.time, monotonic=itertools.count().__next__)
-        for module in (orphans, disposal, aftermath, births):
+        for module in (orphans, dispose, aftermath, birth_time):
             stack.enter_context(mock.patch.object(module, "time", clock))
 
     def test_is_looked_at_also_deep_down_and_the_tree_goes(self) -> None:
@@ -316,8 +320,8 @@ class ADeadline(InATempDirectory):
 
 class AnInterruptedReap(InATempDirectory):
     STEPS = {
-        "before the rename": "orphans.disposal.move_aside = die",
-        "after the rename": "orphans.disposal.dispose = die",
+        "before the rename": "orphans.dispose.move_aside = die",
+        "after the rename": "orphans.dispose.dispose = die",
         "in the middle": "disposal._Disposal._count = die",
         "before the journal goes": "disposal._Disposal.finish = die",
         "before the marker goes": "os.fchmod = die",
@@ -339,7 +343,7 @@ class AnInterruptedReap(InATempDirectory):
         child = os.fork()
         if child == 0:
             names = {
-                "os": os, "orphans": orphans, "disposal": disposal,
+                "os": os, "orphans": orphans, "disposal": dispose,
                 "die": lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL),
             }
             exec(patch, names)
@@ -357,7 +361,7 @@ class ManyAtOnce(InATempDirectory):
     def test_reapers_remove_each_root_once_and_touch_no_live_one(self) -> None:
         program = (
             f"import sys; sys.path.insert(0, {HERE!r})\n"
-            "from tempfiles import orphans\n"
+            "from tempfiles.recovery import reap as orphans\n"
             "print('ready', flush=True); sys.stdin.readline()\n"
             "report = orphans.reap(orphans.plan([sys.argv[1]]))\n"
             "print(sum(root.fate == 'removed' for root in report.roots), report.ok)\n"

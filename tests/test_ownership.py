@@ -12,10 +12,12 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from tempfiles import claims, locks, marker, mounts, ownership
 from tempfiles.errors import OwnershipError
-from tempfiles.marker import Marker
-from tempfiles.ownership import Claim, Verdict
+from tempfiles.roots import claim as claims
+from tempfiles.roots import locks, marker, ownership
+from tempfiles.roots.marker import Marker
+from tempfiles.roots.ownership import Claim, Verdict
+from tempfiles.system import mounts
 from tests.real_runs import HERE, dead_run, live_run
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -211,7 +213,7 @@ class ARootWithoutAMarker(InATempDirectory):
             with self.subTest(step):
                 program = (
                     f"import os, sys; sys.path.insert(0, {HERE!r})\n"
-                    "from tempfiles import locks, marker, ownership\n"
+                    "from tempfiles.roots import locks, marker, ownership\n"
                     f"{step} = lambda *a, **k: os.kill(os.getpid(), 9)\n"
                     "ownership.establish(sys.argv[1], project='/p', argv=[])\n"
                 )

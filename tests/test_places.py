@@ -11,9 +11,9 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from tempfiles import places
 from tempfiles.errors import SettingError
-from tempfiles.mounts import type_of
+from tempfiles.roots import places
+from tempfiles.system.mounts import type_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_MEMORY = type_of("/dev/shm") == "tmpfs"

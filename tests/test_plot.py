@@ -8,10 +8,10 @@ import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from tempfiles.curve import WIDTH, draw, summarise, thin
 from tempfiles.errors import SettingError
-from tempfiles.plot import write_plot
-from tempfiles.usage import Sample, Share
+from tempfiles.monitor.curve import WIDTH, draw, summarise, thin
+from tempfiles.monitor.plot import write_plot
+from tempfiles.monitor.usage import Sample, Share
 
 SVG = "{http://www.w3.org/2000/svg}"
 MIB = 1024 * 1024

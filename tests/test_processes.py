@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from tempfiles import processes
-from tempfiles._platform import HAS_PROC
-from tempfiles.processes import ProcessWatch
+from tempfiles.detection import processes
+from tempfiles.detection.processes import ProcessWatch
+from tempfiles.system.platform import HAS_PROC
 
 WAIT = "import sys; print(flush=True); sys.stdin.read()"
 

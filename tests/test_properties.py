@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import tempfiles
-from tempfiles import _contexts as contexts
-from tempfiles import settings
+from tempfiles.registry import contexts, settings
 
 try:
     from hypothesis import HealthCheck, given

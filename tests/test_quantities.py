@@ -3,7 +3,7 @@ from __future__ import annotations
 import unittest
 
 from tempfiles.errors import SettingError
-from tempfiles.quantities import format_age, format_count, format_size, parse_age, parse_size
+from tempfiles.formatting import format_age, format_count, format_size, parse_age, parse_size
 
 
 class ParseAge(unittest.TestCase):

@@ -35,7 +35,7 @@ class ReadmeTests(unittest.TestCase):
             self.assertRegex(makefile, rf"(?m)^{target}: ")
 
     def test_its_options_exist(self) -> None:
-        from runner.options import BY_NAME
+        from runner.settings.options import BY_NAME
 
         for name in re.findall(r"`--([a-z-]+)", README.read_text(encoding="utf-8")):
             self.assertIn(name, BY_NAME)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from tempfiles._record import Record
+from tempfiles.record import Record
 
 
 class Point(Record):

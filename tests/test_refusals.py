@@ -10,7 +10,7 @@ import unittest
 from collections.abc import Callable
 from pathlib import Path
 
-from tempfiles import marker
+from tempfiles.roots import marker
 from tests.real_runs import dead_run
 from tests.whole_runs import Place, place
 

@@ -8,8 +8,8 @@ import tempfile
 import unittest
 from unittest import mock
 
-from runner.advice import advice
-from runner.remedies import remedy
+from runner.advice.advice import advice
+from runner.advice.remedies import remedy
 from tempfiles.records import Leak, Origin, ResourceType, Scope, Where
 
 ENTER = "self.enterContext(tempfile.TemporaryDirectory())"
@@ -135,7 +135,7 @@ class Remedies(unittest.TestCase):
 class Defects(unittest.TestCase):
     def test_a_remedy_that_cannot_be_found_does_not_end_the_advice(self) -> None:
         leaks = [leak("tempfile.mkdtemp", context=f"unit.test_a.T.test_{n}") for n in range(5)]
-        with mock.patch("runner.advice.remedy", side_effect=RuntimeError("on purpose")):
+        with mock.patch("runner.advice.advice.remedy", side_effect=RuntimeError("on purpose")):
             told = list(advice(leaks))
         self.assertIn("(no remedy, by a defect in tidytest: RuntimeError('on purpose'))", told[3])
         self.assertIn("  tests:", told)

@@ -10,18 +10,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from tempfiles import _tree, removal
-from tempfiles._tally import Tally
-from tempfiles._tree_by_path import PathRemoval
 from tempfiles.errors import RefusedError
-from tempfiles.records import RemovalReport
-from tempfiles.removal import (
+from tempfiles.fileops import remove, remove_tree
+from tempfiles.fileops.remove import (
     Identity,
     identity_of,
     refuse_if_precious,
     remove_path,
     remove_tree_at,
 )
+from tempfiles.fileops.remove_by_path import PathRemoval
+from tempfiles.fileops.tally import Tally
+from tempfiles.records import RemovalReport
 from tests.faults import FaultyOs, injected
 from tests.hostile import left_in, make_mixed
 
@@ -118,8 +118,8 @@ class TreeTests(_InTemp):
         self.assertEqual(report, RemovalReport(files, directories))
 
     def test_wide_directories_are_read_in_parts(self) -> None:
-        self.enterContext(mock.patch.object(_tree, "_PENDING", 3))
-        self.enterContext(mock.patch.object(_tree, "_ENTRIES", 7))
+        self.enterContext(mock.patch.object(remove_tree, "_PENDING", 3))
+        self.enterContext(mock.patch.object(remove_tree, "_ENTRIES", 7))
         for number in range(40):
             (self.top / f"d{number}").mkdir(parents=True)
             (self.top / f"d{number}/file").touch()
@@ -241,7 +241,7 @@ class ByPathTests(_InTemp):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(mock.patch.object(removal, "HAS_DIR_FD", False))
+        self.enterContext(mock.patch.object(remove, "HAS_DIR_FD", False))
 
     def test_report_is_the_same(self) -> None:
         files, directories = make_mixed(self.top)

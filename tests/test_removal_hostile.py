@@ -13,10 +13,10 @@ import unittest
 import warnings
 from pathlib import Path
 
-from tempfiles._tally import Tally
-from tempfiles._tree_by_path import PathRemoval
+from tempfiles.fileops.remove import remove_path, remove_tree_at
+from tempfiles.fileops.remove_by_path import PathRemoval
+from tempfiles.fileops.tally import Tally
 from tempfiles.records import RemovalReport
-from tempfiles.removal import remove_path, remove_tree_at
 from tests.faults import FaultyOs, injected
 from tests.hostile import (
     fill,
@@ -38,7 +38,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 NOBODY = 65534
 REMOVE_AT = """
 import json, os, sys
-from tempfiles.removal import remove_tree_at
+from tempfiles.fileops.remove import remove_tree_at
 report = remove_tree_at(int(sys.argv[1]), "top")
 print(json.dumps([[f.path, f.cause, str(f.errno)] for f in report.failed]))
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 
-from tempfiles import usage
+from tempfiles.monitor import usage
 from tests.projects import ProjectTestCase
 
 

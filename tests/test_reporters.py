@@ -14,41 +14,42 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from runner import reporters
-from runner.reporters import destination, lines, text
-from runner.reporters.destination import ReportError
-from runner.summaries import context_lines
+from runner import reporting
+from runner.output import escape, wording
+from runner.output.lines import context_lines
+from runner.reporting import writer
+from runner.reporting.writer import ReportError
 from tempfiles.records import ContextReport, Leak, Origin
 from tests.report_samples import HOSTILE, sample
 
 
 class TableTests(unittest.TestCase):
     def test_every_reporter_can_be_loaded_and_has_both_functions(self) -> None:
-        for name in reporters.REPORTERS:
-            reporter = reporters.load(name)
+        for name in reporting.REPORTERS:
+            reporter = reporting.load(name)
             self.assertTrue(callable(reporter.check) and callable(reporter.write), name)
 
     def test_the_table_imports_no_reporter_and_no_extra(self) -> None:
         script = (
-            "import sys, runner.reporters as r; [r.missing([n]) for n in r.REPORTERS];"
+            "import sys, runner.reporting as r; [r.missing([n]) for n in r.REPORTERS];"
             "print([m for m in sys.modules if m in ('jinja2', 'junitparser', 'lxml')"
-            " or m.startswith('runner.reporters.')])"
+            " or m.startswith('runner.reporting.')])"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         self.assertEqual((done.stdout.strip(), done.stderr), ("[]", ""))
 
     def test_a_missing_extra_is_told_in_one_line(self) -> None:
         self.assertEqual(
-            reporters.require("no_such_module_here", "--junit-xml", "junit"),
+            reporting.require("no_such_module_here", "--junit-xml", "junit"),
             '--junit-xml needs no_such_module_here, which is not installed: '
             'pip install "tidytest[junit]"',
         )
-        self.assertIsNotNone(reporters.require("no_such.module", "--html", "html"))
+        self.assertIsNotNone(reporting.require("no_such.module", "--html", "html"))
 
     def test_all_that_a_run_lacks_is_told_at_once(self) -> None:
         script = (
             "import sys; sys.modules.update(dict.fromkeys(('junitparser', 'jinja2', 'tqdm')))\n"
-            "from runner.program import main\nmain(sys.argv[1:])"
+            "from runner.cli.main import main\nmain(sys.argv[1:])"
         )
         words = ["--junit-xml", "a", "--html", "b", "--progress"]
         for asked, extras in ((words, "junit,html,progress"), (words[-1:], "progress")):
@@ -63,9 +64,9 @@ class TableTests(unittest.TestCase):
 
     def test_two_missing_extras_are_told_in_one_line(self) -> None:
         lacking = {"junit-xml": ("no_such_a", "junit"), "html": ("no_such_b", "html")}
-        with mock.patch.object(reporters, "EXTRAS", lacking):
+        with mock.patch.object(reporting, "EXTRAS", lacking):
             self.assertEqual(
-                reporters.missing(["html", "leak-json", "junit-xml"]),
+                reporting.missing(["html", "leak-json", "junit-xml"]),
                 "--html needs no_such_b and --junit-xml needs no_such_a, which are not installed: "
                 'pip install "tidytest[html,junit]"',
             )
@@ -74,12 +75,12 @@ class TableTests(unittest.TestCase):
         with tempfile.TemporaryDirectory() as project:
             os.mkdir(os.path.join(project, "no_such_library"))
             with mock.patch.object(sys, "path", [project]):
-                self.assertIsNotNone(reporters.require("no_such_library", "--html", "html"))
+                self.assertIsNotNone(reporting.require("no_such_library", "--html", "html"))
 
     def test_what_is_installed_is_not_missing(self) -> None:
-        self.assertIsNone(reporters.require("json", "--html", "html"))
-        self.assertIsNone(reporters.missing(["leak-json"]))
-        self.assertIsNone(reporters.missing(["github"]))
+        self.assertIsNone(reporting.require("json", "--html", "html"))
+        self.assertIsNone(reporting.missing(["leak-json"]))
+        self.assertIsNone(reporting.missing(["github"]))
 
 
 class RecordTests(unittest.TestCase):
@@ -100,11 +101,11 @@ class DestinationTests(unittest.TestCase):
         self.path = os.path.join(self.directory, "report.txt")
 
     def test_checking_leaves_no_trace(self) -> None:
-        destination.check(self.path)
+        writer.check(self.path)
         self.assertEqual(os.listdir(self.directory), [])
         with open(self.path, "w") as file:
             file.write("before")
-        destination.check(self.path)
+        writer.check(self.path)
         with open(self.path) as file:
             self.assertEqual(file.read(), "before")
 
@@ -115,7 +116,7 @@ class DestinationTests(unittest.TestCase):
             os.path.join(self.directory, "esc\x1b[31m\n", "x"),
         )
         for path in bad:
-            for attempt in (destination.check, lambda p: destination.write_text("x", p)):
+            for attempt in (writer.check, lambda p: writer.write_text("x", p)):
                 with self.subTest(path=path), self.assertRaises(ReportError) as raised:
                     attempt(path)
                 self.assertNotRegex(str(raised.exception), r"[\n\x1b\0]")
@@ -123,69 +124,69 @@ class DestinationTests(unittest.TestCase):
         self.assertEqual(os.listdir(self.directory), [])
 
     def test_a_report_has_the_permissions_of_any_new_file(self) -> None:
-        destination.write_text("x", self.path)
+        writer.write_text("x", self.path)
         umask = os.umask(0)
         os.umask(umask)
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o666 & ~umask)
 
     def test_a_replaced_report_keeps_its_permissions(self) -> None:
-        destination.write_text("old", self.path)
+        writer.write_text("old", self.path)
         os.chmod(self.path, 0o640)
-        destination.write_text("new", self.path)
+        writer.write_text("new", self.path)
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o640)
         self.assertEqual(os.listdir(self.directory), ["report.txt"])
 
     @unittest.skipUnless(hasattr(os, "symlink"), "no symbolic links here")
     def test_a_symlink_stays_and_its_target_is_replaced(self) -> None:
-        destination.write_text("old", self.path)
+        writer.write_text("old", self.path)
         link = os.path.join(self.directory, "link")
         os.symlink("report.txt", link)
-        destination.write_text("new", link)
+        writer.write_text("new", link)
         self.assertTrue(os.path.islink(link))
         with open(self.path) as file:
             self.assertEqual(file.read(), "new")
 
     @unittest.skipUnless(os.path.exists("/dev/null"), "no devices here")
     def test_a_device_is_written_to_and_not_replaced(self) -> None:
-        destination.check("/dev/null")
-        destination.write_text("x", "/dev/null")
+        writer.check("/dev/null")
+        writer.write_text("x", "/dev/null")
         self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
 
     def test_a_stream_gets_what_its_encoding_can_hold(self) -> None:
         stream = io.TextIOWrapper(io.BytesIO(), "ascii")
-        destination.check(stream)
-        destination.write_text("\u00fc\udcff", stream)
+        writer.check(stream)
+        writer.write_text("\u00fc\udcff", stream)
         self.assertEqual(stream.buffer.getvalue(), b"\\xfc\\udcff")
         plain = io.StringIO()
-        destination.write_text("\udcff", plain)
+        writer.write_text("\udcff", plain)
         self.assertEqual(plain.getvalue(), "\\udcff")
 
 
 class TextTests(unittest.TestCase):
     def test_every_character_that_cannot_be_seen_is_escaped(self) -> None:
         for code in range(0x11_0000):
-            seen = text.visible(chr(code))
+            seen = escape.visible(chr(code))
             if not seen.isprintable() and len(seen) == 1:
                 self.assertGreater(code, 0xA0 - 1, hex(code))
-        self.assertEqual(text.visible("a\x1b\x9b\udcff\u202e\r\n\t"),
+        self.assertEqual(escape.visible("a\x1b\x9b\udcff\u202e\r\n\t"),
                          "a\\x1b\\x9b\\udcff\\u202e\\r\\n\\t")
 
     def test_a_block_keeps_its_lines(self) -> None:
-        self.assertEqual(text.visible_block("a\r\n\tb\rc\x00"), "a\n\tb\\rc\\x00")
+        self.assertEqual(escape.visible_block("a\r\n\tb\rc\x00"), "a\n\tb\\rc\\x00")
 
     def test_hostile_text_can_always_be_written(self) -> None:
-        for escaped in (text.visible(HOSTILE), text.visible_block(HOSTILE)):
+        for escaped in (escape.visible(HOSTILE), escape.visible_block(HOSTILE)):
             escaped.encode("utf-8")
             self.assertNotIn("\x1b", escaped)
 
     def test_long_text_is_shortened_in_the_middle(self) -> None:
-        short = text.shorten("a" * 600 + "b" * 600, 100)
+        short = escape.shorten("a" * 600 + "b" * 600, 100)
         self.assertTrue(short.startswith("a" * 50 + "\n[... 1,100 characters left out"))
         self.assertTrue(short.endswith("b" * 50))
-        self.assertEqual(text.clip("x" * 500, 11), "xxxx...xxxx")
+        self.assertEqual(escape.clip("x" * 500, 11), "xxxx...xxxx")
 
     def test_sizes_are_told_for_people(self) -> None:
-        told = [text.human_size(n) for n in (0, 1023, 1024, 50_381, 1024**2, 5 * 1024**4)]
+        told = [escape.human_size(n) for n in (0, 1023, 1024, 50_381, 1024**2, 5 * 1024**4)]
         self.assertEqual(told, ["0 B", "1023 B", "1.0 KiB", "49.2 KiB", "1.0 MiB", "5.0 TiB"])
 
 
@@ -194,7 +195,7 @@ class LineTests(unittest.TestCase):
         leak = Leak("/tmp/x\n/d", "directory", 2048, 4, "c", "test",
                     Origin("t.py", 3, "f", "open"), never_closed=True, where="outside")
         self.assertEqual(
-            lines.leak_line(leak),
+            wording.leak_line(leak),
             "directory /tmp/x\\n/d 2.0 KiB, 3 entries, made at t.py:3 in f  open, "
             "outside the temp directory, never closed, left",
         )
@@ -204,7 +205,7 @@ class LineTests(unittest.TestCase):
                                      (5, 3, "4 entries"), (2_001, 2_000, "2,000 files")):
             leak = Leak("/tmp/d", "directory", 9, entries, "c", "test", outcome="removed",
                         files=files)
-            self.assertEqual(lines.leak_line(leak), f"directory /tmp/d 9 B, {told}")
+            self.assertEqual(wording.leak_line(leak), f"directory /tmp/d 9 B, {told}")
             *_, row = context_lines(ContextReport("c", "test", leaks=(leak,)))
             self.assertIn(f"d/  {told}", row)
 
@@ -212,7 +213,7 @@ class LineTests(unittest.TestCase):
         leak = Leak("/p/d", "directory", 0, 2, "c", "test", outcome="left", where="outside",
                     reason="it holds x", rescued=("/tmp/y\n",))
         told = ["outside the temp directory", "left: it holds x", "held what is now at /tmp/y\\n"]
-        self.assertEqual(lines.leak_notes(leak), told)
+        self.assertEqual(wording.leak_notes(leak), told)
 
 
 class PlaceTests(unittest.TestCase):
@@ -232,10 +233,10 @@ class PlaceTests(unittest.TestCase):
             f'ValueError: see\n  File "{self.project}/tests/liar.py", line 1\n'
         )
         top = str(self.top)
-        self.assertEqual(lines.failure_place(traceback, self.project, self.project), self.test)
-        self.assertEqual(lines.failure_place(traceback, self.other, top), self.test)
-        self.assertIsNone(lines.failure_place(traceback, self.project, self.other))
-        self.assertIsNone(lines.failure_place("no traceback", self.project, self.project))
+        self.assertEqual(wording.failure_place(traceback, self.project, self.project), self.test)
+        self.assertEqual(wording.failure_place(traceback, self.other, top), self.test)
+        self.assertIsNone(wording.failure_place(traceback, self.project, self.other))
+        self.assertIsNone(wording.failure_place("no traceback", self.project, self.project))
 
     def test_the_directory_of_the_run_comes_before_the_rest_of_the_workspace(self) -> None:
         traceback = (
@@ -243,7 +244,7 @@ class PlaceTests(unittest.TestCase):
             f'  File "{self.test[0]}", line 3, in test_x\n    c.f()\n'
             f'  File "{self.other}/c.py", line 1, in f\n    1 / 0\nZeroDivisionError: x\n'
         )
-        self.assertEqual(lines.failure_place(traceback, self.project, str(self.top)), self.test)
+        self.assertEqual(wording.failure_place(traceback, self.project, str(self.top)), self.test)
 
     def test_code_without_a_file_has_no_place(self) -> None:
         for name in ("<string>", "page.html", f"{self.project}/page.html", "nul\\x00"):
@@ -252,22 +253,22 @@ class PlaceTests(unittest.TestCase):
                 f'  File "{self.test[0]}", line 3, in test_x\n    exec("1 / 0")\n'
                 f'  File "{name}", line 1, in <module>\nZeroDivisionError: division by zero\n'
             )
-            place = lines.failure_place(traceback, self.project, self.project)
+            place = wording.failure_place(traceback, self.project, self.project)
             self.assertEqual(place, self.test, name)
 
     @unittest.skipUnless(hasattr(os, "symlink"), "no symbolic links here")
     def test_a_path_below_a_directory_is_found_through_links(self) -> None:
         os.symlink("p", self.top / "link")
         for file in (f"{self.top}/link/b.py", f"{self.top}/p/b.py", "b.py"):
-            self.assertEqual(lines.path_below(file, self.project), "b.py")
+            self.assertEqual(wording.path_below(file, self.project), "b.py")
         for file in ("../q/c.py", "missing.py", "tests"):
-            self.assertIsNone(lines.path_below(file, self.project), file)
+            self.assertIsNone(wording.path_below(file, self.project), file)
 
     def test_the_last_of_chained_exceptions_counts(self) -> None:
         block = 'Traceback (most recent call last):\n  File "{}.py", line 3, in f\n    x\nE\n'
         chain = (block.format("tests/test_a") + "\nDuring handling of the above exception, another "
                  "exception occurred:\n\n" + block.format("b"))
-        place = lines.failure_place(chain, self.project, self.project)
+        place = wording.failure_place(chain, self.project, self.project)
         self.assertEqual(place, (f"{self.project}/b.py", 3))
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tempfiles import births
+from tempfiles.fileops import birth_time
 from tests.projects import ProjectTestCase
 
 HEAD = """
@@ -25,7 +25,7 @@ class T(unittest.TestCase):
 
 
 def knows_births(directory: str) -> bool:
-    return births.birth(directory, os.lstat(directory)) is not None
+    return birth_time.birth(directory, os.lstat(directory)) is not None
 
 
 class Rescue(ProjectTestCase):
@@ -70,7 +70,8 @@ class Births(unittest.TestCase):
         root, later = top / "root", top / "later"
         root.mkdir()
         later.touch()
-        while births.birth(str(later), later.stat()) == births.birth(str(root), root.stat()):
+        birth = birth_time.birth
+        while birth(str(later), later.stat()) == birth(str(root), root.stat()):
             later.unlink()
             later.touch()  # until the clock of the file system has moved on
         for number in range(20):
@@ -78,7 +79,7 @@ class Births(unittest.TestCase):
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(1e-6)
         with ThreadPoolExecutor(8) as pool:
-            found = pool.map(lambda _: births.born_before(str(root)), range(2000))
+            found = pool.map(lambda _: birth_time.born_before(str(root)), range(2000))
         self.assertEqual([older for older in found if older], [])
 
 
@@ -320,7 +321,7 @@ interpreters.run_string(interpreters.create(), code)""")
 
     def test_what_cannot_be_moved_out_is_not_removed(self) -> None:
         self.write("tempfiles_breaks.py", """
-            from tempfiles import moving
+            from tempfiles.registry import move as moving
             from tempfiles.errors import FileSystemError
             def fail(source, target): raise FileSystemError(5, "no", source)
             moving.move_without_replacing = fail

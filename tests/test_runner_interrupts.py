@@ -117,12 +117,12 @@ class Interrupts(ProjectTestCase):
 class Ending(ProjectTestCase):
     def test_a_defect_of_a_part_does_not_keep_the_others_from_their_work(self) -> None:
         self.write("test_a.py", """
-            import runner.telling, tempfile, unittest
+            import runner.session.summary, tempfile, unittest
             class T(unittest.TestCase):
                 def test(self):
                     tempfile.mkdtemp()
                     def broken(*args): raise RuntimeError("broken on purpose")
-                    runner.telling.tell_ending = broken
+                    runner.session.summary.tell_ending = broken
         """)
         outcome = self.tidytest("--leak-json", "out.json", "test_a")
         self.assertEqual(outcome.code, 0, outcome.err)

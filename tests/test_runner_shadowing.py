@@ -123,7 +123,7 @@ class Shadowing(ProjectTestCase):
         outcome = self.run_python("-c", f"""
 import sys
 sys.path.insert(0, {HERE!r})
-from runner import shadowing
+from runner.cli import shadowing
 print(shadowing.shadowed("runner", [{HERE!r}]), shadowing.shadowed("tempfiles", [{HERE!r}]))
 """)
         self.assertEqual(outcome.out, "None None\n", outcome.err)

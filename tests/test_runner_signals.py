@@ -94,7 +94,7 @@ ctypes.PyDLL(None).sleep(60)
         self.suite("""
 try: send()
 except: pass
-from tempfiles import _contexts
+from tempfiles.registry import contexts as _contexts
 print(_contexts.current().attachment.children)
 """)
         outcome = self.tidytest("test_a")
@@ -139,7 +139,7 @@ class T(unittest.TestCase):
 
 
 IN_REMOVAL = """
-import tempfiles.disposal as disposal
+import tempfiles.roots.dispose as disposal
 genuine = disposal.dispose
 def dispose(*args, **kwargs):
     send(signal.SIGINT)
@@ -167,15 +167,15 @@ class SecondInterrupt(SignalTestCase):
 
     def test_and_a_third_while_that_is_told(self) -> None:
         self.suite(f"""{IN_REMOVAL}
-import runner.telling
-runner.telling.tell_ending = lambda *args: send(signal.SIGINT)
+import runner.session.summary
+runner.session.summary.tell_ending = lambda *args: send(signal.SIGINT)
 send(signal.SIGINT)
 """)
         self.assertLeft(self.run_python("-m", "runner", "test_a"))
 
     def test_while_what_the_test_left_is_looked_at(self) -> None:
         self.suite("""
-from tempfiles.closing import Closing
+from tempfiles.run.close import Closing
 def close(*args): send(signal.SIGINT)
 Closing.close = close
 send(signal.SIGINT)
@@ -186,15 +186,15 @@ send(signal.SIGINT)
 
     def test_the_first_in_the_wait_for_processes_ends_that_and_no_more(self) -> None:
         self.write("test_a.py", f"""{HEAD}
-import tempfiles.late
-genuine = tempfiles.late.alive
+import tempfiles.detection.late
+genuine = tempfiles.detection.late.alive
 def alive(process):
     send(signal.SIGINT)
     return genuine(process)
 class T(unittest.TestCase):
     def test(self):
         tempfile.mkdtemp()
-        tempfiles.late.alive = alive
+        tempfiles.detection.late.alive = alive
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         kept.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL))
 kept = []

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from runner.errors import UsageError
-from runner.loading import Loaded, load
+from runner.settings.load import Loaded, load
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,7 +85,7 @@ class WhichFile(Project):
 
     def test_parsers_are_imported_only_where_a_section_is(self) -> None:
         script = (
-            "import sys; from runner.loading import load\n"
+            "import sys; from runner.settings.load import load\n"
             "load([], cwd=sys.argv[1], environ={})\n"
             "print(*{'tomllib', 'configparser'} & set(sys.modules))"
         )

@@ -7,8 +7,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from runner.config import STATE_FILE
-from runner.state import State, read, select, write
+from runner.selection.state import State, read, select, write
+from runner.settings.config import STATE_FILE
 
 
 class Keeping(unittest.TestCase):

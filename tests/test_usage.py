@@ -15,8 +15,8 @@ import unittest
 from pathlib import Path
 
 from tempfiles.errors import SettingError
-from tempfiles.usage import LARGEST, measure, name_matcher
-from tempfiles.walk import CancelledError, mount_points
+from tempfiles.fileops.measure import CancelledError, mount_points
+from tempfiles.monitor.usage import LARGEST, measure, name_matcher
 
 POSIX = os.name == "posix"
 OPEN_TO_ALL = "/var/tmp"
@@ -97,10 +97,10 @@ class UsageTest(unittest.TestCase):
             "for n in range(1200):\n"
             "    open('file', 'w').close(); os.mkdir('n' * 60); os.chdir('n' * 60)\n"
             "os.chdir('/')\n"
-            "from tempfiles.usage import measure\n"
+            "from tempfiles.monitor.usage import measure\n"
             "sample = measure(top)\n"
             "print(sample.files, sample.directories, sample.unreadable)\n"
-            "from tempfiles.removal import remove_path\n"
+            "from tempfiles.fileops.remove import remove_path\n"
             "remove_path(os.path.join(top, 'n' * 60))\n"
         )
         done = subprocess.run(
@@ -132,7 +132,7 @@ class UsageTest(unittest.TestCase):
             ' exec "$1" -c "$2" "$0"'
         )
         code = (
-            "import sys; from tempfiles.usage import measure; s = measure(sys.argv[1]);"
+            "import sys; from tempfiles.monitor.usage import measure; s = measure(sys.argv[1]);"
             "print(s.files, s.directories, s.mounts)"
         )
         done = subprocess.run(

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from tempfiles import disposal, orphans, ownership
+from tempfiles.recovery import reap
+from tempfiles.roots import dispose, ownership
 
 QUICK, FULL = 5, 100
 WORKERS = 6
@@ -66,7 +67,7 @@ def torture(dice: random.Random, temp_dir: str) -> int:
             fill(claim.root, dice)
             claim.release()
         killed = run_workers(place, dice)
-        report = orphans.reap(orphans.plan([place]))
+        report = reap.reap(reap.plan([place]))
         found = listing(place) - {place}
         live.release()
         if not report.ok:
@@ -121,7 +122,7 @@ def _work(work: Callable[[str, random.Random], None], place: str, dice: random.R
 def reap_on_and_on(place: str, dice: random.Random) -> None:
     """Reap once, with a limit of time or without."""
     deadline = dice.choice([None, 0.001, 0.01])
-    report = orphans.reap(orphans.plan([place]), deadline=deadline)
+    report = reap.reap(reap.plan([place]), deadline=deadline)
     failed = [root for root in report.roots if root.fate == "failed"]
     if failed:
         raise BrokenPromiseError(f"failed: {failed}")
@@ -135,7 +136,7 @@ def live_and_end(place: str, dice: random.Random) -> None:
     if missing:
         raise BrokenPromiseError(f"taken from a live run: {sorted(missing)}")
     if dice.random() < 0.5:
-        report, finished = disposal.dispose(claim.root, claim.lock)
+        report, finished = dispose.dispose(claim.root, claim.lock)
         if not finished:
             raise BrokenPromiseError(f"a run could not remove its own root: {report}")
     claim.release()

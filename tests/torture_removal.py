@@ -15,14 +15,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tempfiles.removal import remove_path
+from tempfiles.fileops.remove import remove_path
 from tests.hostile import make_canary, make_deep, state_of, swapped_removals
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # A process of its own, so that its peak of memory is that of the removal.
 MEASURED = """
 import resource, sys
-from tempfiles.removal import remove_path
+from tempfiles.fileops.remove import remove_path
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 report = remove_path(sys.argv[1])
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

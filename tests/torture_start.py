@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from tempfiles import ownership
+from tempfiles.roots import ownership
 from tests.whole_runs import BrokenPromiseError, Place, finish, place
 
 SUITE = '''

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tempfiles import ownership
+from tempfiles.roots import ownership
 
 REPOSITORY = str(Path(__file__).resolve().parent.parent)
 STATE, CACHE = ".tidytest-state.json", "__pycache__"

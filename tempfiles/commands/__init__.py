@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-from .. import litter
 from ..errors import SettingError
-from ..places import all_places
-from ..quantities import format_count, format_size, parse_age
-from ..usage import Sample
+from ..formatting import format_count, format_size, parse_age
+from ..monitor.usage import Sample
+from ..roots.places import all_places
+from . import litter
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
 T = TypeVar("T")

@@ -8,17 +8,29 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .. import litter, orphans, progress
-from ..aftermath import Aftermath
 from ..errors import RefusedError
-from ..litter import Item, LitterPlan
-from ..orphans import Plan, Reaped
-from ..ownership import Verdict
-from ..quantities import format_age, format_count, format_size
+from ..fileops.remove import remove_path
+from ..formatting import format_age, format_count, format_size
 from ..records import RemovalFailure, RemovalReport
-from ..removal import remove_path
+from ..recovery import reap
+from ..recovery.aftermath import Aftermath
+from ..recovery.reap import Plan, Reaped
+from ..roots.ownership import Verdict
 from ..text import printable
-from . import BAD_USAGE, FAILED, OK, add_temp_dir, age, pattern, status, temp_dirs, warn
+from . import (
+    BAD_USAGE,
+    FAILED,
+    OK,
+    add_temp_dir,
+    age,
+    litter,
+    pattern,
+    progress,
+    status,
+    temp_dirs,
+    warn,
+)
+from .litter import Item, LitterPlan
 
 _DAY = 86400.0
 
@@ -104,7 +116,7 @@ def _least_age(args: argparse.Namespace) -> float:
 
 def _plan(args: argparse.Namespace) -> _Plan:
     places = temp_dirs(args.temp_dir)
-    roots = orphans.plan(places, min_age=args.min_age, include_kept=args.kept)
+    roots = reap.plan(places, min_age=args.min_age, include_kept=args.kept)
     if not args.pattern:
         return _Plan(roots, LitterPlan())
     return _Plan(roots, litter.plan(places, args.pattern, min_age=_least_age(args)))
@@ -118,7 +130,7 @@ def _confirmed() -> bool:
 def _clean(plan: _Plan, min_age: float) -> _Done:
     roots: list[Reaped] = []
     for verdict in progress.follow(plan.roots.chosen, "roots"):
-        roots += orphans.reap(Plan((verdict,))).roots
+        roots += reap.reap(Plan((verdict,))).roots
     surely = litter.confirm(plan.litter, min_age=min_age)
     removed = [(item, _remove(item)) for item in progress.follow(surely.chosen, "litter")]
     items = plan.litter.left + surely.left

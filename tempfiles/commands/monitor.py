@@ -11,14 +11,14 @@ import threading
 from collections.abc import Iterator
 
 from ..errors import SettingError
-from ..places import choose
-from ..plot import check_ending
-from ..quantities import parse_age, parse_size
-from ..recording import Recording
+from ..formatting import parse_age, parse_size
+from ..monitor.plot import check_ending
+from ..monitor.recording import Recording
+from ..monitor.usage import name_matcher
+from ..roots.places import choose
 from ..text import printable
-from ..usage import name_matcher
 from . import BAD_USAGE, warn
-from .watching import Session, Settings
+from .watch import Session, Settings
 
 # Taken as texts and judged by `_settings`: each refusal is then one line that names the option.
 _OPTIONS = {

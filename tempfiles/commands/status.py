@@ -9,15 +9,15 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .. import aftermath, orphans, progress
-from ..aftermath import Aftermath
-from ..marker_view import user_name
-from ..ownership import Verdict
-from ..quantities import format_age, format_contents, format_count, format_size
+from ..formatting import format_age, format_contents, format_count, format_size
+from ..monitor.usage import Sample, measure
 from ..records import Leak
+from ..recovery import aftermath, reap
+from ..recovery.aftermath import Aftermath
+from ..roots.marker_view import user_name
+from ..roots.ownership import Verdict
 from ..text import printable
-from ..usage import Sample, measure
-from . import OK, add_temp_dir, amount, temp_dirs
+from . import OK, add_temp_dir, amount, progress, temp_dirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what there is and return the exit code."""
     places = temp_dirs(args.temp_dir)
-    plan = orphans.plan(places)
+    plan = reap.plan(places)
     roots = sorted((*plan.chosen, *plan.left), key=lambda verdict: verdict.root)
     looked = [_look(verdict) for verdict in progress.follow(roots, "roots")]
     totals = {place: measure(place) for place in progress.follow(places, "directories")}

@@ -1,0 +1,1 @@
+"""Where to begin, and a line to paste."""

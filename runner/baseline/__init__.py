@@ -1,0 +1,1 @@
+"""Known leaks: the file, the matching, the update."""

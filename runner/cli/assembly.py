@@ -1,0 +1,214 @@
+"""The parts of a run that its settings ask for, made and checked before any test runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+
+from tempfiles.reports import RunSettings
+from tempfiles.roots.root import system_directory
+from tempfiles.run.run import Run
+
+from ..execution.result import TidyTestResult
+from ..reporting.manager import Reports
+from ..session.policy import Policy
+from ..session.retention import Keeping
+from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
+from .reaping import Reaper
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..baseline.update import Adoption
+    from ..listeners.coverage import Measurement
+    from ..reporting.usage_watch import Watcher
+    from ..selection.select import Selection
+
+
+class Assembly:
+    """What a run is made of. Modules of what is not asked for are not imported.
+
+    Attributes:
+        settings: of the run.
+        directory: the working directory.
+        reports: to be written.
+        reaper: removes what earlier runs left.
+        measurement: coverage.
+        keeping: keeps what failed tests have, and artifacts.
+        watcher: samples the temp directory.
+        adoption: the baseline.
+        selection: chooses and orders the tests.
+        loaded: the ids of the tests that were loaded, where somebody asks for them at the end.
+        words: what is left of the command line for unittest.
+        umask: of the process before the tests.
+
+    Raises:
+        UsageError: something is missing that the settings ask for, or cannot be written to.
+    """
+
+    def __init__(self, settings: Config, words: Sequence[str]) -> None:
+        self.settings = settings
+        self.directory = os.getcwd()
+        self.reports = Reports(settings)
+        self.measurement: Measurement | None = None
+        self.keeping = Keeping(settings, self.directory, system_directory())
+        self.watcher: Watcher | None = None
+        self.adoption: Adoption | None = None
+        self.selection: Selection | None = None
+        self.reaper: Reaper | None = None
+        self.loaded: frozenset[str] = frozenset()
+        self.words = words
+        self.umask = os.umask(0o077)
+        os.umask(self.umask)  # as it was: it can only be read by changing it
+        self._base: str | None = None
+        self._assemble()
+
+    def _assemble(self) -> None:
+        settings = self.settings
+        self.reports.check()
+        if settings.temp_root != "disk":
+            self._base = _place(settings)
+        self.reaper = Reaper(self._base) if settings.reap else None
+        self.measurement = _part(settings.coverage, "listeners.coverage", "Measurement", settings)
+        if settings.keep != "never" or settings.keep_dir is not None:
+            self.keeping.make()
+        adopts = settings.leaks != "off" and self._has_baseline()
+        self.adoption = _part(adopts, "baseline.update", "Adoption", settings)
+        if _selects(settings) or os.path.lexists(STATE_FILE):
+            self.selection = self.new_selection()
+        watches = settings.monitor is not None or settings.html is not None
+        self.watcher = _part(watches, "reporting.usage_watch", "Watcher", settings.monitor)
+
+    def _has_baseline(self) -> bool:
+        chosen = self.settings.leak_baseline
+        if chosen is None:
+            return self.settings.update_baseline or os.path.isfile(DEFAULT_BASELINE)
+        return chosen != ""  # which is what --no-leak-baseline makes it
+
+    def note_loaded(self, test: Any) -> None:
+        """Take note of the tests that were loaded, if it will be asked which are there no more."""
+        if self.adoption is not None or self.selection is not None:
+            from ..selection.completeness import ids_of
+
+            self.loaded = frozenset(ids_of(test))
+
+    def new_selection(self) -> Selection:
+        """Return what chooses and orders the tests, with the state of the last run."""
+        from ..selection.select import Selection
+
+        return Selection(self.settings, self.directory, sys.stderr, self.words)
+
+    def policy(self) -> Policy:
+        """Return what a leak does."""
+        ledger = self.adoption.ledger if self.adoption is not None else None
+        fails = self.settings.leaks == "fail" and not self.settings.update_baseline
+        return Policy(fails, ledger)
+
+    def run_settings(self) -> RunSettings:
+        """Return how the run tracks."""
+        settings = self.settings
+        return RunSettings(
+            base=self._base,
+            project=self.directory,
+            tracks=settings.leaks != "off",
+            trace=settings.leak_trace,
+            ignore=(*settings.leak_ignore, *self._own_files()),
+            measure_made=settings.slowest_temp is not None or settings.html is not None,
+            watch_modified=settings.watch_modified,
+            clean_outside=settings.clean_outside,
+            late_grace=settings.late_grace,
+            guarded=settings.guard,
+        )
+
+    def new_run(self) -> Run:
+        """Return a run that has its root.
+
+        Raises:
+            OwnershipError: there can be none, also when what dead runs left there is removed.
+        """
+        settings = self.run_settings()
+        try:
+            return Run(settings)
+        except OSError as error:
+            if self.reaper is None or not self.reaper.make_room(error, sys.stderr):
+                raise
+        return Run(settings)
+
+    def _own_files(self) -> Iterator[str]:
+        """Yield globs of what this run itself writes while the tests run."""
+        if self.measurement is not None:
+            yield from self.measurement.files
+        if self.settings.monitor is not None:
+            from glob import escape
+
+            yield escape(self.settings.monitor)
+        if self.settings.keep_dir is not None:
+            from glob import escape
+
+            from tempfiles.roots.ownership import KEPT_PREFIX
+
+            kept = os.path.normpath(os.path.join(self.settings.keep_dir, KEPT_PREFIX))
+            yield f"{escape(kept)}*"
+
+    def result_class(self) -> type[TidyTestResult]:
+        """Return the class of the result: what is not asked for has no part in it."""
+        settings, recorder = self.settings, self.reports.recorder
+        lacks_durations = sys.version_info < (3, 12)
+        asked = (
+            (settings.progress and _is_live(sys.stderr), "listeners.progress", "ProgressResult"),
+            (settings.slowest_temp is not None, "listeners.slowest", "SlowestTempResult"),
+            (settings.durations is not None and lacks_durations,
+             "listeners.slowest", "DurationsResult"),
+            (recorder is not None, "listeners.record", "RecordingResult"),
+            (settings.until_leak, "selection.select", "HuntingResult"),
+            (settings.pdb, "listeners.pdb", "DebuggingResult"),
+        )
+        parts = [_imported(module, name) for is_asked, module, name in asked if is_asked]
+        if not parts:
+            return TidyTestResult
+        contents = {
+            "slowest_temp": settings.slowest_temp, "durations": settings.durations,
+            "recorder": recorder,
+        }  # fmt: skip
+        return type("TidyTestResult", (*parts, TidyTestResult), contents)
+
+
+def _part(is_asked: bool, module: str, name: str, *given: Any) -> Any:
+    """Return a part of the run, made from what is given; None where it is not asked for."""
+    return _imported(module, name)(*given) if is_asked else None
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(import_module(f"..{module}", __package__), name)
+
+
+def _place(settings: Config) -> str | None:
+    """Return where the temp directory is to be; None for the system's place."""
+    from tempfiles.roots import places
+
+    place = places.choose(settings.temp_root, settings.temp_root_min_free)
+    if place.remark:
+        sys.stderr.write(f"tidytest: {place.remark}\n")
+    return place.directory
+
+
+def _selects(settings: Config) -> bool:
+    return bool(
+        settings.last_failed
+        or settings.leaked_last
+        or settings.shuffle is not None
+        or settings.reverse
+        or settings.repeat is not None
+        or settings.until_leak
+    )
+
+
+def _is_live(stream: Any) -> bool:
+    """Whether a line on a stream can be written over: not in a log, on whatever CI keeps it."""
+    if os.environ.get("TERM") == "dumb" or os.environ.get("CI", "").lower() not in ("", "false"):
+        return False
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())

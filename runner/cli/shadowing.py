@@ -1,0 +1,79 @@
+"""A user's own `runner` or `tempfiles` next to ours: theirs is left to their tests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from itertools import takewhile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_ALIAS = "_tidytest_runner"
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def before_ours() -> list[str]:
+    """Return the directories of the import path that come before that of this package."""
+    ours = os.path.dirname(_PACKAGE)
+    return list(takewhile(lambda directory: directory != ours, sys.path))
+
+
+def discovered(words: Sequence[str]) -> list[str]:
+    """Return the directory that `discover` is going to put first into the import path, if any.
+
+    Args:
+        words: the command line after the program's name.
+    """
+    remaining = _left_for_unittest(words)
+    if len(remaining) < 2 or remaining[0].lower() != "discover":
+        return []
+    from .discovery import Discovery
+
+    found = Discovery(remaining[1:])
+    return [os.path.abspath(found.top or found.start)]
+
+
+def _left_for_unittest(words: Sequence[str]) -> Sequence[str]:
+    if not any(word.startswith("--") for word in words):
+        return words  # none of ours
+    from ..errors import UsageError
+    from ..settings.parser import split
+
+    try:
+        return split(words).remaining
+    except UsageError:  # which is told where the settings are read
+        return []
+
+
+def shadowed(name: str, directories: Sequence[str]) -> str | None:
+    """Return the user's own module or package of this name in some directories, if there is one.
+
+    Args:
+        name: `runner` or `tempfiles`.
+        directories: where to look.
+    """
+    ours = os.path.join(os.path.dirname(_PACKAGE), name, "__init__.py")
+    for directory in directories:
+        for path in (os.path.join(directory, name, "__init__.py"),
+                     os.path.join(directory, f"{name}.py")):  # fmt: skip
+            if os.path.isfile(path) and not (os.path.exists(ours) and os.path.samefile(path, ours)):
+                return path
+    return None
+
+
+def step_aside() -> Any:
+    """Load this package again under another name, and let go of its own; return it."""
+    path = os.path.join(_PACKAGE, "__init__.py")
+    spec = spec_from_file_location(_ALIAS, path, submodule_search_locations=[_PACKAGE])
+    assert spec is not None and spec.loader is not None
+    package = module_from_spec(spec)
+    sys.modules[_ALIAS] = package
+    spec.loader.exec_module(package)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
+        del sys.modules[name]
+    return import_module(f"{_ALIAS}.cli.main")

@@ -1,0 +1,1 @@
+"""unittest's adapter onto the session."""

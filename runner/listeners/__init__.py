@@ -1,0 +1,1 @@
+"""Optional followers of a run: coverage, records, progress, debugger."""

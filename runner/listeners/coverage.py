@@ -1,0 +1,148 @@
+"""Coverage: the only import of the coverage package."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tempfiles.registry import contexts
+
+from ..errors import UsageError
+from ..settings.config import Config
+from ..settings.conflicts import OUTPUTS
+
+_FORMATS = {"html": "html_report", "xml": "xml_report", "json": "json_report"}
+
+
+class Measurement:
+    """Measures from before the test modules are imported, each test as a coverage context.
+
+    All settings are the project's own (`.coveragerc`, `setup.cfg`, `pyproject.toml`).
+
+    Attributes:
+        files: globs of what is written while the tests run.
+
+    Raises:
+        UsageError: coverage is not installed, its settings are wrong, or it would write to the
+            file of another report.
+    """
+
+    def __init__(self, settings: Config) -> None:
+        try:
+            import coverage
+        except ImportError:
+            raise UsageError("--coverage needs coverage: pip install coverage") from None
+        self._formats = settings.coverage_report
+        self._least = settings.coverage_fail_under
+        self._failure: BaseException | None = None
+        self._error = coverage.CoverageException
+        self._new: Callable[[], Any] = lambda: coverage.Coverage(messages=False)
+        self._coverage = self._made()
+        data_file = glob.escape(self._coverage.get_option("run:data_file"))
+        # Of each process its own (`.host.pid.x`), and what SQLite puts beside it while it writes.
+        self._refuse_shared_output(settings)
+        self.files = (data_file, f"{data_file}.*", f"{data_file}-journal")
+
+    def _made(self) -> Any:
+        try:
+            made = self._new()
+            _leave_out_ourselves(made)
+        except self._error as error:
+            raise UsageError(f"coverage: {error}") from None
+        if sys.version_info >= (3, 14) and made.get_option("run:core") is None:
+            # Its sys.monitoring core keeps one context a line.
+            made.set_option("run:core", "ctrace")
+        # Absolute: a test may change the working directory.
+        data_file = made.get_option("run:data_file") or ".coverage"
+        made.set_option("run:data_file", os.path.abspath(data_file))
+        return made
+
+    def _refuse_shared_output(self, settings: Config) -> None:
+        own = {name: self._written(name) for name in self._formats if name != "term"}
+        own["data"] = self._coverage.get_option("run:data_file")
+        whose = {os.path.realpath(path): name for name, path in own.items()}
+        for option in OUTPUTS:
+            path = getattr(settings, option.replace("-", "_"))
+            name = whose.get(os.path.realpath(path)) if path and path != os.devnull else None
+            if name is not None:
+                raise UsageError(f"--{option} and coverage's {name} name the same file: {path}")
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self._coverage.erase()
+        self._coverage.start()
+
+    def switch(self, id: str) -> None:
+        """What runs from now on is run by the test with this id; empty for none."""
+        if self._failure is None:
+            with contexts.unseen():  # it writes down what the last test has run
+                self._attempt(lambda: self._coverage.switch_context(id))
+
+    def finish(self, stream: Any) -> bool:
+        """Stop, write the reports, and return whether enough is covered.
+
+        Args:
+            stream: where the report for the terminal and all messages go.
+        """
+        self._attempt(self._save)
+        if self._failure is not None:
+            stream.write(f"coverage: cannot be recorded: {self._failure}\n")
+            return False
+        try:
+            total = self._report(stream)
+        except self._error as error:
+            stream.write(f"coverage: {error}\n")
+            return not self._least
+        least = self._least
+        if least is None:
+            least = float(self._coverage.get_option("report:fail_under"))
+        if round(total, self._coverage.get_option("report:precision")) >= least:
+            return True
+        stream.write(f"coverage: {total:.2f} percent is less than {least:g}\n")
+        return False
+
+    def _save(self) -> None:
+        self._coverage.stop()
+        self._coverage.save()
+        if self._coverage.get_option("run:parallel"):
+            self._coverage = self._made()  # the other writes to a file of its process's own
+            self._coverage.combine()
+            self._coverage.save()
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Do a step; where it fails, as on a full disk, stop measuring: the tests go on."""
+        try:
+            step()
+        except (self._error, sqlite3.Error, OSError) as error:
+            self._failure = self._failure or error
+            with contextlib.suppress(self._error, sqlite3.Error, OSError):
+                self._coverage.stop()
+
+    def _written(self, name: str) -> str:
+        path = self._coverage.get_option("html:directory" if name == "html" else f"{name}:output")
+        return os.path.join(path, "index.html") if name == "html" else str(path)
+
+    def _report(self, stream: Any) -> float:
+        total = 0.0
+        for name in self._formats:
+            if name == "term":
+                total = self._coverage.report(file=stream)
+            else:
+                options = {"show_contexts": True} if name == "html" else {}
+                total = getattr(self._coverage, _FORMATS[name])(**options)
+                stream.write(f"coverage: {self._written(name)} is written\n")
+        return total
+
+
+def _leave_out_ourselves(coverage: Any) -> None:
+    """The user's code is to be measured, not ours, wherever it is installed."""
+    packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    if packages != os.getcwd():
+        omitted = list(coverage.get_option("run:omit") or [])
+        ours = [os.path.join(packages, name, "*") for name in ("runner", "tempfiles")]
+        coverage.set_option("run:omit", omitted + ours)

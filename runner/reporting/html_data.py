@@ -1,0 +1,206 @@
+"""The tables and the timeline of the HTML report as plain data, for its script to draw from.
+
+All text is made visible first, so that no test can hide what it printed. Empty fields of rows are
+left out where the script can do without.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from tempfiles.records import Leak, Modification, Unattributed
+
+from ..output.escape import clip, shorten, visible, visible_block
+from ..output.wording import leak_notes
+from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
+
+_MOST_SAMPLES = 2_000
+_TEXT = 20_000
+"""Characters of a traceback or an output in the page."""
+_ALL_TEXT = 8_000_000
+"""Characters of all of them together; what comes later is cut to `_SHORT_TEXT`."""
+_SHORT_TEXT = 400
+_SLOT = re.compile(r"^.*?[/\\]tidy-[^/\\]+[/\\]\d+(?=[/\\]|$)")
+
+
+def document(report: SuiteReport) -> dict[str, Any]:
+    """Return all that the page draws, in the types of JSON; times are seconds since the start."""
+    owners = _owners(report)
+    leaks = sorted(zip(report.run.leaks, owners, strict=True), key=lambda pair: -pair[0].bytes)
+    return {
+        "seconds": _round(report.seconds),
+        "looked": report.looked,
+        "leaks": [_leak(leak, leak_state(report, leak), owner) for leak, owner in leaks],
+        "tests": _tests(report, Counter(owners)),
+        "usage": _usage(report),
+        "unattributed": [_unattributed(entry) for entry in report.run.unattributed],
+        "modified": [_modification(entry) for entry in report.run.modifications],
+    }
+
+
+def leak_state(report: SuiteReport, leak: Leak) -> str:
+    """Return `known` for a leak of the baseline, `failing` where a failure tells it, or `new`."""
+    if leak.key in report.known:
+        return "known"
+    return "failing" if leak.key in report.failing else "new"
+
+
+def _owners(report: SuiteReport) -> list[int | None]:
+    """The record that each leak belongs to, as its position; ids of tests are not unique."""
+    by_path: dict[tuple[str, str], list[int]] = {}
+    by_id: dict[str, list[int]] = {}
+    for position, record in enumerate(report.records):
+        if isinstance(record, FixtureRecord):
+            by_id[record.owner] = [position]
+            continue
+        by_id.setdefault(record.id, []).append(position)
+        for path in record.left:
+            by_path.setdefault((record.id, path), []).append(position)
+    owners: list[int | None] = []
+    for leak in report.run.leaks:
+        of_path, of_id = by_path.get((leak.context, leak.path)), by_id.get(leak.context, [])
+        owners.append(of_path.pop(0) if of_path else of_id[0] if len(of_id) == 1 else None)
+    return owners
+
+
+def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
+    directory, name = _split(leak.path)
+    entry: dict[str, Any] = {
+        "name": name + ("/" if leak.type == "directory" else ""),
+        "dir": directory,
+        "type": leak.type,
+        "state": state,
+        "bytes": leak.bytes,
+        "entries": leak.entries,
+        "context": visible(leak.context),
+        "scope": leak.scope,
+        "notes": leak_notes(leak),
+        **_origin(leak),
+    }
+    if leak.subtest is not None:
+        entry["subtest"] = visible(clip(leak.subtest, _SHORT_TEXT))
+    if owner is not None:
+        entry["test"] = owner
+    return entry
+
+
+def _origin(leak: Leak) -> dict[str, Any]:
+    origin = leak.origin
+    if origin is None:
+        return {"place": "", "function": "", "call": visible(leak.call)}
+    return {
+        "place": visible(f"{origin.file}:{origin.line}"),
+        "function": visible(origin.function),
+        "call": visible(origin.call),
+    }
+
+
+def _split(path: str) -> tuple[str, str]:
+    """The directory and the name; the run root's random part says nothing to a reader."""
+    directory, separator, name = path.rpartition("\\" if re.match(r"[A-Za-z]:\\", path) else "/")
+    return visible(_SLOT.sub("temp directory", directory) or separator), visible(name)
+
+
+def _tests(report: SuiteReport, left: Counter[int | None]) -> list[dict[str, Any]]:
+    room = _ALL_TEXT
+    runs = Counter(record.id for record in report.tests)
+    seen: Counter[str] = Counter()
+    entries = []
+    for position, record in enumerate(report.records):
+        entry = _test(record, report.started)
+        entry["left"] = left[position]
+        if runs[record.id] > 1 and isinstance(record, TestRecord):
+            seen[record.id] += 1
+            entry["run"] = str(seen[record.id])
+        texts = _texts(record, _TEXT if room > 0 else _SHORT_TEXT)
+        if texts:
+            entry["texts"] = texts
+            room -= sum(len(text) for _, text in texts)
+        entries.append(entry)
+    return entries
+
+
+def _test(record: TestRecord | FixtureRecord, started: float) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": visible(record.id),
+        "status": record.status,
+        "started": _round(record.started - started) if record.started else 0,
+        "seconds": 0,
+        "bytes": 0,
+        "entries": 0,
+        "message": _first_line(record.message),
+    }
+    if isinstance(record, TestRecord):
+        entry["seconds"] = _round(record.seconds)
+        entry["bytes"] = record.bytes_made
+        entry["entries"] = record.entries_made
+    else:
+        entry["owner"] = visible(record.owner)
+    return entry
+
+
+def _first_line(message: str) -> str:
+    return visible(clip(message.strip("\n").partition("\n")[0], _SHORT_TEXT))
+
+
+def _texts(record: TestRecord | FixtureRecord, limit: int) -> list[tuple[str, str]]:
+    """The blocks of text under a test, each with its heading."""
+    found = []
+    if record.message not in record.details and _first_line(record.message) != record.message:
+        found.append(("Message", record.message))
+    found.append(("Traceback", record.details))
+    if isinstance(record, TestRecord):
+        found += [(f"Also: {other.status}", _told(other)) for other in record.others]
+        for subtest in record.subtests:
+            if subtest.status != "success":
+                name = visible(clip(subtest.description, _SHORT_TEXT))
+                found.append((f"Subtest {name}: {subtest.status}", _told(subtest)))
+    found += [("Output", record.stdout), ("Error output", record.stderr)]
+    return [(heading, visible_block(shorten(text, limit))) for heading, text in found if text]
+
+
+def _told(part: SubtestRecord) -> str:
+    return part.details or part.message
+
+
+def _usage(report: SuiteReport) -> list[tuple[float, int, int]]:
+    samples = report.usage
+    step = -(-len(samples) // _MOST_SAMPLES) or 1
+    groups = (samples[start : start + step] for start in range(0, len(samples), step))
+    return [_highest(group, report.started) for group in groups]
+
+
+def _highest(samples: Iterable[UsageSample], started: float) -> tuple[float, int, int]:
+    top = max(samples, key=lambda sample: sample.bytes)
+    return _round(top.timestamp - started), top.files, top.bytes
+
+
+def _unattributed(entry: Unattributed) -> dict[str, Any]:
+    directory, name = _split(entry.path)
+    children = [visible(child.command) for child in entry.children]
+    return {
+        "name": name,
+        "dir": directory,
+        "type": entry.type,
+        "bytes": entry.bytes,
+        "notes": children,
+    }
+
+
+def _modification(entry: Modification) -> dict[str, Any]:
+    directory, name = _split(entry.path)
+    return {
+        "name": name,
+        "dir": directory,
+        "change": entry.change,
+        "context": visible(entry.context),
+        "scope": entry.scope,
+        "what": ", ".join(visible(word) for word in entry.what),
+    }
+
+
+def _round(seconds: float) -> float:
+    return round(seconds, 4)

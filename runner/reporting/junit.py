@@ -1,0 +1,243 @@
+"""The run as JUnit XML, as Jenkins, GitLab and others read it: one suite a module.
+
+A subtest that was recorded is a test case of its own, `test_x (n='a')`, so that the failures are as
+many as unittest's. So is the skip of a test that failed as well, `test_x (skipped)`: servers take a
+case with a skip for skipped, whatever else is in it. The schema knows properties of suites only:
+a leak is a property of the suite of its test, and is also told in the output of that test. This is
+the only import of junitparser.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple, TextIO
+
+from junitparser import (
+    Error,
+    Failure,
+    JUnitXml,
+    Skipped,
+    SystemErr,
+    SystemOut,
+    TestCase,
+    TestSuite,
+)
+
+from tempfiles.records import Leak
+
+from ..output.escape import clip, shorten
+from ..output.wording import exception_type, leak_line
+from .records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from .writer import check, write_document
+
+__all__ = ["check", "write"]
+
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_LIMIT = 9_600_000
+"""Bytes in one element: libxml2, and so many a CI server, refuses a text of 10,000,000."""
+_MESSAGE = 4_000
+"""Characters of an attribute, of which a subtest's parameters may have millions."""
+_RUN = "run"
+_Outcome = TestRecord | FixtureRecord | SubtestRecord
+
+
+def write(report: SuiteReport, destination: str | TextIO) -> None:
+    """Write the run as JUnit XML.
+
+    Raises:
+        ReportError: it could not be written.
+    """
+    buffer = io.BytesIO()
+    _document(report).write(buffer)
+    write_document(buffer.getvalue().decode("utf-8"), destination)
+
+
+def _document(report: SuiteReport) -> JUnitXml:
+    document = JUnitXml("tidytest")
+    leaks = _Leaks(report)
+    modules: dict[str, list[TestRecord | FixtureRecord]] = {}
+    for record in report.records:
+        modules.setdefault(record.module, []).append(record)
+    suites = [_suite(module, records, leaks) for module, records in modules.items()]
+    rest = leaks.rest()  # of no module: the run's own, of tests without a record
+    if rest or report.run.failures or report.interrupted:
+        suites.append(_run_suite(report, rest))
+    for suite in suites:
+        document.add_testsuite(suite)
+    _total(document, suites, report.seconds)
+    return document
+
+
+def _total(document: JUnitXml, suites: list[TestSuite], seconds: float) -> None:
+    # Not update_statistics: it sets an attribute that the schema does not allow here.
+    document.tests = sum(suite.tests or 0 for suite in suites)
+    document.failures = sum(suite.failures or 0 for suite in suites)
+    document.errors = sum(suite.errors or 0 for suite in suites)
+    document.time = _seconds(seconds)
+
+
+class _Told(NamedTuple):
+    """A leak in one line, and the name of its property."""
+
+    name: str
+    line: str
+
+
+class _Leaks:
+    """The leaks of a run: each is taken once, by its test or else by its context."""
+
+    def __init__(self, report: SuiteReport) -> None:
+        # By context and path: a test with the same id has left other paths.
+        self._told: dict[str, dict[str, list[_Told]]] = {}
+        self._runs = Counter(test.id for test in report.tests)
+        for leak in report.run.leaks:
+            paths = self._told.setdefault(leak.context, {})
+            paths.setdefault(leak.path, []).append(_told(leak, report))
+
+    def of_test(self, record: TestRecord) -> list[_Told]:
+        """Take those of a test: all of its id, found late or not, where it ran once."""
+        if self._runs[record.id] == 1:
+            return self.of_context(record.id)
+        paths = self._told.get(record.id, {})
+        return [paths[path].pop(0) for path in record.left if paths.get(path)]
+
+    def of_context(self, id: str) -> list[_Told]:
+        """Take those that are left of a context."""
+        return [told for group in self._told.pop(id, {}).values() for told in group]
+
+    def rest(self) -> list[_Told]:
+        """Take all that are left."""
+        return [told for id in list(self._told) for told in self.of_context(id)]
+
+
+def _told(leak: Leak, report: SuiteReport) -> _Told:
+    known = leak.key in report.known
+    line = leak_line(leak) + (", known (baseline)" if known else "")
+    return _Told(_line(f"{'known-leak' if known else 'leak'}:{leak.context}"), _line(line))
+
+
+def _suite(
+    module: str, records: list[TestRecord | FixtureRecord], leaks: _Leaks
+) -> TestSuite:
+    cases: list[TestCase] = []
+    of_tests: list[_Told] = []
+    for record in records:
+        own = leaks.of_test(record) if isinstance(record, TestRecord) else []
+        of_tests.extend(own)
+        cases.extend(_cases(record, own))
+    owners = dict.fromkeys([module, *(owner for record in records for owner in _owners(record))])
+    told = [leak for owner in owners for leak in leaks.of_context(owner)]
+    started = min((record.started for record in records if record.started), default=0.0)
+    suite = _new_suite(module, started, [*told, *of_tests])
+    suite.add_testcases(cases)
+    _append_text(suite, SystemOut, _lines(told))
+    return suite
+
+
+def _run_suite(report: SuiteReport, rest: list[_Told]) -> TestSuite:
+    suite = _new_suite(_RUN, report.started, rest)
+    suite.add_testcases([])  # counts them
+    remains = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
+    for line in remains:
+        suite.add_property("not-removed", _line(line))
+    if report.interrupted:
+        suite.add_property("interrupted", "the run was broken off before its end")
+    told = "".join(f"could not be removed: {line}\n" for line in remains)
+    _append_text(suite, SystemOut, _lines(rest) + told)
+    return suite
+
+
+def _new_suite(name: str, started: float, leaks: list[_Told]) -> TestSuite:
+    suite = TestSuite(_line(name))
+    if started:
+        suite.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started))
+    for leak in leaks:
+        suite.add_property(leak.name, leak.line)
+    return suite
+
+
+def _owners(record: TestRecord | FixtureRecord) -> tuple[str, ...]:
+    if isinstance(record, FixtureRecord):
+        return (record.owner,)
+    return record.class_id, record.id  # which of several runs left it late is not known
+
+
+def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[TestCase]:
+    own = record.own_outcomes if isinstance(record, TestRecord) else record.outcomes
+    ended = [outcome for outcome in own if outcome.status != "success"]
+    failed = [outcome for outcome in ended if outcome.status in UNSUCCESSFUL]
+    case = _case(record)
+    case.result = [_result(outcome) for outcome in failed or ended]
+    _append_text(case, SystemOut, _lines(leaks) + record.stdout)
+    _append_text(case, SystemErr, record.stderr)
+    yield case
+    if isinstance(record, TestRecord):
+        skipped = [outcome for outcome in ended if failed and outcome not in failed]
+        yield from (_part_case(record, f"({outcome.status})", outcome) for outcome in skipped)
+        yield from (_part_case(record, part.description, part) for part in record.subtests)
+
+
+def _case(record: TestRecord | FixtureRecord) -> TestCase:
+    if isinstance(record, FixtureRecord):
+        return TestCase(_line(record.fixture), _line(record.owner), 0.0)
+    name = record.method or record.id
+    return TestCase(_line(name), _line(record.class_id), _seconds(record.seconds))
+
+
+def _part_case(test: TestRecord, name: str, outcome: _Outcome) -> TestCase:
+    case = TestCase(_line(f"{test.method or test.id} {name}"), _line(test.class_id), 0.0)
+    if outcome.status != "success":
+        case.result = [_result(outcome)]
+    return case
+
+
+def _result(record: _Outcome) -> Failure | Error | Skipped:
+    status = record.status
+    message = shorten(_legal(record.message), _MESSAGE) or status
+    result: Failure | Error | Skipped
+    if status in ("skipped", "expected failure"):
+        result = Skipped(message, status)
+    elif status == "error":
+        result = Error(message, exception_type(message, "Error"))
+    else:
+        result = Failure(message, exception_type(message, status))
+    result.text = shorten(_legal(record.details), _LIMIT // 4 - 1_000)  # escapes are longer
+    return result
+
+
+def _lines(leaks: list[_Told]) -> str:
+    return "".join(f"left: {leak.line}\n" for leak in leaks)
+
+
+def _append_text(
+    element: TestCase | TestSuite, kind: type[SystemOut] | type[SystemErr], text: str
+) -> None:
+    text = _legal(text)
+    most = _LIMIT if text.isascii() else _LIMIT // 4
+    for start in range(0, len(text), most):
+        element.append(kind(text[start : start + most]))  # type: ignore[no-untyped-call]
+
+
+def _line(text: str) -> str:
+    return _legal(clip(text, _MESSAGE))
+
+
+def _legal(text: str) -> str:
+    """Replace what XML cannot hold, by any means of escaping, with a visible escape.
+
+    Every parser reads a carriage return as the end of a line, unless its writer took care.
+    """
+    return _ILLEGAL.sub(_escape, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def _seconds(seconds: float) -> float:
+    return round(max(seconds, 0.0), 3)  # the schema of Jenkins allows no more digits

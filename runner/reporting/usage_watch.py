@@ -1,0 +1,55 @@
+"""The usage of the temp directory while the tests run: for `--monitor` and the HTML page."""
+
+from __future__ import annotations
+
+from tempfiles.errors import SettingError
+from tempfiles.monitor.recording import Recording
+from tempfiles.monitor.sampler import Monitor
+from tempfiles.monitor.usage import Sample
+
+from ..errors import UsageError
+from ..execution.boundaries import Session
+
+_INTERVAL = 0.2  # seconds; the monitor makes it longer where samples take long
+
+
+class Watcher:
+    """Samples a run's temp directory, and records the samples in a file where one is asked for.
+
+    Raises:
+        UsageError: the file cannot be written, or its name has none of the known endings.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._monitor: Monitor | None = None
+        try:
+            self._recording = Recording(path) if path is not None else None
+        except SettingError as error:
+            raise UsageError(f"--monitor: {error}") from None
+        except OSError as error:
+            raise UsageError(f"--monitor {path}: {error.strerror}") from None
+
+    def start(self, session: Session) -> None:
+        """Begin to sample."""
+        append = self._recording.append if self._recording is not None else None
+        self._monitor = Monitor(
+            session.run.root.path, _INTERVAL, lambda: session.context_now, append
+        )
+        self._monitor.start()
+
+    def stop(self) -> list[Sample]:
+        """Take a last sample, and return all.
+
+        Raises:
+            OSError: some could not be recorded.
+        """
+        if self._monitor is None:
+            return []
+        monitor, self._monitor = self._monitor, None
+        samples = monitor.stop()
+        if self._recording is not None:
+            self._recording.close()
+            if monitor.error is not None:
+                raise OSError(f"--monitor {self._path}: {monitor.error}")
+        return samples

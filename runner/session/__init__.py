@@ -1,0 +1,1 @@
+"""One judged run, whatever runs the tests."""

@@ -1,0 +1,236 @@
+"""The directory that holds what one run keeps: made with the first of it, marked; older ones go."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Iterator
+
+from tempfiles.errors import TempFilesError
+from tempfiles.fileops.copy import size_on_disk
+from tempfiles.recovery import reap
+from tempfiles.registry import naming, registrations
+from tempfiles.registry.contexts import Context
+from tempfiles.roots import dispose, marker, marker_view
+from tempfiles.roots.ownership import KEPT_PREFIX, PREFIX, Claim, Verdict, mark_kept
+from tempfiles.text import printable
+
+from ..errors import UsageError
+
+_UNSAFE = re.compile(r"[^\w.-]")
+_LONGEST = 200  # bytes of a name of ours: what stands behind it still fits
+_PROBE = ".tidy-probe-"
+
+
+class KeptRun:
+    """A directory in `base` with one for each context that keeps something.
+
+    Args:
+        base: where to make it, absolute.
+        project: the working directory of the run; runs of other projects are never removed.
+        makes_base: whether `base` is made too.
+
+    Attributes:
+        place: the directory of the run; None where there is none yet.
+    """
+
+    def __init__(self, base: str, project: str, *, makes_base: bool) -> None:
+        self.base = base
+        self.place: str | None = None
+        self._project = project
+        self._makes_base = makes_base
+        self._claim: Claim | None = None
+        self._directories: dict[Context, str] = {}
+        self._on_the_way: list[str] = []
+
+    def directory(self, context: Context) -> str:
+        """Return the directory of a context; it is made.
+
+        Raises:
+            OSError: it cannot be.
+        """
+        found = self._directories.get(context)
+        if found is None or not os.path.isdir(found):  # a test may have removed it
+            found = free_path(os.path.join(self._made(), _name_of(context)))
+            os.mkdir(found, 0o700)
+            self._directories[context] = found
+        return found
+
+    def room_for(self, context: Context, name: str) -> str:
+        """Return the path of an artifact, with the directories that lead to it.
+
+        Raises:
+            OSError: these cannot be made.
+        """
+        path = os.path.join(self.directory(context), name)
+        missing = []
+        parent = os.path.dirname(path)
+        while not os.path.lexists(parent):
+            missing.append(parent)
+            parent = os.path.dirname(parent)
+        self._on_the_way += reversed(missing)
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        return path
+
+    def holding(self, context: Context) -> str | None:
+        """Return the directory of a context if there is something in it."""
+        found = self._directories.get(context)
+        return found if found is not None and _names(found) else None
+
+    def contexts(self) -> Iterator[Context]:
+        """Yield the contexts that something is kept of."""
+        return filter(self.holding, self._directories)
+
+    def finish(self, runs: int, size: int) -> None:
+        """Remove what is empty of this run, and of the project's earlier ones those beyond a limit.
+
+        Args:
+            runs: how many runs to hold, this one included.
+            size: how many bytes they may have, this one included.
+        """
+        claim, self._claim = self._claim, None
+        if claim is None or self.place is None:
+            return
+        for path in (*reversed(self._on_the_way), *self._directories.values()):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        try:
+            if {*_names(self.place)} <= {marker.NAME}:
+                _dispose(self.place, claim)
+                self.place = None
+            else:
+                size -= size_on_disk(self.place)
+                _reap(_beyond(self._earlier(), runs - 1, size))
+        finally:
+            claim.release()
+
+    def _made(self) -> str:
+        if self.place is not None and os.path.isdir(self.place):
+            return self.place
+        if self._makes_base:
+            os.makedirs(self.base, 0o700, exist_ok=True)
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        place = os.path.join(self.base, f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}")
+        os.mkdir(place, 0o700)
+        try:
+            claim = mark_kept(place, project=self._project, argv=sys.orig_argv)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.rmdir(place)
+            raise
+        if self._claim is not None:
+            self._claim.release()
+        registrations.keep(place)
+        self.place, self._claim = place, claim
+        return place
+
+    def _earlier(self) -> list[Verdict]:
+        """Return the kept runs of the project that nobody is at, the newest first."""
+        own = os.path.realpath(self.place or "")
+        found = [
+            verdict
+            for verdict in reap.plan([self.base], include_kept=True).chosen
+            if verdict.state == "kept" and verdict.root != own
+            and verdict.marker is not None and verdict.marker.project == self._project
+        ]  # fmt: skip
+        return sorted(found, key=lambda verdict: verdict.created, reverse=True)
+
+
+def check(directory: str) -> None:
+    """See to it, by a trial, that a directory is or can be one to keep runs in; nothing stays.
+
+    Raises:
+        UsageError: it cannot; the message names `--keep-dir`.
+    """
+    told = f"--keep-dir {printable(directory)}"
+    existing, missing = directory, []
+    while not os.path.lexists(existing) and os.path.dirname(existing) != existing:
+        existing, name = os.path.split(existing)
+        missing.append(name)
+    if not os.path.isdir(existing):
+        what = f"{printable(existing)} is " if missing else ""
+        raise UsageError(f"{told}: {what}not a directory")
+    made: list[str] = []
+    try:
+        # Below a name of our own, where no other run can come between.
+        for name in (naming.unguessable_name(_PROBE), *reversed(missing)):
+            path = os.path.join(made[-1] if made else existing, name)
+            os.mkdir(path, 0o700)
+            made.append(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{told}: cannot be written to: {reason(error)}") from error
+    finally:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+
+
+def outside_of_own_run(directory: str) -> str:
+    """Return a temp directory, or where the run root is if it is a slot of this process's run."""
+    directory = os.path.realpath(directory)
+    root, slot = os.path.split(directory)
+    if slot.isdigit() and os.path.basename(root).startswith(PREFIX):
+        with contextlib.suppress(OSError, TempFilesError):  # then it is not this process's
+            found = marker_view.read(root, None)
+            if found is not None and found.pid == os.getpid():
+                return os.path.dirname(root)
+    return directory
+
+
+def free_path(path: str) -> str:
+    """Return a path that is not there, with a number where it would be."""
+    directory, name = os.path.split(path)
+    number, found = 1, path
+    while os.path.lexists(found):
+        number += 1
+        end = f"~{number}"
+        found = os.path.join(directory, _shortened(name, naming.MAX_BYTES - len(end)) + end)
+    return found
+
+
+def reason(error: BaseException) -> str:
+    """Return in a few words what went wrong."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _name_of(context: Context) -> str:
+    name = _UNSAFE.sub("_", context.id)
+    encoding = sys.getfilesystemencoding()
+    name = name.encode(encoding, "replace").decode(encoding).replace("?", "_")
+    return _shortened(name, _LONGEST).strip(".") or "_"
+
+
+def _shortened(name: str, most: int) -> str:
+    """Return a name cut to so many bytes, at the end of a character."""
+    while len(os.fsencode(name)) > most:
+        name = name[:-1]
+    return name
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def _beyond(found: list[Verdict], number: int, size: int) -> Iterator[Verdict]:
+    """Yield those that are too many, or too large with those before them."""
+    for index, verdict in enumerate(found):
+        size -= size_on_disk(verdict.root)
+        if index >= number or size < 0:
+            yield verdict
+
+
+def _reap(surplus: Iterable[Verdict]) -> None:
+    """Remove runs; what another process has removed meanwhile is as it should be."""
+    reap.reap(reap.Plan(tuple(surplus)))
+
+
+def _dispose(place: str, claim: Claim) -> None:
+    # A test may have closed our descriptor, and another directory have its number now.
+    if claim.lock.dir_fd is None or claim.lock.is_open():
+        dispose.dispose(place, claim.lock, measure=False)

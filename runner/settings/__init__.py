@@ -1,0 +1,1 @@
+"""One table of options; file, environment and command line into one record."""

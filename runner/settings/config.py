@@ -1,0 +1,62 @@
+"""The settings of a run, as one record."""
+
+from __future__ import annotations
+
+from tempfiles.record import Record
+
+VARIABLES = "TIDYTEST_"
+"""What the names of the environment variables of settings begin with."""
+DEFAULT_BASELINE = ".tidytest-leaks.json"
+"""The file of known leaks where `leak_baseline` names none, in the working directory."""
+
+STATE_FILE = ".tidytest-state.json"
+"""What is kept in the working directory from one run to the next."""
+
+
+class Config(Record):
+    """Every setting of a run, one field an option (see `options.OPTIONS` for their meaning), each
+    with its default.
+
+    Paths are absolute. Sizes are bytes, times are seconds. `shuffle` is the seed, drawn already
+    where none was given, or None.
+    """
+
+    leaks: str = "report"
+    leak_trace: bool = False
+    leak_ignore: tuple[str, ...] = ()
+    watch_modified: bool = False
+    late_grace: float = 2.0
+    leak_baseline: str | None = None
+    update_baseline: bool = False
+    strict_baseline: bool = False
+    clean_outside: bool = False
+    reap: bool = True
+    guard: bool = False
+    keep: str = "never"
+    keep_dir: str | None = None
+    keep_runs: int = 3
+    keep_bytes: int = 1 << 30
+    leak_json: str | None = None
+    junit_xml: str | None = None
+    html: str | None = None
+    github: bool | None = None
+    monitor: str | None = None
+    durations: int | None = None
+    slowest_temp: int | None = None
+    progress: bool = False
+    functions: bool = False
+    last_failed: bool = False
+    leaked_last: bool = False
+    shuffle: int | None = None
+    reverse: bool = False
+    repeat: int | None = None
+    until_leak: bool = False
+    pdb: bool = False
+    coverage: bool = False
+    coverage_report: tuple[str, ...] = ("term",)
+    coverage_fail_under: float | None = None
+    temp_root: str = "disk"
+    temp_root_min_free: int = 512 << 20
+    show_settings: bool = False
+    version: bool = False
+    completion: str | None = None

@@ -1,0 +1,199 @@
+"""Read the settings of a project: `[tool.tidytest]` of pyproject.toml, `[tidytest]` of setup.cfg.
+
+The nearest directory with such a section counts, from the working directory upwards to the top of
+the checkout (the directory with `.git` or `.hg`) or of the file system. A file is parsed, and a
+parser imported, only if its bytes show such a section.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from tempfiles.record import Record
+
+from ..errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# A line that can open or fill our table: `[tool.tidytest]`, `tidytest.leaks = ...`, `tool = {...}`.
+_TOML_SECTION = (
+    rb"""(?m)^[ \t]*(?:\[{0,2}[\w \t."'-]*tidytest["' \t]*(?:[\].=]|$)|["']?tool["']?[ \t]*=)"""
+)
+_CFG_SECTION = rb"(?m)^[ \t]*\[[ \t]*(?:tool:)?tidytest[ \t]*\]"
+_TOPS = (".git", ".hg")
+
+
+class SettingsFile(Record):
+    """The settings of one file. `path` is absolute; `values` are as the file has them: texts
+    where `typed` is false (setup.cfg), TOML values where it is true."""
+
+    path: str
+    text: str
+    values: Mapping[str, object]
+    typed: bool
+
+    def line(self, key: str) -> int:
+        """Return the number of the line on which a key is set, from 1."""
+        return (_toml_line if self.typed else _cfg_line)(self.text, key)
+
+    def place(self, key: str, cwd: str) -> str:
+        """Return where a key is set, as `pyproject.toml:12`, relative to a directory."""
+        return f"{_shown(self.path, cwd)}:{self.line(key)}"
+
+
+def read(cwd: str) -> SettingsFile | None:
+    """Return the settings that count in a directory, or None where there are none.
+
+    Parameters:
+        cwd: the directory, absolute.
+
+    Raises:
+        UsageError: a file is malformed or cannot be read, or both files of a directory have
+            settings.
+    """
+    directory = cwd
+    while True:
+        found = _read_directory(directory, cwd)
+        parent = os.path.dirname(directory)
+        if found is not None or parent == directory:
+            return found
+        if any(os.path.exists(os.path.join(directory, top)) for top in _TOPS):
+            return None
+        directory = parent
+
+
+def _read_directory(directory: str, cwd: str) -> SettingsFile | None:
+    toml = _read_toml(os.path.join(directory, "pyproject.toml"), cwd)
+    cfg = _read_cfg(os.path.join(directory, "setup.cfg"), cwd)
+    if toml is not None and cfg is not None:
+        raise UsageError(
+            f"settings in both {_shown(toml.path, cwd)} and {_shown(cfg.path, cwd)}:"
+            " keep them in one of the two"
+        )
+    return toml if toml is not None else cfg
+
+
+def _content(path: str, cwd: str, section: bytes) -> str | None:
+    """Return the text of a file that shows a section of ours, else None."""
+    try:
+        with open(path, "rb") as file:
+            content = file.read().removeprefix(b"\xef\xbb\xbf")
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except OSError as error:
+        if os.path.dirname(path) != cwd:
+            return None  # an ancestor's file that we may not read is not this project's
+        raise UsageError(f"{_shown(path, cwd)}: {error.strerror}") from None
+    if b"tidytest" not in content or not re.search(section, content):
+        return None
+    try:
+        return content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{_shown(path, cwd)}:{line}: not valid UTF-8") from None
+
+
+def _read_toml(path: str, cwd: str) -> SettingsFile | None:
+    text = _content(path, cwd, _TOML_SECTION)
+    if text is None:
+        return None
+    import tomllib
+
+    try:
+        table = _section(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(_malformed_toml(_shown(path, cwd), text, str(error))) from None
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        raise UsageError(f"{_shown(path, cwd)}: tool.tidytest must be a table")
+    return SettingsFile(path, text, table, typed=True)
+
+
+def _section(document: dict[str, Any]) -> Any:
+    tool = document.get("tool")
+    return tool.get("tidytest") if isinstance(tool, dict) else None
+
+
+def _malformed_toml(shown: str, text: str, message: str) -> str:
+    where = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
+    if where is None:
+        return f"{shown}: not valid TOML: {message}"
+    line = where[1] or str(text.count("\n") + (not text.endswith("\n")))
+    column = f" (column {where[2]})" if where[2] else " (at the end of the file)"
+    return f"{shown}:{line}: not valid TOML: {message[: where.start()]}{column}"
+
+
+def _read_cfg(path: str, cwd: str) -> SettingsFile | None:
+    text = _content(path, cwd, _CFG_SECTION)
+    if text is None:
+        return None
+    import configparser
+
+    parser = configparser.RawConfigParser(default_section="")  # [DEFAULT] is not for us
+    try:
+        parser.read_string(text, path)
+    except configparser.Error as error:
+        raise UsageError(_malformed_cfg(_shown(path, cwd), error)) from None
+    for name in parser.sections():
+        if name != "tidytest" and name.strip().removeprefix("tool:") == "tidytest":
+            raise UsageError(f"{_shown(path, cwd)}: [{name}]: the section is called [tidytest]")
+    if not parser.has_section("tidytest"):
+        return None
+    return SettingsFile(path, text, dict(parser.items("tidytest")), typed=False)
+
+
+def _malformed_cfg(shown: str, error: Any) -> str:
+    """Make one line of an error of configparser, which says it in several."""
+    lines = getattr(error, "errors", None)  # of a ParsingError: pairs of line and content
+    number = getattr(error, "lineno", None) or (lines[0][0] if lines else None)
+    if hasattr(error, "option"):
+        words = f"{error.option!r} is set twice in [{error.section}]"
+    elif hasattr(error, "section"):
+        words = f"[{error.section}] stands there twice"
+    else:
+        words = "not a valid line"
+    return f"{shown}:{number}: {words}" if number else f"{shown}: {words}"
+
+
+def _toml_line(text: str, key: str) -> int:
+    """Find the line of a key: the beginning up to it is a document without the key, and the next
+    beginning that is a document again has it (so a look-alike inside a string is passed over)."""
+    import tomllib
+
+    lines = [f"{line}\n" for line in text.split("\n")]  # not at U+2028, as `splitlines` does
+
+    def has_key(number: int) -> bool | None:
+        try:
+            section = _section(tomllib.loads("".join(lines[:number])))
+        except tomllib.TOMLDecodeError:
+            return None
+        return isinstance(section, dict) and key in section
+
+    for number, line in enumerate(lines):
+        if key in line and has_key(number) is False:
+            after = (has_key(end) for end in range(number + 1, len(lines) + 1))
+            if next((known for known in after if known is not None), False):
+                return number + 1
+    return 1  # the key is written with escapes
+
+
+def _cfg_line(text: str, key: str) -> int:
+    inside = False
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith("["):
+            inside = line.lstrip().startswith("[tidytest]")
+        elif inside and re.split(r"[=:]", line, maxsplit=1)[0].rstrip().lower() == key:
+            return number
+    return 1
+
+
+def _shown(path: str, cwd: str) -> str:
+    try:
+        return os.path.relpath(path, cwd)
+    except ValueError:  # another drive
+        return path

@@ -1,0 +1,1 @@
+"""What users call: create, register, ask and compare files and trees."""

@@ -1,0 +1,105 @@
+"""Find a name below a directory so that nothing leads out of it, not even a link swapped in.
+
+Each component is opened relative to the one above it and never through a symlink. A link is read
+and walked by the same rules, so that one that stays inside works and one that leaves is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections import deque
+from collections.abc import Iterator
+
+from ..errors import EscapeError
+from ..fileops.access import READ, close
+from ..fileops.remove import Identity, identity_of
+from ..system.platform import HAS_DIR_FD
+
+_MOST_LINKS = 40
+
+
+@contextlib.contextmanager
+def place(
+    base: str, identity: Identity, parts: tuple[str, ...], *, make: bool = False
+) -> Iterator[tuple[int | None, str]]:
+    """In the block there is a directory descriptor, and the name in it that the parts lead to.
+
+    Where directories cannot be opened the descriptor is None and the name is a whole path.
+
+    Args:
+        base: the directory, absolute.
+        identity: what `base` was when it was made.
+        parts: the components of a relative path, without `..`.
+        make: make the directories above the name, mode 0700, where they do not exist.
+
+    Raises:
+        EscapeError: a link leads out, or `base` is not the same directory any more.
+        OSError: a directory on the way does not exist or cannot be opened.
+    """
+    if not HAS_DIR_FD:
+        yield None, _path_below(base, parts, make=make)
+        return
+    stack = [os.open(base, READ)]
+    try:
+        status = os.fstat(stack[0])
+        if Identity(status.st_dev, status.st_ino) != identity:
+            raise EscapeError(f"another directory has this name now: {base}")
+        name = _descend(stack, deque(parts), make=make)
+        yield stack[-1], name
+    finally:
+        for fd in stack:
+            close(fd)
+
+
+def _descend(stack: list[int], pending: deque[str], *, make: bool) -> str:
+    """Open the directories on the way onto the stack; return the last name."""
+    links = 0
+    while pending:
+        part = pending.popleft()
+        if part == os.pardir:
+            if len(stack) == 1:
+                raise EscapeError("a symlink leads out of the directory")
+            close(stack.pop())
+            continue
+        target = _link_target(part, stack[-1])
+        if target is not None:
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part)
+            if os.path.isabs(target):
+                raise EscapeError(f"a symlink leads out of the directory: {part!r} to {target!r}")
+            pieces = [piece for piece in target.split(os.sep) if piece not in ("", os.curdir)]
+            pending.extendleft(reversed(pieces))
+        elif not pending:
+            return part
+        else:
+            stack.append(_open(part, stack[-1], make=make))
+    return os.curdir
+
+
+def _link_target(name: str, dir_fd: int) -> str | None:
+    try:
+        return os.readlink(name, dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
+
+
+def _open(name: str, dir_fd: int, *, make: bool) -> int:
+    if make:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=dir_fd)
+    return os.open(name, READ, dir_fd=dir_fd)
+
+
+def _path_below(base: str, parts: tuple[str, ...], *, make: bool) -> str:
+    path = os.path.realpath(os.path.join(base, *parts))
+    if not path.startswith(os.path.realpath(base) + os.sep):
+        raise EscapeError(f"a symlink leads out of the directory: {os.path.join(*parts)!r}")
+    if make:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+    identity_of(base)  # raises where the directory is gone
+    return path

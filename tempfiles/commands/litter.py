@@ -1,0 +1,215 @@
+"""Litter of other tools: what matches a pattern, and is so surely dead that it may be removed.
+
+Whatever is in doubt is left, with the reason.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..detection import processes
+from ..errors import SettingError
+from ..fileops.remove import Identity
+from ..roots import marker
+from ..roots.ownership import PREFIX
+from ..system import mounts
+from ..system.platform import HAS_PROC, POSIX
+from . import file_locks
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A path that matches. `reason` says why it is left; empty where it may be removed.
+
+    `age` is the time in seconds since anything in it was modified last. `entries` counts the
+    path itself and all below it.
+    """
+
+    path: str
+    reason: str = ""
+    identity: Identity | None = None
+    age: float = 0.0
+    bytes: int = 0
+    entries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LitterPlan:
+    """`chosen` may be removed; `left` not, and each says why."""
+
+    chosen: tuple[Item, ...] = ()
+    left: tuple[Item, ...] = ()
+
+
+def check_pattern(pattern: str) -> str:
+    """Return a pattern of file names as it is.
+
+    Raises:
+        SettingError: it is empty, has a separator, or would match every name.
+    """
+    if not pattern or "/" in pattern or "\0" in pattern or os.sep in pattern:
+        raise SettingError(f"{pattern!r} is not a pattern of one file name, such as 'redis-*.tmp'")
+    if "[" in re.sub(r"\[!?\]?[^\]]*\]", "", pattern):
+        raise SettingError(f"{pattern!r} has a '[' that is never closed")
+    if not re.sub(r"\[[^\]]*\]|[*?.]", "", pattern):
+        raise SettingError(f"{pattern!r} matches too much; it must hold part of a name")
+    return pattern
+
+
+def plan(directories: Iterable[str], patterns: Sequence[str], *, min_age: float) -> LitterPlan:
+    """Look at the entries of some directories whose names match; nothing is changed.
+
+    Args:
+        directories: where to look, not below.
+        patterns: shell patterns of names; a name that starts with a dot needs one that does.
+        min_age: leave what is younger, in seconds.
+    """
+    mounted = mounts.mounts()
+    items = [
+        _examine(path, min_age, mounted)
+        for directory in dict.fromkeys(map(os.path.realpath, directories))
+        for path in _matching(directory, patterns)
+    ]
+    return _split(_without_used(items))
+
+
+def confirm(plan: LitterPlan, *, min_age: float) -> LitterPlan:
+    """Look again at what a plan has chosen, just before it goes; what has changed is left."""
+    mounted = mounts.mounts()
+    items = []
+    for item in plan.chosen:
+        now = _examine(item.path, min_age, mounted)
+        if not now.reason and now.identity != item.identity:
+            now = _left(now, "it was replaced since it was planned")
+        items.append(now)
+    return _split(_without_used(items))
+
+
+def _split(items: list[Item]) -> LitterPlan:
+    chosen = tuple(item for item in items if not item.reason)
+    return LitterPlan(chosen, tuple(item for item in items if item.reason))
+
+
+def _matching(directory: str, patterns: Sequence[str]) -> list[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        return []
+    return [
+        os.path.join(directory, name)
+        for name in names
+        if any(_matches(name, pattern) for pattern in patterns)
+    ]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name, pattern) and name.startswith(".") <= pattern.startswith(".")
+
+
+def _left(item: Item, reason: str) -> Item:
+    return Item(item.path, reason, item.identity, item.age, item.bytes, item.entries)
+
+
+def _examine(path: str, min_age: float, mounted: dict[str, str]) -> Item:
+    directory = os.path.dirname(path)
+    try:
+        parent = os.stat(directory)
+        reason = _unsafe(path, directory, parent, mounted)
+        if reason:
+            return Item(path, reason)
+        found = _Survey(parent.st_dev)
+        status = os.lstat(path)
+        found.look(path, status)
+    except OSError as error:
+        return Item(path, f"it cannot be examined: {error.strerror}")
+    identity = Identity(status.st_dev, status.st_ino)
+    age = time.time() - found.newest
+    if not found.reason and age < min_age:
+        found.reason = "it was modified too recently"
+    return Item(path, found.reason, identity, max(0.0, age), found.bytes, found.entries)
+
+
+def _unsafe(path: str, directory: str, parent: os.stat_result, mounted: dict[str, str]) -> str:
+    """Return why nothing can be said of a path from where it is; empty where it can."""
+    if os.path.basename(path).startswith(PREFIX):
+        return "it may be the root of a run, which has rules of its own"
+    if POSIX and parent.st_mode & stat.S_IWOTH and not parent.st_mode & stat.S_ISVTX:
+        return f"{directory} is writable by everyone and has no sticky bit"
+    if not HAS_PROC:
+        return "this system does not tell which processes have it open"
+    if any(point == path or point.startswith(path + os.sep) for point in mounted):
+        return "it is, or holds, a mount point"
+    kind = mounts.type_of(directory, mounted)
+    if not mounts.lock_is_trusted(kind):
+        return f"a lock on this file system ({kind}) cannot be trusted"
+    return ""
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What is found of one path and all below it; `reason` is the first thing against it."""
+
+    device: int
+    newest: float = 0.0
+    bytes: int = 0
+    entries: int = 0
+    reason: str = ""
+    _locked: frozenset[tuple[int, int]] = field(default_factory=file_locks.table)
+
+    def look(self, top: str, status: os.stat_result) -> None:
+        self._add(top, status)
+        pending = [top] if stat.S_ISDIR(status.st_mode) else []
+        while pending and not self.reason:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    status = entry.stat(follow_symlinks=False)
+                    self._add(entry.path, status)
+                    if stat.S_ISDIR(status.st_mode):
+                        pending.append(entry.path)
+
+    def _add(self, path: str, status: os.stat_result) -> None:
+        self.entries += 1
+        self.newest = max(self.newest, status.st_mtime)
+        if stat.S_ISREG(status.st_mode):
+            self.bytes += status.st_size
+        self.reason = self.reason or self._against(path, status)
+
+    def _against(self, path: str, status: os.stat_result) -> str:
+        if status.st_uid != marker.user_id():
+            return f"{path} belongs to user {status.st_uid}"
+        if status.st_dev != self.device:
+            return f"{path} is a mount point"
+        if (status.st_dev, status.st_ino) in self._locked or file_locks.is_held(path, status):
+            return f"{path} is locked"
+        return ""
+
+
+def _without_used(items: list[Item]) -> list[Item]:
+    """Turn down what a process holds open, or has bound a socket to."""
+    paths = [item.path for item in items if not item.reason]
+    used = processes.holders_of(paths)
+    bound = _bound_sockets() if paths else frozenset()
+    return [_judge_use(item, used, bound) for item in items]
+
+
+def _judge_use(item: Item, used: dict[str, list[str]], bound: frozenset[str]) -> Item:
+    if item.path in used:
+        return _left(item, f"it is open in {', '.join(used[item.path])}")
+    if any(path == item.path or path.startswith(item.path + os.sep) for path in bound):
+        return _left(item, "a process listens on a socket there")
+    return item
+
+
+def _bound_sockets() -> frozenset[str]:
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as lines:
+            fields = (line.rstrip("\n").split(None, 7) for line in lines)
+            return frozenset(found[7] for found in fields if len(found) == 8)
+    except OSError:
+        return frozenset()

@@ -1,0 +1,1 @@
+"""Turn what was observed and what lies on disk into leaks."""

@@ -1,0 +1,128 @@
+"""What ties an entry that no event named to a context: its name in a command line or in the source.
+
+Found on disk is not enough where others write too. An entry is somebody's only if the command line
+of a child, a script that it ran, or a literal of the code under test is its whole name; or a
+template of it, where no other run is in the project.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from types import CodeType, FunctionType
+
+from ..observation.children import ChildProcess, source_text
+from ..registry.contexts import Context
+
+_LARGEST_SOURCE = 1024 * 1024
+_SHORTEST_STEM = 4
+
+
+def child_that_made(
+    path: str, children: Sequence[ChildProcess], alone: bool = False
+) -> ChildProcess | None:
+    """Return the one child whose command line or script names a path; None if none or several.
+
+    Args:
+        path: what was made.
+        children: those that may have made it.
+        alone: whether a template of the name is evidence too: no other run is in the project.
+    """
+    promised = [child for child in children if path in child.promised]
+    if len(promised) == 1:
+        return promised[0]
+    name = os.path.basename(path)
+    mentioning = [
+        child for child in children
+        if any(_mentions(t, name) or (alone and _has_template(t, name)) for t in child.texts())
+    ]
+    return mentioning[0] if len(mentioning) == 1 else None
+
+
+def is_named_in_source(
+    path: str, context: Context, places: Iterable[str] = (), alone: bool = False
+) -> bool:
+    """Whether the module that a context's id begins with, or another file, has a name literally.
+
+    Args:
+        path: what was made.
+        context: the one that may have made it.
+        places: the other files.
+        alone: whether a template of the name is evidence too: no other run is in the project.
+    """
+    name = os.path.basename(path)
+    texts = map(_text, (*_module_files(context.id), *places))
+    return any(_has_literal(t, name) or (alone and _has_template(t, name)) for t in texts)
+
+
+def is_named_in_test(path: str, context: Context) -> bool:
+    """Whether the code of the very function that a context's id names contains a name literally."""
+    function = _function(context.id)
+    name = os.path.basename(path)
+    return function is not None and any(
+        os.path.basename(text) == name for text in _literals(function.__code__)
+    )
+
+
+def _function(id: str) -> FunctionType | None:
+    parts = id.split(".")
+    found: object = None
+    for length in range(len(parts) - 1, 0, -1):
+        found = sys.modules.get(".".join(parts[:length]))
+        if found is not None:
+            for part in parts[length:]:
+                found = getattr(found, part, None)
+            break
+    found = inspect.unwrap(found) if callable(found) else None
+    return found if isinstance(found, FunctionType) else None
+
+
+def _literals(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, bytes):
+            yield os.fsdecode(constant)
+        elif isinstance(constant, CodeType):
+            yield from _literals(constant)
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether what a child was told contains a file name as a word of its own."""
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
+
+
+def _has_literal(source: str, name: str) -> bool:
+    """Whether a source has a file name as a whole literal, or as the end of one that is a path."""
+    return any(f"{before}{name}{quote}" in source for quote in "'\"" for before in (quote, os.sep))
+
+
+def _has_template(text: str, name: str) -> bool:
+    """Whether a text has a template of a file name: `late-{`, `late-%` or `late-$` for `late-17`.
+
+    That is the part before the first digit, followed by a placeholder. Another run of the same
+    tests makes files of the same template.
+    """
+    stem = re.split(r"\d", name, maxsplit=1)[0]
+    if len(stem) < _SHORTEST_STEM or stem == name:
+        return False
+    return any(f"{stem}{placeholder}" in text for placeholder in "{%$")
+
+
+def _module_files(id: str) -> tuple[str, ...]:
+    parts = id.split(".")
+    for length in range(len(parts), 0, -1):
+        module = sys.modules.get(".".join(parts[:length]))
+        file = getattr(module, "__file__", None)
+        if file is not None:
+            return (file,)
+    return ()
+
+
+@functools.lru_cache(maxsize=64)
+def _text(path: str) -> str:
+    return source_text(path, _LARGEST_SOURCE)

@@ -1,0 +1,82 @@
+"""What is never a leak: caches of the language and its tools, and what the user names."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Sequence
+
+from ..observation.event_paths import is_bytecode
+from ..system import syscalls
+
+# Directories that tools keep between runs; an entry with such a name, or below one, is no leak.
+CACHES = frozenset({
+    "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
+    ".ruff_cache", ".tox", ".nox", "node_modules",
+})  # fmt: skip
+_NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-state\.json.*|pymp-.*"
+
+
+class Ignored:
+    """Decides by path whether a new entry is left out of the reports.
+
+    `has_globs` says whether the user has named any.
+
+    Args:
+        globs: the user's own; each is tried on the name, on the path relative to `base`, and on
+            the absolute path. `*` also matches separators.
+        base: the directory that relative globs are relative to.
+    """
+
+    def __init__(self, globs: Sequence[str], base: str) -> None:
+        self._base = base
+        patterns = [fnmatch.translate(glob.rstrip("/")) for glob in globs]
+        self._globs = re.compile("|".join(patterns)) if patterns else None
+        self.has_globs = bool(patterns)
+
+    def __call__(self, path: str, everywhere: bool = False) -> bool:
+        """Whether an absolute path is ignored.
+
+        Args:
+            path: the path.
+            everywhere: only by what also holds in the run's own temp directory, where caches and
+                virtual environments are left behind like anything else.
+        """
+        if everywhere:
+            name = os.path.basename(path)
+            multiprocessings = name.startswith("pymp-")
+            return multiprocessings or (self._globs is not None and self._matches(path, name))
+        return self.by_name(path) or self._in_environment(path)
+
+    def by_name(self, path: str) -> bool:
+        """Whether an absolute path is ignored for what it is called, without a look at the disk."""
+        parts = path.split(os.sep)
+        if re.fullmatch(_NAMES, parts[-1]) or not CACHES.isdisjoint(parts) or is_bytecode(path):
+            return True
+        return self._globs is not None and self._matches(path, parts[-1])
+
+    def skips_directory(self, path: str) -> bool:
+        """Whether a directory need not be looked into at all."""
+        name = os.path.basename(path)
+        return name in CACHES or syscalls.lexists(os.path.join(path, "pyvenv.cfg"))
+
+    def _matches(self, path: str, name: str) -> bool:
+        assert self._globs is not None
+        candidates = [name, path]
+        if path.startswith(self._base + os.sep):
+            relative = path[len(self._base) + 1 :]
+            parts = relative.split(os.sep)
+            # A glob that names a directory covers what lies in it.
+            candidates += [os.sep.join(parts[: n + 1]) for n in range(len(parts))] + parts
+        return any(self._globs.fullmatch(candidate) for candidate in candidates)
+
+    def _in_environment(self, path: str) -> bool:
+        directory = path
+        while directory != (parent := os.path.dirname(directory)):
+            if syscalls.lexists(os.path.join(directory, "pyvenv.cfg")):
+                return True
+            if directory == self._base:
+                break
+            directory = parent
+        return False

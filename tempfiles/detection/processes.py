@@ -1,0 +1,184 @@
+"""Who is alive, and who holds a file open, as `/proc` tells; nothing where there is none.
+
+Other users' processes cannot be looked into. A process may be gone between two looks: then it is
+left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from time import sleep
+
+from ..system import procfs, syscalls
+from ..system.platform import HAS_PROC
+
+_VARIABLE = b"TMPDIR="
+_READS, _PAUSE = 100, 0.001
+_KERNEL = (0, 2)  # the parents of kernel threads, which never have an environment
+_LISTINGS = _LOOKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A live process. `started` is in clock ticks since boot: with the pid it identifies it.
+    `tmpdir` is its TMPDIR, None where that lies elsewhere (a forked copy of this process, or a
+    child that was given another)."""
+
+    pid: int
+    ppid: int
+    command: str
+    started: str
+    tmpdir: str | None
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.command})"
+
+
+def alive(process: Process) -> bool:
+    """Whether a process still runs: not another one with its pid, and not a zombie."""
+    now = procfs.stat(process.pid)
+    return now is not None and now.started == process.started and now.state not in "ZX"
+
+
+class ProcessWatch:
+    """Tells of each process that works below a directory once; only new ones are looked into.
+
+    Processes that are there already when the watch is made are not told of.
+    """
+
+    __slots__ = ("_known", "_listed", "_pid", "_prefix", "_related")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = syscalls.real_path(prefix)
+        self._pid = os.getpid()
+        self._listed: list[str] = syscalls.listdir("/proc") if HAS_PROC else []
+        self._known = set(filter(str.isdecimal, self._listed))
+        self._related: set[int] = {self._pid}
+
+    def new_since_last(self) -> list[Process]:
+        """Return the processes that have come up since the last call, by pid."""
+        found: list[Process] = []
+        # A shell may fork and be gone between the listing and the look at it: list again then.
+        for _ in range(_LISTINGS):
+            fresh = self._fresh()
+            looked = [self._look(pid) for pid in sorted(fresh, key=int)]
+            found += filter(None, looked)
+            if all(looked):
+                break
+        return found
+
+    def _fresh(self) -> set[str]:
+        listed = syscalls.listdir("/proc") if HAS_PROC else []
+        if listed == self._listed:
+            return set()
+        self._listed = listed
+        pids = set(filter(str.isdecimal, listed))
+        fresh = pids - self._known
+        self._known = pids
+        self._related = {pid for pid in self._related if str(pid) in pids}
+        return fresh
+
+    def _look(self, pid: str) -> Process | None:
+        seen = None
+        for _ in range(_LOOKS):
+            stat = procfs.stat(pid)
+            if stat is None or stat.state in "ZX" or int(pid) == self._pid:
+                return None
+            environment = _environment(pid) if stat.ppid not in _KERNEL else b""
+            tmpdir = _tmpdir(environment)
+            is_below = tmpdir is not None and self._is_below(tmpdir)
+            if is_below or stat.ppid in self._related or self._is_copy(pid, environment):
+                self._related.add(int(pid))
+                below = tmpdir if is_below else None
+                return Process(int(pid), stat.ppid, stat.command, stat.started, below)
+            if environment == seen:
+                return None
+            # It may have become another program between two of these looks: look once more.
+            seen = environment
+        return None
+
+    def _is_below(self, path: str) -> bool:
+        return path == self._prefix or path.startswith(self._prefix + os.sep)
+
+    def _is_copy(self, pid: str, environment: bytes) -> bool:
+        """Whether it was forked from this process, whose child it no longer is (a daemon).
+
+        It has the environment that this process was started with, and the root's descriptor.
+        """
+        if not environment or environment != procfs.read("self", "environ"):
+            return False
+        return any(map(self._is_below, _paths(pid)))
+
+
+def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return the processes that hold any of some paths, or something below it, open, by path.
+
+    Open files, mapped files, working directories and programs count, as `pid 4123 (redis-server)`.
+    A path that nobody holds is left out. All processes are looked at once, whatever the number
+    of paths.
+    """
+    wanted = {syscalls.real_path(path): path for path in paths}
+    found: dict[str, list[str]] = {}
+    for pid in _pids() if wanted else ():
+        held = {wanted[top] for name in _paths(pid) for top in _parents(name) if top in wanted}
+        if not held or (stat := procfs.stat(pid)) is None:
+            continue
+        for path in sorted(held):
+            found.setdefault(path, []).append(f"pid {pid} ({stat.command})")
+    return found
+
+
+def _environment(pid: str) -> bytes:
+    """Return a process's environment; while it starts a program or ends, it has none.
+
+    On a busy machine a start can take long; what is missed here is told under another test.
+    """
+    for _ in range(_READS):
+        environment = procfs.read(pid, "environ")
+        if environment:
+            return environment
+        stat = procfs.stat(pid)
+        if environment is None or stat is None or stat.state in "ZX":
+            break  # another user's, or gone
+        sleep(_PAUSE)
+    return b""
+
+
+def _pids() -> list[str]:
+    return sorted(filter(str.isdecimal, syscalls.listdir("/proc")), key=int) if HAS_PROC else []
+
+
+def _parents(path: str) -> Iterator[str]:
+    yield path
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
+
+
+def _paths(pid: str) -> set[str]:
+    """Return the paths that a process holds: open, mapped, working in, or running."""
+    found = {_link(f"/proc/{pid}/{name}") for name in ("cwd", "exe", "root")}
+    with contextlib.suppress(OSError):  # another user's, or gone
+        found |= {_link(f"/proc/{pid}/fd/{fd}") for fd in syscalls.listdir(f"/proc/{pid}/fd")}
+    for line in (procfs.read(pid, "maps") or b"").splitlines():
+        _, slash, name = line.partition(b" /")
+        if slash:
+            found.add("/" + os.fsdecode(name))
+    return {path for path in found if path.startswith("/") and path != "/"}
+
+
+def _link(path: str) -> str:
+    try:
+        return syscalls.readlink(path)
+    except OSError:
+        return ""
+
+
+def _tmpdir(environment: bytes) -> str | None:
+    for setting in environment.split(b"\0"):
+        if setting.startswith(_VARIABLE):
+            return os.fsdecode(setting[len(_VARIABLE) :])
+    return None

@@ -1,0 +1,1 @@
+"""Remove, copy, measure and identify files; knows no context."""

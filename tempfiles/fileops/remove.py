@@ -1,0 +1,200 @@
+"""Remove one path, or a whole tree, and report: never through a symlink, never across a mount.
+
+Only a removal that must never be done raises. Whatever else goes wrong is a failure in the report,
+with its path and cause, and does not stop the rest. A directory that could not be removed because
+something below it could not has no failure of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+from ..errors import RefusedError
+from ..records import RemovalReport
+from ..system.platform import HAS_DIR_FD
+from .access import PARENT, Key, close, key_of
+from .remove_by_path import PathRemoval
+from .remove_tree import TreeRemoval
+from .tally import Tally
+
+AnyPath = str | bytes | os.PathLike[str]
+
+_SEPARATORS = os.sep + (os.altsep or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells a file from every other one that exists at the same time."""
+
+    device: int
+    inode: int
+
+
+def identity_of(path: AnyPath) -> Identity:
+    """Return the identity of a path itself, not of what it links to.
+
+    Raises:
+        OSError: the path does not exist or cannot be looked at.
+    """
+    return Identity(*key_of(os.lstat(path)))
+
+
+def remove_path(
+    path: AnyPath, *, expected: Identity | None = None, measure: bool = True
+) -> RemovalReport:
+    """Remove a file, link, FIFO, socket, device node or whole tree; a missing path is no failure.
+
+    With `expected`, a path that is not that very file any more is left alone and reported.
+    Without `measure` the sizes of files are not asked for, and `bytes` is 0: on tmpfs that saves
+    a quarter of the time.
+
+    Raises:
+        RefusedError: the path is `/`, the home or working directory, or an ancestor of them.
+    """
+    text, tally = os.fsdecode(path), Tally(measure)
+    remove = _by_descriptor if HAS_DIR_FD else _by_path
+    try:
+        remove(*_split(text), expected, tally)
+    except RefusedError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        return tally.report()  # nothing is there
+    except (OSError, ValueError) as error:
+        tally.fail(text, error)
+    return tally.report()
+
+
+def remove_tree_at(
+    parent_fd: int,
+    name: str,
+    *,
+    path: str | None = None,
+    expected: Identity | None = None,
+    measure: bool = True,
+) -> RemovalReport:
+    """Remove an entry of an open directory, with all below it, for a caller that owns it.
+
+    Nothing is refused here: the owner of a run root removes it also if a test has left its working
+    directory inside. `path` is the path of the entry for the report (default: its name). Only
+    where directories can be opened (`_platform.HAS_DIR_FD`).
+    """
+    tally = Tally(measure)
+    shown = path or name
+    try:
+        status = os.lstat(name, dir_fd=parent_fd)
+    except FileNotFoundError:
+        return RemovalReport()
+    except (OSError, ValueError) as error:
+        tally.fail(shown, error)
+    else:
+        if _is_expected(status, expected, shown, tally):
+            TreeRemoval(parent_fd, os.path.dirname(shown), tally).remove(name, status)
+    return tally.report()
+
+
+def refuse_if_precious(path: AnyPath) -> None:
+    """Raise if a path is one that is never removed; a missing path or a link is none.
+
+    Raises:
+        RefusedError: the path is `/`, the home or working directory, or an ancestor of them.
+    """
+    text = os.fsdecode(path)
+    try:
+        status = os.lstat(os.path.join(*_split(text)))
+    except RefusedError:
+        raise
+    except (OSError, ValueError):
+        return
+    _refuse_precious(status, text)
+
+
+def _by_descriptor(parent: str, name: str, expected: Identity | None, tally: Tally) -> None:
+    fd = os.open(parent or os.curdir, PARENT)
+    try:
+        path, status = os.path.join(parent, name), os.lstat(name, dir_fd=fd)
+        if _is_expected(status, expected, path, tally):
+            _refuse_precious(status, path)
+            TreeRemoval(fd, parent, tally).remove(name, status)
+    finally:
+        close(fd)
+
+
+def _by_path(parent: str, name: str, expected: Identity | None, tally: Tally) -> None:
+    path = os.path.join(parent, name)
+    status = os.lstat(path)
+    if _is_expected(status, expected, path, tally):
+        _refuse_precious(status, path)
+        PathRemoval(tally).remove(path, status)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return the parent and the name of a path; a link at its end is not followed.
+
+    Raises:
+        RefusedError: it is the root directory.
+        OSError: it ends with `.` or `..` and does not exist.
+    """
+    parent, name = os.path.split(text.rstrip(_SEPARATORS))
+    if name not in ("", os.curdir, os.pardir):
+        return parent, name
+    os.lstat(text or os.curdir)
+    parent, name = os.path.split(os.path.realpath(text, strict=True))
+    if not name:
+        raise RefusedError(errno.EPERM, "the root directory is never removed", text)
+    return parent, name
+
+
+def _is_expected(
+    status: os.stat_result, expected: Identity | None, path: str, tally: Tally
+) -> bool:
+    if expected is None or Identity(*key_of(status)) == expected:
+        return True
+    tally.fail(path, "another file has its name now")
+    return False
+
+
+def _refuse_precious(status: os.stat_result, path: str) -> None:
+    # By identity: it does not matter by which links, dots or mounts the directory was reached.
+    if stat.S_ISDIR(status.st_mode) and key_of(status) in set(_precious()):
+        words = "the root, home and working directory and what they are in are never removed"
+        raise RefusedError(errno.EPERM, words, path)
+
+
+def _precious() -> Iterator[Key]:
+    starts = {_resolved(home) for home in _homes()}
+    with suppress(OSError):  # the working directory may have been removed
+        starts.add(os.getcwd())
+    above: set[str] = set()
+    for path in starts:
+        while path not in above:
+            above.add(path)
+            path = os.path.dirname(path)
+    for path in above:
+        with suppress(OSError):
+            yield key_of(os.stat(path))
+
+
+def _homes() -> set[str]:
+    home = os.path.expanduser("~")
+    return {each for each in (home, _registered_home()) if os.path.isabs(each)}
+
+
+# Asked for each directory that is removed: resolving costs more than all the rest of the question.
+_resolved = cache(os.path.realpath)
+
+
+@cache
+def _registered_home() -> str:
+    """Return the home of the user that the process started as, whatever HOME says by now."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return ""

@@ -1,0 +1,1 @@
+"""Measure the disk usage of temp directories over time."""

@@ -1,0 +1,145 @@
+"""How much lies below a directory at one moment, and whose it is."""
+
+from __future__ import annotations
+
+import fnmatch
+import heapq
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import SettingError
+from ..fileops.measure import Tally, Walk
+from ..roots import attribution, ownership
+from ..system import syscalls
+from ..text import printable
+
+LARGEST = 5
+"""How many of the largest topmost entries a sample names, by bytes and by files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one topmost entry holds, itself included. `owner` and `context` (the one under way in
+    that run) are empty unless it is the root of a run; `name` is `.` where the whole directory is
+    such a root.
+    """
+
+    name: str
+    files: int
+    directories: int
+    bytes: int
+    owner: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The usage of a directory at one moment, the directory itself not counted, nor, where it is
+    the root of a run, what that run keeps there for itself.
+
+    `timestamp` is in seconds since the epoch. `files` counts all that is not a directory. `bytes`
+    is the sum of the lengths of the regular files, one with several names counted once.
+    `unreadable` counts directories and files that could not be examined, `mounts` the mount points
+    passed by. `context` is what the sampling process itself was about. `shares` holds the root of
+    each run, then the largest of the other topmost entries.
+    """
+
+    timestamp: float
+    files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    unreadable: int = 0
+    mounts: int = 0
+    context: str = ""
+    shares: tuple[Share, ...] = ()
+
+
+def name_matcher(patterns: Sequence[str]) -> Callable[[str], object] | None:
+    """Return a test of names for shell patterns (any may match), or None where there are none.
+
+    Raises:
+        SettingError: a pattern is empty, holds a separator or NUL, or a `[` that is never closed.
+    """
+    if not patterns:
+        return None
+    for pattern in patterns:
+        if not pattern:
+            raise SettingError("'' matches no name")
+        if "/" in pattern or os.sep in pattern or "\0" in pattern:
+            raise SettingError(f"{pattern!r} is no pattern of a single name")
+        if "[" in re.sub(r"\[!?+\]?+[^\]]*\]", "", pattern):
+            raise SettingError(f"{pattern!r} has a '[' that is never closed")
+    expressions = (fnmatch.translate(os.path.normcase(pattern)) for pattern in patterns)
+    return re.compile("|".join(expressions)).match
+
+
+def measure(
+    directory: str,
+    matches: Callable[[str], object] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Sample:
+    """Count what lies below a directory now; one that does not exist holds nothing.
+
+    Args:
+        directory: the path of the directory.
+        matches: says of a name whether it counts; a directory that counts does so with all below
+            it. Default: all count.
+        cancelled: asked at each directory whether to give up.
+
+    Raises:
+        CancelledError: `cancelled` said so.
+    """
+    walk = Walk(os.path.realpath(directory), matches, cancelled)
+    timestamp = syscalls.time()
+    walk.run()
+    whole = walk.total()
+    owner = attribution.describe(walk.top)
+    if owner is not None:
+        whole = _without_bookkeeping(walk, whole)
+    return Sample(
+        timestamp,
+        whole.files,
+        whole.directories,
+        whole.bytes,
+        walk.unreadable,
+        walk.mounts,
+        shares=(_share(whole, *owner),) if owner is not None else tuple(_shares(walk)),
+    )
+
+
+def _without_bookkeeping(walk: Walk, whole: Tally) -> Tally:
+    """Leave out of a run root what the run itself made there: its marker, its journal, the slots.
+
+    What of these does not match any pattern has not been counted.
+    """
+    size = sum(size for _, size in walk.loose)
+    slots = sum(name.isdigit() and tally.directories > 0 for name, tally in walk.tallies.items())
+    return Tally(
+        ".", whole.files - len(walk.loose), whole.directories - slots, whole.bytes - size
+    )
+
+
+def _shares(walk: Walk) -> Iterable[Share]:
+    """Yield the roots of runs, then the largest of the others."""
+    others = []
+    for tally in walk.tallies.values():
+        owner = None
+        if tally.name.startswith(ownership.PREFIX):
+            owner = attribution.describe(os.path.join(walk.top, tally.name))
+        if owner is not None:
+            yield _share(tally, *owner)
+        elif tally.files or tally.directories:
+            others.append(tally)
+    loose = heapq.nlargest(LARGEST, walk.loose, key=lambda file: file[1])
+    others += [Tally(name, 1, 0, size) for name, size in loose]
+    largest = heapq.nlargest(LARGEST, others, key=lambda tally: tally.bytes)
+    crowded = heapq.nlargest(LARGEST, others, key=lambda tally: tally.files)
+    for tally in {id(tally): tally for tally in [*largest, *crowded]}.values():
+        yield _share(tally)
+
+
+def _share(tally: Tally, owner: str = "", context: str = "") -> Share:
+    name = printable(tally.name)
+    return Share(name, tally.files, tally.directories, tally.bytes, owner, context)

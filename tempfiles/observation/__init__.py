@@ -1,0 +1,1 @@
+"""Observe audit events: who created, moved and removed which path."""

@@ -1,0 +1,105 @@
+"""What forked children observe, sent to the parent through one file in the run root.
+
+A forked child runs the audit hook in its own memory. It appends a line for each creation; the
+parent reads the new lines when it judges a context that forked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import weakref
+from collections.abc import Iterable, Iterator
+
+from ..registry.contexts import Context
+from ..roots.journal import FORKED
+from ..system import syscalls
+from . import origins
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..records import Origin
+
+
+class ForkLog:
+    """The parent's and the children's end of the file `forked` in the run root."""
+
+    def __init__(self, root: str) -> None:
+        self.in_child = False
+        self._path = os.path.join(root, FORKED)
+        self._contexts: dict[int, Context] = {}
+        self._read_to = 0
+
+    def start(self) -> None:
+        """Notice forks from now on."""
+        _listening.add(self)
+
+    def stop(self) -> None:
+        """Notice no more forks."""
+        _listening.discard(self)
+
+    def expect(self, context: Context) -> None:
+        """Say in the parent, before a fork, which context the child will belong to."""
+        # Parent and child agree on the address; the dictionary keeps the object alive.
+        self._contexts[id(context)] = context
+
+    def write(self, context: Context, path: str, trail: origins.Trail) -> None:
+        """Tell the parent from a child of a creation; without a word if the root is gone."""
+        owner: Context | None = context
+        while owner is not None and id(owner) not in self._contexts:
+            owner = owner.parent
+        origin = origins.describe(trail, "")
+        place = [origin.file, origin.line, origin.function, origin.call] if origin else None
+        import json
+
+        # The first newline ends whatever a write that a full disk cut short has left.
+        line = f"\n{json.dumps([id(owner), path, place])}\n"
+        try:
+            fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(fd, line.encode())
+            finally:
+                os.close(fd)
+        except (OSError, ValueError):
+            return
+
+    def read(self) -> Iterator[tuple[Context, str, Origin | None]]:
+        """Yield what children have told since the last call."""
+        if not self._contexts:
+            return
+        try:
+            with syscalls.open_file(self._path, "rb") as file:
+                file.seek(self._read_to)
+                text = file.read()
+        except OSError:
+            return
+        from ..records import Origin
+
+        whole = text.rpartition(b"\n")[0]
+        self._read_to += len(whole) + bool(whole)
+        for address, path, place in _parsed(whole.splitlines()):
+            context = self._contexts.get(address)
+            if context is not None:
+                yield context, path, Origin(*place) if place else None
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[list[Any]]:
+    import json
+
+    for line in filter(None, lines):
+        with contextlib.suppress(ValueError):  # cut short
+            yield json.loads(line)
+
+
+_listening: weakref.WeakSet[ForkLog] = weakref.WeakSet()
+
+
+def _mark_child() -> None:
+    for log in _listening:
+        log.in_child = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_child)

@@ -1,0 +1,1 @@
+"""Remove what a dead run left, and rescue what was the user's."""

@@ -1,0 +1,103 @@
+"""What a dead run was about: the context under way, and all that it and those before it left."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..fileops.measure import CancelledError
+from ..fileops.sweep import type_of
+from ..monitor.usage import measure
+from ..records import Leak, ResourceType
+from ..roots import journal_view
+from ..roots.journal_view import Current
+from ..roots.marker import Marker
+
+MOST_NAMED = 200
+"""How many of the things that no line of the journal names are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aftermath:
+    """`running` is the context that was under way, None where none was. `leaks` are what it had
+    left, then those of the contexts before it, which the journal names. Their paths are those
+    that the run itself had seen. `more` counts what is not told: beyond the first 200 that
+    no line of the journal names. `complete` is false where the time was up before the end."""
+
+    running: Current | None = None
+    leaks: tuple[Leak, ...] = ()
+    more: int = 0
+    complete: bool = True
+
+
+def examine(root: str, marker: Marker | None, *, deadline: float | None = None) -> Aftermath:
+    """Read what a dead run has left in its root; nothing is changed.
+
+    Args:
+        root: where the root is now.
+        marker: its marker; its paths are told as they were at `marker.root`.
+        deadline: when to stop reading and measuring, on the clock of `time.monotonic`; None
+            for no limit.
+    """
+    view = journal_view.read(root, deadline=deadline)
+    if view.unread:
+        # Whose the things in the slots are cannot be told then.
+        return Aftermath(view.current, view.leaks, view.unread, complete=False)
+    home = marker.root if marker else root
+    known = {leak.path for leak in view.leaks}
+    found: list[Leak] = []
+    more = 0
+    for path, name in _slot_entries(root):
+        told = os.path.join(home, name)
+        if told in known:
+            continue
+        if len(found) < MOST_NAMED:
+            found.append(_leak(path, told, view.current, deadline))
+        else:
+            more += 1
+        if _late(deadline):
+            break
+    found.sort(key=lambda leak: leak.path)
+    return Aftermath(view.current, tuple(found) + view.leaks, more, not _late(deadline))
+
+
+def _slot_entries(root: str) -> Iterator[tuple[str, str]]:
+    """Yield the topmost entries of the slots: the path, and the path as seen from the root."""
+    for slot in sorted(filter(str.isdecimal, os.listdir(root)), key=int):
+        directory = os.path.join(root, slot)
+        if os.path.islink(directory):
+            continue
+        try:
+            with os.scandir(directory) as entries:
+                for entry in entries:
+                    yield entry.path, os.path.join(slot, entry.name)
+        except OSError:
+            continue  # its owner may have made it unreadable
+
+
+def _leak(path: str, name: str, running: Current | None, deadline: float | None) -> Leak:
+    type, size, entries, files = _size(path, deadline)
+    context, scope = (running.id, running.scope) if running else ("run", "run")
+    return Leak(name, type, size, entries, context, scope, files=files)
+
+
+def _size(path: str, deadline: float | None) -> tuple[ResourceType, int, int, int]:
+    """Return the type, bytes and entries of a path, and how many of those are no directories."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return "other", 0, 1, 1
+    type = type_of(status)
+    if type != "directory":
+        return type, status.st_size if type == "file" else 0, 1, 1
+    try:
+        sample = measure(path, cancelled=lambda: _late(deadline))
+    except CancelledError:
+        return type, 0, 1, 0
+    return type, sample.bytes, sample.files + sample.directories + 1, sample.files
+
+
+def _late(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline

@@ -1,0 +1,185 @@
+"""Plan and reap the roots of dead runs: first say what would go, then let it go."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ..records import Leak, RemovalFailure, RemovalReport
+from ..roots import dispose, locks, ownership
+from ..roots.journal_view import Current
+from ..roots.marker import Marker
+from ..roots.ownership import Verdict, candidates
+from ..system import mounts
+from . import aftermath, rescue
+from .aftermath import Aftermath
+
+Fate = Literal["removed", "remaining", "failed", "skipped"]
+_PATIENCE = 0.01  # those who only look hold the lock for microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`chosen` is what a reap would remove, `left` what it would not; each says why.
+
+    `complete` is false where the time was up before all had been judged.
+    """
+
+    chosen: tuple[Verdict, ...] = ()
+    left: tuple[Verdict, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What became of one root.
+
+    `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is; if
+    that was so before all could be told, nothing is removed yet and `leaks` is empty.
+    `failed`: something in it could not be removed. `skipped`: it is not what it was when it was
+    planned, or another process is at it; `reason` says which. `age` is in seconds. `running` is
+    the context that was under way, `leaks` what it and those before it had left; `more`
+    counts what is not told one by one. `rescued` is where things are now that were there before
+    the run, which had moved them into its root, by the path they had there.
+    """
+
+    root: str
+    fate: Fate
+    reason: str = ""
+    marker: Marker | None = None
+    age: float = 0.0
+    running: Current | None = None
+    leaks: tuple[Leak, ...] = ()
+    more: int = 0
+    rescued: Mapping[str, str] = field(default_factory=dict)
+    removal: RemovalReport = field(default_factory=RemovalReport)
+
+
+@dataclass(frozen=True, slots=True)
+class ReapReport:
+    """What a reap did, root by root; `remaining` is a plan for what there was no time for."""
+
+    roots: tuple[Reaped, ...] = ()
+    remaining: Plan = field(default_factory=Plan)
+
+    @property
+    def removal(self) -> RemovalReport:
+        """The removals of all the roots as one."""
+        return sum((root.removal for root in self.roots), RemovalReport())
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed and nothing remains."""
+        return not self.remaining.chosen and all(root.fate != "failed" for root in self.roots)
+
+
+def plan(
+    temp_dirs: Iterable[str], *, min_age: float | None = None, include_kept: bool = False,
+    deadline: float | None = None,
+) -> Plan:
+    """Judge all that may be a run root in some directories; nothing is changed.
+
+    Args:
+        temp_dirs: the directories; one that cannot be read has no roots.
+        min_age: leave what is younger, in seconds.
+        include_kept: choose also what a user asked to keep.
+        deadline: how many seconds this may take; None: no limit.
+    """
+    end = None if deadline is None else time.monotonic() + deadline
+    mounted = mounts.mounts()
+    chosen: list[Verdict] = []
+    left: list[Verdict] = []
+    for directory in dict.fromkeys(map(os.path.realpath, temp_dirs)):
+        for path in candidates(directory):
+            if end is not None and time.monotonic() >= end:
+                return Plan(tuple(chosen), tuple(left), complete=False)
+            verdict = ownership.judge(path, mounted)
+            if verdict.identity is None:
+                continue  # gone since it was listed
+            wanted = verdict.state == "orphaned" or (verdict.state == "kept" and include_kept)
+            if wanted and min_age is not None and time.time() - verdict.created < min_age:
+                wanted, verdict = False, replace(verdict, reason="it is younger than the least age")
+            (chosen if wanted else left).append(verdict)
+    return Plan(tuple(chosen), tuple(left))
+
+
+def reap(plan: Plan, *, deadline: float | None = None) -> ReapReport:
+    """Remove what a plan has chosen, as far as it still is what it was.
+
+    Args:
+        plan: what to remove.
+        deadline: how many seconds this may take; what is left then is in `remaining`. None: no
+            limit.
+    """
+    end = None if deadline is None else time.monotonic() + deadline
+    done: list[Reaped] = []
+    remaining: list[Verdict] = []
+    for verdict in plan.chosen:
+        if end is not None and time.monotonic() >= end:
+            remaining.append(verdict)
+            continue
+        reaped = _reap(verdict, end)
+        done.append(reaped)
+        if reaped.fate == "remaining":
+            remaining.append(replace(verdict, root=reaped.root))
+    return ReapReport(tuple(done), Plan(tuple(remaining)))
+
+
+def _story(root: str, marker: Marker | None, end: float | None) -> Aftermath:
+    """Read what it was about, in half of the time at most: the rest is for the removal."""
+    now = time.monotonic()
+    half = None if end is None else now + (end - now) / 2
+    return aftermath.examine(root, marker, deadline=half) if marker else Aftermath()
+
+
+def _reap(verdict: Verdict, end: float | None) -> Reaped:
+    age = max(0.0, time.time() - verdict.created)
+    reaped = Reaped(verdict.root, "skipped", "", verdict.marker, age)
+    try:
+        lock = locks.acquire(verdict.root, patience=_PATIENCE)
+    except FileNotFoundError:
+        return replace(reaped, reason="it is gone already")
+    except OSError as error:
+        return replace(reaped, reason=f"it cannot be opened: {error.strerror}")
+    if lock is None:
+        return replace(reaped, reason="another process holds its lock")
+    try:
+        return _reap_locked(reaped, verdict, lock, end)
+    finally:
+        lock.release()
+
+
+def _reap_locked(
+    reaped: Reaped, verdict: Verdict, lock: locks.DirectoryLock, end: float | None
+) -> Reaped:
+    now = ownership.examine(verdict.root)
+    if now.identity is None:
+        return replace(reaped, reason="it is gone already")
+    if now.identity != verdict.identity or now.state != verdict.state:
+        return replace(reaped, reason=f"it has changed since it was planned: {now.reason}")
+    story = _story(verdict.root, now.marker, end)
+    if not story.complete:
+        # What is removed now could not be told any more.
+        return replace(reaped, fate="remaining", running=story.running)
+    reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
+    if now.marker is not None and not now.marker.kept:  # what is kept was moved there
+        found = rescue.rescue_from_dead(verdict.root, now.marker.root, end)
+        if found is None:
+            return replace(reaped, fate="remaining", leaks=(), more=0)
+        rescued, left = found
+        reaped = replace(reaped, rescued=rescued)
+        if left:
+            return replace(reaped, fate="failed", removal=rescue.not_rescued(left))
+    try:
+        trash = dispose.move_aside(verdict.root, lock)
+    except OSError as error:
+        failure = RemovalFailure(verdict.root, error.strerror or str(error), error.errno)
+        return replace(reaped, fate="failed", removal=RemovalReport(failed=(failure,)))
+    if trash is None:
+        return replace(reaped, reason="it was replaced while it was moved aside")
+    removal, finished = dispose.dispose(trash, lock, deadline=end)
+    fate: Fate = "removed" if finished else "remaining" if removal.ok else "failed"
+    return replace(reaped, root=verdict.root if finished else trash, fate=fate, removal=removal)

@@ -1,0 +1,124 @@
+"""What must survive the removal of the run root: kept paths, and files from before the run."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+
+from ..errors import DestinationExistsError, FileSystemError
+from ..fileops.access import let_in
+from ..records import RemovalFailure, RemovalReport
+from ..system import syscalls
+
+_log = logging.getLogger("tempfiles")
+_ATTEMPTS = 1000
+
+
+def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
+    """Move the paths that lie below a run root out of it, next to it; nothing is overwritten.
+
+    Returns:
+        Where each is now. What could not be moved is logged, and left out.
+    """
+    moved: dict[str, str] = {}
+    for path in sorted(set(paths)):
+        # What lies in a rescued directory has gone with it.
+        place = _place(path)
+        if place.startswith(root + os.sep) and syscalls.lexists(place):
+            target = _move_out(place, os.path.dirname(root))
+            if target is not None:
+                moved[path] = target
+    return moved
+
+
+def now(path: str, moved: Mapping[str, str]) -> str | None:
+    """Return where a path is after a rescue, by itself or in a directory; None where it was."""
+    part = path
+    while part not in moved:
+        parent = os.path.dirname(part)
+        if parent == part:
+            return None
+        part = parent
+    return moved[part] + path[len(part) :]
+
+
+def left_of(paths: Iterable[str], moved: Mapping[str, str], root: str) -> tuple[str, ...]:
+    """Return those of the paths that still lie below a root: it must not be removed."""
+    return tuple(
+        path for path in sorted(paths)
+        if now(path, moved) is None and syscalls.lexists(path)
+        and _place(path).startswith(root + os.sep)
+    )
+
+
+def _place(path: str) -> str:
+    """Return where a path lies; what has become a link since may lead out of the root."""
+    return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+
+
+def not_rescued(paths: Iterable[str]) -> RemovalReport:
+    """Return the report on paths for which a root was not removed."""
+    cause = "it is from before the run, and could not be moved out of the root"
+    return RemovalReport(failed=tuple(RemovalFailure(path, cause, None) for path in paths))
+
+
+def rescue_from_dead(
+    root: str, home: str, deadline: float | None = None
+) -> tuple[dict[str, str], tuple[str, ...]] | None:
+    """Move out of the root of a dead run what is from before the run.
+
+    That is what its journal says, and what was born before.
+
+    Args:
+        root: where the root is now; its lock is held.
+        home: where it was made.
+        deadline: when to stop looking, on the clock of `time.monotonic`; None for no limit.
+
+    Returns:
+        Where each is now, by the path it had in the run; and the paths that could not be moved.
+        None if there was no time to look for all.
+    """
+    from ..fileops.birth_time import born_before
+
+    older = born_before(root, deadline)
+    if older is None:
+        return None
+    here = {**{path: home + path[len(root) :] for path in older}, **_noted(root, home)}
+    moved = rescue(here, root)
+    left = left_of(here, moved, root)
+    return {here[path]: target for path, target in moved.items()}, left
+
+
+def _noted(root: str, home: str) -> dict[str, str]:
+    """Return what the journal says: the path it had in the run, by the one it has now."""
+    from ..roots.journal_view import brought
+
+    here: dict[str, str] = {}
+    for path, source in brought(root).items():
+        place = root + path[len(home) :]
+        if not path.startswith(home + os.sep) or not syscalls.lexists(place):
+            continue
+        # A directory above it that is a link by now leads to what is not meant.
+        if _place(place) == place and not syscalls.is_same(place, source):
+            here[place] = path
+    return here
+
+
+def _move_out(path: str, directory: str) -> str | None:
+    from ..registry.move import move_without_replacing
+
+    let_in(os.path.dirname(path))
+    stem, extension = os.path.splitext(os.path.basename(path))
+    for number in range(_ATTEMPTS):
+        name = f"{stem}-{number}{extension}" if number else stem + extension
+        target = os.path.join(directory, name)
+        try:
+            move_without_replacing(path, target)
+        except DestinationExistsError:
+            continue
+        except FileSystemError as error:
+            _log.warning("cannot move %s out of the run root: %s", path, error)
+            return None
+        return target
+    return None

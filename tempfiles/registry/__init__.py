@@ -1,0 +1,1 @@
+"""Contexts, and the files and directories that each will remove."""

@@ -1,0 +1,204 @@
+"""Contexts as users open them, and the removal of what is registered: at close, at exit, on demand.
+
+No failure to remove something is raised: it is logged and in the report.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from types import TracebackType
+
+from ..errors import InvalidNameError, SettingError, UnknownContextError
+from ..records import ContextRecord, ContextReport, RemovalReport
+from ..system import syscalls
+from . import callbacks, reclaim, registrations, settings
+from . import contexts as tree
+from .contexts import Context
+
+_RETRY_PAUSE = 0.05  # seconds, times the number of the attempt
+
+
+class context:
+    """`with context("import"):`, what is registered in its block is removed when the block ends.
+
+    The block gets the id. Contexts nest, and belong to the thread or task that opened them and
+    to what it starts. The block's own exception always comes through.
+
+    Args:
+        name: the id, any text; it need not be unique.
+
+    Raises:
+        InvalidNameError: the name is not text, or empty.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str) or not name:
+            raise InvalidNameError(f"a context's name must be text and not empty, not {name!r}")
+        self._name = name
+        self._opened: list[Context] = []
+
+    def __enter__(self) -> str:
+        opened = tree.enter(self._name)
+        self._opened.append(opened)
+        if callbacks.has_open_callbacks():
+            parent = opened.parent.id if opened.parent is not None else None
+            callbacks.context_opened(ContextRecord(opened.id, opened.scope, parent))
+        return self._name
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        closing = self._opened.pop()
+        heard = callbacks.has_close_callbacks()
+        registered = len(closing.files or ()) + len(closing.directories or ())
+        removal = RemovalReport()
+        try:
+            removal = remove_registered(closing, measure=heard)
+        finally:
+            tree.leave(closing)
+            if heard:
+                callbacks.context_closed(
+                    ContextReport(
+                        closing.id,
+                        closing.scope,
+                        made=registered,
+                        registered=registered,
+                        bytes_made=removal.bytes,
+                        removal=removal,
+                    )
+                )
+
+
+def current_context() -> str:
+    """Return the id of the context that the running code belongs to; `run` outside of any."""
+    return tree.current().id
+
+
+def contexts() -> tuple[str, ...]:
+    """Return the ids of the contexts that are open or still have something registered.
+
+    `run`, which is always open, comes first.
+    """
+    return tuple(holder.id for holder in registrations.holders())
+
+
+def remove_registered(closing: Context, *, measure: bool = True) -> RemovalReport:
+    """Remove what a closing context has registered, as the settings say; log what fails.
+
+    Without `measure`, for when nobody hears of it, `bytes` is 0.
+    """
+    chosen = settings.current()
+    if chosen.cleanup_policy != "on-close" or not (closing.files or closing.directories):
+        return RemovalReport()
+    if chosen.cleanup_delay:
+        syscalls.sleep(chosen.cleanup_delay)
+    report = reclaim.reclaim(closing, measure=measure)
+    reclaim.log_failures(report)
+    return report
+
+
+def cleanup_context(id: str | None = None) -> RemovalReport:
+    """Remove now what a context has registered, whatever the policy; it stays open.
+
+    What fails is logged, stays registered and is in the report.
+
+    Args:
+        id: None for the current context. Of several with this id, the one around the running
+            code is meant, or else all of them.
+
+    Raises:
+        UnknownContextError: no context with this id is open or has something registered.
+    """
+    report = RemovalReport()
+    for found in _find(id):
+        report += reclaim.reclaim(found)
+    reclaim.log_failures(report)
+    return report
+
+
+def cleanup_all(max_attempts: int = 3) -> RemovalReport:
+    """Remove now what all contexts of this process have registered, whatever the policy.
+
+    What fails is tried again after a short pause, then logged; it stays registered and is in the
+    report. `retried` counts the paths that were tried again.
+
+    Args:
+        max_attempts: how often each path is tried, from 1 on.
+
+    Raises:
+        SettingError: `max_attempts` is not a whole number from 1 on.
+    """
+    if not isinstance(max_attempts, int) or isinstance(max_attempts, bool) or max_attempts < 1:
+        raise SettingError(f"max_attempts must be a whole number from 1 on, not {max_attempts!r}")
+    report = _reclaim_all()
+    for attempt in range(1, max_attempts):
+        if report.ok:
+            break
+        syscalls.sleep(_RETRY_PAUSE * attempt)
+        failed = len(report.failed)
+        done = RemovalReport(report.files, report.directories, report.bytes, report.retried)
+        report = done + RemovalReport(retried=failed) + _reclaim_all()
+    reclaim.log_failures(report)
+    return report
+
+
+def _reclaim_all() -> RemovalReport:
+    report = RemovalReport()
+    # The innermost first: what lies in an outer context's directory is gone when its turn comes.
+    for holder in reversed(registrations.holders()):
+        report += reclaim.reclaim(holder)
+    return report
+
+
+def _find(id: str | None) -> list[Context]:
+    around: Context | None = tree.current()
+    if id is None and around is not None:
+        return [around]
+    while around is not None:
+        if around.id == id:
+            return [around]
+        around = around.parent
+    found = [holder for holder in registrations.holders() if holder.id == id]
+    if not found:
+        raise UnknownContextError(f"no context {id!r}; there are: {', '.join(contexts())}")
+    return found
+
+
+def _at_exit() -> None:
+    chosen = settings.current()
+    if chosen.cleanup_on_exit and chosen.cleanup_policy != "never":
+        for holder in reversed(registrations.holders()):
+            reclaim.log_failures(reclaim.reclaim(holder, measure=False))
+
+
+def _in_multiprocessing_child() -> None:
+    from multiprocessing import process, util
+
+    if process.parent_process() is not None:
+        util.Finalize(None, _at_exit, exitpriority=-100)  # after those of the child's own objects
+
+
+_following_multiprocessing = False
+
+
+def _follow_multiprocessing() -> None:
+    """Its children leave by `os._exit`: no `atexit`, but finalizers of their own."""
+    global _following_multiprocessing
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and not _following_multiprocessing:
+        # A child forgets the finalizers it knew when it begins, and then calls these. Children
+        # inherit the registration: once is enough for all generations.
+        _following_multiprocessing = True
+        util.register_after_fork(_at_exit, lambda _: _in_multiprocessing_child())
+        _in_multiprocessing_child()
+
+
+atexit.register(_at_exit)
+_follow_multiprocessing()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_follow_multiprocessing)

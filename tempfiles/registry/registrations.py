@@ -1,0 +1,206 @@
+"""What is registered to be removed, and with which context.
+
+A registration belongs to the process that made it. A forked child knows what its parent had
+registered (`inherited`), and leaves it alone.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+
+from ..errors import NotRegisteredError
+from ..fileops.access import key_of
+from ..system import syscalls
+from . import contexts
+from .contexts import Context
+
+
+def spare_nothing(paths: Iterable[str]) -> None:
+    """Stands for `before_removal` outside of a run."""
+
+
+before_removal: Callable[[Iterable[str]], None] = spare_nothing
+"""Called with the registered paths that are about to be removed, so that what must stay can. They
+come as an iterator: of many paths no copy is made for nothing."""
+
+_owners: dict[str, Context] = {}
+_inherited: dict[str, Context] = {}
+_kept: set[str] = set()
+_files = 0  # registered by this process, in all contexts
+_lock = _thread.RLock()
+
+
+def holders() -> tuple[Context, ...]:
+    """Return the contexts that are open or still have something registered."""
+    with _lock:
+        return tuple(dict.fromkeys([*contexts.opened(), *_owners.values()]))
+
+
+def register(path: str, *, directory: bool, context: Context | None = None) -> None:
+    """Give an absolute path to a context (default: the current one), taking it from any other.
+
+    What the parent process of a fork has registered stays the parent's.
+    """
+    global _files
+    if context is None:
+        context = contexts.current()
+    with _lock:
+        if path in _inherited:
+            return
+        if path in _owners:
+            unregister(path)
+        _owners[path] = context
+        _kept.discard(path)
+        if directory:
+            if context.directories is None:
+                context.directories = {}
+            context.directories[path] = syscalls.time()
+        else:
+            if context.files is None:
+                context.files = {}
+            context.files[path] = syscalls.time()
+            _files += 1
+        _note_place(path, context)
+
+
+def _note_place(path: str, context: Context) -> None:
+    """Remember which directory a path lies in: a link may lead to another one by and by."""
+    parent = path.rpartition(os.sep)[0]
+    if context.places is None:
+        context.places = {}
+    if parent not in context.places:
+        try:
+            context.places[parent] = key_of(syscalls.stat(parent or os.sep))
+        except OSError:
+            context.places[parent] = None
+
+
+def unregister(path: str) -> None:
+    """Take an absolute path from its context; the path itself is left alone.
+
+    Raises:
+        NotRegisteredError: no context has it.
+    """
+    global _files
+    with _lock:
+        context = _owners.pop(path, None)
+        if context is None:
+            if path in _inherited:
+                return
+            raise NotRegisteredError(f"not registered: {path}")
+        if context.files is not None and context.files.pop(path, None) is not None:
+            _files -= 1
+        if context.directories is not None:
+            context.directories.pop(path, None)
+        if not (context.files or context.directories):
+            context.places = None
+
+
+def release(path: str, context: Context) -> bool:
+    """Unregister a path if it is this context's and this process's; return whether it was."""
+    with _lock:
+        if _owners.get(path) is not context:
+            return False
+        unregister(path)
+        return True
+
+
+def release_files(paths: Sequence[str], context: Context) -> None:
+    """Unregister those of many files that are this context's and this process's."""
+    global _files
+    with _lock:
+        files = context.files or {}
+        if [*map(_owners.get, paths)].count(context) == len(paths):  # all, which is the rule
+            deque(map(_owners.pop, paths), maxlen=0)
+            _files -= len(paths) - [*map(files.pop, paths, repeat(None))].count(None)
+            if not _owners:
+                _owners.clear()  # an empty dictionary is as large as it was when it was full
+        else:
+            for path in paths:
+                if path in files and _owners.get(path) is context:
+                    del _owners[path], files[path]
+                    _files -= 1
+        if not (files or context.directories):
+            context.places = None
+
+
+def keep(path: str) -> None:
+    """Unregister a path for good: no removal of a registered directory above it takes it along."""
+    with _lock:
+        if path in _owners:
+            unregister(path)
+        _kept.add(path)
+
+
+def is_kept(path: str) -> bool:
+    """Return whether an absolute path was given up with `keep`."""
+    return path in _kept
+
+
+def kept() -> frozenset[str]:
+    """Return the absolute paths that were given up with `keep`."""
+    return frozenset(_kept)
+
+
+def is_looked_after(path: str) -> bool:
+    """Whether an absolute path, or a directory above it, is registered or was given up."""
+    if not (_owners or _kept):
+        return False
+    while path not in _owners and path not in _kept:
+        parent = os.path.dirname(path)
+        if parent == path:
+            return False
+        path = parent
+    return True
+
+
+def file_count() -> int:
+    """Return how many files this process has registered, in all contexts."""
+    return _files
+
+
+def spared(context: Context) -> dict[str, Context | None]:
+    """Return the paths that removing this context's things must not touch, each with the other
+    context of this process that it belongs to (None: kept, or the parent process's)."""
+    with _lock:
+        paths: dict[str, Context | None] = dict.fromkeys(_kept)
+        paths.update(dict.fromkeys(_inherited))
+        paths.update(item for item in _owners.items() if item[1] is not context)
+        return paths
+
+
+def below(directory: str) -> tuple[str, ...]:
+    """Return the paths below an absolute path that this process has registered."""
+    prefix = directory.rstrip(os.sep) + os.sep
+    with _lock:
+        return tuple(path for path in _owners if path.startswith(prefix))
+
+
+def owner(path: str) -> Context | None:
+    """Return the context that an absolute path is registered with (a parent process's
+    registration counts), or None."""
+    return _owners.get(path) or _inherited.get(path)
+
+
+def owned(path: str) -> Context | None:
+    """Return the context that this very process has registered an absolute path with, or None."""
+    return _owners.get(path)
+
+
+def _inherit() -> None:
+    global _lock, _files
+    # Another thread may have held the lock when the fork happened; nobody would release it.
+    _lock = _thread.RLock()
+    for context in _owners.values():
+        context.files = context.directories = context.places = None
+    _inherited.update(_owners)
+    _owners.clear()
+    _files = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit)

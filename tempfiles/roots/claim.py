@@ -1,0 +1,156 @@
+"""Making a run root and holding it: the lock and the marker that say whose it is.
+
+A root is born without a marker: the directory is made with the sticky bit, locked, marked, and
+then loses the bit. So a reaper that meets one between these steps either finds it locked, or
+takes the lock first, and then the maker starts again with another name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+
+from . import locks, marker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..errors import OwnershipError
+
+PREFIX = "tidy-"
+TRASH_PREFIX = "tidy-trash-"
+KEPT_PREFIX = "tidy-kept-"
+BARE_MODE = 0o1700
+"""The mode of a root that has no marker: not yet, or (when it is removed) no longer."""
+
+_PATIENCE = 0.25
+_ATTEMPTS = 100
+
+
+class Claim:
+    """A held root: `root` is its path. Forked children share the hold until they end."""
+
+    __slots__ = ("_lock", "root")
+
+    def __init__(self, root: str, lock: locks.DirectoryLock) -> None:
+        self.root = root
+        self._lock = lock
+
+    @property
+    def lock(self) -> locks.DirectoryLock:
+        """The lock that is held."""
+        return self._lock
+
+    def release(self) -> None:
+        """Give up our hold; a second call does nothing."""
+        self._lock.release()
+
+
+def establish(
+    parent: str, *, project: str, argv: Sequence[str],
+    announce: Callable[[str], None] | None = None,
+) -> Claim:
+    """Make a new root in a directory, locked and marked, and return the claim on it.
+
+    Args:
+        parent: the directory.
+        project: the working directory of the run.
+        argv: its command line.
+        announce: told each path before it is made.
+
+    Raises:
+        OwnershipError: no directory could be made there.
+    """
+    for _ in range(_ATTEMPTS):
+        # Short: the paths of AF_UNIX sockets end at about 107 bytes.
+        root = os.path.join(parent, PREFIX + os.urandom(4).hex())
+        if announce is not None:
+            announce(root)
+        try:
+            os.mkdir(root, BARE_MODE)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise refusal(parent, error) from error
+        try:
+            return claim(root, project=project, argv=argv)
+        except (FileNotFoundError, BlockingIOError):
+            continue  # a reaper was faster than our lock
+        except OSError as error:
+            _undo(root)
+            raise refusal(parent, error) from error
+        except BaseException:
+            _undo(root)
+            raise
+    raise refusal(parent, FileExistsError(errno.EEXIST, "no free name"))
+
+
+def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -> Claim:
+    """Lock an existing directory and put the marker of this process into it.
+
+    Args:
+        root: the directory; it must be this user's.
+        project: the working directory of the run.
+        argv: its command line.
+        kept: whether a user asked to keep the directory.
+
+    Raises:
+        FileNotFoundError: it has vanished.
+        BlockingIOError: another process holds its lock.
+        OSError: it cannot be locked or written to.
+    """
+    lock = locks.acquire(root, patience=_PATIENCE)
+    if lock is None:
+        raise BlockingIOError(f"another process holds the lock of {root}")
+    try:
+        status = os.lstat(root)
+        if lock.dir_fd is not None and not os.path.samestat(os.fstat(lock.fd), status):
+            raise FileNotFoundError(f"{root} was replaced while it was claimed")
+        found = marker.describe(root, status.st_ino, project, argv, kept)
+        marker.write(found, root, lock.dir_fd)
+        if lock.dir_fd is not None:
+            os.fchmod(lock.fd, 0o700)
+        lock.park()
+    except BaseException:
+        lock.release()
+        raise
+    return Claim(root, lock)
+
+
+def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
+    """Mark a directory as kept for a user, so that only `clean --kept` removes it.
+
+    The claim protects it also from that while this process lives, or until it is released.
+
+    Raises:
+        OSError: as for `claim`.
+    """
+    return claim(path, project=project, argv=argv, kept=True)
+
+
+def is_held(root: str) -> bool:
+    """Whether somebody holds the lock of a root now; False where that cannot be told."""
+    try:
+        lock = locks.acquire(root, shared=True)
+    except OSError:
+        return False
+    if lock is None:
+        return True
+    lock.release()
+    return False
+
+
+def refusal(parent: str, error: OSError) -> OwnershipError:
+    """Return what to raise where the system does not let a root be made in a directory."""
+    from ..errors import OwnershipError
+
+    return OwnershipError(error.errno, f"cannot make a run root in {parent}: {error.strerror}")
+
+
+def _undo(root: str) -> None:
+    for remove, path in ((os.unlink, os.path.join(root, marker.DRAFT)),
+                         (os.unlink, os.path.join(root, marker.NAME)), (os.rmdir, root)):
+        try:
+            remove(path)
+        except OSError:
+            continue  # it was not there, or is left for the next reaper

@@ -1,0 +1,110 @@
+"""The marker of a run root: who made it. It proves nothing about life; only the lock does that."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import time
+from collections.abc import Sequence
+
+from ..record import Record
+from ..system import procfs
+
+FORMAT = 1
+NAME = "marker.json"
+DRAFT = "marker.json.new"
+_ARGUMENTS, _CHARACTERS = 100, 400
+
+
+class Marker(Record):
+    """Who made a root, and which one: `inode` is the root's own, so a copy does not pass for it.
+
+    `started` is the process's start in clock ticks since boot, `boot` the system's boot id (both
+    empty where there are none), `project` its working directory, `created` seconds since the
+    epoch, `root` the path the root was made at. `kept` says that a user asked to keep it.
+    """
+
+    pid: int
+    started: str
+    host: str
+    boot: str
+    uid: int
+    project: str
+    argv: tuple[str, ...]
+    created: float
+    root: str
+    inode: int
+    kept: bool = False
+
+
+def describe(root: str, inode: int, project: str, argv: Sequence[str], kept: bool) -> Marker:
+    """Return the marker of a root that this process makes."""
+    born = procfs.stat("self")
+    return Marker(
+        os.getpid(), born.started if born else "", host(), boot_id(), user_id(), project,
+        tuple(word[:_CHARACTERS] for word in argv[:_ARGUMENTS]), time.time(), root, inode,
+        kept,
+    )
+
+
+def write(marker: Marker, root: str, dir_fd: int | None) -> None:
+    """Put a marker into a root in one step; `dir_fd` is the root's descriptor where there is one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fields = {"format": FORMAT, **marker._asdict()}
+    items = ", ".join(f'"{name}": {_json(value)}' for name, value in fields.items())
+    content = f"{{{items}}}".encode()
+    draft, name = located(DRAFT, root, dir_fd), located(NAME, root, dir_fd)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    fd = os.open(draft, flags | getattr(os, "O_NOFOLLOW", 0), 0o600, dir_fd=dir_fd)
+    try:
+        if os.write(fd, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
+    finally:
+        os.close(fd)
+    os.replace(draft, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+
+
+def host() -> str:
+    """Return this host's name."""
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+
+
+@functools.cache
+def boot_id() -> str:
+    """Return what identifies this boot of the kernel; empty where there is no such thing."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def user_id() -> int:
+    """Return the effective user's id; 0 where there are none."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _json(value: object) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_quoted, value))}]"
+    return str(value).lower()  # a number, or true or false
+
+
+def _quoted(text: str) -> str:
+    # Without `json` where that is enough: its import takes longer than the making of a run root.
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    import json
+
+    return json.dumps(text)
+
+
+def located(name: str, root: str, dir_fd: int | None) -> str:
+    """Return how to call a file of a root: relative to its descriptor where there is one."""
+    return name if dir_fd is not None else os.path.join(root, name)

@@ -1,0 +1,159 @@
+"""Whose root is this, and is its owner provably gone?
+
+How one is made is told in `claims`. A directory without a marker and without the signs of one that
+is just being made or removed is never ours.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ..errors import OwnershipError
+from ..fileops.remove import Identity
+from ..system import mounts
+from ..system.platform import POSIX
+from . import locks, marker, marker_view
+from .claim import BARE_MODE, KEPT_PREFIX, PREFIX, TRASH_PREFIX, Claim, claim, establish, mark_kept
+from .marker import Marker
+
+__all__ = [
+    "BARE_MODE", "KEPT_PREFIX", "PREFIX", "TRASH_PREFIX", "Claim", "Verdict", "candidates", "claim",
+    "establish", "examine", "judge", "mark_kept",
+]  # fmt: skip
+
+State = Literal["live", "orphaned", "kept", "foreign", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one directory that may be a run root.
+
+    `live`: its owner, or a forked child of it, holds the lock. `orphaned`: they are gone. `kept`:
+    a user asked to keep it. `foreign`: another host's, or not made by this package. `refused`:
+    something is wrong with it, and it is not touched. `reason` says why, in words. `created` is
+    in seconds since the epoch; `identity` is None where the path could not be examined.
+    """
+
+    root: str
+    state: State
+    reason: str
+    marker: Marker | None = None
+    identity: Identity | None = None
+    created: float = 0.0
+
+
+def candidates(directory: str) -> list[str]:
+    """Return the paths in a directory that are called as run roots are, sorted by name."""
+    try:
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
+    except OSError:
+        return []
+    return [os.path.join(directory, name) for name in sorted(names)]
+
+
+def judge(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
+    """Say what a directory is; nothing is changed, and nobody is kept waiting.
+
+    `mounted` is a known result of `mounts.mounts()`, to save reading it for each of many roots.
+    """
+    verdict = examine(root, mounted)
+    if verdict.state not in ("orphaned", "kept"):
+        return verdict
+    try:
+        # Shared, so that two who look at once do not take each other for the owner.
+        lock = locks.acquire(root, shared=True)
+    except OSError as error:
+        return replace(verdict, state="refused", reason=f"it cannot be opened: {error.strerror}")
+    if lock is None:
+        return replace(verdict, state="live", reason=_life(verdict.marker))
+    lock.release()
+    return verdict
+
+
+def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
+    """Say what a directory is if nobody holds its lock (for a caller that holds it)."""
+    try:
+        status = os.lstat(root)
+    except OSError as error:
+        return Verdict(root, "refused", f"it cannot be examined: {error.strerror}")
+    identity = Identity(status.st_dev, status.st_ino)
+    verdict = Verdict(root, "refused", "", None, identity, status.st_mtime)
+    reason = _untrusted(root, status, mounts.mounts() if mounted is None else mounted)
+    if reason:
+        return replace(verdict, reason=reason)
+    try:
+        return _read(verdict, status)
+    except OwnershipError as error:
+        return replace(verdict, reason=str(error))
+    except OSError as error:
+        return replace(verdict, reason=f"it cannot be read: {error.strerror}")
+
+
+def _untrusted(root: str, status: os.stat_result, mounted: Mapping[str, str]) -> str:
+    """Return why the directory itself must not be touched; empty where it may be."""
+    if stat.S_ISLNK(status.st_mode):
+        return "it is a symbolic link"
+    if not stat.S_ISDIR(status.st_mode):
+        return "it is not a directory"
+    if status.st_uid != marker.user_id():
+        return f"it belongs to user {status.st_uid}"
+    if POSIX and status.st_mode & 0o022:
+        return "other users can write to it"
+    parent = os.path.dirname(os.path.abspath(root))
+    mode = os.stat(parent).st_mode if os.path.isdir(parent) else 0
+    if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return f"{parent} is writable by everyone and has no sticky bit"
+    if os.path.ismount(root) or os.path.realpath(root) in mounted:
+        return "it is a mount point"
+    kind = mounts.type_of(parent, mounted)
+    if not mounts.lock_is_trusted(kind):
+        return f"a lock on this file system ({kind}) cannot be trusted"
+    return ""
+
+
+def _read(verdict: Verdict, status: os.stat_result) -> Verdict:
+    root = verdict.root
+    dir_fd = locks.open_directory(root)
+    try:
+        if dir_fd is not None and not os.path.samestat(os.fstat(dir_fd), status):
+            return replace(verdict, reason="it was replaced while it was examined")
+        found = marker_view.read(root, dir_fd)
+        if found is None:
+            return _without_marker(verdict, status, os.listdir(root if dir_fd is None else dir_fd))
+    finally:
+        if dir_fd is not None:
+            os.close(dir_fd)
+    return _with_marker(replace(verdict, marker=found, created=found.created), found)
+
+
+def _without_marker(verdict: Verdict, status: os.stat_result, names: list[str]) -> Verdict:
+    if stat.S_IMODE(status.st_mode) == BARE_MODE and {*names} <= {marker.DRAFT}:
+        reason = "its owner died while it was made or removed"
+        return replace(verdict, state="orphaned", reason=reason)
+    return replace(verdict, state="foreign", reason="it has no marker")
+
+
+def _with_marker(verdict: Verdict, found: Marker) -> Verdict:
+    if found.uid != marker.user_id():
+        return replace(verdict, reason=f"its marker names user {found.uid}")
+    if verdict.identity is None or found.inode != verdict.identity.inode:
+        return replace(verdict, reason="its marker was made for another directory")
+    if found.host != marker.host():
+        return replace(verdict, state="foreign", reason=f"it belongs to host {found.host!r}")
+    if found.kept and not os.path.basename(verdict.root).startswith(TRASH_PREFIX):
+        return replace(verdict, state="kept", reason="a user asked to keep it")
+    if found.boot != marker.boot_id():
+        return replace(verdict, state="orphaned", reason="the system was started anew since")
+    reason = f"nobody holds its lock: pid {found.pid} is gone, and what it forked"
+    return replace(verdict, state="orphaned", reason=reason)
+
+
+def _life(found: Marker | None) -> str:
+    if found is None:
+        return "it is being made or removed"
+    return f"pid {found.pid}, or a forked child of it, holds its lock"

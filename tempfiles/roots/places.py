@@ -1,0 +1,128 @@
+"""Where a run root can lie: on the system's disk, in memory, or where a user says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+from ..record import Record
+from .root import system_directory
+
+_SHARED_MEMORY = "/dev/shm"
+# What a run root takes at the least, with its marker, its journal and a slot.
+_LEAST_BYTES, _LEAST_INODES = 64 << 10, 16
+
+
+class Place(Record):
+    """A chosen directory, None for the system's temp directory; `remark` says in one line why
+    memory, which was asked for, is not used, or what to fear in the directory."""
+
+    directory: str | None
+    remark: str = ""
+
+
+def choose(wanted: str, least_free: int) -> Place:
+    """Return the directory that a run root goes into.
+
+    Args:
+        wanted: `disk`, `ram`, or a directory.
+        least_free: for `ram`, the bytes that must be free there.
+
+    Raises:
+        SettingError: the directory is none, or cannot be written to.
+    """
+    if wanted == "disk":
+        return Place(None)
+    from ..text import printable
+
+    if wanted != "ram":
+        risk = _unsafe(os.stat(_checked(wanted)))
+        remark = f"{printable(wanted)} {risk}: what a killed run leaves there stays" if risk else ""
+        return Place(wanted, remark)
+    refusals = []
+    for directory in _named():
+        reason = _unfit(directory, least_free)
+        if not reason:
+            return Place(directory)
+        refusals.append(f"{printable(directory)} {reason}")
+    return Place(None, f"no temp directory in memory, using disk: {'; '.join(refusals)}")
+
+
+def memory_places() -> list[str]:
+    """Return the directories that are usually in memory and exist here."""
+    return [place for place in _named() if os.path.isabs(place) and os.path.isdir(place)]
+
+
+def all_places() -> list[str]:
+    """Return every directory where run roots of this user may lie by themselves.
+
+    The user's directory in memory is one also where XDG_RUNTIME_DIR does not tell it any more, as
+    in a cron job after a login.
+    """
+    places = memory_places()
+    if hasattr(os, "getuid") and os.path.isdir(own := f"/run/user/{os.getuid()}"):
+        places.append(own)
+    with contextlib.suppress(FileNotFoundError):  # where no disk can be written to
+        places.insert(0, system_directory())
+    return list(dict.fromkeys(map(os.path.realpath, places)))
+
+
+def _named() -> list[str]:
+    named = (os.environ.get("XDG_RUNTIME_DIR"), _SHARED_MEMORY)
+    return list(dict.fromkeys(filter(None, named)))
+
+
+def _checked(directory: str) -> str:
+    from .. import errors
+
+    if not os.path.lexists(directory):
+        raise errors.SettingError(f"--temp-root: no such directory: {directory}")
+    if not os.path.isdir(directory):
+        raise errors.SettingError(f"--temp-root: not a directory: {directory}")
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise errors.SettingError(f"--temp-root: cannot write to {directory}")
+    return directory
+
+
+def _unfit(directory: str, least_free: int) -> str:
+    """Return why a directory cannot hold a run root in memory; empty if it can."""
+    if not os.path.isabs(directory):
+        return "is no absolute path"
+    if not os.path.isdir(directory):
+        return "is not a directory" if os.path.lexists(directory) else "does not exist"
+    if not os.access(directory, os.W_OK | os.X_OK):
+        return "cannot be written to"
+    from ..system import mounts
+
+    kind = mounts.type_of(directory)
+    if kind != "tmpfs":
+        return f"is no tmpfs ({kind or 'unknown'})"
+    status = os.statvfs(directory)
+    if status.f_flag & getattr(os, "ST_NOEXEC", 0):
+        return "is mounted noexec"
+    return _unsafe(os.stat(directory)) or _lacking(status, max(least_free, _LEAST_BYTES))
+
+
+def _unsafe(status: os.stat_result) -> str:
+    """Return why others could replace a run root there, so that no reaper would trust it."""
+    sticky = status.st_mode & stat.S_ISVTX
+    if status.st_mode & stat.S_IWOTH and not sticky:
+        return "is writable by everyone and has no sticky bit"
+    if status.st_uid not in (0, os.geteuid()) and not sticky:
+        return f"belongs to user {status.st_uid}"
+    return ""
+
+
+def _lacking(status: os.statvfs_result, least_free: int) -> str:
+    if status.f_files and status.f_favail < _LEAST_INODES:
+        return f"has {status.f_favail} inodes free, not {_LEAST_INODES}"
+    free = status.f_bavail * status.f_frsize
+    if status.f_blocks and free < least_free:  # a tmpfs without a limit has no blocks
+        from ..formatting import format_size
+
+        told = format_size(free), format_size(least_free)
+        if told[0] == told[1]:
+            told = f"{free:,} B", f"{least_free:,} B"
+        return f"has {told[0]} free, not {told[1]}"
+    return ""

@@ -1,0 +1,214 @@
+"""The run root: one private directory for all temporary files of a run.
+
+It holds numbered slots; `tempfile.tempdir` and the environment point at the newest one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+
+from ..registry import contexts
+from ..registry.contexts import Context
+from ..system.syscalls import getcwd
+from . import journal, locks, marker
+from .claim import BARE_MODE, establish, refusal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..records import RemovalReport
+    from ..recovery.guard import Guard
+
+_PATIENCE = 0.25
+_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+
+
+class RunRoot:
+    """A new directory in `base` (default: the system's temp directory), private to this run.
+
+    It is marked and locked as this process's (see `claims`), and has a journal.
+
+    Args:
+        base: where to make it; None for the system's temp directory.
+        project: the working directory of the run, for the marker.
+        guarded: start a process that removes the directory when this one has died.
+
+    Attributes:
+        is_going: whether the removal has begun.
+        owner: the id of the process that made it; a forked child has another.
+
+    Raises:
+        OwnershipError: no directory could be made there.
+    """
+
+    def __init__(self, base: str | None, project: str, guarded: bool = False) -> None:
+        parent = os.path.realpath(base or system_directory())
+        self._guard = _guard(parent) if guarded else None
+        announce = self._guard.announce if self._guard is not None else None
+        try:
+            self._claim = establish(parent, project=project, argv=sys.orig_argv, announce=announce)
+        except OSError:
+            if self._guard is not None:
+                self._guard.release()
+            raise
+        self.path = self._claim.root
+        self.journal = journal.Journal(self.path)
+        self.made = time.time_ns()
+        self.slots: list[str] = []
+        self.is_going = False
+        self.owner = os.getpid()
+        self.owners: list[Context] = []
+        self._saved: tuple[str | None, dict[str, str | None]] | None = None
+        try:
+            self.add_slot(contexts.root)
+        except OSError as error:
+            self.remove_empty()
+            raise refusal(parent, error) from error
+
+    @property
+    def slot(self) -> str:
+        """The directory that new temporary files go to."""
+        return self.slots[-1]
+
+    def add_slot(self, leaving_to: Context) -> None:
+        """Make a new slot; what appears in the old one from now on is `leaving_to`'s."""
+        path = os.path.join(self.path, str(len(self.slots)))
+        os.mkdir(path, 0o700)
+        if self.owners:
+            self.owners[-1] = leaving_to
+        self.slots.append(path)
+        self.owners.append(contexts.root)
+        if self._saved is not None:
+            self._point()
+
+    def redirect(self) -> None:
+        """Point `tempfile.tempdir` and TMPDIR, TEMP and TMP at the current slot."""
+        environment = {name: os.environ.get(name) for name in _VARIABLES}
+        module = _tempfile()
+        self._saved = (module.tempdir if module is not None else None, environment)
+        self._point()
+
+    def restore(self) -> None:
+        """Put back what `redirect` changed, unless somebody has changed it again since."""
+        if self._saved is None:
+            return
+        directory, environment = self._saved
+        self._saved = None
+        module = _tempfile()
+        if module is not None and module.tempdir in (None, *self.slots):
+            module.tempdir = directory
+        for name, value in environment.items():
+            if os.environ.get(name) not in self.slots:
+                continue
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+    def guard(self) -> None:
+        """Have a process wait, from now on, that removes the directory when this one has died."""
+        if self._guard is None:
+            self._guard = _guard(os.path.dirname(self.path))
+            if self._guard is not None:
+                self._guard.announce(self.path)
+
+    def remove_empty(self) -> bool:
+        """Remove the directory if nothing was left in it; return whether that was so.
+
+        The marker goes last, as in `disposal`, so that a kill in between leaves a known root.
+        """
+        try:
+            for slot in self.slots:
+                os.rmdir(slot)
+        except OSError:
+            return False
+        self.journal.close()
+        with contextlib.suppress(OSError):
+            os.chmod(self.path, BARE_MODE)
+            for name in (journal.CURRENT, journal.JOURNAL, journal.FORKED, marker.NAME):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self.path, name))
+            os.rmdir(self.path)
+            self._release()
+            return True
+        return False
+
+    def remove(self) -> RemovalReport:
+        """Remove the directory with all in it; leave it first if the process works in it."""
+        from ..records import RemovalReport
+        from .dispose import dispose
+
+        self.is_going = True
+        with contextlib.suppress(OSError):
+            if (getcwd() + os.sep).startswith(self.path + os.sep):
+                os.chdir(os.path.dirname(self.path))
+        self.journal.close()
+        lock: locks.DirectoryLock | None = self._claim.lock
+        if self._claim.lock.dir_fd is not None and not self._claim.lock.is_open():
+            try:
+                lock = locks.acquire(self.path, patience=_PATIENCE)
+            except FileNotFoundError:  # a test has removed it
+                self._release()
+                return RemovalReport()
+        if lock is None:
+            return RemovalReport()  # a reaper has come before us, and removes it
+        report, _ = dispose(self.path, lock, measure=False)
+        self._release()
+        return report
+
+    def leave(self) -> None:
+        """Let go of the directory with what is in it: the next run will try to remove it."""
+        self.journal.close()
+        self._release()
+
+    def _release(self) -> None:
+        self._claim.release()
+        if self._guard is not None:
+            self._guard.release()
+
+    def _point(self) -> None:
+        module = _tempfile()
+        if module is not None:
+            module.tempdir = self.slot
+        for name in _VARIABLES:
+            os.environ[name] = self.slot
+
+
+def _guard(parent: str) -> Guard | None:
+    from ..recovery import guard
+
+    return guard.start(parent)
+
+
+def _tempfile() -> Any:
+    """Return the module `tempfile` if somebody has imported it.
+
+    Otherwise it reads TMPDIR when it is: a suite without temporary files need not pay for it.
+    """
+    return sys.modules.get("tempfile")
+
+
+def system_directory() -> str:
+    """Return where run roots lie by default: what `tempfile.gettempdir()` would say.
+
+    Without its import where that is enough, and without the file that it makes there to try: a
+    kill would leave that behind.
+    """
+    module = _tempfile()
+    if module is not None and module.tempdir is not None:
+        return os.fsdecode(module.tempdir)
+    for name in _VARIABLES:
+        directory = os.environ.get(name)
+        if directory and os.path.isabs(directory) and os.access(directory, os.W_OK | os.X_OK):
+            return directory
+    if module is None and os.access("/tmp", os.W_OK | os.X_OK) and not any(
+        os.environ.get(name) for name in _VARIABLES
+    ):
+        return "/tmp"
+    import tempfile
+
+    return tempfile.gettempdir()

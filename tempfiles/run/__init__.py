@@ -1,0 +1,1 @@
+"""One tracked run: open it, close its contexts, finish it."""

@@ -1,0 +1,112 @@
+"""What in the run root must outlive it: moved out in time, or a reason to leave the root."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..observation.observer import Observer
+from ..recovery.rescue import left_of, not_rescued, rescue
+from ..registry import contexts, registrations
+from ..roots.root import RunRoot
+from ..system.syscalls import lexists
+from . import finalizers
+from .totals import Totals
+
+_log = logging.getLogger("tempfiles")
+
+
+class Survivors:
+    """Moves out of the root what was kept and what is from before the run.
+
+    Args:
+        root: the run root.
+        observer: what was observed.
+        totals: told where each went, and what could not be moved.
+    """
+
+    def __init__(self, root: RunRoot, observer: Observer, totals: Totals) -> None:
+        self._root = root
+        self._observer = observer
+        self._totals = totals
+
+    def set_apart(self, all_seen: bool) -> bool:
+        """Move out, before the root is removed, what must not be; return whether all could be.
+
+        Args:
+            all_seen: whether every move into the root was observed.
+        """
+        totals = self._totals
+        totals.set_aside(self._observer.told.taken_back)
+        finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
+        sources = self._from_before(all_seen)
+        left = self._move_out({*registrations.kept(), *sources}, sources)
+        totals.note_failures(not_rescued(left))
+        return not left
+
+    def spare(self, paths: Iterable[str], all_seen: bool) -> None:
+        """Move what is from before the run out of what is about to be removed.
+
+        Args:
+            paths: what is registered, files and directories.
+            all_seen: whether every move into the root was observed.
+        """
+        if all_seen and not self._observer.brought.is_any():
+            return
+        root = self._root.path + os.sep
+        inside = [path for path in tuple(paths) if path.startswith(root)]
+        if inside:
+            with contexts.unseen():
+                sources = self._from_before(all_seen, inside)
+                for path in self._move_out(set(sources), sources):
+                    registrations.keep(path)
+
+    def _move_out(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
+        """Move paths out of the root; return those that could not be, for whoever removes it."""
+        moved = rescue(wanted, self._root.path)
+        if os.getpid() != self._root.owner:
+            for path, place in moved.items():  # the run, which is the parent's, hears nothing of it
+                _log.warning("%s was there before the run: moved to %s", path, place)
+        self._observer.ours.update(moved.values())
+        self._totals.note_moved(moved, sources)
+        left = left_of(wanted, moved, self._root.path)
+        for path in left:
+            self._root.journal.brought(path, sources.get(path, ""))
+        return left
+
+    def _from_before(self, all_seen: bool, within: Sequence[str] = ()) -> dict[str, str]:
+        """Return what in the run root is from before the run, and where it was, if it is known.
+
+        Args:
+            all_seen: whether every move into the root was observed.
+            within: look only at these paths of it, and what lies below them.
+        """
+        inside = tuple(path + os.sep for path in within or (self._root.path,))
+        from ..fileops.birth_time import born_before
+
+        brought = self._observer.brought.only_here().items()
+        sources = {
+            path: source for path, source in brought
+            if (path + os.sep).startswith(inside) and not self._is_of_the_run(path, source)
+        }
+        if all_seen:
+            return sources
+        return {**dict.fromkeys(born_before(self._root.path, None, within) or (), ""), **sources}
+
+    def _is_of_the_run(self, path: str, source: str) -> bool:
+        """Whether what lies at a path was made in the run, whatever was moved or linked there.
+
+        What was moved across file systems was born in the run as well, as a copy.
+        """
+        from ..fileops.birth_time import is_younger
+
+        was_not_copied = lexists(source) or _on_one_device(path, source)
+        return was_not_copied and is_younger(path, self._root.path)
+
+
+def _on_one_device(path: str, source: str) -> bool:
+    try:
+        return os.lstat(path).st_dev == os.stat(os.path.dirname(source)).st_dev
+    except OSError:
+        return False

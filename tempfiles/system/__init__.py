@@ -1,0 +1,1 @@
+"""The operating system: audit hook, system calls, platform, /proc."""
