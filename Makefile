@@ -35,17 +35,17 @@ docs: $(READY)  ## the documentation, into docs/_build; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build
 
 zoo: $(READY)  ## every way to leak, each in a run of its own
-	$(BIN)/python -m tests.zoo
+	$(BIN)/python -m tests.campaigns.zoo
 
 parity: $(READY)  ## the standard library's tests and nose2's under both runners
-	$(BIN)/python -m tests.parity
+	$(BIN)/python -m tests.campaigns.parity
 
 torture: $(READY)  ## kill, race and swap until something breaks
-	$(BIN)/python -m tests.torture_removal --full
-	$(BIN)/python -m tests.torture_reaping --full
-	$(BIN)/python -m tests.torture_kills --full
-	$(BIN)/python -m tests.torture_neighbours --full
-	$(BIN)/python -m tests.torture_start --full
+	$(BIN)/python -m tests.campaigns.torture_removal --full
+	$(BIN)/python -m tests.campaigns.torture_reaping --full
+	$(BIN)/python -m tests.campaigns.torture_kills --full
+	$(BIN)/python -m tests.campaigns.torture_neighbours --full
+	$(BIN)/python -m tests.campaigns.torture_start --full
 
 bench: $(READY)  ## every benchmark against its rival; writes benchmarks/results.md
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

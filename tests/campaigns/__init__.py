@@ -1,0 +1,1 @@
+"""Long campaigns, each a program of its own: torture, zoo, parity."""

@@ -1,0 +1,95 @@
+"""The quick forms of `torture_kills`; its check sees what is left, gone or changed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.campaigns import torture_kills
+from tests.support.whole_runs import BrokenPromiseError, Place, finish, kill, place, wait_until
+
+
+@unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
+class AKilledRun(unittest.TestCase):
+    """After it the place is as it was before, as soon as any other run has started and ended."""
+
+    def hold(self, campaign: torture_kills.Campaign, count: int) -> None:
+        dice = random.Random()
+        seed = dice.randrange(2**32)
+        with self.subTest(seed=seed), place(torture_kills.SUITE) as ground:
+            campaign(ground, random.Random(seed), count)
+
+    def test_at_random_moments(self) -> None:
+        self.hold(torture_kills.moments, 2)
+
+    def test_at_deeds(self) -> None:
+        self.hold(torture_kills.deeds, 2)
+
+    def test_with_a_guard_and_no_run_after_it(self) -> None:
+        with place(torture_kills.SUITE) as ground:
+            process = ground.start("--guard")
+            wait_until(lambda: bool(ground.roots()), "the run to make its root")
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGKILL):
+                kill(process, number, group=True)
+            wait_until(lambda: not ground.roots(), "the guard to remove the root")
+            finish(process)
+            ground.wait_for_processes()
+            ground.check()
+
+    def test_whose_forked_child_lives_keeps_its_root_until_that_is_gone(self) -> None:
+        with place(WITH_CHILD) as ground:
+            process = ground.start()
+            child = Path(ground.project, "child")
+            wait_until(lambda: child.is_file() and child.read_text().endswith("\n"), "the child")
+            kill(process, signal.SIGKILL, group=False)
+            process.wait()
+            (root,) = ground.roots()
+            self.assertNotIn("died", ground.run_next())
+            self.assertIn("a forked child of it, holds its lock", ground.command("clean")[1])
+            self.assertEqual(os.listdir(os.path.join(ground.tmp, root, "0")), ["childs"])
+            os.kill(int(child.read_text()), signal.SIGKILL)
+            finish(process)
+            child.unlink()
+            ground.wait_for_processes()
+            self.assertIn("died during test_suite.Forking.test_forks", ground.run_next())
+            ground.check()
+
+
+WITH_CHILD = '''
+import os, tempfile, time, unittest
+class Forking(unittest.TestCase):
+    def test_forks(self):
+        child = os.fork()
+        if child == 0:
+            with open(os.path.join(tempfile.gettempdir(), "childs"), "w"):
+                pass
+            with open("child", "w") as file:
+                file.write(f"{os.getpid()}\\n")
+        time.sleep(600)
+'''
+
+
+class TheCheck(unittest.TestCase):
+    """It can fail."""
+
+    def test_sees_what_is_left_gone_or_changed(self) -> None:
+        changes: dict[str, Callable[[Place], object]] = {
+            "left": lambda ground: Path(ground.tmp, "tidy-01234568").mkdir(),
+            "gone": lambda ground: Path(ground.canary, "one").unlink(),
+            "changed": lambda ground: Path(ground.canary, "one").write_text("x"),
+        }
+        for word, change in changes.items():
+            with self.subTest(word), place("") as ground:
+                ground.check()
+                change(ground)
+                with self.assertRaisesRegex(BrokenPromiseError, rf"{word}: \['{ground.top}"):
+                    ground.check()
+
+
+if __name__ == "__main__":
+    unittest.main()

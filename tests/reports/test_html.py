@@ -1,0 +1,177 @@
+"""The HTML report as text: one file, nothing from elsewhere, and no text of a test as markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import tempfile
+import unittest
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+try:
+    from runner.reporting import html
+except ImportError as error:
+    raise unittest.SkipTest("jinja2 is not installed") from error
+
+from runner.reporting.records import SuiteReport, TestRecord
+from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
+from tempfiles.reports import RunReport, Summary
+from tests.support.report_samples import HOSTILE, judged, sample
+
+LEAK = Leak("/tmp/tidy-ab12/3/d/x.csv", "file", 12, 1, "m.C.test_x", "test",
+            Origin("t.py", 4, "f", "open"), outcome="removed")
+
+
+class Page(HTMLParser):
+    """What a browser sees of a page before its script runs."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.whole = ""
+        self.texts: dict[str, str] = {}
+        self.ids: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if "id" in dict(attrs):
+            self.ids.append(dict(attrs)["id"] or "")
+
+    def handle_data(self, data: str) -> None:
+        if self.tags:
+            tag = self.tags[-1][1].get("type") or self.tags[-1][0]
+            self.texts[tag] = self.texts.get(tag, "") + data
+            if tag not in ("style", "script", "application/json"):
+                self.whole += data
+
+
+def hostile() -> SuiteReport:
+    test = TestRecord(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "error", message=HOSTILE,
+                      details=HOSTILE, stdout=HOSTILE, stderr=HOSTILE)
+    leak = Leak(HOSTILE, "file", 1, 1, HOSTILE, "test", Origin(HOSTILE, 1, HOSTILE, HOSTILE),
+                subtest=HOSTILE, open_by=(HOSTILE,), children=(Child(HOSTILE, None, 0),))
+    run = RunReport(Summary(1, 1, 0, 0, 1, 1, 1), (leak,), (Unattributed(HOSTILE, "file", 1),),
+                    (Modification(HOSTILE, "changed", HOSTILE, "test", (HOSTILE,)),),
+                    failures=(RemovalFailure(HOSTILE, HOSTILE),))
+    return SuiteReport((test,), run=run, command=HOSTILE, directory=HOSTILE, python=HOSTILE)
+
+
+class PageTests(unittest.TestCase):
+    def test_the_file_is_whole_and_utf_8(self) -> None:
+        directory = self.enterContext(tempfile.TemporaryDirectory())
+        path = os.path.join(directory, "report.html")
+        html.write(hostile(), path)
+        self.assertEqual(Path(path).read_text("utf-8"), html.render(hostile()))
+        self.assertEqual(os.listdir(directory), ["report.html"])
+
+    def test_nothing_comes_from_elsewhere(self) -> None:
+        for tag, attributes in Page(html.render(sample(50, 20))).tags:
+            for name in ("src", "href", "action", "data", "poster", "srcset"):
+                self.assertRegex(attributes.get(name) or "#", r"^(#|data:)", tag)
+        self.assertNotRegex("".join(map(html._read, html._STYLES)), r"url\(|@import")
+        self.assertNotRegex("".join(map(html._read, html._SCRIPTS)),
+                            r"fetch\(|XMLHttpRequest|innerHTML|import\(|eval\(|document\.write")
+
+    def test_only_its_own_script_may_run(self) -> None:
+        page = Page(html.render(sample(5, 5)))
+        (policy,) = [attributes["content"] or "" for tag, attributes in page.tags
+                     if attributes.get("http-equiv") == "Content-Security-Policy"]
+        script = page.texts["script"].removesuffix("\n\n").encode()
+        digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+        self.assertIn(f"script-src 'sha256-{digest}'", policy)
+        self.assertIn("default-src 'none'", policy)
+
+    def test_hostile_text_adds_no_element(self) -> None:
+        plain = SuiteReport(
+            (TestRecord("a", "a", "a", "a", "error"),), command="a", directory="a", python="a",
+            run=hostile().run._replace(leaks=(LEAK,)),
+        )
+        expected = [tag for tag, _ in Page(html.render(plain)).tags]
+        self.assertEqual([tag for tag, _ in Page(html.render(hostile())).tags], expected)
+
+    def test_what_cannot_be_seen_is_escaped_everywhere(self) -> None:
+        page = html.render(hostile())
+        self.assertNotRegex(page, "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202e]")
+        told = str(json.loads(Page(page).texts["application/json"]))
+        told.encode("utf-8")
+        self.assertNotRegex(told, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]")
+        self.assertIn("\\x1b[31mred", told)
+
+    def test_ids_are_unique_and_references_lead_somewhere(self) -> None:
+        page = Page(html.render(sample(5, 5)))
+        self.assertEqual(len(page.ids), len(set(page.ids)))
+        for _, attributes in page.tags:
+            for name in ("for", "aria-labelledby", "aria-controls"):
+                if name in attributes:
+                    self.assertIn(attributes[name], page.ids)
+
+    def test_totals_are_there_without_a_script(self) -> None:
+        text = re.sub(r"<script.*", "", html.render(sample(2_000, 30)), flags=re.DOTALL)
+        for told in ("30 temporary files left behind", "<b>2,000</b> <span>tests</span>",
+                     "7,700 removed by their tests", "python -m runner discover"):
+            self.assertIn(told, text)
+
+    def test_a_run_of_nothing_is_a_page(self) -> None:
+        page = html.render(SuiteReport())
+        self.assertIn("Nothing left behind", page)
+        self.assertNotIn("Could not be removed", page)
+        self.assertNotIn('id="chart"', page)
+
+    def test_what_could_not_be_removed_is_listed(self) -> None:
+        failures = tuple(RemovalFailure(f"/tmp/x{n}/", "is a mount point") for n in range(103))
+        page = html.render(SuiteReport(run=RunReport(Summary(), failures=failures)))
+        self.assertIn("<li><code>/tmp/x99/</code> is a mount point</li>", page)
+        self.assertNotIn("/tmp/x100/", page)
+        self.assertIn("and 3 more", page)
+
+    def test_known_and_failing_leaks_are_counted_apart_from_new_ones(self) -> None:
+        self.assertIn("<small>20 failing, 40 new, 90 known</small>", html.render(judged()))
+        report = judged()
+        every = frozenset(leak.key for leak in report.run.leaks)
+        self.assertIn("<small>0 new, 150 known</small>",
+                      html.render(replace(report, known=every, failing=frozenset())))
+        self.assertNotIn(" new</small>", html.render(sample(5, 5)))
+
+    def test_a_run_that_looked_for_no_leaks_says_so_and_claims_no_number(self) -> None:
+        page = Page(html.render(replace(sample(20, 0), looked=False)))
+        self.assertIn("Leaks were not looked for", page.whole)
+        self.assertNotRegex(page.whole, "Nothing left behind|leaked|made")
+        self.assertRegex(page.whole, r"\n20 tests \S tidytest")
+
+    def test_a_run_that_was_broken_off_says_so_first(self) -> None:
+        page = html.render(replace(sample(20, 5), interrupted=True))
+        self.assertLess(page.index("The run was interrupted:"), page.index("<h1>"))
+        self.assertNotIn("interrupted", html.render(sample(20, 5)).split("<script")[0])
+
+    def test_what_was_seen_at_most_is_said_to_be_of_samples(self) -> None:
+        text = Page(html.render(sample(20, 5))).whole
+        self.assertRegex(text, r"at most\s+seen in the temp directory, in 600 samples")
+
+    def test_nothing_has_no_part_of_the_bar(self) -> None:
+        report = SuiteReport(run=RunReport(Summary(tests=1, made=2, leaked=2), (LEAK, LEAK)))
+        parts = [attributes for tag, attributes in Page(html.render(report)).tags if tag == "i"]
+        self.assertEqual(parts, [{"class": "leaked", "style": "flex-grow:2"}])
+
+    def test_a_fixture_is_counted_apart_from_the_tests(self) -> None:
+        text = Page(html.render(sample(20, 5))).whole
+        self.assertRegex(text, r"20 tests\s+and 1 fixture that did not succeed, in ")
+
+    def test_long_output_does_not_make_a_heavy_page(self) -> None:
+        one = TestRecord("a", "m", "C", "a", "failure", details="x" * 10_000_000, stdout="y" * 9**7)
+        self.assertLess(len(html.render(SuiteReport((one,)))), 300_000)
+        many = tuple(replace(one, details="x" * 100_000, stdout="") for _ in range(3_000))
+        self.assertLess(len(html.render(SuiteReport(many))), 12_000_000)
+
+    def test_the_same_run_is_the_same_page(self) -> None:
+        self.assertEqual(html.render(sample(50, 20)), html.render(sample(50, 20)))
+
+
+if __name__ == "__main__":
+    unittest.main()

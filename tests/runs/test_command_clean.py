@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from tempfiles.roots import locks, marker, ownership
+from tempfiles.system.platform import HAS_PROC
+from tests.runs.test_command_status import LEAKY, call
+from tests.support.real_runs import HERE, dead_run, live_run
+
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+class InATempDirectory(unittest.TestCase):
+    def setUp(self) -> None:
+        self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def clean(self, *options: str, code: int = 0) -> str:
+        got, out, err = call("clean", "--temp-dir", self.temp, *options)
+        self.assertEqual((got, err), (code, ""), out)
+        return out
+
+    def as_json(self, *options: str, code: int = 0) -> Any:
+        return json.loads(self.clean("--json", *options, code=code))
+
+    def assert_bad_usage(self, *options: str) -> str:
+        before = sorted(os.walk(self.temp))
+        code, out, err = call("clean", "--temp-dir", self.temp, *options)
+        self.assertEqual((code, out, err.count("\n")), (2, "", 1), err)
+        self.assertEqual(sorted(os.walk(self.temp)), before)
+        return err
+
+
+class Clean(InATempDirectory):
+    def test_removes_dead_roots_and_says_what_they_were_about(self) -> None:
+        dead = dead_run(self.temp, LEAKY)
+        out = self.clean()
+        self.assertRegex(out, f"removed {dead}: 5 entries, .* KiB, /some/project, [0-9]+s old")
+        self.assertIn("running: a.B.test_two (test)", out)
+        self.assertIn("by a.B.test_two", out)
+        self.assertRegex(out, r"freed [0-9.]+ KiB in 5 entries\n$")
+        self.assertEqual(os.listdir(self.temp), [])
+
+    def test_leaves_the_live_and_says_why(self) -> None:
+        with live_run(self.temp) as (live, process):
+            self.assertIn(f"left {live}: live, pid {process.pid}", self.clean())
+            self.assertTrue(os.path.exists(os.path.join(live, marker.NAME)))
+
+    def test_with_nothing_to_do_is_done(self) -> None:
+        self.assertEqual(self.clean(), "freed 0 B in 0 entries\n")
+        self.assertEqual(self.clean("--dry-run"), "nothing to remove\n")
+
+    def test_dry_run_prints_the_plan_and_removes_nothing(self) -> None:
+        dead = dead_run(self.temp)
+        self.assertIn(f"would remove {dead}: orphaned", self.clean("--dry-run"))
+        self.assertEqual(
+            [item["path"] for item in self.as_json("--dry-run")["would_remove"]], [dead]
+        )
+        self.assertEqual(os.listdir(self.temp), [os.path.basename(dead)])
+
+    def test_leaves_what_is_younger_than_the_least_age(self) -> None:
+        dead_run(self.temp)
+        self.assertIn("younger", self.clean("--min-age", "30m"))
+        self.assertEqual(len(os.listdir(self.temp)), 1)
+        self.clean("--min-age", "0s")
+        self.assertEqual(os.listdir(self.temp), [])
+
+    def test_removes_kept_artefacts_only_when_asked_to(self) -> None:
+        path = os.path.join(self.temp, "tidy-kept-1")
+        os.mkdir(path)
+        ownership.mark_kept(path, project="/p", argv=[]).release()
+        self.assertIn(f"left {path}: kept", self.clean())
+        self.assertIn("removed", self.clean("--kept"))
+        self.assertEqual(os.listdir(self.temp), [])
+
+    def test_as_json_has_what_was_done_and_what_was_left(self) -> None:
+        dead = dead_run(self.temp, LEAKY)
+        os.mkdir(os.path.join(self.temp, "tidy-unmarked"))
+        content = self.as_json()
+        (root,) = content["roots"]
+        self.assertEqual((root["root"], root["fate"], root["entries"]), (dead, "removed", 5))
+        self.assertEqual(root["running"]["id"], "a.B.test_two")
+        self.assertEqual(content["entries"], 5)
+        self.assertIn("no marker", content["left"][0]["reason"])
+
+    @unittest.skipUnless(IS_ROOT, "only root can make files immutable")
+    def test_that_could_not_remove_something_exits_with_1_and_says_what(self) -> None:
+        dead = dead_run(self.temp, "os.close(os.open(root + '/0/stuck', os.O_CREAT))")
+        stuck = os.path.join(dead, "0", "stuck")
+        if subprocess.run(["chattr", "+i", stuck], capture_output=True, check=False).returncode:
+            self.skipTest("no immutable files here")
+        try:
+            out = self.clean(code=1)
+        finally:
+            (name,) = os.listdir(self.temp)
+            stuck = os.path.join(self.temp, name, "0", "stuck")
+            subprocess.run(["chattr", "-i", stuck], check=True)
+        self.assertRegex(out, "failed .*/0/stuck: Operation not permitted")
+        self.clean()
+        self.assertEqual(os.listdir(self.temp), [])
+
+    def test_refuses_bad_input_in_one_line_that_names_the_option(self) -> None:
+        dead_run(self.temp)
+        for option, value in (
+            ("--min-age", "7"), ("--min-age", ""), ("--min-age", "soon"), ("--min-age", "-1d"),
+            ("--pattern", ""), ("--pattern", "*"), ("--pattern", "/etc/*"), ("--pattern", "[a"),
+            ("--temp-dir", "/nonexistent"), ("--temp-dir", "a\0b"),
+        ):
+            with self.subTest(option, value=value):
+                self.assertIn(option, self.assert_bad_usage(f"{option}={value}"))
+        self.assertIn("--min-ag", self.assert_bad_usage("--min-ag", "1d"))
+        self.assertIn("--min-age", self.assert_bad_usage("--min-age"))
+
+
+@unittest.skipUnless(HAS_PROC, "open files cannot be told here")
+class Pattern(InATempDirectory):
+    def setUp(self) -> None:
+        super().setUp()
+        self.old = os.path.join(self.temp, "x-old")
+        Path(self.old).write_text("1234")
+        when = time.time() - 2 * 86400
+        os.utime(self.old, (when, when))
+        Path(self.temp, "x-young").touch()
+        Path(self.temp, "other").touch()
+
+    def names(self) -> set[str]:
+        return {*os.listdir(self.temp)}
+
+    def answer(self, text: str, *options: str, code: int) -> tuple[str, str]:
+        with mock.patch.object(sys, "stdin", io.StringIO(text)):
+            got, out, err = call("clean", "--temp-dir", self.temp, "--pattern=x-*", *options)
+        self.assertEqual(got, code, out + err)
+        return out, err
+
+    def test_removes_what_is_a_day_old_when_it_is_confirmed(self) -> None:
+        out, _ = self.answer("y\n", code=0)
+        self.assertIn(f"would remove {self.old}: 1 entry, 4 B, 2d old", out)
+        self.assertIn(f"removed {self.old}: 1 entry, 4 B", out)
+        self.assertIn(f"left {self.temp}/x-young: it was modified too recently", out)
+        self.assertEqual(self.names(), {"x-young", "other"})
+
+    def test_removes_nothing_when_it_is_not_confirmed(self) -> None:
+        dead_run(self.temp)
+        for text in ("n\n", "\n", "", "yess\n"):
+            _, err = self.answer(text, code=1)
+            self.assertIn("nothing was removed", err)
+        self.assertEqual(len(self.names()), 4)
+
+    def test_does_not_ask_when_told_so_or_when_there_is_nothing(self) -> None:
+        self.clean("--pattern=x-*", "--yes")
+        self.assertEqual(self.names(), {"x-young", "other"})
+        self.clean("--pattern=x-*")
+
+    def test_takes_the_least_age_and_several_patterns(self) -> None:
+        self.clean("--pattern=x-y*", "--pattern=oth*", "--min-age=0s", "--yes")
+        self.assertEqual(self.names(), {"x-old"})
+
+    def test_dry_run_only_prints(self) -> None:
+        self.assertIn(f"would remove {self.old}", self.clean("--pattern=x-*", "--dry-run"))
+        self.assertEqual(self.names(), {"x-old", "x-young", "other"})
+
+    def test_as_json_must_be_confirmed_beforehand(self) -> None:
+        self.assertIn("--yes", self.assert_bad_usage("--pattern=x-*", "--json"))
+        content = self.as_json("--pattern=x-*", "--yes")
+        self.assertEqual([item["path"] for item in content["litter"]], [self.old])
+        self.assertEqual((content["entries"], content["bytes"]), (1, 4))
+
+    def test_does_not_follow_a_link_that_matches(self) -> None:
+        canary = Path(self.temp, "canary")
+        canary.mkdir()
+        Path(canary, "file").touch()
+        os.symlink(canary, os.path.join(self.temp, "x-link"))
+        self.clean("--pattern=x-*", "--yes", "--min-age=0s")
+        self.assertEqual(self.names(), {"canary", "other"})
+        self.assertEqual(os.listdir(canary), ["file"])
+
+    def test_never_removes_the_working_directory(self) -> None:
+        path = os.path.join(self.temp, "x-dir")
+        os.mkdir(path)
+        done = subprocess.run(
+            [sys.executable, "-m", "tempfiles", "clean", "--temp-dir", self.temp, "--pattern",
+             "x-d*", "--yes", "--min-age", "0s"],
+            cwd=path, env={**os.environ, "PYTHONPATH": HERE}, capture_output=True, text=True,
+            check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("open in pid", done.stdout)
+        self.assertTrue(os.path.isdir(path))
+
+
+class Process(InATempDirectory):
+    def test_ends_quietly_when_its_reader_has_gone(self) -> None:
+        for number in range(50):
+            os.mkdir(os.path.join(self.temp, f"tidy-{number}"))
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [sys.executable, "-m", "tempfiles", "status", "--temp-dir", self.temp], stdout=writing,
+            stderr=subprocess.PIPE, cwd=HERE, check=False,
+        )
+        os.close(writing)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+
+    def test_leaves_a_root_that_is_being_reaped_to_the_other(self) -> None:
+        dead = dead_run(self.temp)
+        lock = locks.acquire(dead)
+        assert lock is not None
+        self.addCleanup(lock.release)
+        self.assertIn(f"left {dead}: live", self.clean())

@@ -1,0 +1,117 @@
+"""What the library must not cost, by counting what it does: no clock is asked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import tempfiles
+from tests.support.projects import ProjectTestCase
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+# What pathlib interns before 3.12 comes with the caller's path.
+MEMORY = """
+import pathlib, sys, tempfiles, tracemalloc
+tempfiles.set_temp_dir(sys.argv[1])
+tempfiles.create_with_content()
+tempfiles.cleanup_context()
+tracemalloc.start()
+for _ in range(5_000):
+    tempfiles.create_with_content()
+found = tracemalloc.take_snapshot()
+held = found.filter_traces([tracemalloc.Filter(False, pathlib.__file__)])
+print(sum(trace.size for trace in held.traces))
+del found, held
+for _ in range(25_000):  # so that a list of all paths would be seen
+    tempfiles.create_with_content()
+before = tracemalloc.get_traced_memory()[0]
+tracemalloc.reset_peak()
+tempfiles.cleanup_context()
+print(tracemalloc.get_traced_memory()[1] - before)
+"""
+COUNT_MKDIR = """
+import sys, tempfiles
+made = []
+tree = {f"a{number // 100}/b{number // 10}/c{number}": "x" for number in range(300)}
+sys.addaudithook(lambda event, args: made.append(args[0]) if event == "os.mkdir" else None)
+tempfiles.temp_tree(tree)
+print(len(made), len(set(made)))
+"""
+
+REMOVES = """
+    import os, sys, tempfile, unittest
+
+    class T(unittest.TestCase):
+        def test_makes(self):
+            os.mkdir("made")
+            open("made/below", "x").close()
+            os.mkdir("__pycache__")
+            os.unlink("made/below")
+            os.rmdir("made")
+            os.rmdir("__pycache__")
+            tempfile.TemporaryDirectory().cleanup()
+
+        def test_of_what_judges_nothing_was_imported(self):
+            self.assertNotIn("tempfiles.run.close", sys.modules)
+"""
+
+
+def _numbers_of(source: str, *arguments: str) -> list[int]:
+    done = subprocess.run(
+        [sys.executable, "-c", source, *arguments], cwd=REPOSITORY,
+        capture_output=True, text=True, check=True,
+    )
+    return [int(number) for number in done.stdout.split()]
+
+
+class MemoryTests(unittest.TestCase):
+    def test_tracking_takes_little_and_cleaning_up_next_to_nothing_more(self) -> None:
+        place = self.enterContext(tempfile.TemporaryDirectory(dir=IN_MEMORY))
+        held, more = _numbers_of(MEMORY, place)
+        self.assertLess(held, 1_000_000)
+        self.assertLess(more, 300_000)
+        self.assertEqual(os.listdir(place), [])
+
+
+class SystemCallTests(unittest.TestCase):
+    def test_a_tree_makes_each_of_its_directories_once(self) -> None:
+        self.assertEqual(_numbers_of(COUNT_MKDIR), [34, 34])
+
+    def test_bytes_are_told_to_those_who_hear_of_a_close(self) -> None:
+        place = self.enterContext(tempfile.TemporaryDirectory())
+        tempfiles.set_temp_dir(place)
+        self.addCleanup(tempfiles.set_temp_dir, None)
+        reports: list[tempfiles.ContextReport] = []
+        tempfiles.on_context_close(reports.append)
+        self.addCleanup(tempfiles.remove_callback, reports.append)
+        with tempfiles.context("heard"):
+            tempfiles.create_with_content("x" * 10)
+            tempfiles.create_with_content("x" * 20)
+            tempfiles.temp_tree({"a/b": "x" * 30})
+        self.assertEqual([report.bytes_made for report in reports if report.id == "heard"], [60])
+
+
+class RunTests(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("test_it.py", REMOVES)
+
+    def test_what_a_test_made_in_the_project_and_removed_is_counted_without_a_closer_look(
+        self,
+    ) -> None:
+        outcome = self.tidytest("-q")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("Temporary files: 2 made, 2 removed by their tests, 0 ", outcome.err)
+
+    def test_where_bytes_are_told_each_test_has_what_it_made_and_removed(self) -> None:
+        outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")
+        self.assertRegex(outcome.err, r"0 B +2 made  test_it.T.test_makes")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,145 @@
+"""What another program makes in the project beside a run: nobody's, unless something names it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+from tests.support.projects import ProjectTestCase
+
+ROOT = Path(__file__).parents[2]
+NEIGHBOUR = """
+import sys, tempfiles
+if sys.argv[1:]:
+    tempfiles.Run(tempfiles.RunSettings()).open()
+while True:
+    with open("../ask") as asked:
+        name = asked.read()
+    if not name:
+        break
+    open(name, "w").close()
+    with open("../done", "w") as done:
+        done.write(name)
+"""
+HEAD = """
+import os, subprocess, sys, unittest
+
+def have_neighbour_make(name):
+    with open("../ask", "w") as asked:
+        asked.write(name)
+    with open("../done") as done:
+        done.read()
+
+def make_and_remove(name):
+    open(name, "w").close()
+    os.unlink(name)
+
+class T(unittest.TestCase):
+"""
+TEMPLATE = """
+    def test_1(self):
+        have_neighbour_make("asked")  # so that it is up
+        os.unlink("asked")
+        subprocess.run([sys.executable, "script.py"], check=True)
+"""
+SCRIPT = "number = 1\nopen(f'made-{number}.txt', 'w').close()\n"
+
+
+@unittest.skipUnless(hasattr(os, "mkfifo"), "needs FIFOs")
+class BesideANeighbour(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("ask", "done"):
+            os.mkfifo(self.project.parent / name)
+
+    words: tuple[str, ...] = ()
+
+    def run_beside(self, body: str, **scripts: str) -> tuple[dict[str, str], list[str]]:
+        """Run a suite beside a program that makes what it is asked to; return what is told as
+        leaks, with their contexts, and what as nobody's."""
+        words = ("--leak-json", "../leaks.json", "--leaks", "fail")
+        command = [sys.executable, "-c", NEIGHBOUR, *self.words]
+        for name, script in scripts.items():
+            self.write(f"{name}.py", script)
+        (self.project / "test_it.py").write_text(HEAD + body)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.base)}
+        with subprocess.Popen(command, cwd=self.project, env=environment) as neighbour:
+            try:
+                self.outcome = self.run_python("-m", "runner", *words)
+            finally:
+                neighbour.kill()
+        document: dict[str, Any] = json.loads((self.project.parent / "leaks.json").read_text())
+        leaks = {os.path.basename(leak["path"]): leak["context"] for leak in document["leaks"]}
+        apart = [path for each in document.get("unattributed", ())
+                 if os.path.dirname(path := each["path"]) == str(self.project)]
+        return leaks, [*map(os.path.basename, apart)]
+
+
+class AnotherRun(BesideANeighbour):
+    words: tuple[str, ...] = ("of the same project",)
+
+    def test_that_makes_names_like_those_of_a_test_is_not_taken_for_its_child(self) -> None:
+        leaks, apart = self.run_beside("""
+    def test_1(self):
+        make_and_remove(f"scratch-{os.getpid()}.txt")
+        have_neighbour_make("scratch-{}.txt".format(1))
+        subprocess.run(["true"])
+    def test_2(self):
+        make_and_remove("other_%d" % os.getpid())
+        have_neighbour_make("other_{}".format(2))
+        subprocess.run([sys.executable, "script.py"])
+    @classmethod
+    def tearDownClass(cls):
+        have_neighbour_make("other_{}".format(3))
+""", script="import os\nname = f'other_{os.getpid()}'\nopen(name, 'w').close()\nos.unlink(name)\n")
+        self.assertEqual((leaks, apart), ({}, ["other_2", "other_3", "scratch-1.txt"]))
+        self.assertEqual(self.outcome.code, 0, self.outcome.err)
+
+    def test_of_another_project_does_not_matter(self) -> None:
+        self.words = ()
+        leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
+        self.assertEqual((leaks, apart), ({"made-1.txt": "test_it.T.test_1"}, []))
+
+    def test_of_the_same_project_makes_a_template_no_evidence(self) -> None:
+        leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
+        self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
+
+
+class AProgram(BesideANeighbour):
+    def test_is_not_taken_for_a_test_where_no_child_nor_native_code_ran(self) -> None:
+        leaks, apart = self.run_beside("""
+    def test_1(self): make_and_remove("scratch.txt")
+    @classmethod
+    def tearDownClass(cls): have_neighbour_make("scratch.txt")
+""")
+        self.assertEqual((leaks, apart), ({}, ["scratch.txt"]))
+
+
+class TheWholeName(BesideANeighbour):
+    def test_in_a_script_a_test_or_its_module_says_whose_it_is(self) -> None:
+        leaks, apart = self.run_beside("""
+    def test_1(self): subprocess.run([sys.executable, "script.py"], check=True)
+    def test_2(self): touch("by-test")
+    def test_3(self): by_library()
+
+def touch(name):
+    subprocess.run(["sh"], input=b"touch " + name.encode(), check=True)
+
+def by_library():
+    import ctypes
+    ctypes.CDLL(None).mkdir(os.path.abspath("by-library").encode(), 0o700)
+""", script="open('by-script', 'w').close()\n")
+        self.assertEqual(leaks, {
+            "by-script": "test_it.T.test_1", "by-test": "test_it.T.test_2",
+            "by-library": "test_it.T.test_3",
+        })  # fmt: skip
+        self.assertEqual(apart, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

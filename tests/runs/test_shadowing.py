@@ -1,0 +1,129 @@
+"""The console script beside a user's own `runner` or `tempfiles`."""
+
+from __future__ import annotations
+
+from tests.support.projects import HERE, Outcome, ProjectTestCase
+
+SPELLINGS = (
+    ("discover", "src"),
+    ("discover", "-s", "src"),
+    ("discover", "-ssrc"),
+    ("discover", "-vs", "src"),
+    ("discover", "-vssrc"),
+    ("discover", "-v", "--start-directory", "src"),
+    ("discover", "--start-directory=src"),
+    ("discover", "--sta=src"),
+    ("discover", "-s", "src/sub", "-tsrc"),
+    ("discover", "src/sub", "test*.py", "src"),
+    ("discover", "--top-level-directory=src", "src/sub"),
+    ("--leak-ignore", "x", "Discover", "--leaks", "report", "src"),
+)
+
+
+class Shadowing(ProjectTestCase):
+    def script(self, *words: str) -> Outcome:
+        """Run what the installed script `tidytest` is."""
+        script = self.base.parent / "bin" / "tidytest"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(
+            "import sys\n"
+            # PYTHONPATH would come before the working directory; an installed package is last.
+            f"sys.path.append({HERE!r})\nfrom runner.__main__ import main\nsys.exit(main())\n"
+        )
+        return self.run_python(str(script), *words, PYTHONPATH="")
+
+    def test_the_script_does_what_the_module_does(self) -> None:
+        self.write("own.py", "VALUE = 1")
+        self.write("test_a.py", """
+            import os, sys, tempfile, unittest
+            import own
+            class T(unittest.TestCase):
+                def test(self):
+                    tempfile.mkdtemp()
+                    self.assertEqual(sys.path[0], os.getcwd())
+        """)
+        for words in (["test_a"], ["discover", "-v"], []):
+            outcome = self.script(*words)
+            self.assertEqual(outcome.code, 0, outcome.err)
+            self.assertIn("1 leaked by 1 test", outcome.err)
+
+    def test_the_users_runner_is_what_their_tests_import(self) -> None:
+        for name in ("runner.py", "runner/__init__.py"):
+            with self.subTest(name):
+                path = self.write(name, "MINE = True\n")
+                self.write("test_a.py", """
+                    import tempfile, unittest
+                    import runner
+                    class T(unittest.TestCase):
+                        def test(self):
+                            self.assertTrue(runner.MINE)
+                            tempfile.mkdtemp()
+                """)
+                outcome = self.script("-v", "--leaks", "fail", "--junit-xml", "out.xml",
+                                      "--html", "out.html", "--keep", "never", "test_a")
+                self.assertEqual(outcome.code, 1, outcome.err)
+                self.assertIn("AssertionError: left 1 in the temp directory", outcome.err)
+                self.assertTrue((self.project / "out.html").exists())
+                path.unlink()
+
+    def test_a_runner_in_the_directory_that_is_discovered(self) -> None:
+        self.write("src/runner.py", "MINE = True\n")
+        for name in ("src/test_a.py", "src/sub/test_b.py"):
+            self.write(name, """
+                import unittest, runner
+                class T(unittest.TestCase):
+                    def test(self): self.assertTrue(runner.MINE)
+            """)
+        self.write("src/sub/__init__.py", "")
+        for words in SPELLINGS:
+            with self.subTest(" ".join(words)):
+                outcome = self.script(*words)
+                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertRegex(outcome.err, "Ran [12] test")
+
+    def test_a_tempfiles_of_the_user_is_told(self) -> None:
+        self.write("tempfiles.py", "")
+        self.assertRefused(self.script(), "tempfiles.py", "hides")
+        self.assertRefused(self.run_python("-m", "runner"), "tempfiles.py", "hides")
+
+    def test_a_tempfiles_in_the_directory_that_is_discovered_is_told(self) -> None:
+        self.write("src/tempfiles/__init__.py", "")
+        self.write("src/sub/__init__.py", "")
+        told = "tidytest: error: src/tempfiles/__init__.py hides the package `tempfiles`"
+        for words in SPELLINGS:
+            with self.subTest(" ".join(words)):
+                self.assertRefused(self.script(*words), told)
+                self.assertRefused(self.run_python("-m", "runner", *words), told)
+
+    def test_what_tests_do_not_import_by_that_name_hides_nothing(self) -> None:
+        self.write("sub/tempfiles.py", "")
+        self.write("sub/__init__.py", "")
+        self.write("sub/test_a.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def test(self): pass
+        """)
+        for words in (("discover", "-s", "sub", "-t", "."), ("sub.test_a",)):
+            outcome = self.script(*words)
+            self.assertEqual(outcome.code, 0, outcome.err)
+
+    def test_of_a_command_line_that_is_refused_only_that_is_told(self) -> None:
+        for words in (("discover", "--nonsense", "src"), ("discover", "--html")):
+            outcome, module = self.script(*words), self.run_python("-m", "runner", *words)
+            self.assertEqual((outcome.code, module.code), (2, 2), outcome.err)
+            self.assertEqual(outcome.err.count("error:"), 1, outcome.err)
+        self.assertEqual(self.script("discover", "-h").out.count("Pattern to match tests"), 1)
+
+    def test_a_tempfiles_that_pythonpath_brings_is_told_in_one_line(self) -> None:
+        self.write("lib/tempfiles/__init__.py", "")
+        outcome = self.run_python("-m", "runner", PYTHONPATH=f"lib:{HERE}")
+        self.assertRefused(outcome, "lib/tempfiles/__init__.py")
+
+    def test_our_own_packages_shadow_nothing(self) -> None:
+        outcome = self.run_python("-c", f"""
+import sys
+sys.path.insert(0, {HERE!r})
+from runner.cli import shadowing
+print(shadowing.shadowed("runner", [{HERE!r}]), shadowing.shadowed("tempfiles", [{HERE!r}]))
+""")
+        self.assertEqual(outcome.out, "None None\n", outcome.err)

@@ -1,0 +1,180 @@
+"""Baselines and names that are not simply constant: shared by tests, or random in their own way."""
+
+from __future__ import annotations
+
+import unittest
+
+from tests.runs.test_baseline_completeness import STRICT, BaselineCase
+
+MAKERS = """
+    import datetime, hashlib, os, secrets, subprocess, tempfile
+
+    def touch(name):
+        open(os.path.join(tempfile.gettempdir(), name), "a").close()
+
+    def digit(): touch("cache2.db")
+    def user(): touch(f"app-{os.getuid()}.lock")
+    def date(): touch(f"log-{datetime.date.today()}.txt")
+    def hash(): touch(hashlib.md5(b"constant").hexdigest())
+    def shell(): os.system("touch $TMPDIR/out.txt")
+    def child(): subprocess.run(["touch", os.path.join(tempfile.gettempdir(), "run1.log")])
+    def project(): open("run1.log", "a").close()
+    def nothing(): pass
+    def many():
+        for _ in range(260): tempfile.mkdtemp()
+    def random(): touch(f"session-{secrets.token_hex(8)}")
+    def odd(): os.mkdir(os.path.join(tempfile.gettempdir(), "sess_" + secrets.token_urlsafe(9)))
+"""
+SHARED = ("digit", "user", "date", "hash", "shell", "child", "project")
+
+
+class Case(BaselineCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("makers.py", MAKERS)
+
+    def write_tests(self, *makers: str) -> None:
+        """Write the tests, each of which calls one of the makers, or several."""
+        calls = ("; ".join(f"makers.{name}()" for name in names.split()) for names in makers)
+        self.suite("test_a", *calls, more="import makers")
+
+    def text(self) -> str:
+        return (self.project / ".tidytest-leaks.json").read_text("utf-8")
+
+    def tidytest_anew(self, *words: str) -> str:
+        """Run without what an earlier run has left outside; return what is told."""
+        (self.project / "run1.log").unlink(missing_ok=True)
+        return self.tidytest("-q", *words).err
+
+
+class Shared(Case):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write_tests(" ".join(SHARED), " ".join(SHARED))
+        self.tidytest_anew("--update-baseline")
+
+    def test_are_known_whichever_test_comes_first(self) -> None:
+        self.assertEqual(self.entries(), ["test_a.A.test_1"] * len(SHARED))
+        for words in ((), ("--reverse",), ("test_a.A.test_2",)):
+            with self.subTest(words):
+                told = self.tidytest_anew("--leaks", "fail", "--strict-baseline", *words)
+                self.assertIn("\nOK\nKnown leaks: 7 of 7 are in the baseline\n", told)
+                self.assertNotIn("fixed", told)
+
+    def test_are_written_once_whichever_test_comes_first(self) -> None:
+        before = self.text()
+        for words in (("--reverse",), ("test_a.A.test_2",), ()):
+            self.tidytest_anew("--update-baseline", *words)
+            self.assertEqual(self.text(), before, words)
+
+    def test_go_over_to_the_other_test_when_the_first_is_gone(self) -> None:
+        self.suite("test_a", more="import makers\n")
+        source = (self.project / "test_a.py").read_text("utf-8")
+        calls = "; ".join(f"makers.{name}()" for name in SHARED)
+        self.write("test_a.py", f"{source}    def test_2(self): {calls}\n")
+        self.tidytest_anew("--update-baseline")
+        self.assertEqual(self.entries(), ["test_a.A.test_2"] * len(SHARED))
+
+
+class Places(Case):
+    def test_that_are_shared_are_one_leak_also_in_a_new_temp_directory(self) -> None:
+        """A slot of the run root is replaced after 256 leftovers."""
+        self.write_tests("many shell digit", "shell digit", "shell digit")
+        self.tidytest_anew("--update-baseline")
+        self.assertEqual(set(self.entries()), {"test_a.A.test_1"})
+        self.assertHolds("--reverse")
+        self.write_tests("shell digit many", "shell digit", "shell digit")
+        for words in ((), ("--reverse",)):
+            self.assertHolds("--repeat", "2", *words)
+
+    def test_that_are_of_a_class_stay_its_own(self) -> None:
+        self.write("test_a.py", """
+            import makers, unittest
+            class A(unittest.TestCase):
+                @classmethod
+                def tearDownClass(cls): makers.digit()
+                def test_1(self): pass
+            class B(unittest.TestCase):
+                def test_1(self): makers.digit()
+        """)
+        self.adopt()
+        self.assertEqual(self.entries(), ["test_a.A"])
+        self.adopt("--reverse")
+        self.assertEqual(self.entries(), ["test_a.A"])
+
+
+class NotShared(Case):
+    def test_one_more_of_a_random_name_is_found_when_the_known_one_comes(self) -> None:
+        self.write_tests("shell", "random", "random")
+        self.adopt()
+        self.write_tests("random", "random", "random")
+        outcome = self.tidytest("-q", "--leaks", "fail", "--leak-json", "out.json")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("\ntest_a.A.test_1\n  left 1 in the temp directory", outcome.err)
+        self.assertIn("FAILED: 1 leak was found after the tests (--leaks fail)\n", outcome.err)
+        self.assertIn("Known leaks: 2 of 3 are in the baseline\n", outcome.err)
+        self.adopt()
+        self.assertEqual(self.entries(), [f"test_a.A.test_{number}" for number in (1, 2, 3)])
+        self.assertHolds()
+        self.assertHolds("--reverse")
+
+    def test_one_that_comes_after_the_known_one_fails_its_test(self) -> None:
+        self.write_tests("random", "random", "nothing")
+        self.adopt()
+        self.write_tests("random", "random", "random")
+        outcome = self.tidytest(*STRICT)
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("FAIL: test_3", outcome.err)
+
+
+    def test_one_that_takes_the_entry_of_a_name_with_a_random_part_is_named(self) -> None:
+        self.suite("test_a", "pass", "makers.touch('db-a1b2c3d4')", more="import makers")
+        self.adopt()
+        self.suite("test_a", "makers.touch('db-e5f6a7b8')", "makers.touch('db-qwertyui')",
+                   more="import makers")
+        outcome = self.tidytest("-q", "--leaks", "fail")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("\ntest_a.A.test_1\n  left 1 in the temp directory", outcome.err)
+        self.assertNotIn("FAIL: test_2", outcome.err)
+
+
+class ManyLeaks(Case):
+    def test_of_a_fixture_that_is_open_all_the_while_stay_its_own(self) -> None:
+        self.write("test_a.py", """
+            import makers, tempfile, unittest
+            def setUpModule(): tempfile.mkdtemp(prefix="module-")
+            class A(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): tempfile.mkdtemp(prefix="class-")
+                def test_1(self): makers.many()
+                def test_2(self): makers.many()
+        """)
+        self.adopt()
+        self.assertEqual({*self.entries()}, {"test_a", "test_a.A", "test_a.A.test_1",
+                                             "test_a.A.test_2"})
+        self.assertHolds()
+        self.assertHolds("--reverse")
+
+
+class Updates(Case):
+    def test_do_not_change_a_name_that_is_random_in_a_way_of_its_own(self) -> None:
+        self.write_tests("odd odd", "odd")
+        self.adopt()
+        before = self.text()
+        for words in ((), ("--reverse",), ("--repeat", "3")):
+            self.adopt(*words)
+            self.assertEqual(self.text(), before, words)
+
+    def test_of_tests_that_are_repeated_write_the_most_of_one_time(self) -> None:
+        self.write_tests("odd odd", "odd")
+        self.adopt("--repeat", "3")
+        self.assertEqual(len(self.entries()), 3, self.text())
+        self.assertHolds()
+        self.write_tests("odd odd odd", "odd")
+        outcome = self.tidytest(*STRICT, "--repeat", "2")
+        self.assertEqual(outcome.code, 1, outcome.err)
+        self.assertIn("FAILED (failures=2)", outcome.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

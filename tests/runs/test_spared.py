@@ -1,0 +1,129 @@
+"""What is no leak counts for nothing: what is ignored, and what the runner itself has made."""
+
+from __future__ import annotations
+
+import json
+import os
+import unittest
+
+from tests.support.projects import ProjectTestCase
+
+TEST = """
+import os, subprocess, sys, tempfile, unittest
+class T(unittest.TestCase):
+    def test(self):
+"""
+
+
+class Spared(ProjectTestCase):
+    def leave(self, body: str, *words: str) -> tuple[str, dict[str, int]]:
+        """Run a test with this body; return what was told, and the summary of the JSON report."""
+        self.write("test_a.py", TEST + "".join(f"        {line}\n" for line in body.splitlines()))
+        outcome = self.tidytest("-v", "--leak-json", "../leaks.json", *words, "test_a.T.test")
+        report = json.loads((self.project.parent / "leaks.json").read_text("utf-8"))
+        return outcome.err, report["summary"]
+
+    def counted(self, body: str) -> tuple[int, int, int]:
+        """Return how many paths were made, were removed by the test, and leaked."""
+        _, summary = self.leave(body, "--leak-ignore", "a-*")
+        return summary["made"], summary["removed_by_tests"], summary["leaked"]
+
+    def test_what_is_ignored_was_neither_made_nor_removed(self) -> None:
+        left = 'tempfile.mkdtemp(prefix="a-")\nopen("a-file", "w").close()'
+        self.assertEqual(self.counted(left), (0, 0, 0))
+        os.unlink(self.project / "a-file")
+        self.assertEqual(self.counted(f"{left}\ntempfile.mkdtemp()"), (1, 0, 1))
+        removed = 'os.rmdir(tempfile.mkdtemp(prefix="a-"))\nos.rmdir(tempfile.mkdtemp())'
+        self.assertEqual(self.counted(removed), (1, 1, 0))
+
+    def test_what_is_ignored_and_registered_counts_as_registered(self) -> None:
+        body = 'import tempfiles\ntempfiles.register_directory(tempfile.mkdtemp(prefix="a-"))\n'
+        self.assertEqual(self.counted(body), (1, 0, 0))
+
+    def test_of_the_places_that_an_open_may_have_meant_only_the_right_one_counts(self) -> None:
+        head = "fd = os.open(tempfile.mkdtemp(), os.O_RDONLY)\nproc = os.open('/proc', os.O_RDONLY)"
+        make = '\nos.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=fd))\n'
+        self.assertEqual(self.counted(head + make), (1, 0, 1))
+        self.assertEqual(self.counted(f"{head}{make}os.unlink('x', dir_fd=fd)"), (1, 0, 1))
+        here = '\nos.close(os.open("x", os.O_CREAT))\n'
+        self.assertEqual(self.counted(f"{head}{here}os.unlink('x')"), (2, 1, 1))
+        self.assertEqual(self.counted(f"{here}os.unlink('x')"), (1, 1, 0))
+        self.assertEqual(self.counted(f"{here}os.rename('x', 'y')\nos.unlink('y')"), (2, 2, 0))
+        self.assertEqual(self.counted(here), (1, 0, 1))
+
+    def test_what_was_tried_and_not_made_counts_for_nothing(self) -> None:
+        (self.project / "full").mkdir()
+        (self.project / "full" / "x").touch()
+        failing = (
+            'open("no/x", "w")', 'os.mkdir("no/x")', 'os.rename("no", "x")', 'os.link("no", "x")',
+            'os.rename(T("no"), T("x"))', 'os.link(T("no"), T("x"))', 'shutil.move("no", T("x"))',
+            'open(T("x" * 300), "a")', 'os.symlink("no", "full")', 'os.rename("test_a.py", "full")',
+            'open(T("x"), "w", opener=lambda *_: os.open("no", os.O_RDONLY))',
+            'sqlite3.connect("file:x?mode=rw", uri=True).execute("create table t (a)")',
+        )
+        head = "import shutil, sqlite3\nT = lambda name: tempfile.gettempdir() + os.sep + name\n"
+        made = "os.symlink('no', T('y'))\nos.unlink(T('y'))\nos.close(tempfile.mkstemp()[0])"
+        for statement in failing:
+            with self.subTest(statement):
+                body = f"{head}with self.assertRaises((OSError, sqlite3.Error)): {statement}\n"
+                self.assertEqual(self.counted(body), (0, 0, 0))
+                self.assertEqual(self.counted(body + made), (2, 1, 1))
+
+    def test_a_failing_second_making_is_none(self) -> None:
+        link = "path = tempfile.gettempdir() + '/x'\nos.symlink('no', path)\n"
+        again = "self.assertRaises(FileExistsError, os.symlink, 'no', path)\n"
+        self.assertEqual(self.counted(f"{link}{again}os.unlink(path)"), (1, 1, 0))
+        self.assertEqual(self.counted(f"{link}{again}"), (1, 0, 1))
+
+    def test_a_failing_move_onto_what_was_made_and_removed_changes_nothing(self) -> None:
+        for path in ("o", "{tempfile.gettempdir()}/o"):
+            body = (
+                f"path = f'{path}'\nopen(path, 'w').close()\nos.unlink(path)\n"
+                "self.assertRaises(OSError, os.rename, 'missing', path)"
+            )
+            self.assertEqual(self.counted(body), (1, 1, 0))
+
+    def test_what_our_own_move_makes_on_the_way_counts_for_nothing(self) -> None:
+        if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(".").st_dev:
+            self.skipTest("there is no other file system")
+        body = (
+            "import tempfiles\ntop = tempfile.mkdtemp(dir='/dev/shm')\n"
+            "tempfiles.persist(tempfiles.create_with_content('x'), top + '/x')\n"
+            "import shutil\nshutil.rmtree(top)"
+        )
+        self.assertEqual(self.counted(body), (2, 2, 0))
+
+    def test_what_a_library_makes_besides_counts_if_it_is_seen(self) -> None:
+        body = "import sqlite3\nsqlite3.connect(tempfile.gettempdir() + '/x').close()\n"
+        self.assertEqual(self.counted(body), (1, 0, 1))
+        self.assertEqual(self.counted(f"{body}os.unlink(tempfile.gettempdir() + '/x')"), (1, 1, 0))
+
+    def test_the_state_of_an_inner_run_is_nobodys_leak(self) -> None:
+        self.write("test_inner.py", TEST + "        tempfile.mkdtemp()\n")
+        told, _ = self.leave(
+            'subprocess.call([sys.executable, "-m", "runner", "-q", "test_inner"])'
+        )
+        self.assertTrue((self.project / ".tidytest-state.json").exists())
+        self.assertNotIn(f"  {self.project}/.tidytest-state.json\n", told)
+
+    def test_where_files_are_kept_is_nobodys_leak(self) -> None:
+        (self.project / "real").mkdir()
+        (self.project / "link").symlink_to("real")
+        body = 'subprocess.call(["true"])\ntempfile.mkdtemp()\nself.fail("kept")'
+        for directory in ("kept/a/b", "link"):
+            with self.subTest(directory):
+                told, summary = self.leave(body, "--keep", "on-failure", "--keep-dir", directory)
+                self.assertEqual(summary["leaked"], 1)  # though the test has a word `kept`
+                self.assertIn(f"Kept: {self.project}/{directory}/tidy-kept-", told)
+                self.assertNotRegex(told, rf"\n    dir  {self.project}/")
+
+    def test_a_directory_of_the_tests_in_which_files_are_kept_is_its_leak(self) -> None:
+        told, _ = self.leave(
+            'os.mkdir("kept")\ntempfile.mkdtemp()\nself.fail("kept")',
+            "--keep", "on-failure", "--keep-dir", "kept/a",
+        )  # fmt: skip
+        self.assertRegex(told, r"\n    dir   kept/ .*os.mkdir\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,1 @@
+"""What the tests share: projects, real processes, browsers, samples. No tests."""

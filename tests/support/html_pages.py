@@ -1,0 +1,108 @@
+"""Pages of the HTML report in a real browser, for the tests of how they behave and look."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import unittest
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from runner.reporting import html
+from runner.reporting.records import SuiteReport, TestRecord, UsageSample
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import RunReport, Summary
+from tests.support.browser import MISSING, Browser
+from tests.support.report_samples import HOSTILE, judged, repeated, sample
+
+ROWS = "return document.querySelectorAll('#table tbody tr').length"
+FIRST = "return document.querySelector('#table tbody th').innerText"
+COUNT = "return document.getElementById('count').innerText"
+CHIPS = "return [...document.querySelectorAll('.chip')].map(chip => chip.innerText)"
+FOCUSED = "return document.activeElement.id || document.activeElement.innerText"
+COLUMN = """return [...document.querySelectorAll('#table tbody tr')]
+    .map(row => row.cells[arguments[0]].innerText)"""
+CELLS = """return [...document.querySelectorAll(`#table tbody td[data-label="${arguments[0]}"]`)]
+    .map(cell => cell.innerText)"""
+
+
+def hostile() -> SuiteReport:
+    """Return a run whose names, outputs and paths try to break the page."""
+    report = sample(20, 5)
+    test = TestRecord(HOSTILE, HOSTILE, HOSTILE, HOSTILE, "error", 0.5, report.started + 2,
+                      message=HOSTILE, details=HOSTILE, stdout=HOSTILE)
+    leak = Leak("/tmp/tidy-x/1/" + "\udcff" * 255, "file", 2**50, 1, HOSTILE, "test",
+                Origin(HOSTILE, 3, HOSTILE, HOSTILE), subtest=HOSTILE, open_by=(HOSTILE,))
+    run = report.run._replace(leaks=(*report.run.leaks, leak))
+    return replace(report, tests=(*report.tests, test), run=run, command=HOSTILE)
+
+
+def slow() -> SuiteReport:
+    """Return a run of a quarter of an hour that leaves only what is empty."""
+    report = sample(60, 0)
+    usage = tuple(UsageSample(report.started + at, 3, 0, "run") for at in range(0, 900, 100))
+    return replace(report, seconds=900.0, usage=usage)
+
+
+def wordy() -> SuiteReport:
+    """Return a run with states of leaks whose first test has a long name and a long outcome."""
+    report = judged()
+    name = "test_" + "_".join(["export"] * 14)
+    test = replace(report.tests[0], id=f"tests.unit.test_export.SpreadsheetTests.{name}",
+                   status="unexpected success", seconds=65.0)
+    return replace(report, tests=(test, *report.tests[1:]))
+
+
+def _reports() -> dict[str, SuiteReport]:
+    return {
+        "large": sample(5_000, 1_000), "medium": sample(600, 150), "hostile": hostile(),
+        "empty": SuiteReport(run=RunReport(Summary())), "judged": judged(), "repeated": repeated(),
+        "slow": slow(), "wordy": wordy(), "off": replace(sample(60, 0), looked=False, usage=()),
+    }  # fmt: skip
+
+
+@unittest.skipIf(bool(MISSING), MISSING or "")
+class PageCase(unittest.TestCase):
+    """A test of the pages; whatever it does, the console must stay empty."""
+
+    browser: ClassVar[Browser]
+    pages: ClassVar[dict[str, str]]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        directory = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.pages = {}
+        for name, report in _reports().items():
+            path = os.path.join(directory, f"{name}.html")
+            html.write(report, path)
+            cls.pages[name] = Path(path).as_uri()
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self) -> None:
+        self.browser.log()
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.browser.log(), [])
+
+    def show(self, page: str, fragment: str = "") -> None:
+        self.browser.open("about:blank")  # else only the fragment changes, and state survives
+        self.browser.open(self.pages[page] + fragment)
+
+    def run_script(self, script: str, *arguments: object) -> Any:
+        return self.browser.run(script, *arguments)
+
+    def choose(self, select: str, value: str) -> None:
+        self.run_script("""const select = document.getElementById(arguments[0]);
+            select.value = arguments[1]; select.dispatchEvent(new Event('change'))""",
+                        select, value)
+
+    def wait_for(self, script: str) -> None:
+        """Wait until a script returns something true, as after Back, which takes its time."""
+        for _ in range(100):
+            if self.run_script(script):
+                return
+            time.sleep(0.05)
+        self.fail(script)

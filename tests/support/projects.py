@@ -1,0 +1,69 @@
+"""A project of its own in a temp directory, and the runner's command line in a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = str(Path(__file__).resolve().parents[2])
+
+
+class Outcome(NamedTuple):
+    """How a run ended: its exit code, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+class ProjectTestCase(unittest.TestCase):
+    """Has `project`, the working directory of runs, and `base`, their temp directory."""
+
+    def setUp(self) -> None:
+        top = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
+        self.project, self.base = top / "project", top / "base"
+        self.project.mkdir()
+        self.base.mkdir()
+
+    def write(self, name: str, source: str) -> Path:
+        """Make a file of the project; its source may be indented."""
+        path = self.project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(source), "utf-8")
+        return path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment of a run."""
+        unwanted = ("TIDYTEST_", "GITHUB_", "COVERAGE", "FORCE_COLOR", "PYTHON", "NO_COLOR")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(unwanted) and k != "CI"}
+        temp = {name: str(self.base) for name in ("TMPDIR", "TEMP", "TMP")}
+        return {**kept, **temp, "PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+    def run_python(self, *words: str, stdin: str = "", **environment: str) -> Outcome:
+        """Run Python in the project."""
+        done = subprocess.run(
+            [sys.executable, *words], cwd=self.project, env=self.environment(**environment),
+            input=stdin, capture_output=True, text=True, errors="backslashreplace", timeout=120,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def tidytest(self, *words: str, stdin: str = "", **environment: str) -> Outcome:
+        """Run `python -m runner` in the project, and hold that it leaves nothing behind."""
+        outcome = self.run_python("-m", "runner", *words, stdin=stdin, **environment)
+        self.assertEqual(os.listdir(self.base), [], outcome.err)
+        return outcome
+
+    def assertRefused(self, outcome: Outcome, *parts: str) -> None:
+        """Fail unless a run was refused with one line in which these parts are."""
+        self.assertEqual(outcome.code, 2, outcome.err)
+        lines = outcome.err.splitlines()
+        self.assertEqual(len(lines), 1, outcome.err)
+        self.assertTrue(lines[0].startswith("tidytest: error: "), outcome.err)
+        for part in parts:
+            self.assertIn(part, lines[0])

@@ -1,0 +1,248 @@
+"""Usage over time: the monitor beside a running program, and what it records."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from tempfiles.errors import SettingError
+from tempfiles.monitor.recording import COLUMNS, Recording
+from tempfiles.monitor.sampler import Monitor, Sample, Share, watch
+
+SAMPLE = Sample(
+    12.3456, 7, 2, 900, 1, 0, "tests.own",
+    (Share("tidy-1", 5, 1, 800, "shop (pid 4)", "tests.a"), Share("x,\"y", 2, 1, 100)),
+)
+
+
+def _wait(condition: Callable[[], object]) -> None:
+    """Wait until something happens that another thread is to do; far too long is a failure."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it never happened")
+        time.sleep(0.001)
+
+
+class WatchTest(unittest.TestCase):
+    def test_samples_at_once_and_again_until_told_to_stop(self) -> None:
+        asked: list[float] = []
+
+        def pause(seconds: float) -> bool:
+            asked.append(seconds)
+            return len(asked) == 3
+
+        taken = list(watch(lambda: SAMPLE, 60.0, pause))
+        self.assertEqual([SAMPLE] * 3, taken)
+        self.assertTrue(all(0 < seconds <= 60 for seconds in asked))
+
+    def test_a_sample_that_takes_longer_than_the_interval_is_followed_at_once(self) -> None:
+        asked: list[float] = []
+
+        def take() -> Sample:
+            time.sleep(0.01)
+            return SAMPLE
+
+        list(watch(take, 0.001, lambda seconds: not asked.append(seconds)))  # type: ignore[func-returns-value]
+        self.assertEqual([0.0], asked)
+
+
+class MonitorTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.top = self.enterContext(tempfile.TemporaryDirectory())
+
+    def _monitor(self, **options: object) -> tuple[Monitor, list[Sample]]:
+        seen: list[Sample] = []
+        monitor = Monitor(self.top, 0.005, append=seen.append, **options)  # type: ignore[arg-type]
+        self.addCleanup(monitor.stop)
+        return monitor, seen
+
+    def test_samples_beside_the_program_and_once_more_at_the_end(self) -> None:
+        contexts = ["first"]
+        monitor, seen = self._monitor(context_now=lambda: contexts[-1])
+        monitor.start()
+        _wait(lambda: len(seen) >= 3)
+        contexts.append("second")
+        Path(self.top, "file").write_bytes(b"12345")
+        _wait(lambda: seen[-1].bytes == 5)
+        Path(self.top, "last").touch()
+        samples = monitor.stop()
+        self.assertEqual(seen, samples)
+        self.assertEqual((0, "first"), (samples[0].files, samples[0].context))
+        self.assertEqual((2, 5, "second"),
+                         (samples[-1].files, samples[-1].bytes, samples[-1].context))
+        self.assertEqual(sorted(s.timestamp for s in samples), [s.timestamp for s in samples])
+
+    def test_stopped_at_once_it_still_has_a_sample_and_a_second_stop_adds_none(self) -> None:
+        monitor = Monitor(self.top, 60.0)
+        monitor.start()
+        samples = monitor.stop()
+        self.assertLessEqual(1, len(samples))
+        self.assertEqual(samples, monitor.stop())
+
+    def test_threading_does_not_see_it(self) -> None:
+        before = threading.enumerate()
+        monitor, seen = self._monitor()
+        monitor.start()
+        _wait(lambda: len(seen) >= 2)
+        self.assertEqual(before, threading.enumerate())
+
+    @unittest.skipUnless(Path("/proc/self/task").is_dir(), "threads are listed there")
+    def test_no_thread_and_no_descriptor_is_left(self) -> None:
+        before = [os.listdir(f"/proc/self/{what}") for what in ("task", "fd")]
+        monitor, seen = self._monitor()
+        monitor.start()
+        _wait(lambda: len(seen) >= 2)
+        monitor.stop()
+        self.assertEqual(before, [os.listdir(f"/proc/self/{what}") for what in ("task", "fd")])
+
+    @unittest.skipUnless(hasattr(os, "fork"), "processes fork there")
+    def test_a_fork_meets_no_thread_and_sampling_goes_on_in_the_parent_only(self) -> None:
+        monitor, seen = self._monitor()
+        monitor.start()
+        _wait(lambda: len(seen) >= 2)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            for _ in range(20):
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(len(monitor.stop()))
+                self.assertEqual(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        # 3.12 warns of threads there are at the fork; later ones of those there are after it, too.
+        if sys.version_info < (3, 13):
+            self.assertEqual([], [str(warning.message) for warning in warned])
+        count = len(seen)
+        _wait(lambda: len(seen) > count)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "processes fork there")
+    def test_samples_also_while_a_program_forks_more_often_than_the_interval(self) -> None:
+        seen: list[Sample] = []
+        monitor = Monitor(self.top, 0.05, append=seen.append)
+        self.addCleanup(monitor.stop)
+        monitor.start()
+
+        def forked_and_sampled() -> bool:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            os.waitpid(pid, 0)
+            return len(seen) > 2
+
+        _wait(forked_and_sampled)
+
+    def test_the_end_of_the_program_does_not_wait_for_it(self) -> None:
+        script = (
+            "import sys; from tempfiles.monitor.sampler import Monitor\n"
+            "Monitor(sys.argv[1], 3600).start()\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", script, self.top], capture_output=True,
+            text=True, check=False, timeout=60, cwd=Path(__file__).parents[3],
+        )
+        self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
+
+    def test_a_directory_that_goes_away_holds_nothing_from_then_on(self) -> None:
+        below = os.path.join(self.top, "below")
+        os.mkdir(below)
+        Path(below, "file").touch()
+        monitor = Monitor(below, 60.0)
+        monitor.start()
+        os.unlink(os.path.join(below, "file"))
+        os.rmdir(below)
+        self.assertEqual(0, monitor.stop()[-1].files)
+
+    def test_a_record_that_cannot_be_written_is_told_and_does_not_end_the_sampling(self) -> None:
+        calls: list[Sample] = []
+
+        def fail(sample: Sample) -> None:
+            calls.append(sample)
+            raise OSError(28, "No space left on device")
+
+        monitor = Monitor(self.top, 0.005, append=fail)
+        monitor.start()
+        _wait(lambda: monitor.error is not None)
+        samples = monitor.stop()
+        self.assertEqual(1, len(calls))
+        self.assertLess(1, len(samples))
+        self.assertEqual("[Errno 28] No space left on device", str(monitor.error))
+
+    def test_no_such_directory_and_a_bad_interval_are_refused(self) -> None:
+        with self.assertRaisesRegex(SettingError, "no such directory: nowhere"):
+            Monitor("nowhere")
+        for interval in (0.0, -1.0, float("nan"), float("inf")):
+            with self.subTest(interval=interval), self.assertRaises(SettingError):
+                Monitor(self.top, interval)
+
+    def test_a_sample_is_frozen(self) -> None:
+        with self.assertRaises(dataclasses.FrozenInstanceError):
+            SAMPLE.files = 3  # type: ignore[misc]
+
+
+class RecordingTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.directory = self.enterContext(tempfile.TemporaryDirectory())
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def test_csv_has_a_row_for_each_sample_readable_while_it_is_written(self) -> None:
+        with Recording(self._path("usage.csv")) as recording:
+            for count in (1, 2):
+                recording.append(SAMPLE)
+                with open(recording.path, encoding="utf-8", newline="") as file:
+                    rows = list(csv.DictReader(file))
+                self.assertEqual(count, len(rows))
+        row = rows[-1]
+        self.assertEqual(COLUMNS, tuple(row))
+        self.assertEqual(
+            ["12.346", "7", "2", "900", "1", "0", "tests.own; tests.a", "shop (pid 4)"],
+            [row[column] for column in COLUMNS[:-1]],
+        )
+        self.assertEqual([dataclasses.asdict(s) for s in SAMPLE.shares], json.loads(row["shares"]))
+
+    def test_json_lines_have_the_same_keys(self) -> None:
+        for name in ("usage.jsonl", "usage.ndjson", "usage.json", "USAGE.JSONL"):
+            with self.subTest(name=name), Recording(self._path(name)) as recording:
+                recording.append(SAMPLE)
+                recording.append(SAMPLE)
+                with open(recording.path, encoding="utf-8") as file:
+                    lines = [json.loads(line) for line in file]
+                self.assertEqual([set(COLUMNS)] * 2, [set(line) for line in lines])
+                self.assertEqual((900, "shop (pid 4)"), (lines[0]["bytes"], lines[0]["owner"]))
+
+    def test_another_ending_is_refused_by_name_and_nothing_is_made(self) -> None:
+        with self.assertRaisesRegex(SettingError, r"usage\.txt' does not end in one of \.csv, "):
+            Recording(self._path("usage.txt"))
+        self.assertEqual([], os.listdir(self.directory))
+
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "FIFOs exist there")
+    def test_a_fifo_is_refused_rather_than_waited_for(self) -> None:
+        os.mkfifo(self._path("pipe.csv"))
+        with self.assertRaisesRegex(SettingError, "not a regular file"):
+            Recording(self._path("pipe.csv"))
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "a full disk can be had there")
+    def test_a_full_disk_is_an_error_at_once(self) -> None:
+        recording = Recording(self._path("usage.csv"))
+        self.addCleanup(recording.close)
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, recording._file.fileno(), inheritable=False)
+        os.close(full)
+        with self.assertRaises(OSError):
+            recording.append(SAMPLE)
+        recording.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

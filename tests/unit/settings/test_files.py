@@ -1,0 +1,261 @@
+"""Settings from pyproject.toml and setup.cfg: which file counts, and what a bad one is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from runner.errors import UsageError
+from runner.settings.load import Loaded, load
+
+ROOT = Path(__file__).parents[3]
+
+
+class Project(unittest.TestCase):
+    """A project directory that each test fills; it is the top of a checkout."""
+
+    def setUp(self) -> None:
+        place = self.enterContext(tempfile.TemporaryDirectory())
+        self.root = Path(place).resolve() / "project"
+        (self.root / ".git").mkdir(parents=True)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def load(self, *argv: str, below: str = "") -> Loaded:
+        return load(argv, cwd=self.root / below, environ={})
+
+    def error(self, below: str = "") -> str:
+        with self.assertRaises(UsageError) as caught:
+            self.load(below=below)
+        message = str(caught.exception)
+        self.assertEqual(len(message.splitlines()), 1, message)
+        return message
+
+
+class WhichFile(Project):
+    def test_pyproject_in_the_working_directory_counts(self) -> None:
+        self.write("pyproject.toml", "[project]\nname = 'x'\n\n[tool.tidytest]\nleaks = 'fail'\n")
+        loaded = self.load()
+        self.assertEqual(loaded.config.leaks, "fail")
+        self.assertEqual(loaded.sources["leaks"], "pyproject.toml:5")
+        self.assertEqual(loaded.sources["guard"], "default")
+
+    def test_setup_cfg_in_the_working_directory_counts(self) -> None:
+        self.write("setup.cfg", "[metadata]\nname = x\n[tidytest]\nleaks = fail\nguard: yes\n")
+        loaded = self.load()
+        self.assertEqual((loaded.config.leaks, loaded.config.guard), ("fail", True))
+        self.assertEqual(loaded.sources["guard"], "setup.cfg:5")
+
+    def test_from_a_subdirectory_the_nearest_file_with_a_section_counts(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\nleaks = 'fail'\nhtml = 'out/leaks.html'\n")
+        self.write("a/pyproject.toml", "[project]\nname = 'tidytest-user'\n")
+        self.write("a/b/keep.txt", "")
+        loaded = self.load(below="a/b")
+        self.assertEqual(loaded.config.leaks, "fail")
+        self.assertEqual(loaded.sources["leaks"], str(Path("../../pyproject.toml:2")))
+        # A path in a file is relative to that file.
+        self.assertEqual(loaded.config.html, str(self.root / "out" / "leaks.html"))
+        self.write("a/setup.cfg", "[tidytest]\nleaks = off\n")
+        self.assertEqual(self.load(below="a/b").config.leaks, "off")
+
+    def test_nothing_above_the_top_of_the_checkout_is_read(self) -> None:
+        (self.root.parent / "pyproject.toml").write_text("[tool.tidytest]\nleaks = 'fail'\n")
+        self.assertEqual(self.load().config.leaks, "report")
+        (self.root / ".git").rmdir()
+        self.assertEqual(self.load().config.leaks, "fail")
+
+    def test_settings_in_both_files_of_a_directory_are_refused(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\n")
+        self.write("setup.cfg", "[tidytest]\n")
+        self.assertEqual(
+            self.error(),
+            "settings in both pyproject.toml and setup.cfg: keep them in one of the two",
+        )
+
+    def test_a_file_without_a_section_of_ours_is_not_even_parsed(self) -> None:
+        self.write("pyproject.toml", "dependencies = ['tidytest>=1'] this is not TOML")
+        self.write("setup.cfg", "tidytest: this has no header")
+        self.assertEqual(self.load().config.leaks, "report")
+
+    def test_parsers_are_imported_only_where_a_section_is(self) -> None:
+        script = (
+            "import sys; from runner.settings.load import load\n"
+            "load([], cwd=sys.argv[1], environ={})\n"
+            "print(*{'tomllib', 'configparser'} & set(sys.modules))"
+        )
+
+        def imported() -> str:
+            command = [sys.executable, "-c", script, str(self.root)]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+            return done.stdout.strip()
+
+        self.write("pyproject.toml", "[project]\ndependencies = ['tidytest']\n")
+        self.write("setup.cfg", "[metadata]\nname = tidytest\n")
+        self.assertEqual(imported(), "")
+        self.write("pyproject.toml", "[tool.tidytest]\n")
+        self.assertEqual(imported(), "tomllib")
+
+    def test_every_way_to_write_the_table_is_seen(self) -> None:
+        for text in (
+            "[tool.tidytest]\nguard = true\n",
+            '[ tool . "tidytest" ]\nguard = true\n',
+            "[tool]\ntidytest.guard = true\n",
+            "[tool]\ntidytest = {guard = true}\n",
+            "tool.tidytest.guard = true\n",
+            "tool = {tidytest = {guard = true}}\n",
+            "\ufeff[tool.tidytest]\r\nguard = true\r\n",
+        ):
+            with self.subTest(text=text):
+                (self.root / "pyproject.toml").write_bytes(text.encode())
+                self.assertTrue(self.load().config.guard)
+
+
+class Values(Project):
+    def test_keys_take_dashes_and_underscores(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\nlate_grace = 1\nkeep-runs = 7\n")
+        config = self.load().config
+        self.assertEqual((config.late_grace, config.keep_runs), (1.0, 7))
+        self.write("pyproject.toml", "")
+        self.write("setup.cfg", "[tidytest]\nlate-grace = 0.5\nkeep_runs = 8\n")
+        config = self.load().config
+        self.assertEqual((config.late_grace, config.keep_runs), (0.5, 8))
+
+    def test_a_list_is_an_array_or_a_single_string(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\nleak-ignore = ['a,b', '*.log']\n")
+        self.assertEqual(self.load().config.leak_ignore, ("a,b", "*.log"))
+        self.write("pyproject.toml", "[tool.tidytest]\nleak-ignore = '*.log'\n")
+        self.assertEqual(self.load().config.leak_ignore, ("*.log",))
+
+    def test_a_list_in_setup_cfg_is_of_lines_or_commas(self) -> None:
+        self.write("setup.cfg", "[tidytest]\nleak-ignore =\n    %(x)s*\n    b.log\nleaks = fail\n")
+        loaded = self.load()
+        self.assertEqual(loaded.config.leak_ignore, ("%(x)s*", "b.log"))
+        self.assertEqual(loaded.sources["leaks"], "setup.cfg:5")
+        self.write("setup.cfg", "[tidytest]\ncoverage = on\ncoverage_report = html, xml\n")
+        self.assertEqual(self.load().config.coverage_report, ("html", "xml"))
+
+    def test_an_opposite_may_be_a_key(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\nno-reap = true\n")
+        self.assertFalse(self.load().config.reap)
+        self.write("pyproject.toml", "[tool.tidytest]\nno_reap = false\n")
+        self.assertTrue(self.load().config.reap)
+        self.write("pyproject.toml", "[tool.tidytest]\nno-reap = true\nreap = true\n")
+        self.assertEqual(self.error(), "pyproject.toml:3: reap is set already (pyproject.toml:2)")
+
+    def test_shuffle_is_a_seed_or_a_switch(self) -> None:
+        for text, seed in (("0", 0), ("1", 1), ("false", None)):
+            self.write("pyproject.toml", f"[tool.tidytest]\nshuffle = {text}\n")
+            with self.subTest(text=text):
+                self.assertEqual(self.load().config.shuffle, seed)
+        self.write("pyproject.toml", "[tool.tidytest]\nshuffle = true\n")
+        self.assertIs(type(self.load().config.shuffle), int)
+
+    def test_sizes_are_texts_or_bytes(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\nkeep-bytes = '2M'\n")
+        self.assertEqual(self.load().config.keep_bytes, 2 << 20)
+        self.write("pyproject.toml", "[tool.tidytest]\nkeep-bytes = 4096\n")
+        self.assertEqual(self.load().config.keep_bytes, 4096)
+
+
+class Refused(Project):
+    def test_bad_toml_settings_name_file_line_and_what_is_wrong(self) -> None:
+        cases = {
+            "leek = 'fail'": "no setting is called 'leek'; the nearest is 'leaks'",
+            "leak_jsn = 'x'": "no setting is called 'leak_jsn'; the nearest is 'leak-json'",
+            "leaks = 'loud'": "leaks: 'loud' is not one of report, fail, off",
+            "leaks = true": "leaks: must be one of report, fail, off, not a boolean",
+            "guard = 1": "guard: must be true or false, not an integer",
+            "guard = 'yes'": "guard: must be true or false, not a string",
+            "repeat = '3'": "repeat: must be a whole number of at least 1, not a string",
+            "repeat = 0": "repeat: '0' is not a whole number of at least 1",
+            "repeat = true": "repeat: must be a whole number of at least 1, not a boolean",
+            "late-grace = nan": "late-grace: 'nan' is not a number of seconds",
+            "late-grace = inf": "late-grace: 'inf' is not a number of seconds",
+            "late-grace = -1": "late-grace: '-1' is not a number of seconds",
+            "monitor = 3": "monitor: must be the name of a file, not an integer",
+            "html = ''": "html: '' is not the name of a file, or - for standard output",
+            "leak-ignore = ['a', 3]": "leak-ignore: must be a pattern, not an integer",
+            "leak-ignore = {a = 1}": "leak-ignore: must be a pattern, not a table",
+            "leaks = 2026-01-01": "leaks: must be one of report, fail, off, not a date or time",
+            "version = true": "'version' can only be set on the command line",
+            "pdb = true": "'pdb' can only be set on the command line or in the environment",
+            "no-html = false": "no-html: only true makes sense here: it switches html off",
+        }
+        for line, words in cases.items():
+            self.write("pyproject.toml", f"[tool.x]\nleaks = 1\n\n[tool.tidytest]\n{line}\n")
+            with self.subTest(line=line):
+                self.assertEqual(self.error(), f"pyproject.toml:5: {words}")
+
+    def test_bad_settings_of_setup_cfg_name_file_line_and_what_is_wrong(self) -> None:
+        cases = {
+            "leek = fail": "no setting is called 'leek'; the nearest is 'leaks'",
+            "leaks = loud": "leaks: 'loud' is not one of report, fail, off",
+            "guard = maybe": "guard: 'maybe' is not true or false",
+            "repeat = many": "repeat: 'many' is not a whole number of at least 1",
+            "coverage-fail-under = 101": "coverage-fail-under: '101' is not a number from 0 to 100",
+        }
+        for line, words in cases.items():
+            text = f"[other]\nleaks = 1\n[tidytest]\nleak-ignore =\n  leaks = 2\n# x\n{line}\n"
+            self.write("setup.cfg", text)
+            with self.subTest(line=line):
+                self.assertEqual(self.error(), f"setup.cfg:7: {words}")
+
+    def test_the_line_is_right_after_look_alikes(self) -> None:
+        self.write(
+            "pyproject.toml",
+            "[tool.other]\nleaks = 1\ntext = '''\n[tool.tidytest]\nleaks = 2\n'''\n"
+            "# leaks = 3\n[tool.tidytest]\nleak-ignore = [  # leaks\n  'leaks = 4',\n]\n\n"
+            "# leaks\nleaks = 5\n",
+        )
+        self.assertEqual(
+            self.error(),
+            "pyproject.toml:14: leaks: must be one of report, fail, off, not an integer",
+        )
+
+    def test_malformed_files_are_told_in_one_line(self) -> None:
+        cases = {
+            "[tool.tidytest]\nleaks = \n": "pyproject.toml:2: not valid TOML: Invalid value",
+            "[tool.tidytest]\nleaks = 'a\n": "pyproject.toml:2: not valid TOML: ",
+            "[tool.tidytest]\nleak-ignore = [\n\n": "pyproject.toml:3: not valid TOML: ",
+            "[tool.tidytest]\n[tool.tidytest]\n": "pyproject.toml:2: not valid TOML: ",
+            "[tool.tidytest]\nleaks = 'off'\nleaks = 'off'": "pyproject.toml:3: not valid TOML: "
+            "Cannot overwrite a value (at the end of the file)",
+            "[tool]\ntidytest = 3\n": "pyproject.toml: tool.tidytest must be a table",
+            "[[tool.tidytest]]\nleaks = 'fail'\n": "pyproject.toml: tool.tidytest must be a table",
+            "[tool.tidytest\nleaks = 'fail'\n": "pyproject.toml:1: not valid TOML: ",
+            "[tool.tidytest]\n# \u2028 \x85\nleakz = 1\n": "pyproject.toml:3: no setting is called",
+        }
+        for text, beginning in cases.items():
+            self.write("pyproject.toml", text)
+            with self.subTest(text=text):
+                self.assertTrue(self.error().startswith(beginning), self.error())
+        self.write("pyproject.toml", "")
+        cases = {
+            "[tidytest]\npdb = 1\npdb = 2\n": "setup.cfg:3: 'pdb' is set twice in [tidytest]",
+            "[tidytest]\n[tidytest]\n": "setup.cfg:2: [tidytest] stands there twice",
+            "[tidytest]\nleaks\n": "setup.cfg:2: not a valid line",
+            "x = 1\n[tidytest]\n": "setup.cfg:1: not a valid line",
+        }
+        for text, message in cases.items():
+            self.write("setup.cfg", text)
+            with self.subTest(text=text):
+                self.assertEqual(self.error(), message)
+
+    def test_a_file_that_is_not_utf_8_is_told_with_its_line(self) -> None:
+        (self.root / "pyproject.toml").write_bytes(b"[tool.tidytest]\nhtml = '\xff'\n")
+        self.assertEqual(self.error(), "pyproject.toml:2: not valid UTF-8")
+
+    def test_help_and_version_work_beside_a_bad_file(self) -> None:
+        self.write("pyproject.toml", "[tool.tidytest]\nleek = 1\n")
+        self.assertEqual(self.load("-h").remaining, ["-h"])
+        self.assertTrue(self.load("--version").config.version)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,96 @@
+"""The start is lean: what observes is imported at the first deed, and misses nothing by that."""
+
+from __future__ import annotations
+
+import os
+import unittest
+
+from tempfiles.observation.observer import Observer
+from tempfiles.system import first_deed
+from tests.support.projects import ProjectTestCase
+
+OPTIONAL = {"coverage", "colorama", "junitparser", "jinja2", "tqdm", "shtab"}
+SLOW = {
+    "typing", "json", "threading", "dataclasses", "subprocess", "tempfile", "logging",
+    "contextvars", "mmap", "struct",
+}  # fmt: skip
+AT_THE_FIRST_DEED = {
+    "tempfiles.observation.observer", "tempfiles.detection.project_tree",
+    "tempfiles.detection.temp_dir",
+}  # fmt: skip
+EVENTFUL = {
+    "runner.settings.options", "runner.output.lines", "tempfiles.run.close", "tempfiles.records",
+}  # fmt: skip
+TEST = "class T(unittest.TestCase):\n    def test_it(self): pass\n"
+
+
+class TheStart(ProjectTestCase):
+    def imported(self, runner: str = "runner") -> set[str]:
+        outcome = self.run_python("-X", "importtime", "-m", runner, "discover")
+        lines = [line for line in outcome.err.splitlines() if line.startswith("import time:")]
+        return {line.rpartition("|")[2].strip() for line in lines}
+
+    def test_of_a_module_without_tests_imports_what_an_uneventful_run_needs(self) -> None:
+        self.write("test_none.py", "import unittest\n")
+        more = self.imported() - self.imported("unittest")
+        self.assertIn("runner.cli.main", more)
+        self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_DEED, *EVENTFUL}, set())
+        self.assertLess(len(more), 45)
+
+    def test_of_a_suite_imports_what_observes_as_well(self) -> None:
+        self.write("test_one.py", f"import unittest\n{TEST}")
+        more = self.imported() - self.imported("unittest")
+        self.assertLessEqual(AT_THE_FIRST_DEED, more)
+        self.assertEqual(more & {*OPTIONAL, *EVENTFUL}, set())
+
+
+class TheFirstDeed(ProjectTestCase):
+    def test_is_awaited_for_every_event_that_an_observer_hears(self) -> None:
+        waiting = first_deed.FirstDeed(lambda: None)
+        self.assertEqual(waiting._deeds.keys(), Observer("/nowhere")._handlers.keys())
+
+    def test_is_not_awaited_any_more_where_nothing_is_looked_for(self) -> None:
+        self.write("test_it.py", """
+            import os, sys, unittest
+            open("made", "w").close()
+            print(sorted(sys.modules["tempfiles.system.audit"]._handlers), type(os.mkfifo).__name__)
+            class T(unittest.TestCase):
+                def test(self): pass
+        """)
+        outcome = self.tidytest("--leaks", "off")
+        self.assertEqual(outcome.out, "[] builtin_function_or_method\n", outcome.err)
+
+    def test_may_be_an_open_by_its_mode_or_by_its_flags(self) -> None:
+        for mode, flags, expected in (
+            ("w", 0, True), ("x", 0, True), ("a", 0, True), ("r+", 0, True), ("r", 0, False),
+            (None, os.O_CREAT, True), ("rb", os.O_CREAT, True), (None, 0, False),
+            (None, os.O_WRONLY, False), ("w", os.O_WRONLY, False),
+        ):  # fmt: skip
+            with self.subTest(mode=mode, flags=flags):
+                self.assertEqual(first_deed.may_create(mode, flags), expected)
+
+    def test_at_import_is_told_with_its_line_whatever_it_is(self) -> None:
+        for deed, kind, call in (
+            ("open('made', 'w').close()", "file", "open"),
+            ("import os; os.mkdir('made')", "dir ", "os.mkdir"),
+            ("from os import mkfifo; mkfifo('made')", "fifo", "os.mkfifo"),
+            ("import os; os.symlink('nowhere', 'made')", "link", "os.symlink"),
+            ("import socket; socket.socket(socket.AF_UNIX).bind('made')", "sock", "socket.bind"),
+            ("import sqlite3; sqlite3.connect('made').execute('create table t (x)')", "file",
+             "sqlite3.connect"),
+            ("import subprocess; subprocess.run(['touch', 'made'])", "file", "subprocess touch"),
+            ("import os; os.system('touch made')", "file", "os.system"),
+            ("import tempfile; tempfile.mkstemp()", "file", "tempfile.mkstemp"),
+        ):
+            with self.subTest(deed):
+                self.write("test_it.py", f"import unittest\n\n{deed}\n{TEST}")
+                outcome = self.tidytest("discover")
+                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertRegex(outcome.err, rf"\n    {kind}.*  test_it.py:3 .*  {call}\n")
+                made = self.project / "made"
+                if os.path.lexists(made):
+                    (made.rmdir if made.is_dir() else made.unlink)()
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,146 @@
+"""The direction of imports, read from the source of both packages."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import unittest
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ONLY_IN = {
+    "colorama": {"runner.output.colour"},
+    "coverage": {"runner.listeners.coverage"},
+    "junitparser": {"runner.reporting.junit"},
+    "jinja2": {"runner.reporting.html"},
+    "markupsafe": {"runner.reporting.html"},  # which comes with it
+    "tqdm": {"runner.listeners.progress", "tempfiles.commands.progress"},
+    "shtab": {"runner.settings.help"},
+}
+BY_NAME_ONLY = {
+    ("runner.listeners.progress", "tqdm"), ("runner.cli.signals", "_signal"),
+    ("tempfiles.roots.locks", "msvcrt"),
+}
+"""Where a module is imported by `import_module`, which type checkers do not look into."""
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for package in ("tempfiles", "runner"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imported(name: str, path: Path, source: str | None = None) -> Iterator[str]:
+    """Yield the absolute names that a module imports, anywhere in it."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8") if source is None else source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base] if base else above)
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                yield whole if whole in MODULES else base
+        elif (found := by_name(node)) is not None:
+            yield found
+
+
+def by_name(node: ast.AST) -> str | None:
+    """Return the absolute name that a call of `import_module` imports, if it is written there."""
+    if not isinstance(node, ast.Call) or not node.args:
+        return None
+    called = ast.unparse(node.func).rpartition(".")[2]
+    name = node.args[0]
+    if called not in ("import_module", "__import__") or not isinstance(name, ast.Constant):
+        return None
+    return str(name.value)
+
+
+GRAPH = {name: set(imported(name, path)) for name, path in MODULES.items()}
+
+
+def importers(library: str) -> set[str]:
+    return {
+        name for name, targets in GRAPH.items()
+        if any(target.split(".")[0] == library for target in targets)
+    }
+
+
+class Imports(unittest.TestCase):
+    def test_the_reader_sees_all_forms(self) -> None:
+        source = (
+            "import a.b\ndef f():\n    from . import errors, x\n    from ..runner import y\n"
+            "importlib.import_module('c').d\nimport_module(name)\n"
+        )
+        path = ROOT / "tempfiles" / "some.py"
+        self.assertEqual(
+            sorted(imported("tempfiles.some", path, source)),
+            ["a.b", "c", "runner", "tempfiles", "tempfiles.errors"],
+        )
+        self.assertIn("tempfiles.registry.contexts", GRAPH["tempfiles.registry.cleanup"])
+
+    def test_tempfiles_never_imports_runner(self) -> None:
+        wrong = [n for n in importers("runner") if n.split(".")[0] == "tempfiles"]
+        self.assertEqual(wrong, [])
+
+    def test_tempfiles_uses_the_standard_library_only(self) -> None:
+        allowed = {*sys.stdlib_module_names, "tempfiles"}
+        wrong = {
+            name: extra
+            for name, targets in GRAPH.items()
+            if name.split(".")[0] == "tempfiles"
+            and (extra := {t for t in targets if t.split(".")[0] not in {*allowed, *OPTIONAL}})
+        }
+        self.assertEqual(wrong, {})
+
+    def test_each_optional_library_has_its_one_module_in_a_package(self) -> None:
+        self.assertEqual({library: importers(library) for library in ONLY_IN}, ONLY_IN)
+
+    def test_what_is_imported_by_its_name_is_known(self) -> None:
+        found = {
+            (name, imported_name)
+            for name, path in MODULES.items()
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if (imported_name := by_name(node)) is not None
+        }
+        self.assertEqual(found, BY_NAME_ONLY)
+
+    def test_runner_uses_no_other_library(self) -> None:
+        known = {*sys.stdlib_module_names, *ONLY_IN, "tempfiles", "runner"}
+        wrong = {name: targets for name in MODULES
+                 if (targets := {t for t in GRAPH[name] if t.split(".")[0] not in known})}
+        self.assertEqual(wrong, {})
+
+    def test_only_platform_asks_which_system_this_is(self) -> None:
+        asked = {
+            name for name, path in MODULES.items()
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Attribute)
+            and ast.unparse(node) in ("os.name", "sys.platform")
+        }
+        self.assertEqual(asked, {"tempfiles.system.platform"})
+
+    def test_there_is_no_cycle(self) -> None:
+        own = {
+            name: {target for target in targets if target in MODULES and target != name}
+            for name, targets in GRAPH.items()
+        }
+        try:
+            TopologicalSorter(own).prepare()
+        except CycleError as error:
+            self.fail(f"imports in a circle: {' -> '.join(error.args[1])}")
+
+
+# The progress bar of `python -m tempfiles clean` is an optional extra.
+OPTIONAL = {"tqdm"}
