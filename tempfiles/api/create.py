@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import LimitError, PathTypeError, translated
-from ..registry import naming, reclaim, registrations, settings
+from ..registry import (
+    cleanup,  # noqa: F401 - it removes at exit what is registered
+    naming,
+    reclaim,
+    registrations,
+    settings,
+)
 from ..registry.naming import StrPath
 from ..system.platform import POSIX
 from .content import NEW, Content, copy_all, encoded, write_all

@@ -10,7 +10,12 @@ from pathlib import Path
 from ..errors import NotRegisteredError, PathTypeError, RemovalError
 from ..fileops.remove import refuse_if_precious, remove_path
 from ..records import RemovalReport
-from ..registry import move, naming, registrations
+from ..registry import (
+    cleanup,  # noqa: F401 - it removes at exit what is registered
+    move,
+    naming,
+    registrations,
+)
 from ..registry.contexts import Context
 from ..registry.naming import StrPath
 

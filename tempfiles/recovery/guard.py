@@ -117,8 +117,8 @@ def _reap(root: str) -> None:
     package = type(sys)("tempfiles")
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules.setdefault("tempfiles", package)
-    from ..roots import dispose, locks, ownership
-    from . import rescue
+    from tempfiles.recovery import rescue
+    from tempfiles.roots import dispose, locks, ownership
 
     lock = locks.acquire(root, patience=1.0)
     if lock is None:

@@ -182,7 +182,7 @@ TOLD = re.compile(r"^    \d+ leaks?, .*?  (\S+):(\d+) in (\S+)  .*\n        (.+)
 # Everything is told, not only the worst.
 RUN = """
 import runpy, sys
-from runner.advice.advice import advice
+from runner.advice import advice
 advice._MOST_TOLD = 999
 sys.argv[0] = "tidytest"
 runpy.run_module("runner", run_name="__main__")
