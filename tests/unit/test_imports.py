@@ -142,5 +142,83 @@ class Imports(unittest.TestCase):
             self.fail(f"imports in a circle: {' -> '.join(error.args[1])}")
 
 
+class Layers(unittest.TestCase):
+    """Packages import only from the layers below them; lazy and typing imports count as well."""
+
+    def test_every_package_has_its_layer(self) -> None:
+        unplaced = {name for name in MODULES if name not in LAYERS and layer_of(name) is None}
+        self.assertEqual(unplaced - UNPLACED, set())
+
+    def test_imports_run_downwards(self) -> None:
+        self.assertEqual(upward_imports(GRAPH) - UPWARD, set())
+
+    def test_an_upward_import_is_found(self) -> None:
+        graph = {
+            "tempfiles.fileops.copy": {"tempfiles.registry.move", "tempfiles.errors", "os"},
+            "tempfiles.registry.move": {"tempfiles.fileops.copy", "tempfiles"},
+            "tempfiles.roots.root": {"tempfiles.registry.move"},
+            "tempfiles": {"tempfiles.roots.root"},
+        }
+        self.assertEqual(upward_imports(graph), {
+            ("tempfiles.fileops.copy", "tempfiles.registry.move"),
+            ("tempfiles.registry.move", "tempfiles"),
+        })
+
+
+LAYERS = {
+    **dict.fromkeys(("tempfiles", "tempfiles.__main__", "runner", "runner.__main__"), -1),
+    **{
+        f"tempfiles.{name}": number
+        for number, names in enumerate((
+            "commands", "run", "detection", "observation", "recovery", "monitor", "roots", "api",
+            "registry", "fileops", "formatting records reports errors record text", "system",
+        ))
+        for name in names.split()
+    },
+    **{
+        f"runner.{name}": number
+        for number, names in enumerate((
+            "cli", "integrations", "parallel", "listeners", "reporting", "execution", "session",
+            "baseline", "selection", "settings", "advice", "output",
+            "testcase unittest_api source_code errors",
+        ))
+        for name in names.split()
+    },
+}
+"""The layer of each package, counted from the top; modules of one layer may use each other."""
+
+# Both sets must only shrink: what is listed here waits for its cut.
+UNPLACED: set[str] = {"runner.event_loops", "runner.ids"}
+UPWARD: set[tuple[str, str]] = {
+    ("runner.execution.boundaries", "runner.listeners.coverage"),
+    ("runner.selection.completeness", "runner.execution.boundaries"),
+    ("runner.selection.select", "runner.execution.boundaries"),
+    ("runner.selection.select", "runner.execution.result"),
+    ("runner.session.summary", "runner.execution.boundaries"),
+    ("runner.testcase", "runner.session.retention"),
+    ("tempfiles.roots.root", "tempfiles.recovery.guard"),
+    ("tempfiles.system.procfs", "tempfiles.record"),
+}
+
+
+def layer_of(module: str) -> int | None:
+    """Return the layer of a module; None where its package has none."""
+    known = LAYERS.get(module)
+    return known if known is not None else LAYERS.get(".".join(module.split(".")[:2]))
+
+
+def upward_imports(graph: dict[str, set[str]]) -> set[tuple[str, str]]:
+    """Return each module that imports one of a higher layer of its own package, and that one."""
+    found = set()
+    for name, targets in graph.items():
+        here = layer_of(name)
+        for target in targets & graph.keys():
+            there = layer_of(target)
+            same = name.split(".")[0] == target.split(".")[0]
+            if same and here is not None and there is not None and there < here:
+                found.add((name, target))
+    return found
+
+
 # The progress bar of `python -m tempfiles clean` is an optional extra.
 OPTIONAL = {"tqdm"}
