@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import tempfiles
-from tempfiles.system.mounts import type_of
+from tempfiles.system.procfs import file_system_type
 
 from .native import compiler
 from .places import SHARED_MEMORY
@@ -91,5 +91,5 @@ def _file_system(path: str) -> str:
         return "missing"
     status = os.statvfs(path)
     free = status.f_bavail * status.f_frsize / 1e9
-    return f"{type_of(path) or 'unknown'}, {free:.1f} GB free"
+    return f"{file_system_type(path) or 'unknown'}, {free:.1f} GB free"
 

@@ -6,7 +6,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 
-from tempfiles.system.mounts import type_of
+from tempfiles.system.procfs import file_system_type
 
 from .pairs import MissingError
 
@@ -60,7 +60,7 @@ def in_memory(directory: str = SHARED_MEMORY) -> Place:
 def _unfit(directory: str) -> str:
     if not os.path.isdir(directory):
         return "is not a directory" if os.path.lexists(directory) else "does not exist"
-    if (kind := type_of(directory)) != "tmpfs":
+    if (kind := file_system_type(directory)) != "tmpfs":
         return f"is no tmpfs ({kind or 'unknown'})"
     if not os.access(directory, os.W_OK | os.X_OK):
         return "cannot be written to"

@@ -6,7 +6,7 @@ import os
 import re
 import stat
 
-from ..system.descriptors import HAS_FCNTL
+from ..system.platform import HAS_FCNTL
 
 if HAS_FCNTL:
     import fcntl

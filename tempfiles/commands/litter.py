@@ -18,7 +18,7 @@ from ..errors import SettingError
 from ..fileops.remove import Identity
 from ..roots import marker
 from ..roots.ownership import PREFIX
-from ..system import mounts
+from ..system import procfs
 from ..system.platform import HAS_PROC, POSIX
 from . import file_locks
 
@@ -70,7 +70,7 @@ def plan(directories: Iterable[str], patterns: Sequence[str], *, min_age: float)
         patterns: shell patterns of names; a name that starts with a dot needs one that does.
         min_age: leave what is younger, in seconds.
     """
-    mounted = mounts.mounts()
+    mounted = procfs.mounts()
     items = [
         _examine(path, min_age, mounted)
         for directory in dict.fromkeys(map(os.path.realpath, directories))
@@ -81,7 +81,7 @@ def plan(directories: Iterable[str], patterns: Sequence[str], *, min_age: float)
 
 def confirm(plan: LitterPlan, *, min_age: float) -> LitterPlan:
     """Look again at what a plan has chosen, just before it goes; what has changed is left."""
-    mounted = mounts.mounts()
+    mounted = procfs.mounts()
     items = []
     for item in plan.chosen:
         now = _examine(item.path, min_age, mounted)
@@ -145,8 +145,8 @@ def _unsafe(path: str, directory: str, parent: os.stat_result, mounted: dict[str
         return "this system does not tell which processes have it open"
     if any(point == path or point.startswith(path + os.sep) for point in mounted):
         return "it is, or holds, a mount point"
-    kind = mounts.type_of(directory, mounted)
-    if not mounts.lock_is_trusted(kind):
+    kind = procfs.file_system_type(directory, mounted)
+    if not procfs.lock_is_trusted(kind):
         return f"a lock on this file system ({kind}) cannot be trusted"
     return ""
 

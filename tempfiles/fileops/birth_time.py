@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from ..system import mounts
+from ..system import procfs
 from ..system.platform import LINUX
 from .access import Key, key_of, let_in
 
@@ -82,7 +82,7 @@ class _Search:
         self._device = device
         self._pending: list[str] = []
         self._root = root
-        self._mounted = {point for point in mounts.mounts() if point.startswith(root + os.sep)}
+        self._mounted = {point for point in procfs.mounts() if point.startswith(root + os.sep)}
         self._found: list[str] = []
         self._names: dict[tuple[Key, int], list[str]] = {}
 

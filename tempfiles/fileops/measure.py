@@ -12,8 +12,8 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..system.mounts import mounts
 from ..system.platform import HAS_DIR_FD
+from ..system.procfs import mounts
 
 # A path from an open directory must stay below PATH_MAX (4096 bytes, names up to 255 characters
 # of up to 4 bytes); below a longer one the walk goes on from a descriptor further down.

@@ -7,7 +7,7 @@ import os
 import stat
 
 from ..record import Record
-from ..system import descriptors, syscalls
+from ..system import platform, syscalls
 from ..system.platform import allocated
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ class Watched:
         self.path = path
         self._stamp = -1
         self._inode = syscalls.stat(path).st_ino
-        self._open: int | str = descriptors.park_directory(path)
+        self._open: int | str = platform.park_directory(path)
 
     def changed(self) -> bool:
         """Whether it may hold other names than when `names` was last called."""

@@ -10,7 +10,7 @@ import os
 from typing import TextIO
 
 from ..errors import SettingError
-from ..system.descriptors import park
+from ..system.platform import park
 from .usage import Sample
 
 COLUMNS = (

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from types import FrameType
 
 from ..registry import contexts
-from ..system import audit, nodes, syscalls
-from ..system.first_deed import may_create
+from ..system import audit, syscalls
+from ..system.audit import may_create
 from ..system.platform import descriptor_path
 from . import event_paths, origins
 from .notes import Notes
@@ -66,14 +66,14 @@ class Observer(Notes):
     def start(self) -> None:
         """Begin to listen."""
         audit.subscribe(self._handlers)
-        nodes.install()
+        audit.audit_node_functions()
         self.forks.start()
         contexts.trace_start = self._captures_start
 
     def stop(self) -> None:
         """Stop listening; what was noted stays."""
         audit.unsubscribe(self._handlers)
-        nodes.uninstall()
+        audit.restore_node_functions()
         self.forks.stop()
         contexts.trace_start = contexts.trace_nothing
 

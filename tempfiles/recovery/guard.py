@@ -55,16 +55,16 @@ def start(directory: str) -> Guard | None:
     Returns:
         None where there can be no guard: no flock, no `/bin/sh`, no interpreter of its own.
     """
-    from ..system import descriptors
+    from ..system import platform
 
-    if not descriptors.HAS_FCNTL or not sys.executable or not os.path.isfile(__file__):
+    if not platform.HAS_FCNTL or not sys.executable or not os.path.isfile(__file__):
         return None
     reading, writing = os.pipe()
     try:
         launched = _launch(reading, directory)
     finally:
         os.close(reading)
-    writing = descriptors.park(writing)
+    writing = platform.park(writing)
     if launched:
         return Guard(writing)
     os.close(writing)

@@ -13,7 +13,7 @@ from ..roots import dispose, locks, ownership
 from ..roots.journal_view import Current
 from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
-from ..system import mounts
+from ..system import procfs
 from . import aftermath, rescue
 from .aftermath import Aftermath
 
@@ -89,7 +89,7 @@ def plan(
         deadline: how many seconds this may take; None: no limit.
     """
     end = None if deadline is None else time.monotonic() + deadline
-    mounted = mounts.mounts()
+    mounted = procfs.mounts()
     chosen: list[Verdict] = []
     left: list[Verdict] = []
     for directory in dict.fromkeys(map(os.path.realpath, temp_dirs)):

@@ -13,7 +13,7 @@ import os
 import sys
 import weakref
 
-from ..system import descriptors
+from ..system import platform
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Journal:
         if self._fd < 0 and not self._closed:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW
             fd = _open(os.path.join(self._root, JOURNAL), flags, 0o600)
-            self._fd = descriptors.park(fd)
+            self._fd = platform.park(fd)
 
     def close(self) -> None:
         """Stop writing; what is written stays. A second call does nothing."""
@@ -169,7 +169,7 @@ def _map(path: str) -> mmap.mmap:
             raise OSError(28, "no space for the journal", path)
         if sys.version_info >= (3, 13):
             return mmap.mmap(fd, SIZE, trackfd=False)
-        with descriptors.only_high():
+        with platform.only_high():
             return mmap.mmap(fd, SIZE)
     finally:
         os.close(fd)

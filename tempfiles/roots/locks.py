@@ -12,8 +12,8 @@ import importlib
 import os
 import time
 
-from ..system import descriptors
-from ..system.descriptors import HAS_FCNTL
+from ..system import platform
+from ..system.platform import HAS_FCNTL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class DirectoryLock:
 
     def park(self) -> None:
         """Move the descriptor to a high number, out of the way of tests."""
-        self.fd = descriptors.park(self.fd)
+        self.fd = platform.park(self.fd)
 
     def is_open(self) -> bool:
         """Whether the descriptor still is the directory's: a test may have closed it."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ..errors import OwnershipError
 from ..fileops.remove import Identity
-from ..system import mounts
+from ..system import procfs
 from ..system.platform import POSIX
 from . import locks, marker, marker_view
 from .claim import BARE_MODE, KEPT_PREFIX, PREFIX, TRASH_PREFIX, Claim, claim, establish, mark_kept
@@ -59,7 +59,7 @@ def candidates(directory: str) -> list[str]:
 def judge(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
     """Say what a directory is; nothing is changed, and nobody is kept waiting.
 
-    `mounted` is a known result of `mounts.mounts()`, to save reading it for each of many roots.
+    `mounted` is a known result of `procfs.mounts()`, to save reading it for each of many roots.
     """
     verdict = examine(root, mounted)
     if verdict.state not in ("orphaned", "kept"):
@@ -83,7 +83,7 @@ def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
         return Verdict(root, "refused", f"it cannot be examined: {error.strerror}")
     identity = Identity(status.st_dev, status.st_ino)
     verdict = Verdict(root, "refused", "", None, identity, status.st_mtime)
-    reason = _untrusted(root, status, mounts.mounts() if mounted is None else mounted)
+    reason = _untrusted(root, status, procfs.mounts() if mounted is None else mounted)
     if reason:
         return replace(verdict, reason=reason)
     try:
@@ -110,8 +110,8 @@ def _untrusted(root: str, status: os.stat_result, mounted: Mapping[str, str]) ->
         return f"{parent} is writable by everyone and has no sticky bit"
     if os.path.ismount(root) or os.path.realpath(root) in mounted:
         return "it is a mount point"
-    kind = mounts.type_of(parent, mounted)
-    if not mounts.lock_is_trusted(kind):
+    kind = procfs.file_system_type(parent, mounted)
+    if not procfs.lock_is_trusted(kind):
         return f"a lock on this file system ({kind}) cannot be trusted"
     return ""
 

@@ -93,9 +93,9 @@ def _unfit(directory: str, least_free: int) -> str:
         return "is not a directory" if os.path.lexists(directory) else "does not exist"
     if not os.access(directory, os.W_OK | os.X_OK):
         return "cannot be written to"
-    from ..system import mounts
+    from ..system import procfs
 
-    kind = mounts.type_of(directory)
+    kind = procfs.file_system_type(directory)
     if kind != "tmpfs":
         return f"is no tmpfs ({kind or 'unknown'})"
     status = os.statvfs(directory)

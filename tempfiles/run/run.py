@@ -15,7 +15,7 @@ from ..registry.contexts import Context
 from ..reports import RunSettings
 from ..roots.root import RunRoot
 from ..system import syscalls
-from ..system.first_deed import FirstDeed
+from ..system.audit import FirstWriteEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Run:
         self.root = RunRoot(settings.base, self._project, settings.guarded)
         self._journal = self.root.journal
         self._watches = False
-        self._first_deed = FirstDeed(self._watch)
+        self._first_write_event = FirstWriteEvent(self._watch)
         self._parts: Parts
         self._closing_part: Closing | None = None
 
@@ -67,7 +67,7 @@ class Run:
         contexts.root.attachment = None
         self.root.redirect()
         if before_imports:
-            self._first_deed.start()
+            self._first_write_event.start()
         else:
             self._watch()
 
@@ -81,12 +81,12 @@ class Run:
         self._make_parts()
         registrations.before_removal = self._spare
         if not self._settings.tracks:
-            self._first_deed.stop()
+            self._first_write_event.stop()
             return
         self._parts.tree.snapshot()
         if self._settings.watch_modified:
             self._closing.remember_files()
-        self._first_deed.hand_over()
+        self._first_write_event.hand_over()
         self._parts.observer.start()
         so_far.activate(self._parts.observer, self._parts.ignored)
 
@@ -237,7 +237,7 @@ class Run:
         if Run.open_one is self:
             Run.open_one = None
         if not self._watches:
-            self._first_deed.stop()
+            self._first_write_event.stop()
             return
         from ..registry import registrations
         from . import so_far

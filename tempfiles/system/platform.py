@@ -1,10 +1,23 @@
-"""The only module that asks which system this is; what it can do is probed, not assumed."""
+"""The only module that asks which system this is, and what the system makes of descriptors.
+
+What the system can do is probed, not assumed. Descriptors of our own get high numbers, out of the
+way of those that tests see and close.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from os import readlink
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    HAS_FCNTL = False
+else:
+    HAS_FCNTL = True
 
 POSIX = os.name == "posix"
 WINDOWS = os.name == "nt"
@@ -16,6 +29,9 @@ HAS_DIR_FD = {os.open, os.unlink, os.rmdir, os.stat} <= os.supports_dir_fd and (
 )
 HAS_PROC = LINUX and os.path.isdir("/proc/self/fd")
 
+_LOWEST = 200
+_RESERVE = 32
+
 
 def allocated(status: os.stat_result) -> int:
     """Return how many bytes of a regular file take space: its size, less what are holes."""
@@ -23,16 +39,72 @@ def allocated(status: os.stat_result) -> int:
 
 
 def descriptor_path(fd: int) -> str | None:
-    """Return the path that an open descriptor was opened by, or None where that cannot be told."""
+    """Return the path that a descriptor was opened by; None where the system does not say it."""
     try:
         if HAS_PROC:
             path = readlink(f"/proc/self/fd/{fd}")
             return path if path.startswith("/") else None
         if MACOS:
-            import fcntl
-
             # F_GETPATH fills a buffer of MAXPATHLEN (1024) bytes.
             return os.fsdecode(fcntl.fcntl(fd, 50, bytes(1024)).rstrip(b"\0"))
     except OSError:
         return None
     return None
+
+
+def _lowest_number() -> int:
+    """Return the number that our descriptors start at: 200, or less where the limit is low."""
+    try:
+        limit = os.sysconf("SC_OPEN_MAX")
+    except (AttributeError, OSError, ValueError):
+        return 0
+    return _LOWEST if limit < 0 else max(0, min(_LOWEST, limit - _RESERVE))
+
+
+def park(fd: int) -> int:
+    """Move a descriptor to a high number, closed on exec, and return that number.
+
+    Where that cannot be done, `fd` itself is returned.
+    """
+    if not HAS_FCNTL:
+        return fd
+    try:
+        parked = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _lowest_number())
+    except OSError:
+        return fd
+    os.close(fd)
+    return parked
+
+
+def park_directory(path: str) -> int | str:
+    """Open a directory under a high number; where that cannot be done, return its path."""
+    if not HAS_FCNTL:
+        return path
+    try:
+        return park(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError:
+        return path
+
+
+@contextlib.contextmanager
+def only_high() -> Iterator[None]:
+    """Let what is opened inside get a high number, by occupying the low ones meanwhile.
+
+    For descriptors that cannot be moved afterwards, such as the one that a `mmap` keeps.
+    """
+    taken: list[int] = []
+    try:
+        if HAS_FCNTL:
+            _occupy(taken, _lowest_number())
+        yield
+    finally:
+        for fd in taken:
+            os.close(fd)
+
+
+def _occupy(taken: list[int], limit: int) -> None:
+    with contextlib.suppress(OSError):
+        taken.append(os.open(os.devnull, os.O_RDONLY))
+        while taken[-1] < limit:
+            taken.append(os.dup(taken[0]))
+        os.close(taken.pop())

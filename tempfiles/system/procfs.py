@@ -1,12 +1,26 @@
-"""Read what `/proc` tells of a process; None where there is none, or it has just gone."""
+"""Read what `/proc` says about a process and about the mounted file systems."""
 
 from __future__ import annotations
 
-from ..record import Record
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from . import syscalls
 
+MOUNT_TABLE = "/proc/self/mountinfo"
 
-class Stat(Record):
+# Other hosts can write to these, and a lock taken here need not be seen there (or here again).
+_SHARED = frozenset({
+    "9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "drvfs", "gfs2", "gpfs",
+    "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "smb3", "smbfs",
+    "vboxsf", "virtiofs", "vmhgfs",
+})
+_LOCAL_FUSE = frozenset({"fuse.fuse-overlayfs"})
+
+
+class ProcessStat(NamedTuple):
     """The fields of `/proc/PID/stat` that are used: `started` is in clock ticks since boot."""
 
     command: str
@@ -24,7 +38,7 @@ def read(pid: int | str, name: str) -> bytes | None:
         return None
 
 
-def stat(pid: int | str) -> Stat | None:
+def stat(pid: int | str) -> ProcessStat | None:
     """Return a process's name, state, parent and start, or None where it is gone."""
     text = read(pid, "stat")
     if not text:
@@ -35,4 +49,47 @@ def stat(pid: int | str) -> Stat | None:
     if len(fields) < 20:
         return None
     command = name.decode("utf-8", "replace")
-    return Stat(command, fields[0].decode(), int(fields[1]), fields[19].decode())
+    return ProcessStat(command, fields[0].decode(), int(fields[1]), fields[19].decode())
+
+
+def mounts(table: str | None = None) -> dict[str, str]:
+    """Return the type of each mounted file system by its mount point; empty where unknown.
+
+    `table` is the file to read, in the format of `/proc/self/mountinfo`.
+    """
+    try:
+        with open(table or MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as lines:
+            return dict(filter(None, map(_mount, lines)))
+    except OSError:
+        return {}
+
+
+def file_system_type(path: str, mounted: Mapping[str, str] | None = None) -> str:
+    """Return the type of the file system below a path (`ext4`, `nfs`); empty where unknown."""
+    known = mounts() if mounted is None else mounted
+    point = os.path.realpath(path)
+    while point not in known:
+        parent = os.path.dirname(point)
+        if parent == point:
+            return ""
+        point = parent
+    return known[point]
+
+
+def lock_is_trusted(kind: str) -> bool:
+    """Whether a lock on a file system of this type tells that its owner is gone."""
+    if kind in _LOCAL_FUSE:
+        return True
+    return kind not in _SHARED and kind != "fuse" and not kind.startswith("fuse.")
+
+
+def _mount(line: str) -> tuple[str, str] | None:
+    before, separator, after = line.partition(" - ")
+    fields = before.split(" ")
+    if not separator or len(fields) < 5 or not after.strip():
+        return None
+    return _unescape(fields[4]), after.split(" ")[0].strip()
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)

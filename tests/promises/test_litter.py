@@ -14,7 +14,7 @@ from unittest import mock
 from tempfiles.commands import litter
 from tempfiles.commands.litter import LitterPlan
 from tempfiles.errors import SettingError
-from tempfiles.system import mounts
+from tempfiles.system import procfs
 from tempfiles.system.platform import HAS_PROC
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -129,8 +129,8 @@ class Litter(unittest.TestCase):
     def test_that_is_or_holds_a_mount_point_is_left(self) -> None:
         path = self.make("x-dir", directory=True)
         for point in (path, path + "/inner"):
-            table = {**mounts.mounts(), point: "ext4"}
-            with mock.patch.object(mounts, "mounts", return_value=table):
+            table = {**procfs.mounts(), point: "ext4"}
+            with mock.patch.object(procfs, "mounts", return_value=table):
                 self.assert_left(path, "mount point")
 
     @unittest.skipUnless(IS_ROOT, "only root can mount")
@@ -147,7 +147,7 @@ class Litter(unittest.TestCase):
 
     def test_on_a_network_file_system_is_left(self) -> None:
         path = self.make("x-file")
-        with mock.patch.object(mounts, "mounts", return_value={"/": "nfs4"}):
+        with mock.patch.object(procfs, "mounts", return_value={"/": "nfs4"}):
             self.assert_left(path, "nfs4")
 
     def test_that_is_a_fifo_is_not_waited_for(self) -> None:

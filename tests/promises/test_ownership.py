@@ -17,7 +17,7 @@ from tempfiles.roots import claim as claims
 from tempfiles.roots import locks, marker, ownership
 from tempfiles.roots.marker import Marker
 from tempfiles.roots.ownership import Claim, Verdict
-from tempfiles.system import mounts
+from tempfiles.system import procfs
 from tests.support.real_runs import HERE, dead_run, live_run
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -383,18 +383,18 @@ class TheMountTable(unittest.TestCase):
         with tempfile.NamedTemporaryFile("w") as table:
             table.write(self.TABLE)
             table.flush()
-            found = mounts.mounts(table.name)
+            found = procfs.mounts(table.name)
         self.assertEqual(found, {"/": "ext4", "/mnt/a b": "nfs4", "/mnt": "tmpfs"})
-        self.assertEqual(mounts.type_of("/mnt/a b/c/d", found), "nfs4")
-        self.assertEqual(mounts.type_of("/mnt/ab", found), "tmpfs")
-        self.assertEqual(mounts.type_of("/nonexistent", found), "ext4")
-        self.assertEqual(mounts.type_of("/", {}), "")
+        self.assertEqual(procfs.file_system_type("/mnt/a b/c/d", found), "nfs4")
+        self.assertEqual(procfs.file_system_type("/mnt/ab", found), "tmpfs")
+        self.assertEqual(procfs.file_system_type("/nonexistent", found), "ext4")
+        self.assertEqual(procfs.file_system_type("/", {}), "")
 
     def test_that_is_missing_is_empty(self) -> None:
-        self.assertEqual(mounts.mounts("/nonexistent"), {})
+        self.assertEqual(procfs.mounts("/nonexistent"), {})
 
     def test_locks_are_trusted_on_local_file_systems_only(self) -> None:
         for kind in ("ext4", "tmpfs", "overlay", "xfs", "btrfs", "zfs", "", "fuse.fuse-overlayfs"):
-            self.assertTrue(mounts.lock_is_trusted(kind), kind)
+            self.assertTrue(procfs.lock_is_trusted(kind), kind)
         for kind in ("nfs", "nfs4", "cifs", "9p", "virtiofs", "fuse", "fuse.sshfs", "ceph"):
-            self.assertFalse(mounts.lock_is_trusted(kind), kind)
+            self.assertFalse(procfs.lock_is_trusted(kind), kind)

@@ -15,7 +15,7 @@ from unittest import mock
 from tempfiles.records import Child, ContextReport, Leak, Origin
 from tempfiles.roots.journal import Journal
 from tempfiles.roots.journal_view import Current, JournalView, read
-from tempfiles.system import descriptors
+from tempfiles.system import platform
 from tests.support.real_runs import HERE
 
 LEAK = Leak(
@@ -227,7 +227,7 @@ class Leaks(InARoot):
 
 
 class Descriptors(InARoot):
-    @unittest.skipUnless(descriptors.HAS_FCNTL, "no descriptors to move here")
+    @unittest.skipUnless(platform.HAS_FCNTL, "no descriptors to move here")
     def test_the_numbers_that_tests_see_do_not_change(self) -> None:
         probe = os.open(os.devnull, os.O_RDONLY)
         os.close(probe)
@@ -236,7 +236,7 @@ class Descriptors(InARoot):
         os.close(again)
         self.assertEqual(again, probe)
 
-    @unittest.skipUnless(descriptors.HAS_FCNTL, "no limit on descriptors here")
+    @unittest.skipUnless(platform.HAS_FCNTL, "no limit on descriptors here")
     def test_a_low_limit_is_kept_to(self) -> None:
         program = (
             f"import sys; sys.path.insert(0, {HERE!r})\n"

@@ -13,10 +13,10 @@ from unittest import mock
 
 from tempfiles.errors import SettingError
 from tempfiles.roots import places
-from tempfiles.system.mounts import type_of
+from tempfiles.system.procfs import file_system_type
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-IN_MEMORY = type_of("/dev/shm") == "tmpfs"
+IN_MEMORY = file_system_type("/dev/shm") == "tmpfs"
 
 
 class Choosing(unittest.TestCase):
@@ -45,7 +45,7 @@ class Choosing(unittest.TestCase):
         self.assertIsNone(chosen.directory)
         self.assertRegex(chosen.remark, r"using disk: /dev/shm has .* free, not .*")
 
-    @unittest.skipIf(type_of(tempfile.gettempdir()) == "tmpfs", "the temp directory is in memory")
+    @unittest.skipIf(file_system_type(tempfile.gettempdir()) == "tmpfs", "it is in memory")
     def test_what_is_not_in_memory_is_not_taken_for_it(self) -> None:
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         chosen = places.choose("ram", 1 << 60)

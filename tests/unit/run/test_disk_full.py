@@ -12,9 +12,9 @@ from unittest import mock
 from tempfiles.observation.activity import Entry
 from tempfiles.registry import contexts
 from tempfiles.run.disk_full import full_lines, suspicion
-from tempfiles.system.mounts import type_of
+from tempfiles.system.procfs import file_system_type
 
-IN_MEMORY = type_of("/dev/shm") == "tmpfs"
+IN_MEMORY = file_system_type("/dev/shm") == "tmpfs"
 
 
 def full(*paths: str, number: int = errno.ENOSPC) -> OSError:

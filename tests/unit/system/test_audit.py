@@ -1,4 +1,4 @@
-"""The start is lean: what observes is imported at the first deed, and misses nothing by that."""
+"""The start is lean: what observes is imported at the first write event, and no file is missed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import unittest
 
 from tempfiles.observation.observer import Observer
-from tempfiles.system import first_deed
+from tempfiles.system import audit
 from tests.support.projects import ProjectTestCase
 
 OPTIONAL = {"coverage", "colorama", "junitparser", "jinja2", "tqdm", "shtab"}
@@ -14,7 +14,7 @@ SLOW = {
     "json", "threading", "dataclasses", "subprocess", "tempfile", "logging",
     "contextvars", "mmap", "struct",
 }  # fmt: skip
-AT_THE_FIRST_DEED = {
+AT_THE_FIRST_WRITE = {
     "tempfiles.observation.observer", "tempfiles.detection.project_tree",
     "tempfiles.detection.temp_dir",
 }  # fmt: skip
@@ -34,20 +34,20 @@ class TheStart(ProjectTestCase):
         self.write("test_none.py", "import unittest\n")
         more = self.imported() - self.imported("unittest")
         self.assertIn("runner.cli.main", more)
-        self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_DEED, *EVENTFUL}, set())
+        self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_WRITE, *EVENTFUL}, set())
         self.assertLess(len(more), 60)
 
     def test_of_a_suite_imports_what_observes_as_well(self) -> None:
         self.write("test_one.py", f"import unittest\n{TEST}")
         more = self.imported() - self.imported("unittest")
-        self.assertLessEqual(AT_THE_FIRST_DEED, more)
+        self.assertLessEqual(AT_THE_FIRST_WRITE, more)
         self.assertEqual(more & {*OPTIONAL, *EVENTFUL}, set())
 
 
-class TheFirstDeed(ProjectTestCase):
+class TheFirstWriteEvent(ProjectTestCase):
     def test_is_awaited_for_every_event_that_an_observer_hears(self) -> None:
-        waiting = first_deed.FirstDeed(lambda: None)
-        self.assertEqual(waiting._deeds.keys(), Observer("/nowhere")._handlers.keys())
+        waiting = audit.FirstWriteEvent(lambda: None)
+        self.assertEqual(waiting._write_events.keys(), Observer("/nowhere")._handlers.keys())
 
     def test_is_not_awaited_any_more_where_nothing_is_looked_for(self) -> None:
         self.write("test_it.py", """
@@ -67,10 +67,10 @@ class TheFirstDeed(ProjectTestCase):
             (None, os.O_WRONLY, False), ("w", os.O_WRONLY, False),
         ):  # fmt: skip
             with self.subTest(mode=mode, flags=flags):
-                self.assertEqual(first_deed.may_create(mode, flags), expected)
+                self.assertEqual(audit.may_create(mode, flags), expected)
 
     def test_at_import_is_told_with_its_line_whatever_it_is(self) -> None:
-        for deed, kind, call in (
+        for statement, kind, call in (
             ("open('made', 'w').close()", "file", "open"),
             ("import os; os.mkdir('made')", "dir ", "os.mkdir"),
             ("from os import mkfifo; mkfifo('made')", "fifo", "os.mkfifo"),
@@ -82,8 +82,8 @@ class TheFirstDeed(ProjectTestCase):
             ("import os; os.system('touch made')", "file", "os.system"),
             ("import tempfile; tempfile.mkstemp()", "file", "tempfile.mkstemp"),
         ):
-            with self.subTest(deed):
-                self.write("test_it.py", f"import unittest\n\n{deed}\n{TEST}")
+            with self.subTest(statement):
+                self.write("test_it.py", f"import unittest\n\n{statement}\n{TEST}")
                 outcome = self.tidytest("discover")
                 self.assertEqual(outcome.code, 0, outcome.err)
                 self.assertRegex(outcome.err, rf"\n    {kind}.*  test_it.py:3 .*  {call}\n")
