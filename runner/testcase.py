@@ -18,8 +18,8 @@ from tempfiles.registry import contexts, registrations
 from tempfiles.registry.contexts import Context
 from tempfiles.run import so_far
 
-from .ids import test_id
 from .session import retention
+from .unittest_api import test_id
 
 __unittest = True
 

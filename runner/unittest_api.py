@@ -1,31 +1,95 @@
-"""The failures of a result: whose they are, what fails besides, and how one is added."""
+"""Private parts of unittest that this package reads or calls, in one place.
+
+Ids of tests, entries of a result, errors that are added to it, the event loop of an asynchronous
+test.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Iterator
+from typing import Any
+from unittest import util
+from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+_FALLBACK = "_temp_id"  # in a test's attributes
 
 __unittest = True  # frames of this module stay out of users' tracebacks
 
 
-def is_failure_of(failed: Any, test: Any, name: str) -> bool:
-    """Return whether an entry of `errors` or `failures` is of a test (or a subtest of it).
+def test_id(test: Any) -> str:
+    """Return the id of a test; the id that `TestCase.id` builds where the test has none.
 
-    Without a test, whether it is of a fixture of the class or module `name`.
+    `python -m unittest` does not call `id()`, so a user's `id()` may need what `setUp` sets. A test
+    whose `id()` failed keeps the fallback, so that its id stays the same for the whole run.
+
+    Args:
+        test: a TestCase, or any other object that a suite holds; without a test method its id is
+            the name of its class.
+    """
+    attributes = getattr(test, "__dict__", {})
+    if _FALLBACK in attributes:
+        return str(attributes[_FALLBACK])
+    try:
+        id = test.id()
+    except Exception:  # a user's method may raise anything
+        id = None
+    if isinstance(id, str):
+        return id
+    method = getattr(test, "_testMethodName", "")
+    attributes[_FALLBACK] = id = util.strclass(type(test)) + (f".{method}" if method else "")
+    return id
+
+
+def owner_id(test: Any) -> str:
+    """Return the id of the test, class or module that an entry of a result belongs to.
+
+    unittest represents a module that cannot be imported by a test, whose entry belongs to the
+    module.
+    """
+    test = getattr(test, "test_case", test)
+    if is_import_failure(test):
+        name: str = test._testMethodName
+        return name
+    id = test_id(test)
+    fixture, bracket, rest = id.partition(" (")
+    if bracket and " " not in fixture and rest.endswith(")"):
+        return rest[:-1]  # `setUpClass (pkg.mod.Class)`
+    return id
+
+
+def is_import_failure(test: Any) -> bool:
+    """Return whether unittest made this test for a module or a name that it could not load."""
+    return type(test) is _FailedTest
+
+
+def is_fixture_error(test: Any) -> bool:
+    """Return whether an entry of a result belongs to a class or module fixture."""
+    return isinstance(test, _ErrorHolder)
+
+
+def fixture_error(description: str) -> Any:
+    """Return the object that unittest puts into a result for a fixture."""
+    return _ErrorHolder(description)
+
+
+def is_failure_of(failed: Any, test: Any, name: str) -> bool:
+    """Return whether an entry of `errors` or `failures` belongs to a test or to its subtest.
+
+    Args:
+        failed: the first item of the entry.
+        test: the test; None for a fixture.
+        name: where `test` is None, the class or module of the fixture.
     """
     if test is not None:
         return failed is test or getattr(failed, "test_case", None) is test
-    return isinstance(failed, _ErrorHolder) and failed.description.endswith(f" ({name})")
+    return is_fixture_error(failed) and failed.description.endswith(f" ({name})")
 
 
 def succeeds_unexpectedly(result: Any, test: Any) -> bool:
-    """Whether a test that was to fail has not, be it that its result is yet to hear of it."""
+    """Return whether a test that was expected to fail passed; the result may not know it yet."""
     if any(found is test for found in getattr(result, "unexpectedSuccesses", ())):
         return test is not None
     outcome = getattr(test, "_outcome", None)
@@ -37,17 +101,23 @@ def succeeds_unexpectedly(result: Any, test: Any) -> bool:
 
 
 def has_failed(result: Any, test: Any) -> bool:
-    """Whether a result holds a failure or an error of a test, or of a subtest of it."""
+    """Return whether a result holds a failure or an error of a test, or of a subtest of it."""
     return any(
-        failed is test or getattr(failed, "test_case", None) is test
+        is_failure_of(failed, test, "")
         for failures in (result.failures, result.errors)
         for failed, _ in failures
     )
 
 
+def is_skipped_by_decorator(test: Any) -> bool:
+    """Return whether a decorator skips a test, so that unittest measures no duration of it."""
+    method = getattr(test, getattr(test, "_testMethodName", ""), None)
+    return any(getattr(what, "__unittest_skip__", False) for what in (type(test), method))
+
+
 @contextlib.contextmanager
 def capturing(result: Any) -> Iterator[None]:
-    """Have a result take an error of a fixture as unittest does, which with `-b` reads the output.
+    """Capture output (`-b`) as unittest does while it adds the error of a fixture.
 
     unittest has stopped capturing when the context of a fixture closes.
     """
@@ -59,8 +129,24 @@ def capturing(result: Any) -> Iterator[None]:
 
 
 def raised(error: BaseException) -> Any:
-    """Return what `sys.exc_info()` tells of an exception that is raised here."""
+    """Raise an exception, catch it, and return its `sys.exc_info()`."""
     try:
         raise error
-    except BaseException:  # this very exception, whatever it is
+    except BaseException:  # this very exception, of any class
         return sys.exc_info()
+
+
+def finish_event_loop(test: Any) -> None:
+    """Cancel the tasks and close the generators of an `IsolatedAsyncioTestCase`.
+
+    unittest does this after the test. It is done before the context of the test closes, since what
+    these tasks remove is no leak; unittest then finds nothing left to do.
+    """
+    runner = test.__dict__.get("_asyncioRunner")
+    if runner is None:
+        return
+    runners: Any = sys.modules["asyncio.runners"]
+    loop = runner.get_loop()
+    if not loop.is_closed() and not loop.is_running():
+        runners._cancel_all_tasks(loop)
+        loop.run_until_complete(loop.shutdown_asyncgens())

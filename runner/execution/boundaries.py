@@ -11,10 +11,9 @@ from unittest.suite import TestSuite
 from tempfiles.registry.contexts import Context, adopt
 from tempfiles.run.run import Run
 
-from ..ids import test_id
 from ..session.policy import Policy
 from ..session.session import JudgedContexts, Listener
-from ..unittest_api import capturing, has_failed, raised
+from ..unittest_api import capturing, finish_event_loop, has_failed, raised, test_id
 from .patching import Boundaries, installed
 
 TYPE_CHECKING = False
@@ -118,9 +117,7 @@ class Session(JudgedContexts, Boundaries):
         if context.closed:
             return
         if context.attachment is not None and "_asyncioRunner" in test.__dict__:
-            from .. import event_loops
-
-            event_loops.finish(test)
+            finish_event_loop(test)
         report, judged = self._close(context, test)
         outcome = test._outcome  # type: ignore[attr-defined]
         if self.policy.ledger is not None and outcome.success:

@@ -6,9 +6,8 @@ import contextlib
 import unittest
 from collections.abc import Container
 
-from ..ids import test_id
 from ..output.colour import Painter
-from ..unittest_api import is_failure_of, succeeds_unexpectedly
+from ..unittest_api import is_failure_of, succeeds_unexpectedly, test_id
 from .boundaries import Session
 
 TYPE_CHECKING = False

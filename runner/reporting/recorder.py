@@ -15,7 +15,7 @@ from tempfiles.monitor.usage import Sample
 from tempfiles.records import ContextReport
 from tempfiles.reports import RunReport
 
-from ..ids import test_id
+from ..unittest_api import test_id
 from .records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord, UsageSample
 
 _STRENGTH: tuple[Status, ...] = (

@@ -15,9 +15,9 @@ from unittest import TestCase
 from tempfiles.detection.ignore import CACHES
 
 from ..execution.boundaries import Session
-from ..ids import test_id
 from ..settings.config import Config
-from .order import flatten, is_import_failure, prefixes
+from ..unittest_api import is_import_failure, owner_id, test_id
+from .order import flatten, prefixes
 
 _CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
 
@@ -40,8 +40,8 @@ class Reach:
         self, loaded: Collection[str], session: Session, result: Any, *, whole: bool, project: str
     ) -> None:
         self.cut_short = frozenset(session.cut_short)
-        broken = {owner(test) for test, _ in [*result.skipped, *result.expectedFailures]}
-        broken.update(owner(test) for test, _ in [*result.errors, *result.failures])
+        broken = {owner_id(test) for test, _ in [*result.skipped, *result.expectedFailures]}
+        broken.update(owner_id(test) for test, _ in [*result.errors, *result.failures])
         imports_failed = any(is_import_failure(test) for test, _ in result.errors)
         self._all_of_each = whole and not result.shouldStop
         self._whole = self._all_of_each and not imports_failed
@@ -135,22 +135,6 @@ def ids_of(suite: Any) -> Iterator[str]:
         if hasattr(type(test), "__iter__"):
             for inner in test:
                 yield from ids_of(inner)
-
-
-def owner(test: Any) -> str:
-    """Return the id of the test, the class or the module that an entry of a result is of.
-
-    Of a module that cannot be imported unittest makes a test; it is the module's own.
-    """
-    test = getattr(test, "test_case", test)
-    if is_import_failure(test):
-        name: str = test._testMethodName
-        return name
-    id = test_id(test)
-    fixture, bracket, rest = id.partition(" (")
-    if bracket and " " not in fixture and rest.endswith(")"):
-        return rest[:-1]  # `setUpClass (pkg.mod.Class)`
-    return id
 
 
 def _has_submodule(package: str, id: str) -> bool:

@@ -11,9 +11,8 @@ import time
 import unittest
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
-from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 
-from ..ids import test_id
+from ..unittest_api import test_id
 
 _CONTEXT = "_asyncioTestContext"  # of an asynchronous test: its context variables
 
@@ -174,11 +173,6 @@ def prefixes(id: str) -> list[str]:
     """Return the ids that something is in, from its outermost package on, and its own."""
     parts = id.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-
-
-def is_import_failure(test: Test) -> bool:
-    """Whether a test is what unittest makes of a module or a name that it cannot load."""
-    return type(test) is _FailedTest
 
 
 def _is_plain_suite(test: Test) -> bool:

@@ -11,8 +11,9 @@ from tempfiles.records import ContextReport
 from ..execution.boundaries import Session
 from ..execution.result import TidyTestResult
 from ..settings.config import STATE_FILE, Config
+from ..unittest_api import owner_id
 from . import order, state
-from .completeness import Reach, owner
+from .completeness import Reach
 
 
 class Selection:
@@ -58,8 +59,8 @@ class Selection:
 
     def remember(self, session: Session, result: Any, reach: Reach) -> None:
         """Keep for the next run which tests failed or leaked in this one."""
-        failed = [owner(test) for test, _ in [*result.errors, *result.failures]]
-        failed += [owner(test) for test in result.unexpectedSuccesses]
+        failed = [owner_id(test) for test, _ in [*result.errors, *result.failures]]
+        failed += [owner_id(test) for test in result.unexpectedSuccesses]
         before = state.read(self._directory)  # again: another run may have ended since the start
         ran = {*(session.ran - session.cut_short), *failed}
         ran.update(id for id in before.failed | before.leaked if reach.is_gone(id))

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..ids import test_id
 from ..settings.config import STATE_FILE
-from .order import Test, is_import_failure, prefixes
+from ..unittest_api import is_import_failure, test_id
+from .order import Test, prefixes
 
 VERSION = 1
 

@@ -10,8 +10,8 @@ import types
 import unittest
 from typing import Any
 
-from runner.ids import test_id
 from runner.selection.order import Rounds, flatten, fresh, repeated, reversed_order, shuffled
+from runner.unittest_api import test_id
 
 LOG: list[Any] = []
 FIRSTS = ["m2.C2.test_1", "m3.C0.test_0", "m1.C1.test_2"]  # of the seeds 0, 1 and -1
