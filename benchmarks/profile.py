@@ -148,7 +148,7 @@ def _of_directories(directory: str) -> list[Part]:
 
 
 def _context() -> None:
-    contexts.leave(contexts.enter("test_module.TestClass.test_name", "test"))
+    contexts.close(contexts.enter("test_module.TestClass.test_name", "test"))
 
 
 def _journal(journal: object) -> None:

@@ -156,7 +156,7 @@ def _opened(test: _Tracked) -> Iterator[None]:
         test._temp_context = context = contexts.current()
         if "_asyncioTestContext" in test.__dict__:
             # It was copied when the test was made, before this context was the current one.
-            test.__dict__["_asyncioTestContext"].run(contexts.adopt, context)
+            test.__dict__["_asyncioTestContext"].run(contexts.activate, context)
         try:
             yield
         finally:

@@ -8,7 +8,7 @@ from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
-from tempfiles.registry.contexts import Context, adopt
+from tempfiles.registry.contexts import Context, activate
 from tempfiles.run.run import Run
 
 from ..session.policy import Policy
@@ -108,7 +108,7 @@ class Session(JudgedContexts, Boundaries):
             self.measurement.switch(id)
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was made, before this context was the current one.
-            attributes["_asyncioTestContext"].run(adopt, context)
+            attributes["_asyncioTestContext"].run(activate, context)
         return token
 
     def test_has_cleaned_up(self, test: TestCase) -> None:

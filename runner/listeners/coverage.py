@@ -80,7 +80,7 @@ class Measurement:
     def switch(self, id: str) -> None:
         """What runs from now on is run by the test with this id; empty for none."""
         if self._failure is None:
-            with contexts.unseen():  # it writes down what the last test has run
+            with contexts.untracked():  # it writes down what the last test has run
                 self._attempt(lambda: self._coverage.switch_context(id))
 
     def finish(self, stream: Any) -> bool:

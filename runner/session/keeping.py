@@ -23,7 +23,7 @@ from tempfiles.formatting import format_size
 from tempfiles.records import Leak
 from tempfiles.registry import contexts, move, registrations
 from tempfiles.registry.contexts import Context
-from tempfiles.registry.in_place import is_in_place
+from tempfiles.registry.reclaim import is_in_place
 from tempfiles.reports import RunReport
 from tempfiles.run import finalizers
 from tempfiles.text import printable
@@ -89,7 +89,7 @@ class Keeper:
             test: None for a fixture.
             fails: whether it is about to fail for what it leaked.
         """
-        with contexts.unseen(), self._attempt(context):
+        with contexts.untracked(), self._attempt(context):
             if not fails and not self._is_wanted(result, test, context.id):
                 return
             paths = sorted({*(context.files or ()), *(context.directories or ())})
@@ -104,7 +104,7 @@ class Keeper:
         self, context: Context, leaks: Iterable[Leak], result: Any, test: Any = None
     ) -> None:
         """Copy what a context has leaked, if it failed, and tell in its failure what was kept."""
-        with contexts.unseen(), self._attempt(context):
+        with contexts.untracked(), self._attempt(context):
             if not self._is_wanted(result, test, context.id):
                 return
             chosen = [leak for leak in leaks if self._is_removed(leak)]
@@ -145,7 +145,7 @@ class Keeper:
             raise InvalidNameError(f"not a name for an artifact: {name!r}")
         if os.path.isabs(name) or ".." in re.split(r"[/\\]", name):
             raise EscapeError(f"an artifact stays in its directory: {name!r}")
-        with contexts.unseen():
+        with contexts.untracked():
             return Path(self._run.room_for(context, name))
 
     def told(self) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tempfiles.registry.contexts import Context, opened
+from tempfiles.registry.contexts import Context, open_contexts
 from tempfiles.run.run import Run
 
 from .policy import Policy, only
@@ -52,7 +52,7 @@ class JudgedContexts:
     @property
     def context_now(self) -> str:
         """The id of the context under way, for whoever looks on from another thread."""
-        return opened()[-1].id
+        return open_contexts()[-1].id
 
     def _enter(self, id: str, scope: Scope) -> Context:
         self.ran.add(id)

@@ -65,7 +65,7 @@ def get_registered_directories(context: str | None = None) -> tuple[Resource, ..
 def stats() -> Stats:
     """Count what is registered, and add up the sizes (in bytes) of all files of it on disk."""
     by_context: dict[str, Usage] = {}
-    holders = registrations.holders()
+    holders = registrations.contexts_in_use()
     for holder in holders:
         before = by_context.get(holder.id, Usage())
         files, directories = tuple(holder.files or ()), tuple(holder.directories or ())
@@ -85,7 +85,7 @@ def stats() -> Stats:
 
 
 def _holders(id: str | None) -> tuple[Context, ...]:
-    return tuple(holder for holder in registrations.holders() if id in (None, holder.id))
+    return tuple(holder for holder in registrations.contexts_in_use() if id in (None, holder.id))
 
 
 def _resource(path: str, context: str, created: float, type: ResourceType) -> Resource:

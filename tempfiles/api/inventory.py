@@ -137,7 +137,7 @@ def persist(path: StrPath | bytes, destination: StrPath | bytes) -> Path:
     source, target = naming.absolute(path), naming.absolute(destination)
     move.move_without_replacing(source, target)
     for moved in (source, *registrations.below(source)):
-        if registrations.owned(moved) is not None and not os.path.lexists(moved):
+        if registrations.local_owner(moved) is not None and not os.path.lexists(moved):
             registrations.unregister(moved)
     return Path(target)
 
@@ -156,7 +156,7 @@ def _remove(path: StrPath | bytes, *, directory: bool) -> RemovalReport:
     _check_type(found, directory=directory, link=False)
     report = remove_path(found)
     for gone in (found, *(registrations.below(found) if directory else ())):
-        if registrations.owned(gone) is not None and not os.path.lexists(gone):
+        if registrations.local_owner(gone) is not None and not os.path.lexists(gone):
             registrations.unregister(gone)
     if report.failed:
         first = report.failed[0]

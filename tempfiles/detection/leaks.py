@@ -194,7 +194,7 @@ class Judge:
         parts = _with_parents(path)
         if any(part in self._reported for part in parts):
             return True
-        known = (*contexts.opened(), *self._observer.late)
+        known = (*contexts.open_contexts(), *self._observer.late)
         above = [other for other in known if other is not context or and_own]
         made = [other.attachment.outside for other in above if other.attachment is not None]
         found = (outside.get(part) for part in parts for outside in made)
@@ -220,7 +220,7 @@ class Judge:
         return not (
             path in self._reported
             or self._ignored(path, everywhere=where == "temp")
-            or registrations.is_looked_after(path)
+            or registrations.is_covered(path)
         )
 
 

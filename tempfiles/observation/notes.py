@@ -57,7 +57,7 @@ class Notes:
         self.removed: RemovedBytes | None = None
         self.seen: SeenOutside | None = None
         self._trace = trace
-        self._charged = contexts.charged if charges_runner else contexts.current
+        self._charged = contexts.reporting_context if charges_runner else contexts.current
         self._trees = MadeTrees()
         self._were_there: set[str] = set()
         self._links_in_temp: set[str] = set()
@@ -83,7 +83,7 @@ class Notes:
         context = self._charged()
         if self.seen is None:
             return self._trees.have(absolute, call, context)
-        if call not in _BRINGING and context is not contexts.nobody:
+        if call not in _BRINGING and context is not contexts.UNTRACKED:
             self.seen.add(absolute)
         return False
 
@@ -127,7 +127,7 @@ class Notes:
 
     def _is_of_fixture(self, known: Entry, context: Context) -> bool:
         """Whether an entry is of a fixture around a context: made again by that, it stays so."""
-        is_around = not known.context.closed and contexts.is_around(known.context, context)
+        is_around = not known.context.closed and contexts.encloses(known.context, context)
         return is_around and not known.is_taken_back
 
     def _is_another(self, known: Entry, key: str, call: str) -> bool:
@@ -143,7 +143,7 @@ class Notes:
 
     def _note_outside(self, path: str, call: str, frame: FrameType) -> None:
         context = self._charged()
-        if context is contexts.nobody:
+        if context is contexts.UNTRACKED:
             self.ours.add(path)
             return
         trail = origins.capture(frame, call, self._trace)

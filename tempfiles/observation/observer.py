@@ -75,7 +75,7 @@ class Observer(Notes):
         audit.unsubscribe(self._handlers)
         audit.restore_node_functions()
         self.forks.stop()
-        contexts.trace_start = contexts.trace_nothing
+        contexts.trace_start = contexts.no_trace
 
     def _captures_start(self, frame: FrameType) -> origins.Trail:
         return origins.capture(frame, "", self._trace)

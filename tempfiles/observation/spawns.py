@@ -61,7 +61,7 @@ class SpawnObserver:
     def goes_native(self, args: tuple[Any, ...]) -> None:
         """Native code is about to run that may make files of its own."""
         self._foreign_deed()
-        activity_of(contexts.charged()).native = True
+        activity_of(contexts.reporting_context()).native = True
 
     def _imports(self, args: tuple[Any, ...]) -> None:
         # A compiled module from outside the standard library may do its own I/O.
@@ -96,7 +96,7 @@ class SpawnObserver:
         from .children import ChildProcess
 
         self._foreign_deed()
-        context = contexts.charged()
+        context = contexts.reporting_context()
         self._forks.expect(context)
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
         activity_of(context).children.append(ChildProcess("os.fork", (), trail, syscalls.time()))
@@ -120,7 +120,7 @@ class SpawnObserver:
         directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
         child = ChildProcess(call, command, trail, syscalls.time(), directory)
         child.promised = promised_paths(command, directory, self._root)
-        activity_of(contexts.charged()).children.append(child)
+        activity_of(contexts.reporting_context()).children.append(child)
 
     def _foreign_deed(self) -> None:
         self.had_foreign = True

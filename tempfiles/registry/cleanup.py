@@ -60,7 +60,7 @@ class context:
         try:
             removal = remove_registered(closing, measure=heard)
         finally:
-            tree.leave(closing)
+            tree.close(closing)
             if heard:
                 callbacks.context_closed(
                     ContextReport(
@@ -84,7 +84,7 @@ def contexts() -> tuple[str, ...]:
 
     `run`, which is always open, comes first.
     """
-    return tuple(holder.id for holder in registrations.holders())
+    return tuple(holder.id for holder in registrations.contexts_in_use())
 
 
 def remove_registered(closing: Context, *, measure: bool = True) -> RemovalReport:
@@ -150,7 +150,7 @@ def cleanup_all(max_attempts: int = 3) -> RemovalReport:
 def _reclaim_all() -> RemovalReport:
     report = RemovalReport()
     # The innermost first: what lies in an outer context's directory is gone when its turn comes.
-    for holder in reversed(registrations.holders()):
+    for holder in reversed(registrations.contexts_in_use()):
         report += reclaim.reclaim(holder)
     return report
 
@@ -163,7 +163,7 @@ def _find(id: str | None) -> list[Context]:
         if around.id == id:
             return [around]
         around = around.parent
-    found = [holder for holder in registrations.holders() if holder.id == id]
+    found = [holder for holder in registrations.contexts_in_use() if holder.id == id]
     if not found:
         raise UnknownContextError(f"no context {id!r}; there are: {', '.join(contexts())}")
     return found
@@ -172,7 +172,7 @@ def _find(id: str | None) -> list[Context]:
 def _at_exit() -> None:
     chosen = settings.current()
     if chosen.cleanup_on_exit and chosen.cleanup_policy != "never":
-        for holder in reversed(registrations.holders()):
+        for holder in reversed(registrations.contexts_in_use()):
             reclaim.log_failures(reclaim.reclaim(holder, measure=False))
 
 

@@ -126,7 +126,7 @@ def _copy_and_rename(source: str, target: str) -> None:
     directory = os.path.dirname(target)
     private = os.path.join(directory, naming.new_name(".tidy-", ".partial"))
     try:
-        with contexts.unseen():  # it is only a name on the way
+        with contexts.untracked():  # it is only a name on the way
             copy.copy(source, private, _refuse, faithful=True)
         _rename(private, target)
     except BaseException:

@@ -19,11 +19,11 @@ from . import contexts
 from .contexts import Context
 
 
-def spare_nothing(paths: Iterable[str]) -> None:
+def protect_nothing(paths: Iterable[str]) -> None:
     """Stands for `before_removal` outside of a run."""
 
 
-before_removal: Callable[[Iterable[str]], None] = spare_nothing
+before_removal: Callable[[Iterable[str]], None] = protect_nothing
 """Called with the registered paths that are about to be removed, so that what must stay can. They
 come as an iterator: of many paths no copy is made for nothing."""
 
@@ -34,10 +34,10 @@ _files = 0  # registered by this process, in all contexts
 _lock = _thread.RLock()
 
 
-def holders() -> tuple[Context, ...]:
+def contexts_in_use() -> tuple[Context, ...]:
     """Return the contexts that are open or still have something registered."""
     with _lock:
-        return tuple(dict.fromkeys([*contexts.opened(), *_owners.values()]))
+        return tuple(dict.fromkeys([*contexts.open_contexts(), *_owners.values()]))
 
 
 def register(path: str, *, directory: bool, context: Context | None = None) -> None:
@@ -70,13 +70,13 @@ def register(path: str, *, directory: bool, context: Context | None = None) -> N
 def _note_place(path: str, context: Context) -> None:
     """Remember which directory a path lies in: a link may lead to another one by and by."""
     parent = path.rpartition(os.sep)[0]
-    if context.places is None:
-        context.places = {}
-    if parent not in context.places:
+    if context.parent_keys is None:
+        context.parent_keys = {}
+    if parent not in context.parent_keys:
         try:
-            context.places[parent] = key_of(syscalls.stat(parent or os.sep))
+            context.parent_keys[parent] = key_of(syscalls.stat(parent or os.sep))
         except OSError:
-            context.places[parent] = None
+            context.parent_keys[parent] = None
 
 
 def unregister(path: str) -> None:
@@ -97,7 +97,7 @@ def unregister(path: str) -> None:
         if context.directories is not None:
             context.directories.pop(path, None)
         if not (context.files or context.directories):
-            context.places = None
+            context.parent_keys = None
 
 
 def release(path: str, context: Context) -> bool:
@@ -125,7 +125,7 @@ def release_files(paths: Sequence[str], context: Context) -> None:
                     del _owners[path], files[path]
                     _files -= 1
         if not (files or context.directories):
-            context.places = None
+            context.parent_keys = None
 
 
 def keep(path: str) -> None:
@@ -146,7 +146,7 @@ def kept() -> frozenset[str]:
     return frozenset(_kept)
 
 
-def is_looked_after(path: str) -> bool:
+def is_covered(path: str) -> bool:
     """Whether an absolute path, or a directory above it, is registered or was given up."""
     if not (_owners or _kept):
         return False
@@ -163,7 +163,7 @@ def file_count() -> int:
     return _files
 
 
-def spared(context: Context) -> dict[str, Context | None]:
+def protected_from(context: Context) -> dict[str, Context | None]:
     """Return the paths that removing this context's things must not touch, each with the other
     context of this process that it belongs to (None: kept, or the parent process's)."""
     with _lock:
@@ -186,7 +186,7 @@ def owner(path: str) -> Context | None:
     return _owners.get(path) or _inherited.get(path)
 
 
-def owned(path: str) -> Context | None:
+def local_owner(path: str) -> Context | None:
     """Return the context that this very process has registered an absolute path with, or None."""
     return _owners.get(path)
 
@@ -196,7 +196,7 @@ def _inherit() -> None:
     # Another thread may have held the lock when the fork happened; nobody would release it.
     _lock = _thread.RLock()
     for context in _owners.values():
-        context.files = context.directories = context.places = None
+        context.files = context.directories = context.parent_keys = None
     _inherited.update(_owners)
     _owners.clear()
     _files = 0

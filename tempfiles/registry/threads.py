@@ -1,4 +1,8 @@
-"""Where threads were started, and work was submitted to pools of threads."""
+"""Record where threads are started and where work is submitted to thread pools.
+
+The worker of a pool is a thread that was started for earlier work, perhaps by another test. Work
+in a `ThreadPoolExecutor` therefore belongs to the code that submits it.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +13,20 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from types import FrameType
+from types import FrameType, ModuleType
+from typing import Any
 
 from ..system import audit
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _POOLS = "concurrent.futures.thread"
 
 
 class Start:
-    """One such place.
+    """The place where a thread was started or work was submitted.
 
     Args:
-        context: the context that was the current one there.
-        trail: what `trace_start` told of the frame.
+        context: the context that was current there.
+        trail: the result of `trace_start` for the frame.
     """
 
     __slots__ = ("context", "trail")
@@ -41,10 +42,10 @@ _pools_followed = False
 
 
 def follow(start_at: Callable[[FrameType], Start]) -> None:
-    """Note from now on where threads are started.
+    """Record from now on where threads are started.
 
     Args:
-        start_at: called with the frame that does it, which it must not keep.
+        start_at: called with the frame that starts a thread; it must not keep the frame.
     """
     global _start_at
     _start_at = start_at
@@ -60,23 +61,58 @@ def follow(start_at: Callable[[FrameType], Start]) -> None:
 
 
 def running() -> threading.Thread | None:
-    """Return the thread that runs, if it is known: a foreign one is not enlisted as a dummy."""
+    """Return the running thread if it is known; no dummy is created for a foreign thread."""
     thread: threading.Thread | None = getattr(threading, "_active", {}).get(_thread.get_ident())
     return thread
 
 
 def is_foreign(thread: threading.Thread) -> bool:
-    """Whether a thread was not started by Python code."""
+    """Return whether a thread was not started by Python code."""
     return isinstance(thread, threading._DummyThread)
 
 
 def start_of(thread: threading.Thread | None) -> Start | None:
-    """Return where a thread, or what it does now, was started, as far as it was noted."""
+    """Return where a thread, or the work it does now, was started; None if that is not recorded."""
     return _starts.get(thread) if thread is not None else None
 
 
+def audit_submissions(pools: ModuleType, take_up: Callable[[Any], Any]) -> None:
+    """Raise the audit event `tempfiles.submit` for each piece of work, with the work.
+
+    Nothing changes in a Python whose module has no such class.
+
+    Args:
+        pools: the module `concurrent.futures.thread`.
+        take_up: called by the worker before the work with the work's attribute `tempfiles_start`
+            if it has one; the result is passed to it again afterwards.
+    """
+    work = getattr(pools, "_WorkItem", None)
+    init, run = getattr(work, "__init__", None), getattr(work, "run", None)
+    if work is None or init is None or run is None:
+        return
+
+    @functools.wraps(init)
+    def init_audited(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        sys.audit("tempfiles.submit", self)
+
+    @functools.wraps(run)
+    def run_where_submitted(self: Any, *args: Any, **kwargs: Any) -> None:
+        start = getattr(self, "tempfiles_start", None)
+        before = take_up(start) if start is not None else None
+        try:
+            run(self, *args, **kwargs)
+        finally:
+            # An error that the work raised keeps this frame alive, which must not keep the work.
+            del self, args, kwargs
+            if start is not None:
+                take_up(before)
+
+    work.__init__, work.run = init_audited, run_where_submitted
+
+
 def _raise_event_of_start() -> None:
-    """Stand in for the function that `Thread.start` calls: 3.11 has no event for it."""
+    """Wrap the function that `Thread.start` calls: 3.11 raises no event for it."""
     start_new_thread = threading._start_new_thread  # type: ignore[attr-defined]
 
     @functools.wraps(start_new_thread)
@@ -92,7 +128,7 @@ def _thread_starts(args: tuple[Any, ...]) -> None:
     if isinstance(thread, threading.Thread):
         frame = sys._getframe(2)
         if frame.f_globals is globals() and frame.f_back is not None:
-            frame = frame.f_back  # the stand-in of 3.11
+            frame = frame.f_back  # the wrapper for 3.11
         _starts[thread] = _start_at(frame)
         if not _pools_followed and _POOLS in sys.modules:
             _follow_pools()
@@ -101,20 +137,18 @@ def _thread_starts(args: tuple[Any, ...]) -> None:
 def _follow_pools() -> None:
     global _pools_followed
     _pools_followed = True
-    from . import executors
-
     audit.subscribe({"tempfiles.submit": _work_is_submitted})
-    executors.follow(sys.modules[_POOLS], _take_up)
+    audit_submissions(sys.modules[_POOLS], _take_up)
 
 
 def _work_is_submitted(args: tuple[Any, ...]) -> None:
-    # Raised by the function that stands in for the real one: who submits is a frame more.
-    with contextlib.suppress(AttributeError):  # of a later Python, with slots
+    # The wrapper raises the event: the code that submits is one frame further out.
+    with contextlib.suppress(AttributeError):  # a later Python whose work has slots
         args[0].tempfiles_start = _start_at(sys._getframe(3))
 
 
 def _take_up(start: Start | None) -> Start | None:
-    """Have the running thread do what was started there; return what it was doing before."""
+    """Set the start of what the running thread does next; return the one before."""
     thread = running()
     if thread is None:
         return None

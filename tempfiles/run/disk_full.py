@@ -175,7 +175,7 @@ def _extents(root: str, slots: Iterable[str]) -> Extents:
 
 def _by_context(measured: Extents, entries: Mapping[str, Entry]) -> Extents:
     extents: Extents = {}
-    current = contexts.opened()[-1]
+    current = contexts.open_contexts()[-1]
     for key, (size, number) in measured.items():
         context = entries[key].context if key in entries else current
         before = extents.get(context.id, (0, 0))

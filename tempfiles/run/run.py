@@ -135,7 +135,7 @@ class Run:
         finally:
             if collects:
                 gc.enable()
-        contexts.leave(context)
+        contexts.close(context)
         self._journal.leave()
         if report is not None:
             callbacks.context_closed(report)
@@ -242,7 +242,7 @@ class Run:
         from ..registry import registrations
         from . import so_far
 
-        registrations.before_removal = registrations.spare_nothing
+        registrations.before_removal = registrations.protect_nothing
         self._parts.slots.release()
         if self._settings.tracks:
             so_far.deactivate(self._parts.observer)

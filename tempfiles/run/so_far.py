@@ -58,7 +58,7 @@ def paths_left(context: Context) -> list[str]:
     for path in made:
         below = any(path.startswith(top + os.sep) for top in left)
         is_ignored = ignored(path, path.startswith(observer.root))
-        excused = is_ignored or registrations.is_looked_after(path)
+        excused = is_ignored or registrations.is_covered(path)
         if not below and not excused and syscalls.lexists(path):
             left.append(path)
     return left

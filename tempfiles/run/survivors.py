@@ -57,7 +57,7 @@ class Survivors:
         root = self._root.path + os.sep
         inside = [path for path in tuple(paths) if path.startswith(root)]
         if inside:
-            with contexts.unseen():
+            with contexts.untracked():
                 sources = self._from_before(all_seen, inside)
                 for path in self._move_out(set(sources), sources):
                     registrations.keep(path)

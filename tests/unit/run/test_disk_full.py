@@ -140,7 +140,7 @@ class Lines(OneDirectory):
 
     def test_what_nobody_has_named_yet_is_of_what_is_under_way(self) -> None:
         self.file("by-child", 3000)
-        current = contexts.opened()[-1].id
+        current = contexts.open_contexts()[-1].id
         self.assertEqual(self.lines()[1].split(), ["2.9", "KiB", current])
 
     def test_a_file_with_holes_is_what_it_takes(self) -> None:

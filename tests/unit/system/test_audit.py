@@ -10,10 +10,7 @@ from tempfiles.system import audit
 from tests.support.projects import ProjectTestCase
 
 OPTIONAL = {"coverage", "colorama", "junitparser", "jinja2", "tqdm", "shtab"}
-SLOW = {
-    "json", "threading", "dataclasses", "subprocess", "tempfile", "logging",
-    "contextvars", "mmap", "struct",
-}  # fmt: skip
+SLOW = {"json", "dataclasses", "subprocess", "tempfile", "logging", "mmap", "struct"}
 AT_THE_FIRST_WRITE = {
     "tempfiles.observation.observer", "tempfiles.detection.project_tree",
     "tempfiles.detection.temp_dir",

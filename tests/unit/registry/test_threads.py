@@ -1,4 +1,4 @@
-"""Work that is submitted to a pool of threads: whose it is, and where it was submitted."""
+"""Threads and thread pools: which context their work belongs to, and where it was submitted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tempfiles import context, current_context
-from tempfiles.registry import executors
+from tempfiles.registry import threads
 from tests.support.projects import ProjectTestCase
 
 SHARED = """
@@ -36,13 +36,13 @@ SHARED = """
 """
 
 
-class _Big:
+class _Work:
     def fail(self) -> None:
         raise ValueError("as it should")
 
 
-class Runs(ProjectTestCase):
-    def test_a_leak_of_a_shared_pool_is_of_the_test_that_submitted(self) -> None:
+class PoolRunTests(ProjectTestCase):
+    def test_leak_in_shared_pool_is_the_submitting_tests(self) -> None:
         self.write("test_it.py", SHARED)
         outcome = self.tidytest("-v", "--leaks", "fail")
         self.assertEqual(outcome.code, 1)
@@ -51,35 +51,38 @@ class Runs(ProjectTestCase):
         self.assertRegex(outcome.err, r"test_3 \(test_it.T.test_3\) ... FAIL")
         self.assertIn("in subtest [part]", outcome.err)
 
-    def test_without_a_thread_nothing_is_imported_for_pools(self) -> None:
+    def test_pools_are_wrapped_at_the_first_thread(self) -> None:
         self.write("test_it.py", """
-            import sys, unittest
+            import unittest
             from concurrent.futures import ThreadPoolExecutor
+            from concurrent.futures.thread import _WorkItem
+
+            RUN = _WorkItem.run
 
             class T(unittest.TestCase):
                 def test_it(self):
-                    self.assertNotIn("tempfiles.registry.executors", sys.modules)
+                    self.assertIs(_WorkItem.run, RUN)
                     with ThreadPoolExecutor() as pool:
                         pool.submit(int).result()
-                    self.assertIn("tempfiles.registry.executors", sys.modules)
+                    self.assertIsNot(_WorkItem.run, RUN)
         """)
         self.assertEqual(self.tidytest("-q").code, 0)
 
 
-class Work(unittest.TestCase):
+class SubmittedWorkTests(unittest.TestCase):
     def setUp(self) -> None:
         self.enterContext(context("of the worker's start"))
         self.pool = self.enterContext(ThreadPoolExecutor(1))
         self.pool.submit(int).result()
 
-    def test_it_belongs_to_the_context_that_submits_and_only_while_it_is_done(self) -> None:
+    def test_work_belongs_to_the_submitting_context(self) -> None:
         with context("A"):
             self.assertEqual(self.pool.submit(current_context).result(), "A")
             several = list(self.pool.map(lambda _: current_context(), range(3)))
         self.assertEqual(several, ["A"] * 3)
         self.assertEqual(self.pool.submit(current_context).result(), "of the worker's start")
 
-    def test_what_a_worker_has_entered_for_itself_stays_its_context(self) -> None:
+    def test_context_that_a_worker_entered_stays_current(self) -> None:
         opened = ExitStack()
         with ThreadPoolExecutor(1, initializer=opened.enter_context,
                                 initargs=(context("W"),)) as pool:  # fmt: skip
@@ -88,15 +91,15 @@ class Work(unittest.TestCase):
                 self.assertEqual(pool.submit(current_context).result(), "W")
             pool.submit(opened.close).result()
 
-    def test_nothing_of_this_is_in_a_traceback(self) -> None:
+    def test_traceback_shows_no_frame_of_the_wrapper(self) -> None:
         with self.assertRaises(ValueError) as caught:
-            self.pool.submit(_Big().fail).result()
+            self.pool.submit(_Work().fail).result()
         shown = "".join(traceback.format_exception(caught.exception))
-        self.assertNotIn(executors.__file__, shown)
+        self.assertNotIn(threads.__file__, shown)
 
-    def test_work_that_failed_is_not_kept(self) -> None:
+    def test_failed_work_is_not_kept_alive(self) -> None:
         self.enterContext(_no_collection())
-        big = _Big()
+        big = _Work()
         gone = weakref.ref(big)
         future = self.pool.submit(big.fail)
         self.assertIsInstance(future.exception(), ValueError)
@@ -104,7 +107,7 @@ class Work(unittest.TestCase):
         self.pool.submit(int).result()  # the worker has let go of the work before
         self.assertIsNone(gone())
 
-    def test_a_pool_of_another_python(self) -> None:
+    def test_pool_of_an_unknown_python_is_left_alone(self) -> None:
         class Other:
             __slots__ = ("task",)
 
@@ -116,9 +119,9 @@ class Work(unittest.TestCase):
 
         done: list[str] = []
         pools = types.ModuleType("pools")
-        executors.follow(pools, self.fail)  # has no such class
+        threads.audit_submissions(pools, self.fail)  # has no such class
         pools._WorkItem = Other  # type: ignore[attr-defined]
-        executors.follow(pools, self.fail)
+        threads.audit_submissions(pools, self.fail)
         with self.assertNoLogs("tempfiles"):  # though there is no place to keep the start
             item = Other(None, task=done.append)
         item.run("prepared")
