@@ -25,7 +25,7 @@ from tempfiles.registry import contexts, move, registrations
 from tempfiles.registry.contexts import Context
 from tempfiles.registry.reclaim import is_in_place
 from tempfiles.reports import RunReport
-from tempfiles.run import finalizers
+from tempfiles.run import survivors
 from tempfiles.text import printable
 
 from ..unittest_api import is_failure_of, succeeds_unexpectedly
@@ -108,7 +108,7 @@ class Keeper:
             if not self._is_wanted(result, test, context.id):
                 return
             chosen = [leak for leak in leaks if self._is_removed(leak)]
-            finalizers.flush([leak.path for leak in chosen if leak.never_closed])
+            survivors.flush([leak.path for leak in chosen if leak.never_closed])
             for leak in chosen:
                 if self._put(context, leak.path, copy):
                     self._kept.add((leak.scope, leak.context, leak.path))

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType, FunctionType
 
-from ..observation.children import ChildProcess, source_text
+from ..observation.activity import ChildProcess, source_text
 from ..registry.contexts import Context
+from ..roots import ownership, places
 
 _LARGEST_SOURCE = 1024 * 1024
 _SHORTEST_STEM = 4
@@ -126,3 +127,18 @@ def _module_files(id: str) -> tuple[str, ...]:
 @functools.lru_cache(maxsize=64)
 def _text(path: str) -> str:
     return source_text(path, _LARGEST_SOURCE)
+
+
+def has_neighbours(root: str, project: str) -> bool:
+    """Whether another run with the same project directory is going on.
+
+    Args:
+        root: the root of this run.
+        project: the real path of the directory.
+    """
+    directories = {*places.all_places(), os.path.dirname(root)}
+    others = (path for each in directories for path in ownership.candidates(each) if path != root)
+    return any(
+        found.state == "live" and found.marker is not None and found.marker.project == project
+        for found in map(ownership.judge, others)
+    )

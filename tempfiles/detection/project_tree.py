@@ -11,9 +11,9 @@ import os
 import stat
 from collections.abc import Iterator
 
-from ..fileops.sweep import RACY_NS
 from ..system import syscalls
 from .ignore import Ignored
+from .temp_dir import RACY_NS
 
 # Beyond this a tree is not a project's (somebody runs tests from their home directory).
 MOST_ENTRIES = 100_000

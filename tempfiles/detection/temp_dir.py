@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-from ..fileops import sweep
 from ..observation.activity import Activity, Entry, activity_of
 from ..observation.observer import Observer
 from ..registry import contexts
 from ..registry.contexts import Context
 from ..roots.root import RunRoot
-from ..system import syscalls
+from ..system import platform, syscalls
+
+# Kernels before 6.13 stamp directories with the tick's time, up to 10 ms coarse: a directory that
+# changed this recently (ns) may change again without a new stamp.
+RACY_NS = 20_000_000
 
 
 class Slots:
@@ -19,7 +23,7 @@ class Slots:
     def __init__(self, root: RunRoot, observer: Observer) -> None:
         self._root = root
         self._observer = observer
-        self._watched = sweep.Watched(root.slot)
+        self._watched = Watched(root.slot)
         self._seen: frozenset[str] = frozenset()  # the names that the slot held when last listed
         self.changed = self._watched.changed
 
@@ -33,7 +37,7 @@ class Slots:
         except OSError:
             return
         self._watched.release()
-        self._watched = sweep.Watched(self._root.slot)
+        self._watched = Watched(self._root.slot)
         self._seen = frozenset()
         self.changed = self._watched.changed
 
@@ -76,7 +80,7 @@ class Slots:
         """Give what has appeared in former slots to the contexts that these were left to."""
         owners = zip(self._root.slots, self._root.owners, strict=True)
         for number, (slot, owner) in enumerate(owners):
-            for name in sweep.listing(slot):
+            for name in listing(slot):
                 if self._assign(f"{number}{os.sep}{name}", owner) and owner is not contexts.root:
                     self._observer.late[owner] = None
 
@@ -103,3 +107,64 @@ def _who_has_processes(context: Context) -> Context:
             return parent
         parent = parent.parent
     return context
+
+
+class Watched:
+    """A directory whose listing is read again only when its time stamp says that it changed.
+
+    It is held open, since asking a descriptor takes half the time; `release` lets go of it.
+    """
+
+    __slots__ = ("_inode", "_open", "_stamp", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._stamp = -1
+        self._inode = syscalls.stat(path).st_ino
+        self._open: int | str = platform.park_directory(path)
+
+    def changed(self) -> bool:
+        """Whether it may hold other names than when `names` was last called."""
+        status = self._status()
+        return status is not None and status.st_mtime_ns != self._stamp
+
+    def release(self) -> None:
+        """Close the directory; it is asked by its path from now on."""
+        held, self._open = self._open, self.path
+        if isinstance(held, int):
+            with contextlib.suppress(OSError):
+                if syscalls.stat(held).st_ino == self._inode:
+                    os.close(held)
+
+    def names(self) -> list[str]:
+        """Return the names in it now; none if it is gone."""
+        status = self._status()
+        if status is None:
+            return []
+        names = listing(self.path)
+        stamp = status.st_mtime_ns
+        self._stamp = stamp if syscalls.time_ns() - stamp > RACY_NS else -1
+        return names
+
+    def _status(self) -> os.stat_result | None:
+        status = None
+        try:  # not `suppress`: this is done after every test
+            status = syscalls.stat(self._open)
+        except OSError:
+            self._open = self.path
+        if status is not None and status.st_ino == self._inode:
+            return status
+        # A test has closed our descriptor, and perhaps another file has its number now.
+        self._open = self.path
+        try:
+            return syscalls.stat(self.path)
+        except OSError:
+            return None
+
+
+def listing(path: str) -> list[str]:
+    """Return the names in a directory; none if it is gone or cannot be read."""
+    try:
+        return syscalls.listdir(path)
+    except OSError:
+        return []

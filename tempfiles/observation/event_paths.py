@@ -7,7 +7,6 @@ import sys
 
 from ..system import syscalls
 from ..system.platform import POSIX, descriptor_path
-from .spawns import working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,3 +132,11 @@ def open_directories() -> list[str]:
     found = {path for path in opened if path and not path.startswith("/proc/")}
     here = working_directory()
     return ([here] if here else []) + sorted(filter(syscalls.is_directory, found - {here}))
+
+
+def working_directory() -> str:
+    """Return the working directory, empty if it was removed: nothing can be made relative to it."""
+    try:
+        return syscalls.getcwd()
+    except OSError:
+        return ""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from ..registry import contexts
 from ..system import audit, syscalls
 from . import origins
-from .activity import activity_of
+from .activity import ChildProcess, activity_of, command_of, promised_paths
+from .event_paths import working_directory
 from .forks import ForkLog
 
 TYPE_CHECKING = False
@@ -71,8 +72,6 @@ class SpawnObserver:
 
     def _popens(self, args: tuple[Any, ...]) -> None:
         executable, argv, cwd, _ = args
-        from .children import command_of
-
         command = command_of(argv, executable)
         name = os.path.basename(command[0]) if command else ""
         self._add(sys._getframe(2), f"subprocess {name}", command, cwd)
@@ -80,21 +79,15 @@ class SpawnObserver:
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
         frame = sys._getframe(2)
         if frame.f_globals.get("__name__") not in _TOLD_OTHERWISE:
-            from .children import command_of
-
             self._add(frame, "os.posix_spawn", command_of(args[1], args[0]))
 
     def _windows_spawns(self, args: tuple[Any, ...]) -> None:
-        from .children import command_of
-
         self._add(sys._getframe(2), "os.spawn", command_of(args[2], args[1]))
 
     def _systems(self, args: tuple[Any, ...]) -> None:
         self._add(sys._getframe(2), "os.system", (os.fsdecode(args[0]),))
 
     def _forks_off(self, args: tuple[Any, ...]) -> None:
-        from .children import ChildProcess
-
         self._foreign_deed()
         context = contexts.reporting_context()
         self._forks.expect(context)
@@ -111,8 +104,6 @@ class SpawnObserver:
             self._add(frame, "multiprocessing", ("python",))
 
     def _add(self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None) -> None:
-        from .children import ChildProcess, promised_paths
-
         self._foreign_deed()
         # What is told is the program, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)
@@ -127,11 +118,3 @@ class SpawnObserver:
         prepare, self._before_foreign = self._before_foreign, None
         if prepare is not None:
             prepare()
-
-
-def working_directory() -> str:
-    """Return the working directory, empty if it was removed: nothing can be made relative to it."""
-    try:
-        return syscalls.getcwd()
-    except OSError:
-        return ""

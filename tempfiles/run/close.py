@@ -10,13 +10,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 
-from ..detection.explanations import with_holders
 from ..detection.ignore import Ignored
-from ..detection.late import LateProcesses
-from ..detection.leaks import Judge
+from ..detection.leaks import Judge, with_holders
+from ..detection.processes import LateProcesses
 from ..detection.project_tree import FileStates, ProjectTree, SharedPlaces, shared_places
-from ..detection.temp_dir import Slots
-from ..fileops.sweep import RACY_NS
+from ..detection.temp_dir import RACY_NS, Slots
 from ..observation.activity import Activity, activity_of
 from ..observation.observer import Observer
 from ..records import ContextReport, Leak, Modification, Unattributed

@@ -9,7 +9,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..fileops.sweep import RACY_NS
+from ..detection.temp_dir import RACY_NS
 from ..registry import contexts
 from ..system import syscalls
 from ..system.platform import allocated

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..observation.observer import Observer
 from ..recovery.rescue import left_of, not_rescued, rescue
 from ..registry import contexts, registrations
 from ..roots.root import RunRoot
 from ..system.syscalls import lexists
-from . import finalizers
 from .totals import Totals
 
 _log = logging.getLogger("tempfiles")
@@ -39,7 +42,7 @@ class Survivors:
         """
         totals = self._totals
         totals.set_aside(self._observer.told.taken_back)
-        finalizers.disarm([leak.path for leak in totals.leaks if leak.never_closed])
+        disarm([leak.path for leak in totals.leaks if leak.never_closed])
         sources = self._from_before(all_seen)
         left = self._move_out({*registrations.kept(), *sources}, sources)
         totals.note_failures(not_rescued(left))
@@ -110,3 +113,28 @@ def _on_one_device(path: str, source: str) -> bool:
         return os.lstat(path).st_dev == os.stat(os.path.dirname(source)).st_dev
     except OSError:
         return False
+
+
+def disarm(paths: Collection[str]) -> None:
+    """Have every `NamedTemporaryFile` of these paths that is still alive not remove its file.
+
+    Python 3.11 prints "Exception ignored in" where the file is gone already.
+    """
+    for closer in _closers(paths):
+        closer.delete = False
+
+
+def flush(paths: Collection[str]) -> None:
+    """Have every `NamedTemporaryFile` of these paths that is still alive write what it holds."""
+    for closer in _closers(paths):
+        with contextlib.suppress(Exception):  # closed, the disk full, or a mock
+            closer.file.flush()
+
+
+def _closers(paths: Collection[str]) -> Iterator[Any]:
+    if not paths:
+        return
+    kind: Any = tempfile._TemporaryFileCloser  # type: ignore[attr-defined]
+    for candidate in gc.get_objects():
+        if isinstance(candidate, kind) and candidate.name in paths:
+            yield candidate

@@ -186,15 +186,15 @@ send(signal.SIGINT)
 
     def test_the_first_in_the_wait_for_processes_ends_that_and_no_more(self) -> None:
         self.write("test_a.py", f"""{HEAD}
-import tempfiles.detection.late
-genuine = tempfiles.detection.late.alive
+import tempfiles.detection.processes
+genuine = tempfiles.detection.processes.alive
 def alive(process):
     send(signal.SIGINT)
     return genuine(process)
 class T(unittest.TestCase):
     def test(self):
         tempfile.mkdtemp()
-        tempfiles.detection.late.alive = alive
+        tempfiles.detection.processes.alive = alive
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         kept.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL))
 kept = []
