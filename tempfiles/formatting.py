@@ -1,4 +1,4 @@
-"""Ages and sizes as people write and read them: `30m`, `2h`, `7d`; `512M`, `2G`; `1.2 KiB`."""
+"""Format and parse ages, sizes and counts; escape text for one line of output."""
 
 from __future__ import annotations
 
@@ -84,3 +84,13 @@ def format_contents(entries: int, files: int) -> str:
         return "empty"
     nouns = ("file", "files") if files == below else ("entry", "entries")
     return format_count(below, *nouns)
+
+
+def printable(text: str) -> str:
+    """Return a text with what cannot be shown on one line (controls, bad bytes) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )

@@ -1,18 +1,17 @@
-"""The records of a whole run, apart from `records`: all that a run without leaks needs.
+"""Settings, totals and report of a whole run: the records that a run without leaks needs.
 
-Named tuples, since a data class takes ten times as long to define.
+They are named tuples, since a data class takes ten times as long to define.
 """
 
 from __future__ import annotations
 
-from .record import Record
+from typing import TYPE_CHECKING, NamedTuple
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .records import Leak, Modification, RemovalFailure, Rescued, Unattributed
 
 
-class RunSettings(Record):
+class RunSettings(NamedTuple):
     """How a run tracks.
 
     Args:
@@ -40,7 +39,7 @@ class RunSettings(Record):
     guarded: bool = False
 
 
-class Summary(Record):
+class Summary(NamedTuple):
     """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""
 
     tests: int = 0
@@ -52,7 +51,7 @@ class Summary(Record):
     leaking_contexts: int = 0
 
 
-class RunReport(Record):
+class RunReport(NamedTuple):
     """All of a run's leaks with its totals.
 
     `removed_later` are those that a fixture around their context has removed; they count as

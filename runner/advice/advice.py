@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-from tempfiles.formatting import format_size
+from tempfiles.formatting import format_size, printable
 from tempfiles.records import Leak
-from tempfiles.text import printable
 
 from .remedies import remedy
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tempfiles.formatting import format_count, format_size
+from tempfiles.formatting import format_count, format_size, printable
 from tempfiles.records import RemovalReport
 from tempfiles.recovery.reap import Reaped
-from tempfiles.text import printable
 
 _MOST_RUNS_TOLD = 5
 _MOST_LEAKS_TOLD = 10

@@ -8,9 +8,8 @@ from time import perf_counter
 from typing import Any, TypeVar
 from unittest.case import TestCase
 
-from tempfiles.formatting import format_size
+from tempfiles.formatting import format_size, printable
 from tempfiles.records import ContextReport
-from tempfiles.text import printable
 
 from ..execution.result import TidyTestResult
 

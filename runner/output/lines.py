@@ -6,8 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from tempfiles.formatting import format_contents, format_count, format_size
-from tempfiles.text import printable
+from tempfiles.formatting import format_contents, format_count, format_size, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 
 from tempfiles.errors import EscapeError, InvalidNameError
 from tempfiles.fileops.copy import Missed, copy, size_on_disk
-from tempfiles.formatting import format_size
+from tempfiles.formatting import format_size, printable
 from tempfiles.records import Leak
 from tempfiles.registry import contexts, move, registrations
 from tempfiles.registry.contexts import Context
 from tempfiles.registry.reclaim import is_in_place
 from tempfiles.reports import RunReport
 from tempfiles.run import survivors
-from tempfiles.text import printable
 
 from ..unittest_api import is_failure_of, succeeds_unexpectedly
 from .kept_runs import KeptRun, check, free_path, outside_of_own_run, reason
@@ -119,10 +118,12 @@ class Keeper:
         summary = report.summary
         # What was gone when its context closed counts as removed by its test.
         self.registered_kept = min(self.registered_kept, summary.removed_by_tests)
-        report = report._replace(summary=summary._replace(
-            removed_by_tests=summary.removed_by_tests - self.registered_kept,
-            registered=summary.registered + self.registered_kept,
-        ))  # fmt: skip
+        report = report._replace(
+            summary=summary._replace(
+                removed_by_tests=summary.removed_by_tests - self.registered_kept,
+                registered=summary.registered + self.registered_kept,
+            ),
+        )
         if not self._kept:
             return report
         leaks = (

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from tempfiles.errors import TempFilesError
 from tempfiles.fileops.copy import size_on_disk
+from tempfiles.formatting import printable
 from tempfiles.recovery import reap
 from tempfiles.registry import naming, registrations
 from tempfiles.registry.contexts import Context
 from tempfiles.roots import dispose, marker, marker_view
 from tempfiles.roots.ownership import KEPT_PREFIX, PREFIX, Claim, Verdict, mark_kept
-from tempfiles.text import printable
 
 from ..errors import UsageError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tempfiles.record import Record
+from typing import NamedTuple
 
 VARIABLES = "TIDYTEST_"
 """What the names of the environment variables of settings begin with."""
@@ -13,7 +13,7 @@ STATE_FILE = ".tidytest-state.json"
 """What is kept in the working directory from one run to the next."""
 
 
-class Config(Record):
+class Config(NamedTuple):
     """Every setting of a run, one field an option (see `options.OPTIONS` for their meaning), each
     with its default.
 

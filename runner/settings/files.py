@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-
-from tempfiles.record import Record
+from typing import NamedTuple
 
 from ..errors import UsageError
 
@@ -27,7 +26,7 @@ _CFG_SECTION = rb"(?m)^[ \t]*\[[ \t]*(?:tool:)?tidytest[ \t]*\]"
 _TOPS = (".git", ".hg")
 
 
-class SettingsFile(Record):
+class SettingsFile(NamedTuple):
     """The settings of one file. `path` is absolute; `values` are as the file has them: texts
     where `typed` is false (setup.cfg), TOML values where it is true."""
 

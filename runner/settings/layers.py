@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-
-from tempfiles.record import Record
+from dataclasses import dataclass
 
 from ..errors import UsageError
 from . import files
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGV = range(4)
 
 
-class Setting(Record):
+@dataclass(frozen=True, slots=True)
+class Setting:
     """A value and where it is from: `rank` is the strength of the place (DEFAULT to FROM_ARGV),
     `source` the place; its `str` is what a user is told. `drops` says that what weaker places have
     is dropped, where it would be added to."""
@@ -35,7 +35,8 @@ class Setting(Record):
 Settings = dict[str, Setting]
 
 
-class _FileKey(Record):
+@dataclass(frozen=True, slots=True)
+class _FileKey:
     """The place of a key in a settings file; its line is looked for only when it is told."""
 
     file: files.SettingsFile

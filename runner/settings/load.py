@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-
-from tempfiles.record import Record
+from typing import NamedTuple
 
 from . import files
 from .config import VARIABLES, Config
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from .layers import Setting
 
 
-class Loaded(Record):
+class Loaded(NamedTuple):
     """What `load` found.
 
     `remaining` is the command line that is left for unittest. `settings` are all settings with

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 
 from . import conflicts, layers
 from .config import Config
@@ -52,9 +53,9 @@ def _resolve(settings: Settings, environ: Mapping[str, str]) -> None:
     shuffle = settings["shuffle"]
     if shuffle.value is True:
         seed = int.from_bytes(os.urandom(4), "big")
-        settings["shuffle"] = shuffle._replace(value=seed)
+        settings["shuffle"] = replace(shuffle, value=seed)
     elif shuffle.value is False:
-        settings["shuffle"] = shuffle._replace(value=None)
+        settings["shuffle"] = replace(shuffle, value=None)
 
 
 def _overlay(settings: Settings, stronger: Settings) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-
-from tempfiles.record import Record
+from dataclasses import dataclass
 
 _SWITCH = {
     "true": True, "yes": True, "on": True, "1": True,
@@ -21,7 +20,8 @@ _TOML_NAMES = {
 _INFINITE = float("inf")
 
 
-class OptionType(Record):
+@dataclass(frozen=True, slots=True)
+class OptionType:
     """How values of one type are read and shown.
 
     `noun` says what is wanted, for messages. `read` makes the value of a text and raises

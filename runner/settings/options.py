@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-
-from tempfiles.record import Record
+from dataclasses import dataclass
 
 from . import option_types as types
 from .config import VARIABLES, Config
@@ -20,7 +19,8 @@ ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
 
 
-class Option(Record):
+@dataclass(frozen=True, slots=True)
+class Option:
     """One option.
 
     `name` is its name without dashes in front, `group` the heading of the help it stands under.
@@ -47,7 +47,7 @@ class Option(Record):
     @property
     def default(self) -> object:
         """Its value where nothing sets it."""
-        return getattr(Config, self.field)
+        return Config._field_defaults[self.field]
 
     @property
     def field(self) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-
-from tempfiles.record import Record
+from typing import NamedTuple
 
 from ..errors import UsageError
 from .option_types import is_integer
@@ -25,7 +24,7 @@ _STOCK_LETTERS = "vqfcbh"
 _STOCK_VALUED_LETTERS = "kspt"
 
 
-class Argument(Record):
+class Argument(NamedTuple):
     """One of our options as it was given. `text` is None where it had no value; `opposite` says
     that it was given as `--no-NAME`."""
 
@@ -34,7 +33,7 @@ class Argument(Record):
     text: str | None
 
 
-class SplitArguments(Record):
+class SplitArguments(NamedTuple):
     """A command line, taken apart: our options in order, and what is left for unittest.
 
     `verbose` and `help` tell whether unittest will be verbose, and whether it prints its help.

@@ -10,13 +10,12 @@ from typing import Any
 
 from ..errors import RefusedError
 from ..fileops.remove import remove_path
-from ..formatting import format_age, format_count, format_size
+from ..formatting import format_age, format_count, format_size, printable
 from ..records import RemovalFailure, RemovalReport
 from ..recovery import reap
 from ..recovery.aftermath import Aftermath
 from ..recovery.reap import Plan, Reaped
 from ..roots.ownership import Verdict
-from ..text import printable
 from . import (
     BAD_USAGE,
     FAILED,

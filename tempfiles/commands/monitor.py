@@ -11,12 +11,11 @@ import threading
 from collections.abc import Iterator
 
 from ..errors import SettingError
-from ..formatting import parse_age, parse_size
+from ..formatting import parse_age, parse_size, printable
 from ..monitor.plot import check_ending
 from ..monitor.recording import Recording
 from ..monitor.usage import name_matcher
 from ..roots.places import choose
-from ..text import printable
 from . import BAD_USAGE, warn
 from .watch import Session, Settings
 

@@ -9,14 +9,13 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..formatting import format_age, format_contents, format_count, format_size
+from ..formatting import format_age, format_contents, format_count, format_size, printable
 from ..monitor.usage import Sample, measure
 from ..records import Leak
 from ..recovery import aftermath, reap
 from ..recovery.aftermath import Aftermath
 from ..roots.marker_view import user_name
 from ..roots.ownership import Verdict
-from ..text import printable
 from . import OK, add_temp_dir, amount, progress, temp_dirs
 
 

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..formatting import format_count, format_size
+from ..formatting import format_count, format_size, printable
 from ..monitor.plot import write_plot
 from ..monitor.recording import Recording
 from ..monitor.sampler import Sample, Share, watch
 from ..monitor.usage import measure
-from ..text import printable
 from . import FAILED, OK, amount, warn
 
 LIMIT_PASSED = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 
-from ..record import Record
 from ..system import syscalls
 from ..system.platform import allocated
 
@@ -27,7 +27,8 @@ def type_of(status: os.stat_result) -> ResourceType:
     return _TYPES.get(stat.S_IFMT(status.st_mode), "other")
 
 
-class Extent(Record):
+@dataclass(frozen=True, slots=True)
+class Extent:
     """How much a path is: the lengths of its files, what they take on the disk (holes: nothing),
     its entries (itself one), how many of them are files."""
 

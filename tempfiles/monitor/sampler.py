@@ -21,8 +21,8 @@ from dataclasses import dataclass
 
 from ..errors import SettingError
 from ..fileops.measure import CancelledError
+from ..formatting import printable
 from ..system import syscalls
-from ..text import printable
 from .usage import Sample, Share, measure
 
 __all__ = ["Monitor", "Sample", "Share", "watch"]

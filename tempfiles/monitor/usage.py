@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ..errors import SettingError
 from ..fileops.measure import Tally, Walk
+from ..formatting import printable
 from ..roots import attribution, ownership
 from ..system import syscalls
-from ..text import printable
 
 LARGEST = 5
 """How many of the largest topmost entries a sample names, by bytes and by files."""

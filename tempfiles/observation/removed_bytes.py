@@ -7,15 +7,16 @@ event of its thread, or when a context closes.
 from __future__ import annotations
 
 from _thread import get_ident
+from dataclasses import dataclass
 
 from ..fileops.access import Key, freed, key_of
-from ..record import Record
 from ..registry.contexts import Context
 from ..system import syscalls
 from .activity import activity_of
 
 
-class _Removal(Record):
+@dataclass(frozen=True, slots=True)
+class _Removal:
     """One that has been announced; `key` is of what was there."""
 
     path: str

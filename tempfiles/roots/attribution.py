@@ -11,8 +11,8 @@ import os
 import stat
 from typing import Any
 
+from ..formatting import printable
 from ..system import syscalls
-from ..text import printable
 from . import journal_view, marker
 
 _LARGEST_MARKER = 1 << 20

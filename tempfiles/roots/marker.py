@@ -7,8 +7,8 @@ import functools
 import os
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from ..record import Record
 from ..system import procfs
 
 FORMAT = 1
@@ -17,7 +17,7 @@ DRAFT = "marker.json.new"
 _ARGUMENTS, _CHARACTERS = 100, 400
 
 
-class Marker(Record):
+class Marker(NamedTuple):
     """Who made a root, and which one: `inode` is the root's own, so a copy does not pass for it.
 
     `started` is the process's start in clock ticks since boot, `boot` the system's boot id (both

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from typing import NamedTuple
 
-from ..record import Record
 from .root import system_directory
 
 _SHARED_MEMORY = "/dev/shm"
@@ -14,7 +14,7 @@ _SHARED_MEMORY = "/dev/shm"
 _LEAST_BYTES, _LEAST_INODES = 64 << 10, 16
 
 
-class Place(Record):
+class Place(NamedTuple):
     """A chosen directory, None for the system's temp directory; `remark` says in one line why
     memory, which was asked for, is not used, or what to fear in the directory."""
 
@@ -34,7 +34,7 @@ def choose(wanted: str, least_free: int) -> Place:
     """
     if wanted == "disk":
         return Place(None)
-    from ..text import printable
+    from ..formatting import printable
 
     if wanted != "ram":
         risk = _unsafe(os.stat(_checked(wanted)))

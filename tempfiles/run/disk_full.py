@@ -63,8 +63,7 @@ def full_lines(root: str, entries: Mapping[str, Entry] | None) -> Iterator[str]:
     """
     if entries is None:
         return
-    from ..formatting import format_count, format_size
-    from ..text import printable
+    from ..formatting import format_count, format_size, printable
 
     column = 1 if _inodes(root) else 0
     extents = _by_context(_measured(root), entries)
@@ -77,8 +76,7 @@ def full_lines(root: str, entries: Mapping[str, Entry] | None) -> Iterator[str]:
 
 
 def _account(root: str) -> str:
-    from ..formatting import format_count, format_size
-    from ..text import printable
+    from ..formatting import format_count, format_size, printable
 
     extents = _measured(root)
     size, number = (sum(column) for column in zip((0, 0), *extents.values(), strict=True))
