@@ -1,8 +1,8 @@
-"""Remove one path, or a whole tree, and report: never through a symlink, never across a mount.
+"""Remove a path or a whole tree and report: never through a symlink, never across a mount.
 
-Only a removal that must never be done raises. Whatever else goes wrong is a failure in the report,
-with its path and cause, and does not stop the rest. A directory that could not be removed because
-something below it could not has no failure of its own.
+Only a removal that must never be done raises. Every other error is a failure in the report, with
+its path and cause, and does not stop the rest. A directory that could not be removed because an
+entry below it could not has no failure of its own.
 """
 
 from __future__ import annotations
@@ -70,31 +70,43 @@ def remove_path(
     return tally.report()
 
 
-def remove_tree_at(
-    parent_fd: int,
+def remove_entry(
+    parent: int | str,
     name: str,
     *,
     path: str | None = None,
     expected: Identity | None = None,
-    measure: bool = True,
+    tally: Tally | None = None,
 ) -> RemovalReport:
-    """Remove an entry of an open directory, with all below it, for a caller that owns it.
+    """Remove an entry of a directory, with all below it, for a caller that owns it.
 
-    Nothing is refused here: the owner of a run root removes it also if a test has left its working
-    directory inside. `path` is the path of the entry for the report (default: its name). Only
-    where directories can be opened (`_platform.HAS_DIR_FD`).
+    No path is refused here: the owner of a run root removes it also if a test has left its working
+    directory inside.
+
+    Args:
+        parent: the directory, open; its path where the system cannot open one (`HAS_DIR_FD`).
+        name: the name of the entry.
+        path: the path of the entry for the report (default: its name).
+        expected: what it must still be.
+        tally: what to count in, with a deadline or without (default: a new one).
+
+    Raises:
+        OutOfTimeError: the deadline of the tally has passed.
     """
-    tally = Tally(measure)
+    tally = tally or Tally()
     shown = path or name
     try:
-        status = os.lstat(name, dir_fd=parent_fd)
+        status = os.lstat(name, dir_fd=parent) if isinstance(parent, int) else os.lstat(shown)
     except FileNotFoundError:
-        return RemovalReport()
+        return tally.report()
     except (OSError, ValueError) as error:
         tally.fail(shown, error)
-    else:
-        if _is_expected(status, expected, shown, tally):
-            TreeRemoval(parent_fd, os.path.dirname(shown), tally).remove(name, status)
+        return tally.report()
+    if _is_expected(status, expected, shown, tally):
+        if isinstance(parent, int):
+            TreeRemoval(parent, os.path.dirname(shown), tally).remove(name, status)
+        else:
+            PathRemoval(tally).remove(shown, status)
     return tally.report()
 
 

@@ -1,7 +1,7 @@
 """Remove a tree by its paths, for systems where directories cannot be held open (Windows).
 
-It follows no link or junction and crosses no mount, but looks before each step only: it cannot
-withstand somebody who swaps directories for links meanwhile.
+It follows no link or junction and crosses no mount, but looks before each step only: a process that
+swaps directories for links meanwhile can mislead it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Directory:
 
 
 class PathRemoval:
-    """Removals by path; what happens goes into the tally, and nothing is raised for it."""
+    """Removals by path; what happens goes into the tally, and is not raised."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -38,7 +38,11 @@ class PathRemoval:
         self._failed: set[str] = set()
 
     def remove(self, path: str, status: os.stat_result) -> None:
-        """Remove a path, with all below it if it is a directory; `status` is its `lstat`."""
+        """Remove a path, with all below it if it is a directory; `status` is its `lstat`.
+
+        Raises:
+            OutOfTimeError: the deadline of the tally has passed.
+        """
         above = _Directory(os.path.dirname(path), unread=False)
         self._stack = [above]
         self._visit(above, path, status)
@@ -57,6 +61,7 @@ class PathRemoval:
         try:
             with os.scandir(directory.path) as entries:
                 for entry in entries:
+                    self._tally.check_time()
                     if entry.path not in self._failed:
                         self._look(directory, entry.path)
         except OSError as error:

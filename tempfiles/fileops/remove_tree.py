@@ -1,4 +1,4 @@
-"""Remove a tree through descriptors, whatever its depth, and whoever changes it meanwhile.
+"""Remove a tree through descriptors, at any depth, also while other processes change it.
 
 Every name is looked up in a directory that is held open, and never through a symlink. Before a
 directory is opened it is handed to `rmdir`: an empty one is gone at once, and a mount point (also
@@ -18,8 +18,8 @@ from .access import Key, close, freed, is_directory, key_of, repair, same_mount
 from .descent import Descent, Directory
 from .tally import NOT_EMPTY, RESCANS, Tally
 
-# Bounds of one reading of a directory. Memory stays flat in a wide one, and one that somebody
-# fills faster than it is emptied does not hold us for ever.
+# Bounds of one reading of a directory. Memory stays flat in a wide one, and one that another
+# process fills faster than it is emptied does not hold us for ever.
 _PENDING = 4096
 _ENTRIES = 65_536
 _READINGS = 1024
@@ -32,8 +32,8 @@ _NO_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP, errno.EMLINK})
 class TreeRemoval:
     """Removals below one open directory; what happens goes into the tally.
 
-    `parent_fd` is that directory and stays open, `parent_path` its path for the reports. Nothing
-    is raised for what goes wrong; the tally has it.
+    `parent_fd` is that directory and stays open, `parent_path` its path for the reports. What goes
+    wrong is not raised; the tally has it.
     """
 
     def __init__(self, parent_fd: int, parent_path: str, tally: Tally) -> None:
@@ -44,7 +44,10 @@ class TreeRemoval:
     def remove(self, name: str, status: os.stat_result) -> None:
         """Remove an entry, with all below it if it is a directory.
 
-        `status` is what `lstat` said of it: what else has its name by then is not entered.
+        `status` is its `lstat`: another directory that has its name by then is not entered.
+
+        Raises:
+            OutOfTimeError: the deadline of the tally has passed.
         """
         top = self._descent.top
         self._expected = key_of(status)
@@ -62,6 +65,7 @@ class TreeRemoval:
         while True:
             directory = descent.current
             if directory.pending:
+                self._tally.check_time()
                 self._enter(directory, directory.pending.pop())
             elif directory.unread:
                 self._read(directory)
@@ -85,13 +89,15 @@ class TreeRemoval:
 
     def _remove_entries(self, directory: Directory, entries: islice[os.DirEntry[str]]) -> None:
         tally, fd, failed, pending = self._tally, directory.fd, directory.failed, directory.pending
-        unlink, measure = os.unlink, tally.measure
+        unlink, measure, bounded = os.unlink, tally.measure, tally.deadline is not None
         files = size = 0
         try:
             for entry in entries:
                 name = entry.name
                 if failed and name in failed:
                     continue
+                if bounded:
+                    tally.check_time()
                 try:
                     if entry.is_dir(follow_symlinks=False):
                         self._visit(directory, name)
@@ -112,7 +118,7 @@ class TreeRemoval:
             tally.bytes += size
 
     def _visit(self, parent: Directory, name: str) -> None:
-        """Remove a directory if it is empty; note it if it is not, and may be entered."""
+        """Remove a directory if it is empty; make it pending if it is not, and may be entered."""
         try:
             os.rmdir(name, dir_fd=parent.fd)
         except FileNotFoundError:
@@ -176,7 +182,7 @@ class TreeRemoval:
     def _leave(self, directory: Directory) -> None:
         """Remove a directory that was emptied, and go on in its parent."""
         parent = self._descent.parent()
-        if parent is None:  # somebody moved a directory: begin again
+        if parent is None:  # another process moved a directory: begin again
             self._again(self._descent.top, self._descent.leave_all() or "")
             return
         try:

@@ -1,8 +1,9 @@
-"""What a removal has done so far: counted while it runs, frozen into a report at its end."""
+"""Count what a removal does while it runs, and hold it to its deadline."""
 
 from __future__ import annotations
 
 import errno
+import time
 from dataclasses import dataclass, field
 
 from ..records import RemovalFailure, RemovalReport
@@ -15,11 +16,20 @@ RESCANS = 64
 _RETRIES = 1000
 
 
+class OutOfTimeError(Exception):
+    """The deadline of a removal has passed; what was removed so far is in its tally."""
+
+
 @dataclass(slots=True)
 class Tally:
-    """Counts and failures; `measure` says whether the sizes of files are asked for and summed."""
+    """The counts and failures of one removal.
+
+    `measure` says whether the sizes of files are looked up and summed, `deadline` when to stop,
+    on the clock of `time.monotonic` (None: no limit).
+    """
 
     measure: bool = True
+    deadline: float | None = None
     files: int = 0
     directories: int = 0
     bytes: int = 0
@@ -32,7 +42,7 @@ class Tally:
         return self.files + self.directories
 
     def fail(self, path: str, cause: OSError | ValueError | str) -> None:
-        """Note that a path was not removed, and why."""
+        """Record that a path was not removed, and why."""
         if isinstance(cause, str):
             self.failed[path] = RemovalFailure(path, cause)
             return
@@ -45,12 +55,17 @@ class Tally:
         self.failed[path] = RemovalFailure(path, words, number)
 
     def retry(self) -> bool:
-        """Count one more attempt; False when so many were made that somebody works against us."""
+        """Count one more attempt; False after so many that another process must be refilling."""
         # What was removed buys more: a file system may skip entries in every large directory.
         if self.retried >= _RETRIES + self.directories:
             return False
         self.retried += 1
         return True
+
+    def check_time(self) -> None:
+        """Raise OutOfTimeError if the deadline has passed."""
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            raise OutOfTimeError
 
     def report(self) -> RemovalReport:
         """Return what was done as a record."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from tempfiles.fileops import birth_time
+from tempfiles.fileops import birth_time, tally
 from tempfiles.recovery import aftermath
 from tempfiles.recovery import reap as orphans
 from tempfiles.recovery.reap import Plan, ReapReport
@@ -304,7 +304,7 @@ class ADeadline(InATempDirectory):
 
     def let_each_look_at_the_clock_take_a_second(self, stack: contextlib.ExitStack) -> None:
         clock = SimpleNamespace(time=time.time, monotonic=itertools.count().__next__)
-        for module in (orphans, dispose, aftermath, birth_time):
+        for module in (orphans, tally, aftermath, birth_time):
             stack.enter_context(mock.patch.object(module, "time", clock))
 
     def test_is_looked_at_also_deep_down_and_the_tree_goes(self) -> None:
@@ -322,7 +322,7 @@ class AnInterruptedReap(InATempDirectory):
     STEPS = {
         "before the rename": "orphans.dispose.move_aside = die",
         "after the rename": "orphans.dispose.dispose = die",
-        "in the middle": "disposal._Disposal._count = die",
+        "in the middle": "os.unlink = die",
         "before the journal goes": "disposal._Disposal.finish = die",
         "before the marker goes": "os.fchmod = die",
         "after the marker has gone": "os.rmdir = die",

@@ -13,7 +13,7 @@ import unittest
 import warnings
 from pathlib import Path
 
-from tempfiles.fileops.remove import remove_path, remove_tree_at
+from tempfiles.fileops.remove import remove_entry, remove_path
 from tempfiles.fileops.remove_by_path import PathRemoval
 from tempfiles.fileops.tally import Tally
 from tempfiles.records import RemovalReport
@@ -38,8 +38,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NOBODY = 65534
 REMOVE_AT = """
 import json, os, sys
-from tempfiles.fileops.remove import remove_tree_at
-report = remove_tree_at(int(sys.argv[1]), "top")
+from tempfiles.fileops.remove import remove_entry
+report = remove_entry(int(sys.argv[1]), "top")
 print(json.dumps([[f.path, f.cause, str(f.errno)] for f in report.failed]))
 """
 
@@ -224,7 +224,7 @@ class ResistanceTests(_InTemp):
                 os.setgroups([])
                 os.setgid(NOBODY)
                 os.setuid(NOBODY)
-                report = remove_tree_at(parent, "top")
+                report = remove_entry(parent, "top")
                 failed = [[f.path, f.cause, str(f.errno)] for f in report.failed]
                 os.write(result[1], json.dumps(failed).encode())
             finally:

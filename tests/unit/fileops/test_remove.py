@@ -16,8 +16,8 @@ from tempfiles.fileops.remove import (
     Identity,
     identity_of,
     refuse_if_precious,
+    remove_entry,
     remove_path,
-    remove_tree_at,
 )
 from tempfiles.fileops.remove_by_path import PathRemoval
 from tempfiles.fileops.tally import Tally
@@ -130,9 +130,9 @@ class TreeTests(_InTemp):
         make_mixed(self.top)
         fd = os.open(self.base, os.O_RDONLY)
         self.addCleanup(os.close, fd)
-        self.assertTrue(remove_tree_at(fd, "top").ok)
+        self.assertTrue(remove_entry(fd, "top").ok)
         self.assertEqual(os.listdir(self.base), [])
-        self.assertEqual(remove_tree_at(fd, "top"), RemovalReport())
+        self.assertEqual(remove_entry(fd, "top"), RemovalReport())
 
     def test_no_descriptor_stays_open(self) -> None:
         before = len(os.listdir("/dev/fd"))
@@ -158,7 +158,7 @@ class ExpectedTests(_InTemp):
         for expected in (Identity(device, inode + 1), Identity(device + 1, inode)):
             for report in (
                 remove_path(self.top, expected=expected),
-                remove_tree_at(fd, "top", path=str(self.top), expected=expected),
+                remove_entry(fd, "top", path=str(self.top), expected=expected),
             ):
                 self.assertEqual([failure.path for failure in report.failed], [str(self.top)])
                 self.assertEqual(report.removed, 0)
@@ -233,7 +233,7 @@ class RefusalTests(_InTemp):
         os.chdir(self.home)
         fd = os.open(self.base, os.O_RDONLY)
         self.addCleanup(os.close, fd)
-        self.assertTrue(remove_tree_at(fd, "top").ok)
+        self.assertTrue(remove_entry(fd, "top").ok)
 
 
 class ByPathTests(_InTemp):
