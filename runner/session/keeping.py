@@ -96,7 +96,7 @@ class Keeper:
             for path in paths:
                 # It may have been moved with the directory above it.
                 if os.path.lexists(path) and is_in_place(path, context):
-                    moved = self._put(context, path, move.move_what_can_be)
+                    moved = self._put(context, path, move.move_partially)
                     self.registered_kept += moved
 
     def keep_leaks(

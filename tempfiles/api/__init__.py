@@ -1,1 +1,1 @@
-"""What users call: create, register, ask and compare files and trees."""
+"""The functions that users call: create, register, list, and compare files and trees."""

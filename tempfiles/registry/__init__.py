@@ -1,1 +1,1 @@
-"""Contexts, and the files and directories that each will remove."""
+"""Contexts, the paths registered in each, and their removal."""

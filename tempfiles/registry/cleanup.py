@@ -1,6 +1,6 @@
-"""Contexts as users open them, and the removal of what is registered: at close, at exit, on demand.
+"""Open contexts in user code, and remove registered paths at close, at exit or on demand.
 
-No failure to remove something is raised: it is logged and in the report.
+A failure to remove a path is never raised: it is logged and part of the report.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _RETRY_PAUSE = 0.05  # seconds, times the number of the attempt
 
 
 class context:
-    """`with context("import"):`, what is registered in its block is removed when the block ends.
+    """Remove the paths registered in a block when the block ends: `with context("import"):`.
 
-    The block gets the id. Contexts nest, and belong to the thread or task that opened them and
-    to what it starts. The block's own exception always comes through.
+    The block receives the id. Contexts nest. They belong to the thread or task that opened them
+    and to the threads and tasks that it starts. An exception of the block is never replaced.
 
     Args:
         name: the id, any text; it need not be unique.
@@ -54,14 +54,14 @@ class context:
         traceback: TracebackType | None,
     ) -> None:
         closing = self._opened.pop()
-        heard = callbacks.has_close_callbacks()
+        has_callbacks = callbacks.has_close_callbacks()
         registered = len(closing.files or ()) + len(closing.directories or ())
         removal = RemovalReport()
         try:
-            removal = remove_registered(closing, measure=heard)
+            removal = remove_registered(closing, measure=has_callbacks)
         finally:
             tree.close(closing)
-            if heard:
+            if has_callbacks:
                 callbacks.context_closed(
                     ContextReport(
                         closing.id,
@@ -80,17 +80,19 @@ def current_context() -> str:
 
 
 def contexts() -> tuple[str, ...]:
-    """Return the ids of the contexts that are open or still have something registered.
+    """Return the ids of the contexts that are open or still own a registered path.
 
-    `run`, which is always open, comes first.
+    The first is `run`, which is always open.
     """
     return tuple(holder.id for holder in registrations.contexts_in_use())
 
 
 def remove_registered(closing: Context, *, measure: bool = True) -> RemovalReport:
-    """Remove what a closing context has registered, as the settings say; log what fails.
+    """Remove the registered paths of a closing context if the settings say so, and log failures.
 
-    Without `measure`, for when nobody hears of it, `bytes` is 0.
+    Args:
+        closing: the context.
+        measure: whether to add up the bytes that are freed; else `bytes` is 0.
     """
     chosen = settings.current()
     if chosen.cleanup_policy != "on-close" or not (closing.files or closing.directories):
@@ -103,16 +105,16 @@ def remove_registered(closing: Context, *, measure: bool = True) -> RemovalRepor
 
 
 def cleanup_context(id: str | None = None) -> RemovalReport:
-    """Remove now what a context has registered, whatever the policy; it stays open.
+    """Remove the registered paths of a context now, whatever the policy; it stays open.
 
-    What fails is logged, stays registered and is in the report.
+    A path that could not be removed is logged, stays registered and is in the report.
 
     Args:
-        id: None for the current context. Of several with this id, the one around the running
-            code is meant, or else all of them.
+        id: None for the current context. If several contexts have this id, the one that encloses
+            the running code is used, or all of them if none does.
 
     Raises:
-        UnknownContextError: no context with this id is open or has something registered.
+        UnknownContextError: no context with this id is open or owns a registered path.
     """
     report = RemovalReport()
     for found in _find(id):
@@ -122,13 +124,13 @@ def cleanup_context(id: str | None = None) -> RemovalReport:
 
 
 def cleanup_all(max_attempts: int = 3) -> RemovalReport:
-    """Remove now what all contexts of this process have registered, whatever the policy.
+    """Remove the registered paths of all contexts of this process now, whatever the policy.
 
-    What fails is tried again after a short pause, then logged; it stays registered and is in the
-    report. `retried` counts the paths that were tried again.
+    A path that could not be removed is tried again after a short pause. If it still fails it is
+    logged, stays registered and is in the report. `retried` counts the second attempts.
 
     Args:
-        max_attempts: how often each path is tried, from 1 on.
+        max_attempts: how often each path is tried, at least once.
 
     Raises:
         SettingError: `max_attempts` is not a whole number from 1 on.
@@ -149,21 +151,21 @@ def cleanup_all(max_attempts: int = 3) -> RemovalReport:
 
 def _reclaim_all() -> RemovalReport:
     report = RemovalReport()
-    # The innermost first: what lies in an outer context's directory is gone when its turn comes.
+    # Innermost first: their paths in an outer context's directory are then gone before it is.
     for holder in reversed(registrations.contexts_in_use()):
         report += reclaim.reclaim(holder)
     return report
 
 
 def _find(id: str | None) -> list[Context]:
-    around: Context | None = tree.current()
-    if id is None and around is not None:
-        return [around]
-    while around is not None:
-        if around.id == id:
-            return [around]
-        around = around.parent
-    found = [holder for holder in registrations.contexts_in_use() if holder.id == id]
+    enclosing: Context | None = tree.current()
+    if id is None and enclosing is not None:
+        return [enclosing]
+    while enclosing is not None:
+        if enclosing.id == id:
+            return [enclosing]
+        enclosing = enclosing.parent
+    found = [context for context in registrations.contexts_in_use() if context.id == id]
     if not found:
         raise UnknownContextError(f"no context {id!r}; there are: {', '.join(contexts())}")
     return found
@@ -180,18 +182,18 @@ def _in_multiprocessing_child() -> None:
     from multiprocessing import process, util
 
     if process.parent_process() is not None:
-        util.Finalize(None, _at_exit, exitpriority=-100)  # after those of the child's own objects
+        util.Finalize(None, _at_exit, exitpriority=-100)  # after those of its objects
 
 
 _following_multiprocessing = False
 
 
 def _follow_multiprocessing() -> None:
-    """Its children leave by `os._exit`: no `atexit`, but finalizers of their own."""
+    """Clean up in children of multiprocessing: they exit by `os._exit`, which skips `atexit`."""
     global _following_multiprocessing
     util = sys.modules.get("multiprocessing.util")
     if util is not None and not _following_multiprocessing:
-        # A child forgets the finalizers it knew when it begins, and then calls these. Children
+        # A child clears its finalizers when it begins, and then calls these functions. Children
         # inherit the registration: once is enough for all generations.
         _following_multiprocessing = True
         util.register_after_fork(_at_exit, lambda _: _in_multiprocessing_child())

@@ -1,4 +1,4 @@
-"""Move a file or directory without ever replacing anything: whole or not at all, or what can be."""
+"""Move a file or directory without ever replacing an existing one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNSUPPORTED = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EPERM
 
 
 def move_without_replacing(source: str, target: str) -> None:
-    """Move an absolute path; across devices by a copy that gets its name when it is complete.
+    """Move an absolute path whole or not at all; to another device by a copy that is then renamed.
 
     Raises:
         DestinationExistsError: the target exists.
@@ -49,16 +49,16 @@ def move_without_replacing(source: str, target: str) -> None:
         raise translated(error) from error
 
 
-def move_what_can_be(source: str, target: str, missed: Missed) -> None:
-    """Move an absolute path to one where nothing is; across devices, what can be copied.
+def move_partially(source: str, target: str, missed: Missed) -> None:
+    """Move an absolute path that will be removed; to another device, as far as it can be copied.
 
-    What cannot be is gone afterwards as well, unless nothing at all could be copied: for what is
-    about to be removed.
+    The source is removed even if some of its entries could not be copied. It stays if nothing
+    could be copied.
 
     Args:
         source: the path.
-        target: its new name.
-        missed: told of each path that could not be copied, and why.
+        target: its new name, at which nothing exists.
+        missed: called with each path that could not be copied and the error.
 
     Raises:
         OSError: it could not be moved; the source is where it was.
@@ -70,13 +70,13 @@ def move_what_can_be(source: str, target: str, missed: Missed) -> None:
             raise
         copy.copy(source, target, missed)
         if os.path.lexists(target):
-            with contextlib.suppress(RefusedError):  # the working directory, which stays
+            with contextlib.suppress(RefusedError):  # the working directory stays
                 remove_path(source)
 
 
 def _rename(source: str, target: str) -> None:
     if WINDOWS:
-        os.rename(source, target)  # which does not replace there
+        os.rename(source, target)  # does not replace on Windows
         return
     rename = _system_rename()
     sys.audit("os.rename", source, target, -1, -1)  # as `os.rename` does
@@ -89,10 +89,10 @@ def _rename(source: str, target: str) -> None:
 
 @functools.cache
 def _system_rename() -> Callable[[bytes, bytes], int]:
-    """Return the system's rename that does not replace: from two names to an errno, or 0."""
+    """Return the system's rename that does not replace: it takes two names and returns an errno."""
     call: Callable[[bytes, bytes], int] | None = None
     with contextlib.suppress(ImportError, OSError, AttributeError):
-        import ctypes  # here: few runs move anything, and it is slow to import
+        import ctypes  # slow to import, and few runs move a file
 
         library = ctypes.CDLL(None, use_errno=True)
         if LINUX:
@@ -108,7 +108,7 @@ def _system_rename() -> Callable[[bytes, bytes], int]:
 
 
 def _rename_in_two_steps(source: str, target: str) -> None:
-    """Without such a call: a second name for a file; for a directory, one to move over."""
+    """Rename without such a call: link a file, or rename a directory over an empty one."""
     mode = os.lstat(source).st_mode
     if stat.S_ISDIR(mode):
         os.mkdir(target, 0o700)  # fails if something is there; `rename` needs it to be empty
@@ -126,7 +126,7 @@ def _copy_and_rename(source: str, target: str) -> None:
     directory = os.path.dirname(target)
     private = os.path.join(directory, naming.new_name(".tidy-", ".partial"))
     try:
-        with contexts.untracked():  # it is only a name on the way
+        with contexts.untracked():
             copy.copy(source, private, _refuse, faithful=True)
         _rename(private, target)
     except BaseException:

@@ -1,8 +1,8 @@
-"""Names of new files, and the paths that users pass in.
+"""Generate names of new files, and check the names and paths that users pass in.
 
-A new name is the prefix, eight characters drawn once for each process, and a counter: a name
-for each file costs no randomness of its own. Files are opened exclusively, so that a name that
-exists, by whatever accident, is passed over.
+A new name is the prefix, eight random characters drawn once for each process, and a counter, so
+that a name costs no system call. Files are created exclusively, so that an existing name is
+skipped.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _draw() -> None:
 
 _draw()
 if hasattr(os, "register_at_fork"):
-    # The child would count on from where its parent does.
+    # Without this the child would generate the same names as its parent.
     os.register_at_fork(after_in_child=_draw)
 
 
@@ -39,7 +39,7 @@ def new_name(prefix: str, suffix: str = "") -> str:
     """Return a name that this process has not returned before.
 
     Raises:
-        InvalidNameError: it would be longer than a file system takes.
+        InvalidNameError: it would be longer than a file system allows.
     """
     name = f"{prefix}{_token}{next(_counter):x}{suffix}"
     if len(name) > _SURELY_FITS:
@@ -48,26 +48,30 @@ def new_name(prefix: str, suffix: str = "") -> str:
 
 
 def unguessable_name(prefix: str, suffix: str = "") -> str:
-    """Return a new name that others cannot foretell: for paths that are not made at once."""
+    """Return a new name that other users cannot predict, for a path that is not created at once."""
     return new_name(prefix, f"_{os.urandom(8).hex()}{suffix}")
 
 
 @functools.lru_cache(maxsize=128)
 def suffix_of(extension: str) -> str:
-    """Return the end of a file's name, `.tmp`, for an extension with or without its dot.
+    """Return the suffix of a file name, `.tmp`, for an extension with or without its dot.
 
     Raises:
-        InvalidNameError: it has a separator, `..` or NUL in it, is empty or too long.
+        InvalidNameError: it contains a separator, `..` or NUL, is empty or too long.
     """
     whole = checked_part(extension, "extension")
     return "." + checked_part(whole.removeprefix("."), "extension")
 
 
 def checked_part(part: str, what: str) -> str:
-    """Return what is to be part of a file's name, if it can be.
+    """Return a part of a file name, such as a prefix, if it is valid.
+
+    Args:
+        part: the text.
+        what: the word for it in an error message.
 
     Raises:
-        InvalidNameError: it has a separator, `..` or NUL in it, is empty or too long.
+        InvalidNameError: it contains a separator, `..` or NUL, is empty or too long.
     """
     if not isinstance(part, str) or not part:
         raise InvalidNameError(f"{what} must be text and not empty, not {part!r}")
@@ -82,12 +86,12 @@ def checked_part(part: str, what: str) -> str:
 
 
 def parts_below(name: StrPath) -> tuple[str, ...]:
-    """Return the components of a relative path that leads nowhere but down.
+    """Return the components of a relative path that stays below its directory.
 
     The same rules hold on every system: `/` separates, a backslash or a drive is refused.
 
     Raises:
-        EscapeError: it is absolute, has a drive letter, or a `..` in it.
+        EscapeError: it is absolute, has a drive letter, or contains `..`.
         InvalidNameError: a component is not a file name, or there is none.
     """
     text = os.fspath(name)
@@ -120,12 +124,12 @@ def _checked_for_windows(text: str) -> str:
 
 
 def absolute(path: StrPath | bytes) -> str:
-    """Return a path as it is stored: absolute, symlinks left as they are.
+    """Return a path as it is stored: absolute, with symlinks unresolved.
 
-    Only what precedes a `..` is resolved, since `link/..` is not where the link lies.
+    Only the part before a `..` is resolved: `link/..` is not the directory of the link.
 
     Raises:
-        InvalidNameError: it is empty, has a NUL in it, or the file system cannot encode it.
+        InvalidNameError: it is empty, contains NUL, or the file system cannot encode it.
         NotFoundError: it is relative, and the working directory is gone.
     """
     text = os.fsdecode(path)
@@ -146,7 +150,7 @@ def absolute(path: StrPath | bytes) -> str:
 
 
 def encoded(name: str, what: str) -> bytes:
-    """Return a name as the file system has it.
+    """Return a name in the encoding of the file system.
 
     Raises:
         InvalidNameError: it cannot be encoded.

@@ -1,7 +1,7 @@
-"""What is registered to be removed, and with which context.
+"""The registered paths of the process, and the context that owns each.
 
-A registration belongs to the process that made it. A forked child knows what its parent had
-registered (`inherited`), and leaves it alone.
+A registration belongs to the process that made it. A forked child knows its parent's registrations
+and never removes them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .contexts import Context
 
 
 def protect_nothing(paths: Iterable[str]) -> None:
-    """Stands for `before_removal` outside of a run."""
+    """Replace `before_removal` outside of a run."""
 
 
 before_removal: Callable[[Iterable[str]], None] = protect_nothing
-"""Called with the registered paths that are about to be removed, so that what must stay can. They
-come as an iterator: of many paths no copy is made for nothing."""
+"""Called with the registered paths that are about to be removed, so that a run can move the user's
+files out of them first. The argument is an iterator, so that many paths are not copied."""
 
 _owners: dict[str, Context] = {}
 _inherited: dict[str, Context] = {}
@@ -35,15 +35,15 @@ _lock = _thread.RLock()
 
 
 def contexts_in_use() -> tuple[Context, ...]:
-    """Return the contexts that are open or still have something registered."""
+    """Return the contexts that are open or still own a registered path."""
     with _lock:
         return tuple(dict.fromkeys([*contexts.open_contexts(), *_owners.values()]))
 
 
 def register(path: str, *, directory: bool, context: Context | None = None) -> None:
-    """Give an absolute path to a context (default: the current one), taking it from any other.
+    """Register an absolute path with a context (default: the current one), and with no other.
 
-    What the parent process of a fork has registered stays the parent's.
+    A path that the parent process of a fork has registered stays the parent's.
     """
     global _files
     if context is None:
@@ -64,11 +64,11 @@ def register(path: str, *, directory: bool, context: Context | None = None) -> N
                 context.files = {}
             context.files[path] = syscalls.time()
             _files += 1
-        _note_place(path, context)
+        _note_parent(path, context)
 
 
-def _note_place(path: str, context: Context) -> None:
-    """Remember which directory a path lies in: a link may lead to another one by and by."""
+def _note_parent(path: str, context: Context) -> None:
+    """Record the identity of the parent directory: a symlink may replace it before the removal."""
     parent = path.rpartition(os.sep)[0]
     if context.parent_keys is None:
         context.parent_keys = {}
@@ -80,10 +80,10 @@ def _note_place(path: str, context: Context) -> None:
 
 
 def unregister(path: str) -> None:
-    """Take an absolute path from its context; the path itself is left alone.
+    """Unregister an absolute path; the file itself is not touched.
 
     Raises:
-        NotRegisteredError: no context has it.
+        NotRegisteredError: no context has registered it.
     """
     global _files
     with _lock:
@@ -101,7 +101,7 @@ def unregister(path: str) -> None:
 
 
 def release(path: str, context: Context) -> bool:
-    """Unregister a path if it is this context's and this process's; return whether it was."""
+    """Unregister a path if this process registered it with this context; return whether it did."""
     with _lock:
         if _owners.get(path) is not context:
             return False
@@ -110,15 +110,15 @@ def release(path: str, context: Context) -> bool:
 
 
 def release_files(paths: Sequence[str], context: Context) -> None:
-    """Unregister those of many files that are this context's and this process's."""
+    """Unregister those of many files that this process registered with this context."""
     global _files
     with _lock:
         files = context.files or {}
-        if [*map(_owners.get, paths)].count(context) == len(paths):  # all, which is the rule
+        if [*map(_owners.get, paths)].count(context) == len(paths):  # the usual case
             deque(map(_owners.pop, paths), maxlen=0)
             _files -= len(paths) - [*map(files.pop, paths, repeat(None))].count(None)
             if not _owners:
-                _owners.clear()  # an empty dictionary is as large as it was when it was full
+                _owners.clear()  # frees the memory; an emptied dictionary keeps its size
         else:
             for path in paths:
                 if path in files and _owners.get(path) is context:
@@ -129,7 +129,7 @@ def release_files(paths: Sequence[str], context: Context) -> None:
 
 
 def keep(path: str) -> None:
-    """Unregister a path for good: no removal of a registered directory above it takes it along."""
+    """Unregister a path and protect it from the removal of a registered directory above it."""
     with _lock:
         if path in _owners:
             unregister(path)
@@ -137,17 +137,17 @@ def keep(path: str) -> None:
 
 
 def is_kept(path: str) -> bool:
-    """Return whether an absolute path was given up with `keep`."""
+    """Return whether an absolute path was protected with `keep`."""
     return path in _kept
 
 
 def kept() -> frozenset[str]:
-    """Return the absolute paths that were given up with `keep`."""
+    """Return the absolute paths that were protected with `keep`."""
     return frozenset(_kept)
 
 
 def is_covered(path: str) -> bool:
-    """Whether an absolute path, or a directory above it, is registered or was given up."""
+    """Return whether an absolute path, or a directory above it, is registered or kept."""
     if not (_owners or _kept):
         return False
     while path not in _owners and path not in _kept:
@@ -164,8 +164,10 @@ def file_count() -> int:
 
 
 def protected_from(context: Context) -> dict[str, Context | None]:
-    """Return the paths that removing this context's things must not touch, each with the other
-    context of this process that it belongs to (None: kept, or the parent process's)."""
+    """Return the paths that the removal of a context's paths must not touch, each with its owner.
+
+    The owner is another context of this process; None for a kept path or one of the parent process.
+    """
     with _lock:
         paths: dict[str, Context | None] = dict.fromkeys(_kept)
         paths.update(dict.fromkeys(_inherited))
@@ -174,26 +176,28 @@ def protected_from(context: Context) -> dict[str, Context | None]:
 
 
 def below(directory: str) -> tuple[str, ...]:
-    """Return the paths below an absolute path that this process has registered."""
+    """Return the paths below a directory that this process has registered."""
     prefix = directory.rstrip(os.sep) + os.sep
     with _lock:
         return tuple(path for path in _owners if path.startswith(prefix))
 
 
 def owner(path: str) -> Context | None:
-    """Return the context that an absolute path is registered with (a parent process's
-    registration counts), or None."""
+    """Return the context that an absolute path is registered with, or None.
+
+    A registration of the parent process counts.
+    """
     return _owners.get(path) or _inherited.get(path)
 
 
 def local_owner(path: str) -> Context | None:
-    """Return the context that this very process has registered an absolute path with, or None."""
+    """Return the context that this process has registered an absolute path with, or None."""
     return _owners.get(path)
 
 
 def _inherit() -> None:
     global _lock, _files
-    # Another thread may have held the lock when the fork happened; nobody would release it.
+    # Another thread may have held the lock at the fork; in the child it would never be released.
     _lock = _thread.RLock()
     for context in _owners.values():
         context.files = context.directories = context.parent_keys = None

@@ -1,4 +1,4 @@
-"""How new temporary files are named and placed, and when they are removed."""
+"""The settings of the library: where new files go, how they are named, when they are removed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ POLICIES = ("on-close", "on-exit", "never")
 class Settings:
     """The settings in effect.
 
-    `temp_dir`: where new files go; None: what `tempfile.gettempdir()` says at each creation.
-    `prefix`: how their names begin.
-    `cleanup_on_exit`: whether what is still registered is removed when the process exits.
-    `cleanup_delay`: seconds to wait before the things of a closing context are removed.
-    `max_temp_files`: how many registered files may exist at once in this process; None: any.
-    `cleanup_policy`: `on-close` removes what a context has registered when it closes, `on-exit`
-    leaves it until the process exits, `never` until `cleanup_context` or `cleanup_all` is called.
+    `temp_dir`: the directory of new files; None for `tempfile.gettempdir()` at each creation.
+    `prefix`: the beginning of their names.
+    `cleanup_on_exit`: whether the process removes registered paths when it exits.
+    `cleanup_delay`: seconds to wait before the paths of a closing context are removed.
+    `max_temp_files`: how many registered files may exist at once in this process; None for any.
+    `cleanup_policy`: when a context's registered paths are removed: `on-close` when it closes,
+    `on-exit` when the process exits, `never` only by `cleanup_context` or `cleanup_all`.
     """
 
     temp_dir: str | None = None
@@ -41,7 +41,7 @@ class Settings:
 
 
 class SettingChanges(TypedDict, total=False):
-    """The keyword arguments of `configure`; `Settings` says what they mean."""
+    """The keyword arguments of `configure`; `Settings` describes them."""
 
     temp_dir: str | os.PathLike[str] | None
     prefix: str
@@ -56,12 +56,12 @@ _lock = threading.Lock()
 
 
 def configure(**changes: Unpack[SettingChanges]) -> Settings:
-    """Change the named settings and return all of them; without arguments, only return them.
+    """Change some settings and return all; without arguments, return the settings in effect.
 
-    Either all changes are made or none.
+    If one value is refused, no setting changes.
 
     Raises:
-        SettingError: there is no such setting, or its value has the wrong type or range.
+        SettingError: a setting does not exist, or its value has the wrong type or range.
     """
     global _settings
     checked = {name: _checked(name, value) for name, value in changes.items()}
@@ -76,7 +76,7 @@ def current() -> Settings:
 
 
 def set_temp_dir(path: str | os.PathLike[str] | None) -> None:
-    """Put new files into this directory; None: where `tempfile.gettempdir()` says.
+    """Set the directory of new files; None for `tempfile.gettempdir()`.
 
     Raises:
         SettingError: it is not an existing directory.
@@ -85,12 +85,12 @@ def set_temp_dir(path: str | os.PathLike[str] | None) -> None:
 
 
 def get_temp_dir() -> Path:
-    """Return the directory that new files go to, absolute."""
+    """Return the directory of new files, absolute."""
     return Path(temp_dir())
 
 
 def temp_dir() -> str:
-    """Return the directory that new files go to, as an absolute string."""
+    """Return the directory of new files as an absolute string."""
     chosen = _settings.temp_dir
     if chosen is not None:
         return chosen
@@ -106,7 +106,7 @@ def _checked(name: str, value: object) -> Any:
     return check(name, value)
 
 
-def _refuse(name: str, meant: str, value: object) -> SettingError:
+def _refusal(name: str, meant: str, value: object) -> SettingError:
     return SettingError(f"{name} must be {meant}, not {value!r}")
 
 
@@ -114,19 +114,19 @@ def _directory(name: str, value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise _refuse(name, "a path or None", value)
+        raise _refusal(name, "a path or None", value)
     path = os.path.abspath(os.fsdecode(value))
     try:
         if os.path.isdir(path):
             return path
     except ValueError:  # a NUL in the path
         pass
-    raise _refuse(name, "an existing directory", value)
+    raise _refusal(name, "an existing directory", value)
 
 
 def _prefix(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _refuse(name, "text", value)
+        raise _refusal(name, "text", value)
     try:
         return naming.checked_part(value, "prefix")
     except InvalidNameError as error:
@@ -135,15 +135,15 @@ def _prefix(name: str, value: object) -> str:
 
 def _switch(name: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise _refuse(name, "True or False", value)
+        raise _refusal(name, "True or False", value)
     return value
 
 
 def _seconds(name: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise _refuse(name, "a number of seconds", value)
+        raise _refusal(name, "a number of seconds", value)
     if not 0 <= value <= threading.TIMEOUT_MAX or math.isnan(value):
-        raise _refuse(name, "zero or more seconds", value)
+        raise _refusal(name, "zero or more seconds", value)
     return float(value)
 
 
@@ -151,13 +151,13 @@ def _limit(name: str, value: object) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _refuse(name, "a whole number from 1 on, or None", value)
+        raise _refusal(name, "a whole number from 1 on, or None", value)
     return value
 
 
 def _policy(name: str, value: object) -> str:
     if not isinstance(value, str) or value not in POLICIES:
-        raise _refuse(name, f"one of {', '.join(POLICIES)}", value)
+        raise _refusal(name, f"one of {', '.join(POLICIES)}", value)
     return value
 
 
