@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tempfiles.errors import EscapeError, InvalidNameError
-from tempfiles.fileops.copy import Missed, copy, size_on_disk
+from tempfiles.fileops.copy import Missed, copy
+from tempfiles.fileops.measure import measure
 from tempfiles.formatting import format_size, printable
 from tempfiles.records import Leak
 from tempfiles.registry import contexts, move, registrations
@@ -182,7 +183,7 @@ class Keeper:
     def _put(self, context: Context, path: str, put: Any) -> bool:
         """Move or copy a path into the directory of a context; return whether it is there."""
         missed = self._listing(context, os.path.dirname(path))
-        size = size_on_disk(path)
+        size = measure(path).taken
         if size > self._room:
             room = f"{format_size(size)}, and --keep-bytes leaves room for"
             missed(path, OSError(f"{room} {format_size(self._room)}"))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from tempfiles.errors import TempFilesError
-from tempfiles.fileops.copy import size_on_disk
+from tempfiles.fileops.measure import measure
 from tempfiles.formatting import printable
 from tempfiles.recovery import reap
 from tempfiles.registry import naming, registrations
@@ -102,7 +102,7 @@ class KeptRun:
                 _dispose(self.place, claim)
                 self.place = None
             else:
-                size -= size_on_disk(self.place)
+                size -= measure(self.place).taken
                 _reap(_beyond(self._earlier(), runs - 1, size))
         finally:
             claim.release()
@@ -220,7 +220,7 @@ def _names(directory: str) -> list[str]:
 def _beyond(found: list[Verdict], number: int, size: int) -> Iterator[Verdict]:
     """Yield those that are too many, or too large with those before them."""
     for index, verdict in enumerate(found):
-        size -= size_on_disk(verdict.root)
+        size -= measure(verdict.root).taken
         if index >= number or size < 0:
             yield verdict
 

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..fileops.measure import WalkRules, measure, type_of
 from ..records import Resource, ResourceType
 from ..registry import registrations
 from ..registry.contexts import Context
-
-_TYPES: dict[int, ResourceType] = {
-    stat.S_IFREG: "file",
-    stat.S_IFDIR: "directory",
-    stat.S_IFLNK: "symlink",
-    stat.S_IFIFO: "fifo",
-    stat.S_IFSOCK: "socket",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,7 @@ def stats() -> Stats:
         by_context[holder.id] = Usage(
             before.files + len(files),
             before.directories + len(directories),
-            before.bytes + sum(map(_size, files)) + sum(map(_tree_size, directories)),
+            before.bytes + sum(map(_size, [*files, *directories])),
         )
     usages = by_context.values()
     return Stats(
@@ -93,31 +85,10 @@ def _resource(path: str, context: str, created: float, type: ResourceType) -> Re
         status = os.lstat(path)
     except OSError:
         return Resource(path, type, context, created)
-    found = _TYPES.get(stat.S_IFMT(status.st_mode), "other")
-    return Resource(path, found, context, created, status.st_size, status.st_mtime)
+    return Resource(path, type_of(status), context, created, status.st_size, status.st_mtime)
 
 
 def _size(path: str) -> int:
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
-
-
-def _tree_size(top: str) -> int:
-    """Add up the files below a directory, except what is registered by itself."""
-    total, pending = 0, [top]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    if registrations.owner(entry.path) is not None:
-                        continue
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-                    elif entry.is_file(follow_symlinks=False):
-                        total += entry.stat(follow_symlinks=False).st_size
-        except OSError:
-            continue  # gone or unreadable meanwhile: there is nothing to add
-    return total
+    """Add up the lengths of the files at a path, except below what is registered by itself."""
+    rules = WalkRules(excludes=lambda below: registrations.owner(below) is not None)
+    return measure(path, rules=rules).bytes

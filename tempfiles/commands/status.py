@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..formatting import format_age, format_contents, format_count, format_size, printable
-from ..monitor.usage import Sample, measure
+from ..monitor.usage import Sample, take_sample
 from ..records import Leak
 from ..recovery import aftermath, reap
 from ..recovery.aftermath import Aftermath
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     plan = reap.plan(places)
     roots = sorted((*plan.chosen, *plan.left), key=lambda verdict: verdict.root)
     looked = [_look(verdict) for verdict in progress.follow(roots, "roots")]
-    totals = {place: measure(place) for place in progress.follow(places, "directories")}
+    totals = {place: take_sample(place) for place in progress.follow(places, "directories")}
     if args.json:
         print(json.dumps(_as_json(looked, totals), indent=2))
     else:
@@ -62,7 +62,7 @@ def _look(verdict: Verdict) -> _Root:
     story = aftermath.examine(verdict.root, verdict.marker)
     if verdict.state != "orphaned":
         story = Aftermath(story.running)  # what a live run has made is not a leak yet
-    return _Root(verdict, measure(verdict.root), story)
+    return _Root(verdict, take_sample(verdict.root), story)
 
 
 def _as_json(roots: list[_Root], totals: dict[str, Sample]) -> dict[str, Any]:

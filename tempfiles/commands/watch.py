@@ -16,7 +16,7 @@ from ..formatting import format_count, format_size, printable
 from ..monitor.plot import write_plot
 from ..monitor.recording import Recording
 from ..monitor.sampler import Sample, Share, watch
-from ..monitor.usage import measure
+from ..monitor.usage import take_sample
 from . import FAILED, OK, amount, warn
 
 LIMIT_PASSED = 3
@@ -79,7 +79,7 @@ class Session:
         return OK
 
     def _take(self) -> Sample:
-        sample = measure(self.settings.directory, self.settings.matches)
+        sample = take_sample(self.settings.directory, self.settings.matches)
         self._count += 1
         self._most = _greater(self._most, sample)
         if self.settings.plot is not None:

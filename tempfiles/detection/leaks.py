@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..fileops import sweep
+from ..fileops.measure import Extent, measure, type_of
 from ..observation import event_paths, origins
 from ..observation.activity import Activity, ChildProcess, Entry, activity_of
 from ..observation.observer import Observer
@@ -211,7 +211,7 @@ class Judge:
         self._reported[path] = entry
         if where == "temp" and entry.trail is not None:
             found = "observed"
-        extent = sweep.measure(path, status)
+        extent = measure(path, status)
         activity_of(entry.context).bytes_left += extent.taken
         return self.explanations.leak(Finding(path, entry, status, extent, where, found), activity)
 
@@ -229,7 +229,7 @@ class Finding(NamedTuple):
     path: str
     entry: Entry
     status: os.stat_result
-    extent: sweep.Extent
+    extent: Extent
     where: Where
     found: Evidence
 
@@ -252,7 +252,7 @@ class Explanations:
         trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
         return Leak(
             path=path,
-            type=sweep.type_of(status),
+            type=type_of(status),
             bytes=extent.bytes,
             entries=extent.entries,
             files=extent.files,
@@ -290,8 +290,8 @@ class Explanations:
                 status = syscalls.lstat(path)
             except OSError:
                 continue
-            size = sweep.measure(path, status).bytes
-            yield Unattributed(path, sweep.type_of(status), size, self._describe(children))
+            size = measure(path, status).bytes
+            yield Unattributed(path, type_of(status), size, self._describe(children))
 
     def _describe(self, children: Iterable[ChildProcess]) -> tuple[Child, ...]:
         return tuple(

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable
 
 from ..errors import PathTypeError
-from ..system.platform import WINDOWS, allocated
+from ..system.platform import WINDOWS
 from .access import close
 
 Missed = Callable[[str, OSError], None]
@@ -57,20 +57,6 @@ def copy(source: str, target: str, missed: Missed, *, faithful: bool = False) ->
             _finish(here, there, faithful)
         except OSError as error:
             missed(here, error)
-
-
-def size_on_disk(path: str) -> int:
-    """Return how many bytes a copy of a path takes: holes take none. What vanishes counts as 0."""
-    size, pending = 0, [path]
-    while pending:
-        path = pending.pop()
-        with contextlib.suppress(OSError):
-            status = os.lstat(path)
-            if stat.S_ISDIR(status.st_mode):
-                pending += [os.path.join(path, name) for name in os.listdir(path)]
-            elif stat.S_ISREG(status.st_mode):
-                size += allocated(status)
-    return size
 
 
 def synchronise(path: str) -> None:

@@ -1,18 +1,21 @@
-"""Count what lies below a directory without opening, following or waiting for anything in it.
+"""Measure what lies at a path without opening, following or waiting for anything in it.
 
 The walk reads directories only, never follows a link, and does not enter another file system.
-Where the system lists its mounts, a mount point is passed by without so much as a `stat`, because
-one on a dead network mount never returns.
+A mount point that the caller has looked up is passed by without so much as a `stat`, because one
+on a dead network mount never returns.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..system.platform import HAS_DIR_FD
+from ..records import ResourceType
+from ..system import syscalls
+from ..system.platform import HAS_DIR_FD, allocated
 from ..system.procfs import mounts
 
 # A path from an open directory must stay below PATH_MAX (4096 bytes, names up to 255 characters
@@ -25,6 +28,13 @@ _OPEN = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+_TYPES: dict[int, ResourceType] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -39,14 +49,88 @@ def mount_points(directory: str) -> frozenset[str]:
     return frozenset(path[len(prefix) :] for path in below) - {""}
 
 
-@dataclass(slots=True)
-class Tally:
-    """What was counted of one topmost entry."""
+def type_of(status: os.stat_result) -> ResourceType:
+    """Return the type of a resource from its `lstat`."""
+    return _TYPES.get(stat.S_IFMT(status.st_mode), "other")
 
-    name: str
+
+@dataclass(slots=True)
+class Extent:
+    """How much was measured: `bytes` is the sum of the lengths of regular files, `taken` what they
+    take on the disk (holes: nothing). `files` counts everything that is not a directory.
+    """
+
+    bytes: int = 0
+    taken: int = 0
     files: int = 0
     directories: int = 0
-    bytes: int = 0
+
+    @property
+    def entries(self) -> int:
+        """The number of files and directories."""
+        return self.files + self.directories
+
+
+@dataclass(frozen=True, slots=True)
+class WalkRules:
+    """What a walk counts, and when it gives up.
+
+    Args:
+        matches: says of a name whether it counts; a directory that counts does so with everything
+            below it. None: all names count.
+        mounted: the mount points below the top, which are not entered (see `mount_points`).
+        linked: device and inode of the files with several names that have been counted, to count
+            each once; None: each name counts.
+        cancelled: asked at each directory whether to give up.
+        excludes: says of a path whether to leave it out, with everything below it.
+    """
+
+    matches: Callable[[str], object] | None = None
+    mounted: frozenset[str] = frozenset()
+    linked: set[tuple[int, int]] | None = None
+    cancelled: Callable[[], bool] | None = None
+    excludes: Callable[[str], bool] | None = None
+
+
+_ALL = WalkRules()
+
+
+def measure(
+    path: str, status: os.stat_result | None = None, rules: WalkRules = _ALL
+) -> Extent:
+    """Return how much lies at a path, itself included; what vanishes meanwhile is left out.
+
+    Args:
+        path: an absolute path; a link at its end is not followed.
+        status: its `lstat`, where the caller has it.
+        rules: what to count below it.
+
+    Raises:
+        CancelledError: `rules.cancelled` said so.
+    """
+    try:
+        status = status or syscalls.lstat(path)
+    except OSError:
+        return Extent()
+    if not stat.S_ISDIR(status.st_mode):
+        return Extent(*_lengths(status, rules.linked), files=1)
+    walk = Walk(path, rules)
+    walk.run()
+    extent = walk.total()
+    extent.directories += 1
+    return extent
+
+
+def _lengths(status: os.stat_result, linked: set[tuple[int, int]] | None) -> tuple[int, int]:
+    """Return the length of a file and what it takes on the disk; 0 if it was counted already."""
+    if not stat.S_ISREG(status.st_mode):
+        return 0, 0
+    if linked is not None and status.st_nlink > 1:
+        key = status.st_dev, status.st_ino
+        if key in linked:
+            return 0, 0
+        linked.add(key)
+    return status.st_size, allocated(status)
 
 
 @dataclass(slots=True)
@@ -55,7 +139,7 @@ class _Pending:
 
     path: str
     counts: bool
-    tally: Tally
+    extent: Extent
 
 
 @dataclass(slots=True)
@@ -71,7 +155,7 @@ class _Anchor:
 
     def close(self) -> None:
         if self.fd >= 0:
-            os.close(self.fd)
+            syscalls.close_fd(self.fd)
 
 
 class Walk:
@@ -79,49 +163,43 @@ class Walk:
 
     Args:
         top: the path of a directory, free of links.
-        matches: says of a name whether it counts; a directory that counts does so with all below
-            it. None: all count.
-        cancelled: asked at each directory whether to give up.
+        rules: what to count.
 
-    `tallies` holds what the topmost directories hold, `loose` the names and sizes of the other
-    topmost entries.
+    `extents` holds how much lies in each topmost directory, itself included, `loose` the names and
+    the lengths of the other topmost entries.
     """
 
-    def __init__(
-        self, top: str, matches: Callable[[str], object] | None, cancelled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, top: str, rules: WalkRules) -> None:
         self.top = top
-        self.tallies: dict[str, Tally] = {}
+        self.extents: dict[str, Extent] = {}
         self.loose: list[tuple[str, int]] = []
         self.unreadable = 0
         self.mounts = 0
-        self._matches = matches
-        self._cancelled = cancelled
-        self._mounts = mount_points(top)
+        self._rules = rules
         self._device = 0
-        self._linked: set[int] = set()
+        self._loose = Extent()
 
-    def total(self) -> Tally:
-        """Return the sum of all tallies."""
-        tallies = self.tallies.values()
-        return Tally(
-            ".",
-            sum(tally.files for tally in tallies) + len(self.loose),
-            sum(tally.directories for tally in tallies),
-            sum(tally.bytes for tally in tallies) + sum(size for _, size in self.loose),
+    def total(self) -> Extent:
+        """Return the sum of what was measured, without the top itself."""
+        extents = [self._loose, *self.extents.values()]
+        return Extent(
+            sum(extent.bytes for extent in extents),
+            sum(extent.taken for extent in extents),
+            sum(extent.files for extent in extents),
+            sum(extent.directories for extent in extents),
         )
 
     def run(self) -> None:
         """Count all; raises CancelledError where `cancelled` said so."""
         try:
-            self._device = os.lstat(self.top).st_dev
-            anchor = _Anchor(os.open(self.top, _OPEN) if HAS_DIR_FD else -1, "")
+            self._device = syscalls.lstat(self.top).st_dev
+            anchor = _Anchor(syscalls.open_fd(self.top, _OPEN) if HAS_DIR_FD else -1, "")
         except OSError as error:
             self.unreadable += error.errno not in _VANISHED
             return
         anchors = [anchor]
         try:
-            anchor.pending.append(_Pending("", self._matches is None, Tally("")))
+            anchor.pending.append(_Pending("", self._rules.matches is None, self._loose))
             while anchors:
                 self._step(anchors)
         finally:
@@ -134,7 +212,7 @@ class Walk:
         if not anchor.pending:
             anchors.pop().close()
             return
-        if self._cancelled():
+        if self._rules.cancelled is not None and self._rules.cancelled():
             raise CancelledError
         directory = anchor.pending.pop()
         try:
@@ -146,26 +224,26 @@ class Walk:
         anchor = anchors[-1]
         if anchor.fd < 0:
             path = os.path.join(self.top, directory.path)
-            if self._is_ours(os.lstat(path).st_dev):
+            if self._is_ours(syscalls.lstat(path).st_dev):
                 anchor.pending += self._scan(path, anchor.path, directory)
             return
-        fd = os.open(directory.path or ".", _OPEN, dir_fd=anchor.fd)
+        fd = syscalls.open_fd(directory.path or ".", _OPEN, dir_fd=anchor.fd)
         try:
-            if not self._is_ours(os.fstat(fd).st_dev):
+            if not self._is_ours(syscalls.fstat(fd).st_dev):
                 return
             found = self._scan(fd, anchor.path, directory)
             if len(directory.path) > _LONGEST and found:
                 path = os.path.join(anchor.path, directory.path)
                 for below in found:
                     below.path = os.path.basename(below.path)
-                anchors.append(_Anchor(os.dup(fd), path, found))
+                anchors.append(_Anchor(syscalls.dup(fd), path, found))
                 if not anchor.pending:  # a deep chain needs two descriptors, not thousands
                     anchors.remove(anchor)
                     anchor.close()
             else:
                 anchor.pending += found
         finally:
-            os.close(fd)
+            syscalls.close_fd(fd)
 
     def _is_ours(self, device: int) -> bool:
         """Whether a directory is of the file system of the top; else it is passed by."""
@@ -175,45 +253,42 @@ class Walk:
     def _scan(self, where: int | str, above: str, directory: _Pending) -> list[_Pending]:
         """Count the entries of one directory and return the directories among them."""
         found: list[_Pending] = []
-        tally, path, files = directory.tally, directory.path, 0
-        loose = None if path or above else self.loose
-        with os.scandir(where) as entries:
+        extent, path = directory.extent, directory.path
+        is_top, matches = not path and not above, self._rules.matches
+        with syscalls.scandir(where) as entries:
             for entry in entries:
                 name = entry.name
-                if self._mounts and os.path.join(above, path, name) in self._mounts:
-                    self.mounts += 1
+                if self._is_passed_by(above, path, name):
                     continue
-                counts = directory.counts or bool(self._matches and self._matches(name))
+                counts = directory.counts or bool(matches is not None and matches(name))
                 if entry.is_dir(follow_symlinks=False):
-                    below = tally if loose is None else self._topmost(name)
+                    below = self.extents.setdefault(name, Extent()) if is_top else extent
                     below.directories += counts
                     found.append(_Pending(f"{path}/{name}" if path else name, counts, below))
-                elif counts and (size := self._size(entry)) is not None:
-                    files += 1
-                    if loose is None:
-                        tally.bytes += size
-                    else:
-                        loose.append((name, size))
-        if loose is None:
-            tally.files += files
+                elif counts and (lengths := self._lengths(entry)) is not None:
+                    extent.files += 1
+                    extent.bytes += lengths[0]
+                    extent.taken += lengths[1]
+                    if is_top:
+                        self.loose.append((name, lengths[0]))
         return found
 
-    def _topmost(self, name: str) -> Tally:
-        return self.tallies.setdefault(name, Tally(name))
+    def _is_passed_by(self, above: str, path: str, name: str) -> bool:
+        if self._rules.mounted and os.path.join(above, path, name) in self._rules.mounted:
+            self.mounts += 1
+            return True
+        if self._rules.excludes is None:
+            return False
+        return self._rules.excludes(os.path.join(self.top, above, path, name))
 
-    def _size(self, entry: os.DirEntry[str]) -> int | None:
-        """Return how much an entry that is no directory counts for, None if it has vanished."""
+    def _lengths(self, entry: os.DirEntry[str]) -> tuple[int, int] | None:
+        """Return length and allocation of an entry that is no directory, None if it vanished."""
         try:
             if not entry.is_file(follow_symlinks=False):
-                return 0
-            status = entry.stat(follow_symlinks=False)
+                return 0, 0
+            return _lengths(entry.stat(follow_symlinks=False), self._rules.linked)
         except OSError as error:
             if error.errno in _VANISHED:
                 return None
             self.unreadable += 1
-            return 0
-        if status.st_nlink > 1:
-            if status.st_ino in self._linked:
-                return 0
-            self._linked.add(status.st_ino)
-        return status.st_size
+            return 0, 0

@@ -23,7 +23,7 @@ from ..errors import SettingError
 from ..fileops.measure import CancelledError
 from ..formatting import printable
 from ..system import syscalls
-from .usage import Sample, Share, measure
+from .usage import Sample, Share, take_sample
 
 __all__ = ["Monitor", "Sample", "Share", "watch"]
 
@@ -143,7 +143,7 @@ class Monitor:
 
     def _take(self, cancelled: Callable[[], bool]) -> Sample:
         context = printable(self._context_now())
-        sample = measure(self._directory, cancelled=cancelled)
+        sample = take_sample(self._directory, cancelled=cancelled)
         return dataclasses.replace(sample, context=context)
 
     def _keep(self, sample: Sample) -> None:

@@ -1,4 +1,4 @@
-"""How much lies below a directory at one moment, and whose it is."""
+"""Samples of disk usage: how much lies below a directory at one moment, and which run holds it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import SettingError
-from ..fileops.measure import Tally, Walk
+from ..fileops.measure import Extent, Walk, WalkRules, mount_points
 from ..formatting import printable
 from ..roots import attribution, ownership
 from ..system import syscalls
@@ -75,10 +75,10 @@ def name_matcher(patterns: Sequence[str]) -> Callable[[str], object] | None:
     return re.compile("|".join(expressions)).match
 
 
-def measure(
+def take_sample(
     directory: str,
     matches: Callable[[str], object] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Sample:
     """Count what lies below a directory now; one that does not exist holds nothing.
 
@@ -91,13 +91,14 @@ def measure(
     Raises:
         CancelledError: `cancelled` said so.
     """
-    walk = Walk(os.path.realpath(directory), matches, cancelled)
+    top = os.path.realpath(directory)
+    walk = Walk(top, WalkRules(matches, mount_points(top), set(), cancelled))
     timestamp = syscalls.time()
     walk.run()
     whole = walk.total()
     owner = attribution.describe(walk.top)
     if owner is not None:
-        whole = _without_bookkeeping(walk, whole)
+        _leave_out_own_files(walk, whole)
     return Sample(
         timestamp,
         whole.files,
@@ -105,41 +106,41 @@ def measure(
         whole.bytes,
         walk.unreadable,
         walk.mounts,
-        shares=(_share(whole, *owner),) if owner is not None else tuple(_shares(walk)),
+        shares=(_share(".", whole, *owner),) if owner is not None else tuple(_shares(walk)),
     )
 
 
-def _without_bookkeeping(walk: Walk, whole: Tally) -> Tally:
-    """Leave out of a run root what the run itself made there: its marker, its journal, the slots.
+def _leave_out_own_files(walk: Walk, whole: Extent) -> None:
+    """Subtract from a run root what the run itself made there: its marker, its journal, the slots.
 
     What of these does not match any pattern has not been counted.
     """
-    size = sum(size for _, size in walk.loose)
-    slots = sum(name.isdigit() and tally.directories > 0 for name, tally in walk.tallies.items())
-    return Tally(
-        ".", whole.files - len(walk.loose), whole.directories - slots, whole.bytes - size
-    )
+    whole.files -= len(walk.loose)
+    whole.bytes -= sum(size for _, size in walk.loose)
+    slots = (name.isdigit() and extent.directories > 0 for name, extent in walk.extents.items())
+    whole.directories -= sum(slots)
 
 
 def _shares(walk: Walk) -> Iterable[Share]:
     """Yield the roots of runs, then the largest of the others."""
     others = []
-    for tally in walk.tallies.values():
+    for name, extent in walk.extents.items():
         owner = None
-        if tally.name.startswith(ownership.PREFIX):
-            owner = attribution.describe(os.path.join(walk.top, tally.name))
+        if name.startswith(ownership.PREFIX):
+            owner = attribution.describe(os.path.join(walk.top, name))
         if owner is not None:
-            yield _share(tally, *owner)
-        elif tally.files or tally.directories:
-            others.append(tally)
+            yield _share(name, extent, *owner)
+        elif extent.entries:
+            others.append((name, extent))
     loose = heapq.nlargest(LARGEST, walk.loose, key=lambda file: file[1])
-    others += [Tally(name, 1, 0, size) for name, size in loose]
-    largest = heapq.nlargest(LARGEST, others, key=lambda tally: tally.bytes)
-    crowded = heapq.nlargest(LARGEST, others, key=lambda tally: tally.files)
-    for tally in {id(tally): tally for tally in [*largest, *crowded]}.values():
-        yield _share(tally)
+    others += [(name, Extent(size, files=1)) for name, size in loose]
+    largest = heapq.nlargest(LARGEST, others, key=lambda other: other[1].bytes)
+    most_files = heapq.nlargest(LARGEST, others, key=lambda other: other[1].files)
+    for name, extent in dict([*largest, *most_files]).items():
+        yield _share(name, extent)
 
 
-def _share(tally: Tally, owner: str = "", context: str = "") -> Share:
-    name = printable(tally.name)
-    return Share(name, tally.files, tally.directories, tally.bytes, owner, context)
+def _share(name: str, extent: Extent, owner: str = "", context: str = "") -> Share:
+    return Share(
+        printable(name), extent.files, extent.directories, extent.bytes, owner, context
+    )

@@ -7,9 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..fileops.measure import CancelledError
-from ..fileops.sweep import type_of
-from ..monitor.usage import measure
+from ..fileops.measure import CancelledError, WalkRules, measure, mount_points, type_of
 from ..records import Leak, ResourceType
 from ..roots import journal_view
 from ..roots.journal_view import Current
@@ -93,10 +91,11 @@ def _size(path: str, deadline: float | None) -> tuple[ResourceType, int, int, in
     if type != "directory":
         return type, status.st_size if type == "file" else 0, 1, 1
     try:
-        sample = measure(path, cancelled=lambda: _late(deadline))
+        rules = WalkRules(None, mount_points(path), set(), lambda: _late(deadline))
+        extent = measure(path, status, rules)
     except CancelledError:
         return type, 0, 1, 0
-    return type, sample.bytes, sample.files + sample.directories + 1, sample.files
+    return type, extent.bytes, extent.entries, extent.files
 
 
 def _late(deadline: float | None) -> bool:

@@ -6,13 +6,12 @@ import contextlib
 import errno
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..detection.temp_dir import RACY_NS
+from ..fileops.measure import WalkRules, measure
 from ..registry import contexts
 from ..system import syscalls
-from ..system.platform import allocated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,8 +166,9 @@ def _state(root: str, slots: Iterable[str]) -> _State | None:
 
 def _extents(root: str, slots: Iterable[str]) -> Extents:
     keys = [os.path.join(slot, name) for slot in slots for name in _listing(f"{root}/{slot}")]
-    seen: set[tuple[int, int]] = set()
-    return {key: _extent(os.path.join(root, key), seen) for key in keys}
+    rules = WalkRules(linked=set())
+    extents = ((key, measure(os.path.join(root, key), rules=rules)) for key in keys)
+    return {key: (extent.taken, extent.entries) for key, extent in extents}
 
 
 def _by_context(measured: Extents, entries: Mapping[str, Entry]) -> Extents:
@@ -179,32 +179,6 @@ def _by_context(measured: Extents, entries: Mapping[str, Entry]) -> Extents:
         before = extents.get(context.id, (0, 0))
         extents[context.id] = before[0] + size, before[1] + number
     return extents
-
-
-def _extent(path: str, seen: set[tuple[int, int]]) -> tuple[int, int]:
-    """Return how many bytes a path takes, with all below it, and how many entries it is.
-
-    `seen` are the inodes with several names that have been counted.
-    """
-    size, number, pending = 0, 0, [path]
-    while pending:
-        path = pending.pop()
-        try:
-            status = syscalls.lstat(path)
-        except OSError:
-            continue
-        number += 1
-        if stat.S_ISDIR(status.st_mode):
-            pending += [os.path.join(path, name) for name in _listing(path)]
-        elif stat.S_ISREG(status.st_mode) and (inode := _inode(status)) not in seen:
-            if status.st_nlink > 1:
-                seen.add(inode)
-            size += allocated(status)
-    return size, number
-
-
-def _inode(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 def _listing(path: str) -> Iterable[str]:

@@ -14,7 +14,7 @@ import time as clocks
 from builtins import open as open_file
 from collections.abc import Iterator
 from os import close as close_fd
-from os import getcwd, listdir, lstat, readlink, scandir, stat
+from os import dup, fstat, getcwd, listdir, lstat, readlink, scandir, stat
 from os import open as open_fd
 from os.path import samestat
 from stat import S_ISDIR, S_ISLNK
@@ -23,9 +23,9 @@ from time import monotonic, sleep, time, time_ns
 from .platform import WINDOWS
 
 __all__ = [
-    "close_fd", "genuine", "getcwd", "is_directory", "is_link", "is_same", "lexists", "listdir",
-    "lstat", "monotonic", "open_fd", "open_file", "readlink", "real_path", "scandir", "sleep",
-    "stat", "time", "time_ns",
+    "close_fd", "dup", "fstat", "genuine", "getcwd", "is_directory", "is_link", "is_same",
+    "lexists", "listdir", "lstat", "monotonic", "open_fd", "open_file", "readlink", "real_path",
+    "scandir", "sleep", "stat", "time", "time_ns",
 ]  # fmt: skip
 
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)

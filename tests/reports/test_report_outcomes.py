@@ -38,7 +38,7 @@ class Sizes(ProjectTestCase):
             ("outside", 1 << 20),
         ])  # fmt: skip
         self.assertRegex(outcome.err, r"file +holes +1\.0 MiB")
-        outside = usage.measure(str(self.project), lambda name: name in ("holes", "mapped"))
+        outside = usage.take_sample(str(self.project), lambda name: name in ("holes", "mapped"))
         self.assertEqual(outside.bytes, both)
 
 

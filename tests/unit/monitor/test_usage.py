@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tempfiles.errors import SettingError
 from tempfiles.fileops.measure import CancelledError, mount_points
-from tempfiles.monitor.usage import LARGEST, measure, name_matcher
+from tempfiles.monitor.usage import LARGEST, name_matcher, take_sample
 
 POSIX = os.name == "posix"
 OPEN_TO_ALL = "/var/tmp"
@@ -34,7 +34,7 @@ class UsageTest(unittest.TestCase):
         return path
 
     def _counts(self, pattern: str | None = None) -> tuple[int, int, int]:
-        sample = measure(str(self.top), name_matcher([pattern] if pattern else []))
+        sample = take_sample(str(self.top), name_matcher([pattern] if pattern else []))
         return sample.files, sample.directories, sample.bytes
 
     def test_counts_files_directories_and_bytes_without_the_directory_itself(self) -> None:
@@ -45,7 +45,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual((2, 3, 15), self._counts())
 
     def test_a_directory_that_does_not_exist_holds_nothing(self) -> None:
-        sample = measure(str(self.top / "gone"))
+        sample = take_sample(str(self.top / "gone"))
         self.assertEqual((0, 0, 0), (sample.files, sample.directories, sample.unreadable))
 
     @unittest.skipUnless(POSIX, "links need no privilege there")
@@ -84,7 +84,7 @@ class UsageTest(unittest.TestCase):
         os.mkdir(path)
         Path(os.fsdecode(path), "x").touch()
         self.assertEqual((1, 1, 0), self._counts())
-        self.assertEqual(["a\\nb\\udcff\\x1b"], [s.name for s in measure(str(self.top)).shares])
+        self.assertEqual(["a\\nb\\udcff\\x1b"], [s.name for s in take_sample(str(self.top)).shares])
 
     @unittest.skipUnless(POSIX, "paths may be that deep there")
     def test_depth_is_no_obstacle_and_costs_no_descriptors(self) -> None:
@@ -97,8 +97,8 @@ class UsageTest(unittest.TestCase):
             "for n in range(1200):\n"
             "    open('file', 'w').close(); os.mkdir('n' * 60); os.chdir('n' * 60)\n"
             "os.chdir('/')\n"
-            "from tempfiles.monitor.usage import measure\n"
-            "sample = measure(top)\n"
+            "from tempfiles.monitor.usage import take_sample\n"
+            "sample = take_sample(top)\n"
             "print(sample.files, sample.directories, sample.unreadable)\n"
             "from tempfiles.fileops.remove import remove_path\n"
             "remove_path(os.path.join(top, 'n' * 60))\n"
@@ -132,8 +132,8 @@ class UsageTest(unittest.TestCase):
             ' exec "$1" -c "$2" "$0"'
         )
         code = (
-            "import sys; from tempfiles.monitor.usage import measure; s = measure(sys.argv[1]);"
-            "print(s.files, s.directories, s.mounts)"
+            "import sys; from tempfiles.monitor.usage import take_sample\n"
+            "s = take_sample(sys.argv[1]); print(s.files, s.directories, s.mounts)"
         )
         done = subprocess.run(
             ["unshare", "--mount", "sh", "-c", script, str(self.top), sys.executable, code],
@@ -166,7 +166,7 @@ class UsageTest(unittest.TestCase):
         thread = threading.Thread(target=churn)
         thread.start()
         try:
-            unreadable = {measure(str(self.top)).unreadable for _ in range(200)}
+            unreadable = {take_sample(str(self.top)).unreadable for _ in range(200)}
         finally:
             stop.set()
             thread.join()
@@ -193,15 +193,15 @@ class UsageTest(unittest.TestCase):
 
     def test_gives_up_when_told_to(self) -> None:
         with self.assertRaises(CancelledError):
-            measure(str(self.top), None, lambda: True)
+            take_sample(str(self.top), None, lambda: True)
 
     @unittest.skipUnless(Path("/proc/self/fd").is_dir(), "descriptors are listed there")
     def test_leaves_no_descriptor_open(self) -> None:
         self._write("a/b/c")
         before = os.listdir("/proc/self/fd")
-        measure(str(self.top))
+        take_sample(str(self.top))
         with self.assertRaises(CancelledError):
-            measure(str(self.top), None, lambda: True)
+            take_sample(str(self.top), None, lambda: True)
         self.assertEqual(before, os.listdir("/proc/self/fd"))
 
 
@@ -225,7 +225,7 @@ class ShareTest(unittest.TestCase):
         self._root("tidy-0000000a", 41, "tests.test_a.A.test_one")
         self._root("tidy-0000000b", 42, "tests.test_b.B.test_two")
         (self.top / "other").mkdir()
-        shares = {share.name: share for share in measure(str(self.top)).shares}
+        shares = {share.name: share for share in take_sample(str(self.top)).shares}
         self.assertEqual({"tidy-0000000a", "tidy-0000000b", "other"}, set(shares))
         share = shares["tidy-0000000b"]
         self.assertEqual(("shop (pid 42)", "tests.test_b.B.test_two"), (share.owner, share.context))
@@ -235,7 +235,7 @@ class ShareTest(unittest.TestCase):
 
     def test_a_directory_that_is_itself_a_root_is_one_share(self) -> None:
         self._root("tidy-0000000a", 41, "tests.test_a.A.test_one")
-        sample = measure(str(self.top / "tidy-0000000a"))
+        sample = take_sample(str(self.top / "tidy-0000000a"))
         self.assertEqual([(".", "shop (pid 41)")], [(s.name, s.owner) for s in sample.shares])
         self.assertEqual(sample.bytes, sample.shares[0].bytes)
 
@@ -246,7 +246,7 @@ class ShareTest(unittest.TestCase):
                 (self.top / name / "marker.json").write_text(content)
             else:
                 (self.top / name / "file").touch()
-        self.assertEqual([""] * 4, [share.owner for share in measure(str(self.top)).shares])
+        self.assertEqual([""] * 4, [share.owner for share in take_sample(str(self.top)).shares])
 
     def test_names_the_largest_and_the_fullest_of_the_other_entries(self) -> None:
         for n in range(20):
@@ -254,7 +254,7 @@ class ShareTest(unittest.TestCase):
         (self.top / "full").mkdir()
         for n in range(30):
             (self.top / "full" / str(n)).touch()
-        names = [share.name for share in measure(str(self.top)).shares]
+        names = [share.name for share in take_sample(str(self.top)).shares]
         self.assertEqual([f"size{n}" for n in range(19, 19 - LARGEST, -1)], names[:LARGEST])
         self.assertIn("full", names)
 
@@ -269,7 +269,7 @@ def _as_nobody(directory: str) -> str:
                 os.setgroups([])
                 os.setgid(65534)
                 os.setuid(65534)
-            sample = measure(directory)
+            sample = take_sample(directory)
             names = ("files", "directories", "bytes", "unreadable")
             os.write(write, json.dumps({name: getattr(sample, name) for name in names}).encode())
         finally:
