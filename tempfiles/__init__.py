@@ -43,9 +43,9 @@ _HOMES = {
         "remove remove_directory unregister"
     ),
     "records": (
-        "ContextRecord ContextReport Leak Origin RemovalFailure RemovalReport Resource"
+        "ContextRecord Leak Origin Resource"
     ),
-    "reports": "RunReport RunSettings Summary",
+    "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
     "run.run": "Run",
     "api.tree_contents": "SpecialFile Symlink",

@@ -7,11 +7,11 @@ kept as surrogate escapes (`os.fsdecode`). Times are seconds since the epoch, si
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
-Scope = Literal["run", "module", "class", "test", "context"]
+Scope = str  # "run", "module", "class", "test", "context", or another word of the host
 Evidence = Literal["observed", "scanned"]
 Where = Literal["temp", "outside"]
 Outcome = Literal["removed", "kept", "left", "failed"]
@@ -46,47 +46,6 @@ class Resource:
     created: float
     size: int | None = None
     modified: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalFailure:
-    """One path that could not be removed, and why in words."""
-
-    path: str
-    cause: str
-    errno: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RemovalReport:
-    """What a removal did. `files` counts everything that is not a directory; `bytes` is what
-    the removed regular files took on the disk (holes take nothing) that had no other name (a hard
-    link frees nothing)."""
-
-    files: int = 0
-    directories: int = 0
-    bytes: int = 0
-    retried: int = 0
-    failed: tuple[RemovalFailure, ...] = ()
-
-    @property
-    def removed(self) -> int:
-        """Number of entries removed."""
-        return self.files + self.directories
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing failed."""
-        return not self.failed
-
-    def __add__(self, other: RemovalReport) -> RemovalReport:
-        return RemovalReport(
-            self.files + other.files,
-            self.directories + other.directories,
-            self.bytes + other.bytes,
-            self.retried + other.retried,
-            self.failed + other.failed,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +141,3 @@ class Modification:
     context: str
     scope: Scope
     what: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ContextReport:
-    """What one context made and left, once it is closed.
-
-    `bytes_made` is what that took on the disk: holes in files take nothing.
-    """
-
-    id: str
-    scope: Scope
-    made: int = 0
-    registered: int = 0
-    bytes_made: int = 0
-    leaks: tuple[Leak, ...] = ()
-    modifications: tuple[Modification, ...] = ()
-    removal: RemovalReport = field(default_factory=RemovalReport)

@@ -1,14 +1,15 @@
-"""Settings, totals and report of a whole run: the records that a run without leaks needs.
+"""Settings and reports of runs, contexts and removals: the records that every run needs.
 
-They are named tuples, since a data class takes ten times as long to define.
+Those that need no operators are named tuples: a data class takes ten times as long to define.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from .records import Leak, Modification, RemovalFailure, Rescued, Unattributed
+    from .records import Leak, Modification, Rescued, Scope, Unattributed
 
 
 class RunSettings(NamedTuple):
@@ -37,6 +38,64 @@ class RunSettings(NamedTuple):
     clean_outside: bool = False
     late_grace: float = 2.0
     guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalFailure:
+    """One path that could not be removed, and why in words."""
+
+    path: str
+    cause: str
+    errno: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalReport:
+    """What a removal did. `files` counts everything that is not a directory; `bytes` is what
+    the removed regular files took on the disk (holes take nothing) that had no other name (a hard
+    link frees nothing)."""
+
+    files: int = 0
+    directories: int = 0
+    bytes: int = 0
+    retried: int = 0
+    failed: tuple[RemovalFailure, ...] = ()
+
+    @property
+    def removed(self) -> int:
+        """Number of entries removed."""
+        return self.files + self.directories
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed
+
+    def __add__(self, other: RemovalReport) -> RemovalReport:
+        return RemovalReport(
+            self.files + other.files,
+            self.directories + other.directories,
+            self.bytes + other.bytes,
+            self.retried + other.retried,
+            self.failed + other.failed,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextReport:
+    """What one context made and left, once it is closed.
+
+    `bytes_made` is what that took on the disk: holes in files take nothing.
+    """
+
+    id: str
+    scope: Scope
+    made: int = 0
+    registered: int = 0
+    bytes_made: int = 0
+    leaks: tuple[Leak, ...] = ()
+    modifications: tuple[Modification, ...] = ()
+    removal: RemovalReport = field(default_factory=RemovalReport)
 
 
 class Summary(NamedTuple):

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from tempfiles.records import ContextReport, Leak, Scope
+from tempfiles.records import Leak, Scope
+from tempfiles.reports import ContextReport
 
 from .closings import Closing
 from .file import Baseline, Entry, entry_of, names

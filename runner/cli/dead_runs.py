@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 
 from tempfiles.formatting import format_count, format_size, printable
-from tempfiles.records import RemovalReport
 from tempfiles.recovery.reap import Reaped
+from tempfiles.reports import RemovalReport
 
 _MOST_RUNS_TOLD = 5
 _MOST_LEAKS_TOLD = 10

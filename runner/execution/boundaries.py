@@ -20,8 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tempfiles.records import ContextReport
-    from tempfiles.reports import RunReport
+    from tempfiles.reports import ContextReport, RunReport
 
     from ..listeners.coverage import Measurement
 

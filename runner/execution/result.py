@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tempfiles.records import ContextReport
+    from tempfiles.reports import ContextReport
 
 
 class TidyTestResult(unittest.TextTestResult):

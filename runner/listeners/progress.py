@@ -9,7 +9,7 @@ from unittest.case import TestCase
 from ..execution.result import TidyTestResult
 
 if TYPE_CHECKING:
-    from tempfiles.records import ContextReport
+    from tempfiles.reports import ContextReport
 
 _tqdm: Any = import_module("tqdm").tqdm  # it is not typed itself
 _tqdm.monitor_interval = 0  # its thread would be seen by tests, and warned of at each fork

@@ -8,7 +8,7 @@ from typing import Any
 from unittest.case import TestCase
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
-from tempfiles.records import ContextReport
+from tempfiles.reports import ContextReport
 
 from ..execution.result import TidyTestResult
 from ..reporting.recorder import Recorder

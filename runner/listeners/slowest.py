@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from unittest.case import TestCase
 
 from tempfiles.formatting import format_size, printable
-from tempfiles.records import ContextReport
+from tempfiles.reports import ContextReport
 
 from ..execution.result import TidyTestResult
 

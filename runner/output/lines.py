@@ -10,8 +10,8 @@ from tempfiles.formatting import format_contents, format_count, format_size, pri
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tempfiles.records import ContextReport, Leak, Modification, Unattributed
-    from tempfiles.reports import RunReport
+    from tempfiles.records import Leak, Modification, Unattributed
+    from tempfiles.reports import ContextReport, RunReport
 
 _PLURALS = {"class": "classes"}
 _MOST_ALIKE = 50

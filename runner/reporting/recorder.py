@@ -12,8 +12,7 @@ from typing import Any
 from unittest.case import TestCase, _SubTest  # type: ignore[attr-defined]
 
 from tempfiles.monitor.usage import Sample
-from tempfiles.records import ContextReport
-from tempfiles.reports import RunReport
+from tempfiles.reports import ContextReport, RunReport
 
 from ..unittest_api import test_id
 from .records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord, UsageSample

@@ -6,7 +6,7 @@ import unittest
 from collections.abc import Sequence
 from typing import Any
 
-from tempfiles.records import ContextReport
+from tempfiles.reports import ContextReport
 
 from ..execution.boundaries import Session
 from ..execution.result import TidyTestResult

@@ -6,7 +6,8 @@ from collections.abc import Set
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tempfiles.records import ContextReport, Leak
+    from tempfiles.records import Leak
+    from tempfiles.reports import ContextReport
 
     from ..baseline.matching import Ledger
 

@@ -14,7 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from tempfiles.records import ContextReport, Scope
+    from tempfiles.records import Scope
+    from tempfiles.reports import ContextReport
 
     from .keeping import Keeper
 

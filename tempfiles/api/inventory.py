@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ..errors import NotRegisteredError, PathTypeError, RemovalError
 from ..fileops.remove import refuse_if_precious, remove_path
-from ..records import RemovalReport
 from ..registry import (
     cleanup,  # noqa: F401 - it removes at exit what is registered
     move,
@@ -18,6 +17,7 @@ from ..registry import (
 )
 from ..registry.contexts import Context
 from ..registry.naming import StrPath
+from ..reports import RemovalReport
 
 
 def register_file(path: StrPath | bytes) -> Path:

@@ -11,10 +11,10 @@ from typing import Any
 from ..errors import RefusedError
 from ..fileops.remove import remove_path
 from ..formatting import format_age, format_count, format_size, printable
-from ..records import RemovalFailure, RemovalReport
 from ..recovery import reap
 from ..recovery.aftermath import Aftermath
 from ..recovery.reap import Plan, Reaped
+from ..reports import RemovalFailure, RemovalReport
 from ..roots.ownership import Verdict
 from . import (
     BAD_USAGE,

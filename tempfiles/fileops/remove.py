@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from ..errors import RefusedError
-from ..records import RemovalReport
+from ..reports import RemovalReport
 from ..system.platform import HAS_DIR_FD
 from .access import PARENT, Key, close, key_of
 from .remove_by_path import PathRemoval

@@ -6,7 +6,7 @@ import errno
 import time
 from dataclasses import dataclass, field
 
-from ..records import RemovalFailure, RemovalReport
+from ..reports import RemovalFailure, RemovalReport
 
 NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 

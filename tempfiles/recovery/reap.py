@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ..records import Leak, RemovalFailure, RemovalReport
+from ..records import Leak
+from ..reports import RemovalFailure, RemovalReport
 from ..roots import dispose, locks, ownership
 from ..roots.journal_view import Current
 from ..roots.marker import Marker

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import DestinationExistsError, FileSystemError
 from ..fileops.access import let_in
-from ..records import RemovalFailure, RemovalReport
+from ..reports import RemovalFailure, RemovalReport
 from ..system import syscalls
 
 _log = logging.getLogger("tempfiles")

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from ..records import ContextRecord, ContextReport  # not imported at the start of a run
-    from ..reports import RunReport
+    from ..records import ContextRecord
+    from ..reports import (
+        ContextReport,  # not imported at the start of a run
+        RunReport,
+    )
 
 R = TypeVar("R")
 OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]")

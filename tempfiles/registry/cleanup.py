@@ -11,7 +11,8 @@ import sys
 from types import TracebackType
 
 from ..errors import InvalidNameError, SettingError, UnknownContextError
-from ..records import ContextRecord, ContextReport, RemovalReport
+from ..records import ContextRecord
+from ..reports import ContextReport, RemovalReport
 from ..system import syscalls
 from . import callbacks, reclaim, registrations, settings
 from . import contexts as tree

@@ -19,7 +19,7 @@ from itertools import chain, islice
 from ..errors import RefusedError
 from ..fileops.access import PARENT, READ, close, freed, key_of
 from ..fileops.remove import Identity, remove_path
-from ..records import RemovalFailure, RemovalReport
+from ..reports import RemovalFailure, RemovalReport
 from ..system.platform import HAS_DIR_FD
 from . import registrations, settings
 from .contexts import Context

@@ -13,7 +13,7 @@ import stat
 
 from ..fileops.remove import remove_entry
 from ..fileops.tally import OutOfTimeError, Tally
-from ..records import RemovalReport
+from ..reports import RemovalReport
 from . import journal, locks, marker
 from .ownership import BARE_MODE, TRASH_PREFIX
 

@@ -20,14 +20,19 @@ if TYPE_CHECKING:
     import mmap
     from typing import Any
 
-    from ..records import ContextReport, Scope
+    from ..records import Scope
+    from ..reports import ContextReport
 
 CURRENT = "current"
 JOURNAL = "journal"
 BROUGHT = "brought"
 FORKED = "forked"  # a third file, of what forked children tell
 
-SCOPES: dict[Scope, int] = {"run": 1, "module": 2, "class": 3, "test": 4, "context": 5}
+OTHER_SCOPE = 9  # a word of the host that is not listed here
+SCOPES: dict[Scope, int] = {
+    "run": 1, "module": 2, "class": 3, "test": 4, "context": 5,
+    "function": 6, "package": 7, "session": 8, "other": OTHER_SCOPE,
+}  # fmt: skip
 LONGEST = 1000
 # Two slots, written in turn; byte 0 says which one counts. A slot is complete before that byte is
 # changed, and one byte cannot be torn, so a kill in between leaves the context before.
@@ -63,7 +68,7 @@ class Journal:
             name = id.encode()
         except UnicodeEncodeError:
             name = id.encode("utf-8", "backslashreplace")
-        entry = (len(name), SCOPES[scope], name)
+        entry = (len(name), SCOPES.get(scope, OTHER_SCOPE), name)
         self._stack.append(entry)
         self._turn = turn = 1 - self._turn
         pack = self._pack or self._begin()

@@ -20,8 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..records import RemovalReport
     from ..recovery.guard import Guard
+    from ..reports import RemovalReport
 
 _PATIENCE = 0.25
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
@@ -139,7 +139,7 @@ class RunRoot:
 
     def remove(self) -> RemovalReport:
         """Remove the directory with all in it; leave it first if the process works in it."""
-        from ..records import RemovalReport
+        from ..reports import RemovalReport
         from .dispose import dispose
 
         self.is_going = True

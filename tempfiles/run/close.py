@@ -17,10 +17,10 @@ from ..detection.project_tree import FileStates, ProjectTree, SharedPlaces, shar
 from ..detection.temp_dir import RACY_NS, Slots
 from ..observation.activity import Activity, activity_of
 from ..observation.observer import Observer
-from ..records import ContextReport, Leak, Modification, Unattributed
+from ..records import Leak, Modification, Unattributed
 from ..registry import cleanup, contexts
 from ..registry.contexts import Context
-from ..reports import RunReport
+from ..reports import ContextReport, RunReport
 from ..roots.root import RunRoot
 from .survivors import Survivors
 from .totals import Totals

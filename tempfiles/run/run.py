@@ -21,8 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..records import ContextReport, Scope
-    from ..reports import RunReport
+    from ..records import Scope
+    from ..reports import ContextReport, RunReport
     from .close import Closing, Listener
     from .parts import Parts
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Container, Mapping
 from dataclasses import replace
 
-from ..records import ContextReport, Leak, Modification, RemovalFailure, RemovalReport, Rescued
+from ..records import Leak, Modification, Rescued
 from ..recovery.rescue import now
-from ..reports import Summary
+from ..reports import ContextReport, RemovalFailure, RemovalReport, Summary
 from ..system.syscalls import lexists
 
 UNFINISHED = "interrupted; the next run removes it"

@@ -28,7 +28,8 @@ from tests.support.real_runs import HERE, dead_run, live_run
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 LEAKY = """
-from tempfiles.records import ContextReport, Leak, Origin
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import ContextReport
 journal.enter("a.B.test_one", "test")
 os.write(os.open(root + "/0/early", os.O_CREAT | os.O_WRONLY), b"1234")
 leak = Leak(root + "/0/early", "file", 4, 1, "a.B.test_one", "test", Origin("a.py", 1, "f", "open"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfiles.fileops.remove import remove_entry, remove_path
 from tempfiles.fileops.remove_by_path import PathRemoval
 from tempfiles.fileops.tally import Tally
-from tempfiles.records import RemovalReport
+from tempfiles.reports import RemovalReport
 from tests.support.faults import FaultyOs, injected
 from tests.support.hostile import (
     fill,

@@ -19,8 +19,8 @@ except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
 from runner.reporting.records import SuiteReport, TestRecord
-from tempfiles.records import Child, Leak, Modification, Origin, RemovalFailure, Unattributed
-from tempfiles.reports import RunReport, Summary
+from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
+from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, judged, sample
 
 LEAK = Leak("/tmp/tidy-ab12/3/d/x.csv", "file", 12, 1, "m.C.test_x", "test",

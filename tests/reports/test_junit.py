@@ -26,8 +26,8 @@ except ImportError:  # a test-only dependency
     etree = None
 
 from runner.reporting.records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord
-from tempfiles.records import Leak, Origin, RemovalFailure, Scope
-from tempfiles.reports import RunReport, Summary
+from tempfiles.records import Leak, Origin, Scope
+from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, STARTED, TRACEBACK, sample
 
 PASSED = TestRecord("m.C.test_a", "m", "C", "test_a", seconds=0.25, started=STARTED)

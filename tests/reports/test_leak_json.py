@@ -19,16 +19,8 @@ except ImportError:  # a test-only dependency
 
 from runner.reporting import leak_json
 from runner.reporting.records import SuiteReport
-from tempfiles.records import (
-    Child,
-    Leak,
-    Modification,
-    Origin,
-    RemovalFailure,
-    Rescued,
-    Unattributed,
-)
-from tempfiles.reports import RunReport, Summary
+from tempfiles.records import Child, Leak, Modification, Origin, Rescued, Unattributed
+from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, sample
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "leak-report.schema.json"

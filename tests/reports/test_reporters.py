@@ -19,7 +19,8 @@ from runner.output import escape, wording
 from runner.output.lines import context_lines
 from runner.reporting import writer
 from runner.reporting.writer import ReportError
-from tempfiles.records import ContextReport, Leak, Origin
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import ContextReport
 from tests.support.report_samples import HOSTILE, sample
 
 

@@ -17,7 +17,8 @@ from runner.baseline.file import Entry, entry_of, locate, read, write
 from runner.baseline.matching import Ledger
 from runner.baseline.normalising import normalised
 from runner.errors import UsageError
-from tempfiles.records import ContextReport, Leak, Origin
+from tempfiles.records import Leak, Origin
+from tempfiles.reports import ContextReport
 
 ROUNDS = 20
 

@@ -21,7 +21,7 @@ from tempfiles.fileops.remove import (
 )
 from tempfiles.fileops.remove_by_path import PathRemoval
 from tempfiles.fileops.tally import Tally
-from tempfiles.records import RemovalReport
+from tempfiles.reports import RemovalReport
 from tests.support.faults import FaultyOs, injected
 from tests.support.hostile import left_in, make_mixed
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tempfiles.records import Child, ContextReport, Leak, Origin
+from tempfiles.records import Child, Leak, Origin
+from tempfiles.reports import ContextReport
 from tempfiles.roots.journal import Journal
 from tempfiles.roots.journal_view import Current, JournalView, read
 from tempfiles.system import platform
