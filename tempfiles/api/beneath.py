@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from ..errors import EscapeError
 from ..fileops.access import READ, close
-from ..fileops.remove import Identity, identity_of
+from ..fileops.identity import FileId, file_id, file_id_at
 from ..system.platform import HAS_DIR_FD
 
 _MOST_LINKS = 40
@@ -22,7 +22,7 @@ _MOST_LINKS = 40
 
 @contextlib.contextmanager
 def place(
-    base: str, identity: Identity, parts: tuple[str, ...], *, make: bool = False
+    base: str, identity: FileId, parts: tuple[str, ...], *, make: bool = False
 ) -> Iterator[tuple[int | None, str]]:
     """In the block there is a directory descriptor, and the name in it that the parts lead to.
 
@@ -44,7 +44,7 @@ def place(
     stack = [os.open(base, READ)]
     try:
         status = os.fstat(stack[0])
-        if Identity(status.st_dev, status.st_ino) != identity:
+        if file_id(status) != identity:
             raise EscapeError(f"another directory has this name now: {base}")
         name = _descend(stack, deque(parts), make=make)
         yield stack[-1], name
@@ -101,5 +101,5 @@ def _path_below(base: str, parts: tuple[str, ...], *, make: bool) -> str:
         raise EscapeError(f"a symlink leads out of the directory: {os.path.join(*parts)!r}")
     if make:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    identity_of(base)  # raises where the directory is gone
+    file_id_at(base)  # raises where the directory is gone
     return path

@@ -17,7 +17,7 @@ from ..errors import (
     TempFilesError,
     translated,
 )
-from ..fileops.remove import identity_of
+from ..fileops.identity import file_id_at
 from ..registry import naming, reclaim
 from ..registry.naming import StrPath
 from . import beneath, create
@@ -44,7 +44,7 @@ class TempDirectory:
 
     def __init__(self, prefix: str | None = None) -> None:
         self._path = create.create_temp_directory(prefix)
-        self._identity = identity_of(self._path)
+        self._identity = file_id_at(self._path)
 
     def __enter__(self) -> TempDirectory:
         return self

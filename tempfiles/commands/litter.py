@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ..detection import processes
 from ..errors import SettingError
-from ..fileops.remove import Identity
+from ..fileops.identity import FileId, file_id
 from ..roots import marker
 from ..roots.ownership import PREFIX
 from ..system import procfs
@@ -33,7 +33,7 @@ class Item:
 
     path: str
     reason: str = ""
-    identity: Identity | None = None
+    identity: FileId | None = None
     age: float = 0.0
     bytes: int = 0
     entries: int = 1
@@ -128,7 +128,7 @@ def _examine(path: str, min_age: float, mounted: dict[str, str]) -> Item:
         found.look(path, status)
     except OSError as error:
         return Item(path, f"it cannot be examined: {error.strerror}")
-    identity = Identity(status.st_dev, status.st_ino)
+    identity = file_id(status)
     age = time.time() - found.newest
     if not found.reason and age < min_age:
         found.reason = "it was modified too recently"

@@ -20,9 +20,6 @@ READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
 PARENT = _PATH_ONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 """Flags that open a directory only to look up names in it, where possible without reading it."""
 
-Key = tuple[int, int]
-"""The device and the inode number of a directory or file."""
-
 
 def close(fd: int) -> None:
     """Close a descriptor that was only read from: what goes wrong then has no consequence."""
@@ -30,11 +27,6 @@ def close(fd: int) -> None:
         os.close(fd)
     except OSError:
         return
-
-
-def key_of(status: os.stat_result) -> Key:
-    """Return what tells a file from every other one that exists at the same time."""
-    return status.st_dev, status.st_ino
 
 
 def freed(status: os.stat_result) -> int:

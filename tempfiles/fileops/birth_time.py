@@ -1,46 +1,26 @@
-"""When a path was born, which no move changes: what is older than the run is the user's.
+"""Find what in a run root is older than the root: a move keeps the time of birth.
 
-Where the file system or the system does not tell, it is not known: nothing else is proof.
+Where the system does not report birth times nothing is found: no other time stamp is proof.
 """
 
 from __future__ import annotations
 
-import functools
 import os
 import stat
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from ..system import procfs
-from ..system.platform import LINUX
-from .access import Key, key_of, let_in
+from .access import let_in
+from .identity import FileId, birth, file_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _LOOKS = 1000  # entries for each look at the clock
-_AT_FDCWD = -100
-_NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
-_BIRTH = 0x800  # STATX_BTIME
-_SIZE = 256
-_ORDER = sys.byteorder
-_SECONDS, _NANOSECONDS = slice(80, 88), slice(88, 92)  # of stx_btime
 
-
-def birth(path: str, status: os.stat_result) -> int | None:
-    """Return when a path itself was born, in ns since the epoch; None where it is not known.
-
-    Args:
-        path: the path.
-        status: its lstat.
-    """
-    known = getattr(status, "st_birthtime", None)
-    if known is not None:
-        return int(getattr(status, "st_birthtime_ns", known * 1e9))
-    return _system_birth()(path)
 
 
 def born_before(
@@ -67,15 +47,6 @@ def born_before(
     return [] if made is None else _Search(root, made, status.st_dev).run(within, deadline)
 
 
-def is_younger(path: str, root: str) -> bool:
-    """Whether a path is known to be born after a run root was: it was copied or written anew."""
-    try:
-        born, made = birth(path, os.lstat(path)), birth(root, os.lstat(root))
-    except OSError:
-        return False
-    return born is not None and made is not None and born >= made
-
-
 class _Search:
     def __init__(self, root: str, made: int, device: int) -> None:
         self._made = made
@@ -84,7 +55,7 @@ class _Search:
         self._root = root
         self._mounted = {point for point in procfs.mounts() if point.startswith(root + os.sep)}
         self._found: list[str] = []
-        self._names: dict[tuple[Key, int], list[str]] = {}
+        self._names: dict[tuple[FileId, int], list[str]] = {}
 
     def run(self, within: Iterable[str], deadline: float | None) -> list[str] | None:
         for path in _topmost(within) or (self._root,):
@@ -110,7 +81,7 @@ class _Search:
         elif is_directory:
             self._found.append(path)
         else:
-            self._names.setdefault((key_of(status), status.st_nlink), []).append(path)
+            self._names.setdefault((file_id(status), status.st_nlink), []).append(path)
 
 
 def _topmost(paths: Iterable[str]) -> list[str]:
@@ -138,28 +109,3 @@ def _scan(directory: str) -> Any:
     except PermissionError:
         let_in(directory)
         return os.scandir(directory)
-
-
-@functools.cache
-def _system_birth() -> Callable[[str], int | None]:
-    """Return what asks Linux, which tells it by a call that Python does not have."""
-    if not LINUX:
-        return lambda path: None
-    try:
-        import ctypes  # here: few runs need it, and it is slow to import
-
-        statx, new_buffer = ctypes.CDLL(None).statx, ctypes.create_string_buffer
-    except (ImportError, OSError, AttributeError):
-        return lambda path: None
-
-    def ask(path: str) -> int | None:
-        buffer = new_buffer(_SIZE)  # of this call alone: it lets other threads run
-        if statx(_AT_FDCWD, os.fsencode(path), _NO_FOLLOW, _BIRTH, buffer):
-            return None
-        answer = buffer.raw
-        if not int.from_bytes(answer[:4], _ORDER) & _BIRTH:
-            return None
-        seconds = int.from_bytes(answer[_SECONDS], _ORDER, signed=True)
-        return seconds * 1_000_000_000 + int.from_bytes(answer[_NANOSECONDS], _ORDER)
-
-    return ask

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from .access import READ, Key, close, key_of
+from .access import READ, close
+from .identity import FileId, file_id
 
 _DESCRIPTORS = 24
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
@@ -25,7 +26,7 @@ class Directory:
 
     name: str
     fd: int
-    key: Key | None = None
+    key: FileId | None = None
     unread: bool = True
     readings: int = 0
     rescans: int = 0
@@ -76,7 +77,7 @@ class Descent:
                 if error.errno not in _NO_DESCRIPTOR or not self._give_up_oldest():
                     raise
 
-    def enter(self, name: str, fd: int, key: Key) -> None:
+    def enter(self, name: str, fd: int, key: FileId) -> None:
         """Make an open directory, an entry of the current one, the current one."""
         self.current = Directory(name, fd, key)
         self._stack.append(self.current)
@@ -93,7 +94,7 @@ class Descent:
         except OSError:
             return None
         try:
-            found = key_of(os.fstat(fd)) == parent.key
+            found = file_id(os.fstat(fd)) == parent.key
         except OSError:
             found = False
         if not found:

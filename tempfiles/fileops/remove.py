@@ -12,41 +12,22 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 
 from ..errors import RefusedError
 from ..reports import RemovalReport
 from ..system.platform import HAS_DIR_FD
-from .access import PARENT, Key, close, key_of
+from .access import PARENT, close
+from .identity import AnyPath, FileId, file_id
 from .remove_by_path import PathRemoval
 from .remove_tree import TreeRemoval
 from .tally import Tally
 
-AnyPath = str | bytes | os.PathLike[str]
-
 _SEPARATORS = os.sep + (os.altsep or "")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What tells a file from every other one that exists at the same time."""
-
-    device: int
-    inode: int
-
-
-def identity_of(path: AnyPath) -> Identity:
-    """Return the identity of a path itself, not of what it links to.
-
-    Raises:
-        OSError: the path does not exist or cannot be looked at.
-    """
-    return Identity(*key_of(os.lstat(path)))
-
-
 def remove_path(
-    path: AnyPath, *, expected: Identity | None = None, measure: bool = True
+    path: AnyPath, *, expected: FileId | None = None, measure: bool = True
 ) -> RemovalReport:
     """Remove a file, link, FIFO, socket, device node or whole tree; a missing path is no failure.
 
@@ -75,7 +56,7 @@ def remove_entry(
     name: str,
     *,
     path: str | None = None,
-    expected: Identity | None = None,
+    expected: FileId | None = None,
     tally: Tally | None = None,
 ) -> RemovalReport:
     """Remove an entry of a directory, with all below it, for a caller that owns it.
@@ -126,7 +107,7 @@ def refuse_if_precious(path: AnyPath) -> None:
     _refuse_precious(status, text)
 
 
-def _by_descriptor(parent: str, name: str, expected: Identity | None, tally: Tally) -> None:
+def _by_descriptor(parent: str, name: str, expected: FileId | None, tally: Tally) -> None:
     fd = os.open(parent or os.curdir, PARENT)
     try:
         path, status = os.path.join(parent, name), os.lstat(name, dir_fd=fd)
@@ -137,7 +118,7 @@ def _by_descriptor(parent: str, name: str, expected: Identity | None, tally: Tal
         close(fd)
 
 
-def _by_path(parent: str, name: str, expected: Identity | None, tally: Tally) -> None:
+def _by_path(parent: str, name: str, expected: FileId | None, tally: Tally) -> None:
     path = os.path.join(parent, name)
     status = os.lstat(path)
     if _is_expected(status, expected, path, tally):
@@ -163,9 +144,9 @@ def _split(text: str) -> tuple[str, str]:
 
 
 def _is_expected(
-    status: os.stat_result, expected: Identity | None, path: str, tally: Tally
+    status: os.stat_result, expected: FileId | None, path: str, tally: Tally
 ) -> bool:
-    if expected is None or Identity(*key_of(status)) == expected:
+    if expected is None or file_id(status) == expected:
         return True
     tally.fail(path, "another file has its name now")
     return False
@@ -173,12 +154,12 @@ def _is_expected(
 
 def _refuse_precious(status: os.stat_result, path: str) -> None:
     # By identity: it does not matter by which links, dots or mounts the directory was reached.
-    if stat.S_ISDIR(status.st_mode) and key_of(status) in set(_precious()):
+    if stat.S_ISDIR(status.st_mode) and file_id(status) in set(_precious()):
         words = "the root, home and working directory and what they are in are never removed"
         raise RefusedError(errno.EPERM, words, path)
 
 
-def _precious() -> Iterator[Key]:
+def _precious() -> Iterator[FileId]:
     starts = {_resolved(home) for home in _homes()}
     with suppress(OSError):  # the working directory may have been removed
         starts.add(os.getcwd())
@@ -189,7 +170,7 @@ def _precious() -> Iterator[Key]:
             path = os.path.dirname(path)
     for path in above:
         with suppress(OSError):
-            yield key_of(os.stat(path))
+            yield file_id(os.stat(path))
 
 
 def _homes() -> set[str]:

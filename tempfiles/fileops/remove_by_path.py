@@ -11,7 +11,8 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from .access import Key, freed, key_of
+from .access import freed
+from .identity import FileId, file_id
 from .tally import NOT_EMPTY, RESCANS, Tally
 
 _READ_ONLY = stat.FILE_ATTRIBUTE_READONLY
@@ -49,7 +50,7 @@ class PathRemoval:
         while above.pending or len(self._stack) > 1:
             directory = self._stack[-1]
             if directory.pending:
-                self._enter(directory, directory.pending.pop(), key_of(status))
+                self._enter(directory, directory.pending.pop(), file_id(status))
             elif directory.unread:
                 self._read(directory)
             else:
@@ -100,7 +101,7 @@ class PathRemoval:
             self._tally.files += 1
             self._tally.bytes += freed(status) if self._tally.measure else 0
 
-    def _enter(self, parent: _Directory, path: str, top: Key) -> None:
+    def _enter(self, parent: _Directory, path: str, top: FileId) -> None:
         try:
             status = os.lstat(path)
             if _is_link(status) or not stat.S_ISDIR(status.st_mode):

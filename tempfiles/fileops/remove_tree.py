@@ -14,8 +14,9 @@ import stat
 from contextlib import suppress
 from itertools import islice
 
-from .access import Key, close, freed, is_directory, key_of, repair, same_mount
+from .access import close, freed, is_directory, repair, same_mount
 from .descent import Descent, Directory
+from .identity import FileId, file_id
 from .tally import NOT_EMPTY, RESCANS, Tally
 
 # Bounds of one reading of a directory. Memory stays flat in a wide one, and one that another
@@ -39,7 +40,7 @@ class TreeRemoval:
     def __init__(self, parent_fd: int, parent_path: str, tally: Tally) -> None:
         self._tally = tally
         self._descent = Descent(parent_fd, parent_path)
-        self._expected: Key | None = None
+        self._expected: FileId | None = None
 
     def remove(self, name: str, status: os.stat_result) -> None:
         """Remove an entry, with all below it if it is a directory.
@@ -50,7 +51,7 @@ class TreeRemoval:
             OutOfTimeError: the deadline of the tally has passed.
         """
         top = self._descent.top
-        self._expected = key_of(status)
+        self._expected = file_id(status)
         try:
             if stat.S_ISDIR(status.st_mode):
                 self._visit(top, name)
@@ -145,7 +146,7 @@ class TreeRemoval:
             close(fd)
             self._fail(parent, name, error)
             return
-        key = key_of(status)
+        key = file_id(status)
         refusal = self._refusal(parent, key)
         if refusal:
             close(fd)
@@ -156,7 +157,7 @@ class TreeRemoval:
                 os.fchmod(fd, stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
         self._descent.enter(name, fd, key)
 
-    def _refusal(self, parent: Directory, key: Key) -> str | None:
+    def _refusal(self, parent: Directory, key: FileId) -> str | None:
         if parent.key is None:  # the top
             return None if key == self._expected else "another directory has its name now"
         return None if key[0] == parent.key[0] else "another file system is mounted here"

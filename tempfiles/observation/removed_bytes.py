@@ -9,7 +9,8 @@ from __future__ import annotations
 from _thread import get_ident
 from dataclasses import dataclass
 
-from ..fileops.access import Key, freed, key_of
+from ..fileops.access import freed
+from ..fileops.identity import FileId, file_id
 from ..registry.contexts import Context
 from ..system import syscalls
 from .activity import activity_of
@@ -20,7 +21,7 @@ class _Removal:
     """One that has been announced; `key` is of what was there."""
 
     path: str
-    key: Key
+    key: FileId
     bytes: int
     context: Context
 
@@ -51,7 +52,7 @@ class RemovedBytes:
             status = syscalls.lstat(path)
         except (OSError, ValueError):
             return
-        self._announced[get_ident()] = _Removal(path, key_of(status), freed(status), context)
+        self._announced[get_ident()] = _Removal(path, file_id(status), freed(status), context)
 
     def announce_move(self, source: str | None, target: str | None, context: Context) -> None:
         """Somebody is about to rename a path: that takes what is at the target, and nothing else.
@@ -88,7 +89,7 @@ class RemovedBytes:
 
 def _count(removal: _Removal) -> None:
     try:
-        is_there = key_of(syscalls.lstat(removal.path)) == removal.key
+        is_there = file_id(syscalls.lstat(removal.path)) == removal.key
     except OSError:
         is_there = False
     if not is_there:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import threads
 
 if TYPE_CHECKING:
+    from ..fileops.identity import FileId
     from ..records import Scope  # not imported at the start of a run
 
 RUN = "run"
@@ -44,7 +45,7 @@ class Context:
         self.files: dict[str, float] | None = None
         self.directories: dict[str, float] | None = None
         # Parent directory to its device and inode when the first path in it was registered.
-        self.parent_keys: dict[str, tuple[int, int] | None] | None = None
+        self.parent_keys: dict[str, FileId | None] | None = None
         self.attachment: Any = None
 
     def __repr__(self) -> str:

@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, islice
 
 from ..errors import RefusedError
-from ..fileops.access import PARENT, READ, close, freed, key_of
-from ..fileops.remove import Identity, remove_path
+from ..fileops.access import PARENT, READ, close, freed
+from ..fileops.identity import FileId, file_id
+from ..fileops.remove import remove_path
 from ..reports import RemovalFailure, RemovalReport
 from ..system.platform import HAS_DIR_FD
 from . import registrations, settings
@@ -212,7 +213,7 @@ class _Reclaimer:
         self._fail(path, cause, errno.ELOOP)
         return False
 
-    def _remove(self, path: str, expected: Identity | None = None) -> bool:
+    def _remove(self, path: str, expected: FileId | None = None) -> bool:
         try:
             report = remove_path(path, expected=expected, measure=self._measure)
         except RefusedError as error:
@@ -270,7 +271,7 @@ def _leads_elsewhere(parent: str, status: os.stat_result, context: Context) -> b
         context: the context that registered it.
     """
     registered = (context.parent_keys or {}).get(parent)
-    return registered != key_of(status) and _has_link(parent, settings.temp_dir())
+    return registered != file_id(status) and _has_link(parent, settings.temp_dir())
 
 
 def _has_link(directory: str, base: str) -> bool:
@@ -306,7 +307,7 @@ def _directories_between(paths: set[str], top: str) -> set[str]:
     return between - paths
 
 
-def _entries(directory: str) -> list[tuple[str, Identity | None]]:
+def _entries(directory: str) -> list[tuple[str, FileId | None]]:
     """Return the names in a directory, each with its identity; a symlink is not followed."""
     if not HAS_DIR_FD:
         return [(name, None) for name in os.listdir(directory)]
@@ -316,7 +317,7 @@ def _entries(directory: str) -> list[tuple[str, Identity | None]]:
             found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
     finally:
         close(fd)
-    return [(name, Identity(status.st_dev, status.st_ino)) for name, status in found]
+    return [(name, file_id(status)) for name, status in found]
 
 
 def _is_directory(path: str) -> bool:

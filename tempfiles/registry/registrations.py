@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 
 from ..errors import NotRegisteredError
-from ..fileops.access import key_of
+from ..fileops.identity import file_id
 from ..system import syscalls
 from . import contexts
 from .contexts import Context
@@ -74,7 +74,7 @@ def _note_parent(path: str, context: Context) -> None:
         context.parent_keys = {}
     if parent not in context.parent_keys:
         try:
-            context.parent_keys[parent] = key_of(syscalls.stat(parent or os.sep))
+            context.parent_keys[parent] = file_id(syscalls.stat(parent or os.sep))
         except OSError:
             context.parent_keys[parent] = None
 

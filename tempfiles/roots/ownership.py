@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import OwnershipError
-from ..fileops.remove import Identity
+from ..fileops.identity import FileId, file_id
 from ..system import procfs
 from ..system.platform import POSIX
 from . import locks, marker, marker_view
@@ -42,7 +42,7 @@ class Verdict:
     state: State
     reason: str
     marker: Marker | None = None
-    identity: Identity | None = None
+    identity: FileId | None = None
     created: float = 0.0
 
 
@@ -81,7 +81,7 @@ def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
         status = os.lstat(root)
     except OSError as error:
         return Verdict(root, "refused", f"it cannot be examined: {error.strerror}")
-    identity = Identity(status.st_dev, status.st_ino)
+    identity = file_id(status)
     verdict = Verdict(root, "refused", "", None, identity, status.st_mtime)
     reason = _untrusted(root, status, procfs.mounts() if mounted is None else mounted)
     if reason:

@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import RefusedError
-from ..fileops.access import key_of
-from ..fileops.birth_time import birth
-from ..fileops.remove import Identity, refuse_if_precious, remove_path
+from ..fileops.identity import FileId, birth, file_id
+from ..fileops.remove import refuse_if_precious, remove_path
 from ..observation.observer import Observer
 from ..records import Leak
 from ..system import syscalls
@@ -32,14 +31,14 @@ class OutsideCleaner:
     def __init__(self, started: int, observer: Observer) -> None:
         self._started = started
         self._observer = observer
-        self._found: dict[str, Identity] = {}
+        self._found: dict[str, FileId] = {}
 
     def remember(self, leaks: list[Leak]) -> None:
         """Note the identities of the leaks that an event of this run observed being created."""
         for leak in leaks:
             if leak.where == "outside" and leak.evidence == "observed":
                 with suppress(OSError):
-                    self._found[leak.path] = Identity(*key_of(syscalls.lstat(leak.path)))
+                    self._found[leak.path] = file_id(syscalls.lstat(leak.path))
 
     def remove(self, leaks: list[Leak]) -> list[Leak]:
         """Remove what was remembered; return the leaks with their outcomes, and why one is left."""
@@ -68,7 +67,7 @@ class OutsideCleaner:
     def _doubt(self, top: str, path: str, status: os.stat_result) -> str:
         """Return why an entry of a leak may not be the run's; empty where it is."""
         whose = "it" if path == top else f"it holds {os.path.relpath(path, top)}, which"
-        if path == top and Identity(*key_of(status)) != self._found[top]:
+        if path == top and file_id(status) != self._found[top]:
             return "another file has its name now"
         if path != top and path not in (self._observer.seen or ()):
             return f"{whose} was not seen being made"
@@ -111,7 +110,7 @@ def _remove(entries: _Entries) -> str:
             if stat.S_ISDIR(status.st_mode):
                 os.rmdir(path)
                 continue
-            report = remove_path(path, expected=Identity(*key_of(status)))
+            report = remove_path(path, expected=file_id(status))
             failure = failure or "".join(each.cause for each in report.failed[:1])
         except OSError as error:
             failure = failure or error.strerror or str(error)

@@ -102,7 +102,7 @@ class Survivors:
 
         What was moved across file systems was born in the run as well, as a copy.
         """
-        from ..fileops.birth_time import is_younger
+        from ..fileops.identity import is_younger
 
         was_not_copied = lexists(source) or _on_one_device(path, source)
         return was_not_copied and is_younger(path, self._root.path)

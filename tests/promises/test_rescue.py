@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tempfiles.fileops import birth_time
+from tempfiles.fileops import birth_time, identity
 from tests.support.projects import ProjectTestCase
 
 HEAD = """
@@ -25,7 +25,7 @@ class T(unittest.TestCase):
 
 
 def knows_births(directory: str) -> bool:
-    return birth_time.birth(directory, os.lstat(directory)) is not None
+    return identity.birth(directory, os.lstat(directory)) is not None
 
 
 class Rescue(ProjectTestCase):
@@ -70,7 +70,7 @@ class Births(unittest.TestCase):
         root, later = top / "root", top / "later"
         root.mkdir()
         later.touch()
-        birth = birth_time.birth
+        birth = identity.birth
         while birth(str(later), later.stat()) == birth(str(root), root.stat()):
             later.unlink()
             later.touch()  # until the clock of the file system has moved on

@@ -12,13 +12,8 @@ from unittest import mock
 
 from tempfiles.errors import RefusedError
 from tempfiles.fileops import remove, remove_tree
-from tempfiles.fileops.remove import (
-    Identity,
-    identity_of,
-    refuse_if_precious,
-    remove_entry,
-    remove_path,
-)
+from tempfiles.fileops.identity import FileId, file_id_at
+from tempfiles.fileops.remove import refuse_if_precious, remove_entry, remove_path
 from tempfiles.fileops.remove_by_path import PathRemoval
 from tempfiles.fileops.tally import Tally
 from tempfiles.reports import RemovalReport
@@ -146,16 +141,16 @@ class ExpectedTests(_InTemp):
 
     def test_the_expected_is_removed(self) -> None:
         self.top.mkdir()
-        self.assertTrue(remove_path(self.top, expected=identity_of(self.top)).ok)
+        self.assertTrue(remove_path(self.top, expected=file_id_at(self.top)).ok)
         self.assertFalse(self.top.exists())
 
     def test_another_one_is_left_and_reported(self) -> None:
         self.top.mkdir()
         (self.top / "file").touch()
-        device, inode = identity_of(self.top).device, identity_of(self.top).inode
+        device, inode = file_id_at(self.top).device, file_id_at(self.top).inode
         fd = os.open(self.base, os.O_RDONLY)
         self.addCleanup(os.close, fd)
-        for expected in (Identity(device, inode + 1), Identity(device + 1, inode)):
+        for expected in (FileId(device, inode + 1), FileId(device + 1, inode)):
             for report in (
                 remove_path(self.top, expected=expected),
                 remove_entry(fd, "top", path=str(self.top), expected=expected),
@@ -166,9 +161,9 @@ class ExpectedTests(_InTemp):
 
     def test_identity_is_of_the_link_and_missing_raises(self) -> None:
         self.top.symlink_to(self.base)
-        self.assertNotEqual(identity_of(self.top), identity_of(self.base))
+        self.assertNotEqual(file_id_at(self.top), file_id_at(self.base))
         with self.assertRaises(FileNotFoundError):
-            identity_of(self.base / "missing")
+            file_id_at(self.base / "missing")
 
 
 class RefusalTests(_InTemp):

@@ -1,0 +1,103 @@
+"""Identify files: device, inode number and, where the system reports it, the time of birth.
+
+File systems reuse inode numbers at once, so device and inode tell a file only from those that exist
+at the same time. The time of birth tells it from later ones as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..system.platform import LINUX
+
+AnyPath = str | bytes | os.PathLike[str]
+
+_AT_FDCWD = -100
+_NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
+_BIRTH = 0x800  # STATX_BTIME
+_SIZE = 256
+_ORDER = sys.byteorder
+_SECONDS, _NANOSECONDS = slice(80, 88), slice(88, 92)  # of stx_btime
+
+
+class FileId(NamedTuple):
+    """The identity of a file. `birth` (ns since the epoch) is None unless it was asked for."""
+
+    device: int
+    inode: int
+    birth: int | None = None
+
+
+def file_id(status: os.stat_result) -> FileId:
+    """Return the identity that a status tells, without the time of birth."""
+    return FileId(status.st_dev, status.st_ino)
+
+
+def file_id_at(path: AnyPath) -> FileId:
+    """Return the identity of a path itself, not of what it links to, without the time of birth.
+
+    Raises:
+        OSError: the path does not exist or cannot be looked at.
+    """
+    return file_id(os.lstat(path))
+
+
+def file_id_with_birth(path: str, status: os.stat_result) -> FileId:
+    """Return the identity of a path with its time of birth, where the system reports that.
+
+    Args:
+        path: the path.
+        status: its lstat.
+    """
+    return FileId(status.st_dev, status.st_ino, birth(path, status))
+
+
+def birth(path: str, status: os.stat_result) -> int | None:
+    """Return when a path itself was born, in ns since the epoch; None where that is not known.
+
+    Args:
+        path: the path.
+        status: its lstat.
+    """
+    known = getattr(status, "st_birthtime", None)
+    if known is not None:
+        return int(getattr(status, "st_birthtime_ns", known * 1e9))
+    return _system_birth()(path)
+
+
+def is_younger(path: str, root: str) -> bool:
+    """Whether a path is known to be born after a run root was: it was copied or written anew."""
+    try:
+        born, made = birth(path, os.lstat(path)), birth(root, os.lstat(root))
+    except OSError:
+        return False
+    return born is not None and made is not None and born >= made
+
+
+@functools.cache
+def _system_birth() -> Callable[[str], int | None]:
+    """Return the function that asks Linux by statx, which Python does not offer."""
+    if not LINUX:
+        return lambda path: None
+    try:
+        import ctypes  # here: few runs need it, and it is slow to import
+
+        statx, new_buffer = ctypes.CDLL(None).statx, ctypes.create_string_buffer
+    except (ImportError, OSError, AttributeError):
+        return lambda path: None
+
+    def ask(path: str) -> int | None:
+        buffer = new_buffer(_SIZE)  # of this call alone: it lets other threads run
+        if statx(_AT_FDCWD, os.fsencode(path), _NO_FOLLOW, _BIRTH, buffer):
+            return None
+        answer = buffer.raw
+        if not int.from_bytes(answer[:4], _ORDER) & _BIRTH:
+            return None
+        seconds = int.from_bytes(answer[_SECONDS], _ORDER, signed=True)
+        return seconds * 1_000_000_000 + int.from_bytes(answer[_NANOSECONDS], _ORDER)
+
+    return ask
