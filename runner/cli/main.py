@@ -116,7 +116,7 @@ class Program:
         if session.measurement is not None:
             session.measurement.start()
         if self._assembly.watcher is not None:
-            self._assembly.watcher.start(session)
+            self._assembly.watcher.start(session.run.root.path, lambda: session.context_now)
         try:
             unittest.main(
                 module=None, argv=self._argv, testRunner=self._runner_class(session),

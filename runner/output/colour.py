@@ -1,22 +1,19 @@
-"""Colour, where the stream is a terminal that wants it: the only import of colorama."""
+"""Colour lines where the stream is a terminal that wants it: the only import of colorama."""
 
 from __future__ import annotations
 
 import os
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 _STYLES = {"leak": "YELLOW", "total": "CYAN"}
 
 
 def wants_colour(stream: Any) -> bool:
-    """Whether to colour what goes to a stream.
+    """Return whether to colour what is written to a stream.
 
-    NO_COLOR and PYTHON_COLORS=0 switch it off, FORCE_COLOR and PYTHON_COLORS=1 on (the order is
-    that of Python 3.14); else a terminal decides.
+    NO_COLOR and PYTHON_COLORS=0 switch colour off, FORCE_COLOR and PYTHON_COLORS=1 on, in the
+    order of Python 3.14; without them colour is used if the stream is a terminal.
     """
     if os.environ.get("PYTHON_COLORS") in ("0", "1") and not sys.flags.ignore_environment:
         return os.environ["PYTHON_COLORS"] == "1"
@@ -31,7 +28,7 @@ def wants_colour(stream: Any) -> bool:
 
 
 class Painter:
-    """Colours lines for a stream, or leaves them as they are."""
+    """Colours lines for one stream, or leaves them unchanged where colour is not wanted."""
 
     def __init__(self, stream: Any) -> None:
         self._on = wants_colour(stream)

@@ -1,4 +1,4 @@
-"""Records into the lines that a user reads under a test and at the end of a run."""
+"""Format records as lines: under a test, at the end of a run, and one line a leak in reports."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tempfiles.formatting import format_contents, format_count, format_size, printable
+from tempfiles.records import Leak, Modification, Unattributed
+from tempfiles.reports import ContextReport, RunReport
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tempfiles.records import Leak, Modification, Unattributed
-    from tempfiles.reports import ContextReport, RunReport
+from .escape import clip
 
 _PLURALS = {"class": "classes"}
 _MOST_ALIKE = 50
-"""How many leaks of one line of code are told one by one under a context; reports have them all."""
+"""Leaks of one line of code that are listed under a context; the reports list all of them."""
+_MOST_LINES = 10
+"""Lines of one kind at the end of a run."""
+_SUBTEST = 400
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
 
 
 def context_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
-    """Yield the block of lines about one context, indented by two.
+    """Yield the lines about one context, indented by two.
 
     Args:
-        report: what it left.
-        known: the keys of leaks that a baseline knows.
+        report: of the context.
+        known: the keys of the leaks that are in the baseline.
     """
-    for where, place in (("temp", "in the temp directory"), ("outside", "outside it")):
+    for where, place in (("temp", "in"), ("outside", "outside")):
         leaks = [leak for leak in report.leaks if leak.where == where]
         if leaks:
-            place = place if where == "temp" else "outside the temp directory"
             size = format_size(sum(leak.bytes for leak in leaks))
-            yield f"  left {len(leaks)} {place} ({size}):"
+            yield f"  left {len(leaks)} {place} the temp directory ({size}):"
             yield from _leak_lines(leaks, known)
     if report.modifications:
         yield f"  changed {len(report.modifications)} of the project's files:"
@@ -40,12 +41,12 @@ def context_lines(report: ContextReport, known: Container[tuple[str, str]] = ())
 
 
 def failure_message(report: ContextReport) -> str:
-    """Return what a test fails with that left something."""
+    """Return the message with which a leaking test fails."""
     return "\n".join(line[2:] for line in context_lines(report))
 
 
 def titled_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
-    """Yield the lines about a context with its name above, for where it does not stand already."""
+    """Yield the name of a context, then `context_lines`; nothing if it left and changed nothing."""
     scope = "" if report.scope == "test" else f"{report.scope} "
     if report.leaks or report.modifications:
         run = report.scope == "run"
@@ -54,13 +55,18 @@ def titled_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) 
 
 
 def totals_line(report: RunReport, kept: int = 0) -> str:
-    """Return the last line of a run; `kept` of the registered ones were kept, not removed."""
+    """Return the last line of a run.
+
+    Args:
+        report: of the run.
+        kept: how many registered paths were kept instead of removed.
+    """
     summary = report.summary
     parts = [
-        f"{summary.made} made",
+        f"{summary.made} created",
         f"{summary.removed_by_tests} removed by their tests",
-        f"{summary.registered - kept} removed for them (registered)",
-        *([f"{kept} kept (registered)"] if kept else []),
+        f"{summary.registered - kept} registered and removed",
+        *([f"{kept} registered and kept"] if kept else []),
         _leaked_text(report),
     ]
     return "Temporary files: " + ", ".join(parts)
@@ -73,12 +79,16 @@ def _leaked_text(report: RunReport) -> str:
     outcomes = Counter(leak.outcome for leak in report.leaks)
     if len(outcomes) == 1:
         return f"{len(report.leaks)} leaked by {by} ({next(iter(outcomes))})"
-    told = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-    return f"{len(report.leaks)} leaked by {by} ({told})"
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    return f"{len(report.leaks)} leaked by {by} ({counts})"
 
 
 def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
-    """Return how many contexts there are of each scope, in words; each is a scope and an id."""
+    """Return the number of contexts of each scope, `1 class and 2 tests`.
+
+    Args:
+        contexts: the scope and the id of each.
+    """
     number = Counter(scope for scope, _ in contexts)
     return " and ".join(
         "the run itself" if s == "run" else format_count(number[s], s, _PLURALS.get(s, f"{s}s"))
@@ -87,42 +97,42 @@ def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
 
 
 def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
-    """Yield the lines about the run as a whole, apart from its totals.
+    """Yield the lines about the run as a whole, except its totals.
 
     Args:
         report: of the run.
-        verbose: list also what is new in places that other programs use all the time.
+        verbose: list unattributed paths in directories that other programs use, too.
     """
-    yield from _nobodys_lines(report.unattributed, verbose)
+    yield from _unattributed_lines(report.unattributed, verbose)
     for found in report.rescued:
         name = _relative(found.source) if found.source else os.path.basename(found.was)
-        yield f"{printable(name)} was there before the run: moved to {printable(found.path)}"
-    yield from _first_ten(
-        f"Left: {printable(_relative(leak.path))}: {printable(leak.reason)}"
+        yield f"{printable(name)} existed before the run: moved to {printable(found.path)}"
+    yield from _first_lines(
+        f"Not removed: {printable(_relative(leak.path))}: {printable(leak.reason)}"
         for leak in report.leaks if leak.reason
     )
-    yield from _first_ten(
+    yield from _first_lines(
         f"Could not be removed: {printable(failure.path)}: {failure.cause}"
         for failure in report.failures
     )
 
 
-def _nobodys_lines(nobodys: Sequence[Unattributed], verbose: bool) -> Iterator[str]:
-    if nobodys:
-        shown = [e for e in nobodys if verbose or _relative(e.path) != e.path][:10]
-        hint = ":" if shown else "; -v lists it"
-        yield f"New in shared places, made by nobody known ({len(nobodys)}){hint}"
-        for entry in shown:
+def _unattributed_lines(found: Sequence[Unattributed], verbose: bool) -> Iterator[str]:
+    if found:
+        listed = [e for e in found if verbose or _relative(e.path) != e.path][:_MOST_LINES]
+        hint = ":" if listed else "; -v lists them"
+        yield f"New in shared directories, not attributed to any test ({len(found)}){hint}"
+        for entry in listed:
             yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
-        if shown and len(nobodys) > len(shown):
-            yield f"    ... and {len(nobodys) - len(shown)} more"
+        if listed and len(found) > len(listed):
+            yield f"    ... and {len(found) - len(listed)} more"
 
 
-def _first_ten(lines: Iterable[str]) -> Iterator[str]:
-    told = list(lines)
-    yield from told[:10]
-    if len(told) > 10:
-        yield f"    ... and {len(told) - 10} more"
+def _first_lines(lines: Iterable[str]) -> Iterator[str]:
+    listed = list(lines)
+    yield from listed[:_MOST_LINES]
+    if len(listed) > _MOST_LINES:
+        yield f"    ... and {len(listed) - _MOST_LINES} more"
 
 
 def _leak_lines(leaks: Sequence[Leak], known: Container[tuple[str, str]]) -> Iterator[str]:
@@ -171,12 +181,45 @@ def _notes(leak: Leak) -> Iterator[str]:
     notes += [f"open by {printable(holder)}" for holder in leak.open_by]
     if leak.children:
         commands = ", ".join(printable(child.command) for child in leak.children[:5])
-        notes.append(f"made by one of: {commands}")
+        notes.append(f"created by one of: {commands}")
     for note in notes:
         yield f"          {note}"
     if leak.origin is not None:
         for frame in leak.origin.trace:
             yield f"          {printable(frame)}"
+
+
+def leak_line(leak: Leak) -> str:
+    """Return a leak as one line: `file /tmp/x/a.csv 1.2 KiB, created at a.py:4 in f  open`."""
+    parts = [f"{leak.type} {printable(leak.path)} {format_size(leak.bytes)}"]
+    if leak.type == "directory":
+        parts.append(format_contents(leak.entries, leak.files))
+    if leak.subtest is not None:
+        parts.append(f"in subtest {printable(clip(leak.subtest, _SUBTEST))}")
+    if leak.origin is not None:
+        parts.append(f"created at {printable(str(leak.origin))}")
+    elif leak.call:
+        parts.append(f"created by {printable(leak.call)}")
+    parts.extend(leak_notes(leak))
+    return ", ".join(parts)
+
+
+def leak_notes(leak: Leak) -> list[str]:
+    """Return what is unusual about a leak: a few words each, escaped."""
+    notes = []
+    if leak.where == "outside":
+        notes.append("outside the temp directory")
+    if leak.never_closed:
+        notes.append("never closed")
+    notes.extend(f"open by {printable(process)}" for process in leak.open_by)
+    if leak.outcome == "failed":
+        notes.append("could not be removed")
+    elif leak.outcome != "removed":
+        notes.append(f"{leak.outcome}: {printable(leak.reason)}" if leak.reason else leak.outcome)
+    notes.extend(f"held a pre-existing file, now at {printable(path)}" for path in leak.rescued)
+    if leak.children:
+        notes.append("created by one of " + "; ".join(printable(c.command) for c in leak.children))
+    return notes
 
 
 def _modification_text(modification: Modification) -> str:

@@ -1,99 +1,168 @@
-"""The run for GitHub Actions: annotations at lines of code, and a table in the job's summary.
+"""Report a run to GitHub Actions: annotations at lines of code, and a table in the job's summary.
 
-GitHub shows at most 10 warnings, 10 errors and 10 notices of a step, and 50 annotations of a job,
-and refuses a summary of more than 1 MiB; so the worst comes first and the rest is counted.
+GitHub shows at most 10 warnings, 10 errors and 10 notices of a step and 50 annotations of a job,
+and drops a summary of more than 1 MiB. So the worst comes first and the rest is counted.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
+from tempfiles.formatting import format_count, format_size, printable
 from tempfiles.records import Leak
 
-from ..output.escape import clip, human_size, plural, shorten, visible, visible_block
-from ..output.wording import failure_place, leak_line, path_below
-from . import writer as _destination
-from .github_summary import SUMMARY_LIMIT, summary
+from ..output.escape import clip, printable_block, shorten
+from ..output.lines import leak_line, leak_notes
+from ..output.tracebacks import failure_place, path_below
+from . import writer
 from .records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from .writer import ReportError
 
 MOST_ANNOTATIONS = 10
 """Warnings, and errors, that GitHub shows of one step."""
 
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes of a step's summary; GitHub drops a longer one."""
+
 _MESSAGE = 4_000
 _CELL = 400
+_MOST_LISTED = 5
+# An underscore within a word and a colon without slashes mean nothing in Markdown.
+_MARKDOWN = re.compile(r"[&<>\\`*\[\]|~$#@]|(?<![^\W_])_|_(?![^\W_])|:(?=//)")
+_Record = TestRecord | FixtureRecord | SubtestRecord
 
 
 class Step(NamedTuple):
-    """Where a step of a job is told: a stream for the commands, a file for its summary, if any."""
+    """The destination: a stream for the workflow commands, and the file of the step's summary."""
 
     stream: TextIO
     summary: str = ""
 
 
 def check(destination: Step) -> None:
-    """Raise `ReportError` if there is no stream, or the step's summary cannot be written.
+    """Find out whether the commands and the summary can be written.
 
     Raises:
-        ReportError: in one line.
+        ReportError: there is no stream, or the summary cannot be written.
     """
-    _destination.check(destination.stream)
+    writer.check(destination.stream)
     path = destination.summary
     try:
         if path and os.path.isfile(path):
             _append(b"", path)
         elif path:
-            _destination.check(path)
-    except _destination.ReportError as error:
-        raise _destination.ReportError(
-            f"GITHUB_STEP_SUMMARY: {error} (--no-github does without)"
-        ) from None
+            writer.check(path)
+    except ReportError as error:
+        raise ReportError(f"GITHUB_STEP_SUMMARY: {error} (see --no-github)") from None
 
 
 def write(report: SuiteReport, destination: Step) -> None:
-    """Write the commands, and append to the summary.
+    """Write the commands, and append to the summary; one is written even if the other fails.
 
     Raises:
-        ReportError: one of them could not be written; the other has been.
+        ReportError: one of them could not be written.
     """
     lines = commands(report)
     try:
         if destination.summary and not _append_summary(report, destination.summary):
-            lines.append(_notice("the step's summary is full: nothing of tidytest's is in it"))
+            lines.append(_notice("the step's summary is full: it has no table of temporary files"))
     finally:
-        # A command counts at the start of a line only, and the tests may not have ended theirs.
-        told = "".join(f"\n{line}" for line in lines)
-        _destination.write_text(f"{told}\n" if told else "", destination.stream)
+        # A command must begin a line, and the tests may not have ended the last one.
+        text = "".join(f"\n{line}" for line in lines)
+        writer.write_text(f"{text}\n" if text else "", destination.stream)
 
 
 def _append_summary(report: SuiteReport, path: str) -> bool:
-    """Append to the summary, unless it has no room; return whether it had."""
+    """Append to the summary if there is room, and return whether there was."""
     size = os.path.getsize(path) if os.path.isfile(path) else 0
     text = summary(report, SUMMARY_LIMIT - size - 2)
     if text:
-        # What others have written may not end with the end of a line.
+        # Other steps may not have ended their last line.
         _append(("\n\n" * bool(size) + text).encode("utf-8"), path)
     return bool(text)
 
 
+def summary(report: SuiteReport, limit: int = SUMMARY_LIMIT) -> str:
+    """Return the Markdown of the step's summary.
+
+    Args:
+        report: of the run.
+        limit: bytes of UTF-8 that the text may take; it is empty if that is too few.
+    """
+    head = "".join(f"{line}\n" for line in _summary_head(report))
+    note = "\nand {:,} more, which the summary has no room for.\n"
+    room = limit - len(head.encode()) - len(note) - 20
+    if room < 0:
+        return ""
+    rows: list[str] = []
+    known = report.known
+    leaks = sorted(report.run.leaks, key=lambda leak: (leak.key in known, -leak.bytes))
+    for leak in leaks:
+        row = _summary_row(leak, leak.key in known)
+        room -= len(row.encode())
+        if room < 0:
+            break
+        rows.append(row)
+    left_out = len(leaks) - len(rows)
+    return head + "".join(rows) + (note.format(left_out) if left_out else "") + "\n"
+
+
+def _summary_head(report: SuiteReport) -> Iterator[str]:
+    totals = report.run.summary
+    failed = sum(test.status in UNSUCCESSFUL for test in report.records)
+    yield "### Temporary files"
+    yield ""
+    yield (
+        f"{format_count(totals.tests, 'test')}, {failed:,} failed. {totals.made:,} created, "
+        f"{totals.removed_by_tests:,} removed by their tests, {totals.registered:,} registered and "
+        f"removed, **{totals.leaked:,} leaked** ({format_size(totals.leaked_bytes)})."
+    )
+    yield ""
+    if report.run.leaks:
+        yield "| Left by | What | Size | Created at | Notes |"
+        yield "| --- | --- | ---: | --- | --- |"
+
+
+def _summary_row(leak: Leak, known: bool) -> str:
+    created_at = leak.made_by.replace("  ", " ")
+    owner = leak.context if leak.subtest is None else f"{leak.context} {leak.subtest}"
+    name = leak.path + ("/" if leak.type == "directory" else "")
+    cells = [_code(owner), f"{leak.type} {_code(name)}", format_size(leak.bytes), _code(created_at)]
+    notes = [*leak_notes(leak), *(["known (baseline)"] if known else [])]
+    return f"| {' | '.join([*cells, markdown('; '.join(notes))])} |\n"
+
+
+def _code(text: str) -> str:
+    return f"<code>{markdown(text)}</code>" if text else ""
+
+
+def markdown(text: str) -> str:
+    """Return text as Markdown that shows it literally, on one line, also in a table."""
+    text = printable(clip(text, _CELL))
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", text)
+
+
 def commands(report: SuiteReport) -> list[str]:
-    """Return the workflow commands, one a line: errors, warnings, and what there is more."""
+    """Return the workflow commands, one a line: errors, warnings, and notices."""
     errors = list(_errors(report))
     warnings = list(_warnings(report))
     lines = [*errors[:MOST_ANNOTATIONS], *warnings[:MOST_ANNOTATIONS]]
     more = []
     if len(errors) > MOST_ANNOTATIONS:
-        more.append(plural(len(errors) - MOST_ANNOTATIONS, "more failure"))
+        more.append(format_count(len(errors) - MOST_ANNOTATIONS, "more failure"))
     if len(warnings) > MOST_ANNOTATIONS:
-        more.append(plural(len(warnings) - MOST_ANNOTATIONS, "more leaking line") + " of code")
+        nouns = "more leaking line of code", "more leaking lines of code"
+        more.append(format_count(len(warnings) - MOST_ANNOTATIONS, *nouns))
     if more:
         lines.append(_notice(" and ".join(more)))
     if report.interrupted:
         lines.append(_notice("the run was interrupted: not all tests have run"))
     known = sum(leak.key in report.known for leak in report.run.leaks)
     if known:
-        lines.append(_notice(f"{plural(known, 'known leak')} in the baseline"))
+        lines.append(_notice(f"{format_count(known, 'known leak')} in the baseline"))
     return lines
 
 
@@ -107,12 +176,12 @@ def _command(name: str, properties: dict[str, str], message: str) -> str:
 
 
 def _message(text: str) -> str:
-    text = visible_block(shorten(text, _MESSAGE))
+    text = printable_block(shorten(text, _MESSAGE))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    text = visible(clip(text, _CELL))
+    text = printable(clip(text, _CELL))
     return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
@@ -126,7 +195,8 @@ def _errors(report: SuiteReport) -> Iterator[str]:
         if isinstance(record, FixtureRecord):
             leaks = by_context.get(record.owner, [])
         else:
-            leaks = [by_key[record.id, path] for path in record.left if (record.id, path) in by_key]
+            keys = ((record.id, path) for path in record.leaked_paths)
+            leaks = [by_key[key] for key in keys if key in by_key]
         for outcome in record.outcomes:
             if outcome.status not in UNSUCCESSFUL:
                 continue
@@ -138,9 +208,7 @@ def _errors(report: SuiteReport) -> Iterator[str]:
                 yield _error(outcome, outcome.id, report)
 
 
-def _failure_place(
-    record: TestRecord | FixtureRecord | SubtestRecord, report: SuiteReport
-) -> tuple[str, int] | None:
+def _failure_place(record: _Record, report: SuiteReport) -> tuple[str, int] | None:
     return failure_place(record.details, report.directory, _workspace(report))
 
 
@@ -148,9 +216,7 @@ def _workspace(report: SuiteReport) -> str:
     return report.repository or report.directory
 
 
-def _error(
-    record: TestRecord | FixtureRecord | SubtestRecord, id: str, report: SuiteReport
-) -> str:
+def _error(record: _Record, id: str, report: SuiteReport) -> str:
     place = _failure_place(record, report)
     properties = _properties(*place, report) if place is not None else {}
     properties["title"] = f"{_kind(record)}: {id}"
@@ -160,7 +226,7 @@ def _error(
 def _leak_error(
     record: TestRecord | FixtureRecord, leaks: list[Leak], report: SuiteReport
 ) -> str:
-    """An error at the line of code whose leak is the failure."""
+    """Return an error at the line of code whose leak is the failure."""
     properties = _place(leaks, report)
     properties["title"] = f"{_kind(record)}: {record.id}"
     return _command("error", properties, "\n".join([_first_line(record.message), *_listed(leaks)]))
@@ -170,7 +236,7 @@ def _first_line(text: str) -> str:
     return text.partition("\n")[0]
 
 
-def _kind(record: TestRecord | FixtureRecord | SubtestRecord) -> str:
+def _kind(record: _Record) -> str:
     return {"failure": "FAIL", "error": "ERROR"}.get(record.status, record.status)
 
 
@@ -180,21 +246,21 @@ def _place(leaks: list[Leak], report: SuiteReport) -> dict[str, str]:
 
 
 def _properties(file: str, line: int, report: SuiteReport) -> dict[str, str]:
-    """The place of a command: nothing for a file that is not in the repository."""
+    """Return the properties that place a command; none for a file outside the repository."""
     below = path_below(os.path.join(report.directory, file), _workspace(report))
     return {"file": below.replace(os.sep, "/"), "line": str(line)} if below is not None else {}
 
 
 def _listed(leaks: list[Leak]) -> Iterator[str]:
-    yield from (f"{visible(leak.context)}: {leak_line(leak)}" for leak in leaks[:5])
-    if len(leaks) > 5:
-        yield f"and {len(leaks) - 5:,} more"
+    yield from (f"{printable(leak.context)}: {leak_line(leak)}" for leak in leaks[:_MOST_LISTED])
+    if len(leaks) > _MOST_LISTED:
+        yield f"and {len(leaks) - _MOST_LISTED:,} more"
 
 
 def _warnings(report: SuiteReport) -> Iterator[str]:
-    """One warning for each line of code that leaks, the one that leaves most things first.
+    """Yield a warning for each line of code that leaks, the one with most leaks first.
 
-    Neither for leaks that are known, nor for those that an error tells.
+    Known leaks, and those that are in an error, are left out.
     """
     groups: dict[tuple[str, int] | str, list[Leak]] = {}
     for leak in report.run.leaks:
@@ -212,10 +278,10 @@ def _weight(leaks: list[Leak]) -> tuple[int, int]:
 
 def _warning(leaks: list[Leak], report: SuiteReport) -> str:
     properties = _place(leaks, report)
-    total = human_size(sum(leak.bytes for leak in leaks))
+    total = format_size(sum(leak.bytes for leak in leaks))
     contexts = list(dict.fromkeys(leak.context for leak in leaks))
     owner = contexts[0] if len(contexts) == 1 else f"{len(contexts):,} contexts"
-    properties["title"] = f"{plural(len(leaks), 'temporary file')} left by {owner} ({total})"
+    properties["title"] = f"{format_count(len(leaks), 'temporary file')} left by {owner} ({total})"
     return _command("warning", properties, "\n".join(_listed(leaks)))
 
 
@@ -224,6 +290,4 @@ def _append(content: bytes, path: str) -> None:
         with open(path, "ab") as file:
             file.write(content)
     except OSError as error:
-        raise _destination.ReportError(
-            f"cannot write {visible(path)}: {error.strerror}"
-        ) from error
+        raise ReportError(f"cannot write {printable(path)}: {error.strerror}") from error

@@ -1,6 +1,6 @@
-"""The run as one HTML page that needs nothing else: no network, no library, no second file.
+"""Write a run as one HTML page without external resources.
 
-Totals are in the page as it is written; tables and timeline are drawn by its script from a block
+The totals are in the markup; the script of the page draws the tables and the timeline from a block
 of JSON. This is the only import of jinja2.
 """
 
@@ -17,9 +17,9 @@ from typing import Any, TextIO
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from tempfiles.formatting import format_count, format_size, printable
 from tempfiles.reports import Summary
 
-from ..output.escape import human_size, plural, visible
 from .html_data import document, leak_state
 from .records import UNSUCCESSFUL, SuiteReport
 from .writer import check, write_document
@@ -63,7 +63,7 @@ def _read(name: str) -> str:
 
 
 def _embedded(document: dict[str, Any]) -> str:
-    # Nothing in a script element is unescaped by HTML; only its end must not be written.
+    # HTML does not unescape the content of a script element, so JSON must escape its end tag.
     text = json.dumps(document, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -78,18 +78,18 @@ def _facts(report: SuiteReport) -> dict[str, Any]:
         "states": _states(report),
         "shares": _shares(totals),
         **_test_facts(report),
-        "leaked_size": human_size(totals.leaked_bytes),
-        "peak": human_size(max((sample.bytes for sample in report.usage), default=0)),
+        "leaked_size": format_size(totals.leaked_bytes),
+        "peak": format_size(max((sample.bytes for sample in report.usage), default=0)),
         "samples": len(report.usage),
         "timed": bool(report.tests or report.usage),
         "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started)),
         "seconds": _duration(report.seconds),
-        "python": visible(report.python),
-        "command": visible(report.command),
-        "directory": visible(report.directory),
-        "plural": plural,
+        "python": printable(report.python),
+        "command": printable(report.command),
+        "directory": printable(report.directory),
+        "format_count": format_count,
         "not_removed": [
-            (visible(path), visible(cause))
+            (printable(path), printable(cause))
             for path, cause in not_removed[:_MOST_NOT_REMOVED]
         ],
         "more_not_removed": max(0, len(not_removed) - _MOST_NOT_REMOVED),
@@ -97,30 +97,29 @@ def _facts(report: SuiteReport) -> dict[str, Any]:
 
 
 def _shares(totals: Summary) -> list[tuple[str, int, str]]:
-    """What became of all that was made, with a class for its colour; without what is nothing."""
+    """Return what became of the created files: a class for the colour, a number, and words."""
     parts = [
         ("by-tests", totals.removed_by_tests, "removed by their tests"),
-        ("registered", totals.registered, "removed for them"),
+        ("registered", totals.registered, "registered and removed"),
         ("leaked", totals.leaked, "leaked"),
     ]
     return [part for part in parts if part[1]]
 
 
 def _states(report: SuiteReport) -> str:
-    """How many leaks are failing, new and known; empty where all are new."""
+    """Return how many leaks are failing, new and known; empty if all are new."""
     counts = Counter(leak_state(report, leak) for leak in report.run.leaks)
     if set(counts) <= {"new"}:
         return ""
-    told = {state: number for state, number in counts.items() if state != "new"}
-    if counts["new"] or not counts["failing"]:
-        told["new"] = counts["new"]
+    shown = {"failing": counts["failing"], "new": counts["new"], "known": counts["known"]}
+    always = () if counts["failing"] else ("new",)
     return ", ".join(
-        f"{told[state]:,} {state}" for state in ("failing", "new", "known") if state in told
+        f"{number:,} {state}" for state, number in shown.items() if number or state in always
     )
 
 
 def _test_facts(report: SuiteReport) -> dict[str, int]:
-    """Counts of the records: a fixture that did not succeed is one, and no test."""
+    """Return counts of the records, in which a fixture that did not succeed is not a test."""
     statuses: Counter[str] = Counter(record.status for record in report.records)
     outcomes = (outcome.status for record in report.records for outcome in record.outcomes)
     return {

@@ -1,7 +1,7 @@
-"""The tables and the timeline of the HTML report as plain data, for its script to draw from.
+"""Turn a run into the JSON from which the script of the HTML page draws tables and timeline.
 
-All text is made visible first, so that no test can hide what it printed. Empty fields of rows are
-left out where the script can do without.
+All text is escaped here, so that control characters are visible. Empty fields of rows are left out
+where the script does not need them.
 """
 
 from __future__ import annotations
@@ -11,23 +11,24 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from tempfiles.formatting import printable
 from tempfiles.records import Leak, Modification, Unattributed
 
-from ..output.escape import clip, shorten, visible, visible_block
-from ..output.wording import leak_notes
+from ..output.escape import clip, printable_block, shorten
+from ..output.lines import leak_notes
 from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
 
 _MOST_SAMPLES = 2_000
 _TEXT = 20_000
-"""Characters of a traceback or an output in the page."""
+"""Characters of a traceback or of captured output in the page."""
 _ALL_TEXT = 8_000_000
-"""Characters of all of them together; what comes later is cut to `_SHORT_TEXT`."""
+"""Characters of all of them together; the ones after that are shortened to `_SHORT_TEXT`."""
 _SHORT_TEXT = 400
 _SLOT = re.compile(r"^.*?[/\\]tidy-[^/\\]+[/\\]\d+(?=[/\\]|$)")
 
 
 def document(report: SuiteReport) -> dict[str, Any]:
-    """Return all that the page draws, in the types of JSON; times are seconds since the start."""
+    """Return the data of the page in the types of JSON; times are seconds since the start."""
     owners = _owners(report)
     leaks = sorted(zip(report.run.leaks, owners, strict=True), key=lambda pair: -pair[0].bytes)
     return {
@@ -42,14 +43,14 @@ def document(report: SuiteReport) -> dict[str, Any]:
 
 
 def leak_state(report: SuiteReport, leak: Leak) -> str:
-    """Return `known` for a leak of the baseline, `failing` where a failure tells it, or `new`."""
+    """Return `known` for a leak in the baseline, `failing` if it failed a test, or `new`."""
     if leak.key in report.known:
         return "known"
     return "failing" if leak.key in report.failing else "new"
 
 
 def _owners(report: SuiteReport) -> list[int | None]:
-    """The record that each leak belongs to, as its position; ids of tests are not unique."""
+    """Return the position of the record of each leak, None where several have its id."""
     by_path: dict[tuple[str, str], list[int]] = {}
     by_id: dict[str, list[int]] = {}
     for position, record in enumerate(report.records):
@@ -57,7 +58,7 @@ def _owners(report: SuiteReport) -> list[int | None]:
             by_id[record.owner] = [position]
             continue
         by_id.setdefault(record.id, []).append(position)
-        for path in record.left:
+        for path in record.leaked_paths:
             by_path.setdefault((record.id, path), []).append(position)
     owners: list[int | None] = []
     for leak in report.run.leaks:
@@ -75,13 +76,13 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
         "state": state,
         "bytes": leak.bytes,
         "entries": leak.entries,
-        "context": visible(leak.context),
+        "context": printable(leak.context),
         "scope": leak.scope,
         "notes": leak_notes(leak),
         **_origin(leak),
     }
     if leak.subtest is not None:
-        entry["subtest"] = visible(clip(leak.subtest, _SHORT_TEXT))
+        entry["subtest"] = printable(clip(leak.subtest, _SHORT_TEXT))
     if owner is not None:
         entry["test"] = owner
     return entry
@@ -90,18 +91,18 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
 def _origin(leak: Leak) -> dict[str, Any]:
     origin = leak.origin
     if origin is None:
-        return {"place": "", "function": "", "call": visible(leak.call)}
+        return {"place": "", "function": "", "call": printable(leak.call)}
     return {
-        "place": visible(f"{origin.file}:{origin.line}"),
-        "function": visible(origin.function),
-        "call": visible(origin.call),
+        "place": printable(f"{origin.file}:{origin.line}"),
+        "function": printable(origin.function),
+        "call": printable(origin.call),
     }
 
 
 def _split(path: str) -> tuple[str, str]:
-    """The directory and the name; the run root's random part says nothing to a reader."""
+    """Return the directory and the name of a path, without the random name of the run root."""
     directory, separator, name = path.rpartition("\\" if re.match(r"[A-Za-z]:\\", path) else "/")
-    return visible(_SLOT.sub("temp directory", directory) or separator), visible(name)
+    return printable(_SLOT.sub("temp directory", directory) or separator), printable(name)
 
 
 def _tests(report: SuiteReport, left: Counter[int | None]) -> list[dict[str, Any]]:
@@ -125,7 +126,7 @@ def _tests(report: SuiteReport, left: Counter[int | None]) -> list[dict[str, Any
 
 def _test(record: TestRecord | FixtureRecord, started: float) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "id": visible(record.id),
+        "id": printable(record.id),
         "status": record.status,
         "started": _round(record.started - started) if record.started else 0,
         "seconds": 0,
@@ -135,34 +136,34 @@ def _test(record: TestRecord | FixtureRecord, started: float) -> dict[str, Any]:
     }
     if isinstance(record, TestRecord):
         entry["seconds"] = _round(record.seconds)
-        entry["bytes"] = record.bytes_made
-        entry["entries"] = record.entries_made
+        entry["bytes"] = record.bytes_created
+        entry["entries"] = record.entries_created
     else:
-        entry["owner"] = visible(record.owner)
+        entry["owner"] = printable(record.owner)
     return entry
 
 
 def _first_line(message: str) -> str:
-    return visible(clip(message.strip("\n").partition("\n")[0], _SHORT_TEXT))
+    return printable(clip(message.strip("\n").partition("\n")[0], _SHORT_TEXT))
 
 
 def _texts(record: TestRecord | FixtureRecord, limit: int) -> list[tuple[str, str]]:
-    """The blocks of text under a test, each with its heading."""
+    """Return the blocks of text of a test, each with its heading."""
     found = []
     if record.message not in record.details and _first_line(record.message) != record.message:
         found.append(("Message", record.message))
     found.append(("Traceback", record.details))
     if isinstance(record, TestRecord):
-        found += [(f"Also: {other.status}", _told(other)) for other in record.others]
+        found += [(f"Also: {other.status}", _text_of(other)) for other in record.others]
         for subtest in record.subtests:
             if subtest.status != "success":
-                name = visible(clip(subtest.description, _SHORT_TEXT))
-                found.append((f"Subtest {name}: {subtest.status}", _told(subtest)))
+                name = printable(clip(subtest.description, _SHORT_TEXT))
+                found.append((f"Subtest {name}: {subtest.status}", _text_of(subtest)))
     found += [("Output", record.stdout), ("Error output", record.stderr)]
-    return [(heading, visible_block(shorten(text, limit))) for heading, text in found if text]
+    return [(heading, printable_block(shorten(text, limit))) for heading, text in found if text]
 
 
-def _told(part: SubtestRecord) -> str:
+def _text_of(part: SubtestRecord) -> str:
     return part.details or part.message
 
 
@@ -180,7 +181,7 @@ def _highest(samples: Iterable[UsageSample], started: float) -> tuple[float, int
 
 def _unattributed(entry: Unattributed) -> dict[str, Any]:
     directory, name = _split(entry.path)
-    children = [visible(child.command) for child in entry.children]
+    children = [printable(child.command) for child in entry.children]
     return {
         "name": name,
         "dir": directory,
@@ -196,9 +197,9 @@ def _modification(entry: Modification) -> dict[str, Any]:
         "name": name,
         "dir": directory,
         "change": entry.change,
-        "context": visible(entry.context),
+        "context": printable(entry.context),
         "scope": entry.scope,
-        "what": ", ".join(visible(word) for word in entry.what),
+        "what": ", ".join(printable(word) for word in entry.what),
     }
 
 

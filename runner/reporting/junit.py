@@ -1,10 +1,10 @@
-"""The run as JUnit XML, as Jenkins, GitLab and others read it: one suite a module.
+"""Write a run as JUnit XML for Jenkins, GitLab and other CI servers, one suite for each module.
 
-A subtest that was recorded is a test case of its own, `test_x (n='a')`, so that the failures are as
-many as unittest's. So is the skip of a test that failed as well, `test_x (skipped)`: servers take a
-case with a skip for skipped, whatever else is in it. The schema knows properties of suites only:
-a leak is a property of the suite of its test, and is also told in the output of that test. This is
-the only import of junitparser.
+A recorded subtest is a test case of its own, `test_x (n='a')`, so that the number of failures is
+that of unittest. The skip of a test that also failed is one as well, `test_x (skipped)`, because
+servers count a case that contains a skip as skipped. The schema allows properties of suites only:
+a leak is a property of the suite of its test, and a line in the output of that test. This is the
+only import of junitparser.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from junitparser import (
 from tempfiles.records import Leak
 
 from ..output.escape import clip, shorten
-from ..output.wording import exception_type, leak_line
+from ..output.lines import leak_line
 from .records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .writer import check, write_document
 
@@ -38,9 +38,10 @@ __all__ = ["check", "write"]
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LIMIT = 9_600_000
-"""Bytes in one element: libxml2, and so many a CI server, refuses a text of 10,000,000."""
+"""Bytes in one element: libxml2, which many CI servers use, refuses a text of 10,000,000."""
 _MESSAGE = 4_000
-"""Characters of an attribute, of which a subtest's parameters may have millions."""
+"""Characters of an attribute; the parameters of a subtest may have millions."""
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*")
 _RUN = "run"
 _Outcome = TestRecord | FixtureRecord | SubtestRecord
 
@@ -63,7 +64,7 @@ def _document(report: SuiteReport) -> JUnitXml:
     for record in report.records:
         modules.setdefault(record.module, []).append(record)
     suites = [_suite(module, records, leaks) for module, records in modules.items()]
-    rest = leaks.rest()  # of no module: the run's own, of tests without a record
+    rest = leaks.take_all()  # of the run itself, and of tests without a record
     if rest or report.run.failures or report.interrupted:
         suites.append(_run_suite(report, rest))
     for suite in suites:
@@ -80,78 +81,78 @@ def _total(document: JUnitXml, suites: list[TestSuite], seconds: float) -> None:
     document.time = _seconds(seconds)
 
 
-class _Told(NamedTuple):
-    """A leak in one line, and the name of its property."""
+class _LeakLine(NamedTuple):
+    """A leak as one line, and the name of its property."""
 
     name: str
     line: str
 
 
 class _Leaks:
-    """The leaks of a run: each is taken once, by its test or else by its context."""
+    """The leaks of a run, each of which is written once: with its test, or else its context."""
 
     def __init__(self, report: SuiteReport) -> None:
-        # By context and path: a test with the same id has left other paths.
-        self._told: dict[str, dict[str, list[_Told]]] = {}
+        # By context and path: another test with the same id has other paths.
+        self._lines: dict[str, dict[str, list[_LeakLine]]] = {}
         self._runs = Counter(test.id for test in report.tests)
         for leak in report.run.leaks:
-            paths = self._told.setdefault(leak.context, {})
-            paths.setdefault(leak.path, []).append(_told(leak, report))
+            paths = self._lines.setdefault(leak.context, {})
+            paths.setdefault(leak.path, []).append(_leak_line(leak, report))
 
-    def of_test(self, record: TestRecord) -> list[_Told]:
-        """Take those of a test: all of its id, found late or not, where it ran once."""
+    def take_of_test(self, record: TestRecord) -> list[_LeakLine]:
+        """Return those of a test: all with its id, unless it ran several times."""
         if self._runs[record.id] == 1:
-            return self.of_context(record.id)
-        paths = self._told.get(record.id, {})
-        return [paths[path].pop(0) for path in record.left if paths.get(path)]
+            return self.take_of_context(record.id)
+        paths = self._lines.get(record.id, {})
+        return [paths[path].pop(0) for path in record.leaked_paths if paths.get(path)]
 
-    def of_context(self, id: str) -> list[_Told]:
-        """Take those that are left of a context."""
-        return [told for group in self._told.pop(id, {}).values() for told in group]
+    def take_of_context(self, id: str) -> list[_LeakLine]:
+        """Return those of a context that have not been taken."""
+        return [line for group in self._lines.pop(id, {}).values() for line in group]
 
-    def rest(self) -> list[_Told]:
-        """Take all that are left."""
-        return [told for id in list(self._told) for told in self.of_context(id)]
+    def take_all(self) -> list[_LeakLine]:
+        """Return all that have not been taken."""
+        return [line for id in list(self._lines) for line in self.take_of_context(id)]
 
 
-def _told(leak: Leak, report: SuiteReport) -> _Told:
+def _leak_line(leak: Leak, report: SuiteReport) -> _LeakLine:
     known = leak.key in report.known
     line = leak_line(leak) + (", known (baseline)" if known else "")
-    return _Told(_line(f"{'known-leak' if known else 'leak'}:{leak.context}"), _line(line))
+    return _LeakLine(_line(f"{'known-leak' if known else 'leak'}:{leak.context}"), _line(line))
 
 
 def _suite(
     module: str, records: list[TestRecord | FixtureRecord], leaks: _Leaks
 ) -> TestSuite:
     cases: list[TestCase] = []
-    of_tests: list[_Told] = []
+    of_tests: list[_LeakLine] = []
     for record in records:
-        own = leaks.of_test(record) if isinstance(record, TestRecord) else []
+        own = leaks.take_of_test(record) if isinstance(record, TestRecord) else []
         of_tests.extend(own)
         cases.extend(_cases(record, own))
     owners = dict.fromkeys([module, *(owner for record in records for owner in _owners(record))])
-    told = [leak for owner in owners for leak in leaks.of_context(owner)]
+    of_fixtures = [leak for owner in owners for leak in leaks.take_of_context(owner)]
     started = min((record.started for record in records if record.started), default=0.0)
-    suite = _new_suite(module, started, [*told, *of_tests])
+    suite = _new_suite(module, started, [*of_fixtures, *of_tests])
     suite.add_testcases(cases)
-    _append_text(suite, SystemOut, _lines(told))
+    _append_text(suite, SystemOut, _lines(of_fixtures))
     return suite
 
 
-def _run_suite(report: SuiteReport, rest: list[_Told]) -> TestSuite:
+def _run_suite(report: SuiteReport, rest: list[_LeakLine]) -> TestSuite:
     suite = _new_suite(_RUN, report.started, rest)
     suite.add_testcases([])  # counts them
-    remains = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
-    for line in remains:
+    not_removed = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
+    for line in not_removed:
         suite.add_property("not-removed", _line(line))
     if report.interrupted:
-        suite.add_property("interrupted", "the run was broken off before its end")
-    told = "".join(f"could not be removed: {line}\n" for line in remains)
-    _append_text(suite, SystemOut, _lines(rest) + told)
+        suite.add_property("interrupted", "the run was interrupted before its end")
+    output = "".join(f"could not be removed: {line}\n" for line in not_removed)
+    _append_text(suite, SystemOut, _lines(rest) + output)
     return suite
 
 
-def _new_suite(name: str, started: float, leaks: list[_Told]) -> TestSuite:
+def _new_suite(name: str, started: float, leaks: list[_LeakLine]) -> TestSuite:
     suite = TestSuite(_line(name))
     if started:
         suite.timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started))
@@ -163,10 +164,10 @@ def _new_suite(name: str, started: float, leaks: list[_Told]) -> TestSuite:
 def _owners(record: TestRecord | FixtureRecord) -> tuple[str, ...]:
     if isinstance(record, FixtureRecord):
         return (record.owner,)
-    return record.class_id, record.id  # which of several runs left it late is not known
+    return record.class_id, record.id  # a late leak of a repeated test belongs to none of its runs
 
 
-def _cases(record: TestRecord | FixtureRecord, leaks: list[_Told]) -> Iterator[TestCase]:
+def _cases(record: TestRecord | FixtureRecord, leaks: list[_LeakLine]) -> Iterator[TestCase]:
     own = record.own_outcomes if isinstance(record, TestRecord) else record.outcomes
     ended = [outcome for outcome in own if outcome.status != "success"]
     failed = [outcome for outcome in ended if outcome.status in UNSUCCESSFUL]
@@ -202,14 +203,20 @@ def _result(record: _Outcome) -> Failure | Error | Skipped:
     if status in ("skipped", "expected failure"):
         result = Skipped(message, status)
     elif status == "error":
-        result = Error(message, exception_type(message, "Error"))
+        result = Error(message, _exception(message, "Error"))
     else:
-        result = Failure(message, exception_type(message, status))
+        result = Failure(message, _exception(message, status))
     result.text = shorten(_legal(record.details), _LIMIT // 4 - 1_000)  # escapes are longer
     return result
 
 
-def _lines(leaks: list[_Told]) -> str:
+def _exception(message: str, default: str) -> str:
+    """Return the `AssertionError` of `AssertionError: 1 != 2`, or the default."""
+    name = message.partition(":")[0].partition("\n")[0].strip()
+    return name if _EXCEPTION.fullmatch(name) else default
+
+
+def _lines(leaks: list[_LeakLine]) -> str:
     return "".join(f"left: {leak.line}\n" for leak in leaks)
 
 
@@ -227,9 +234,9 @@ def _line(text: str) -> str:
 
 
 def _legal(text: str) -> str:
-    """Replace what XML cannot hold, by any means of escaping, with a visible escape.
+    """Replace characters that XML 1.0 forbids with a visible escape, and end lines with `\\n`.
 
-    Every parser reads a carriage return as the end of a line, unless its writer took care.
+    Parsers would read a carriage return as the end of a line, too.
     """
     return _ILLEGAL.sub(_escape, text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -240,4 +247,4 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def _seconds(seconds: float) -> float:
-    return round(max(seconds, 0.0), 3)  # the schema of Jenkins allows no more digits
+    return round(max(seconds, 0.0), 3)  # the schema of Jenkins allows three digits

@@ -1,118 +1,105 @@
-"""Which reports a run writes, checked before the tests and written after them."""
+"""The reports that a run writes: checked before the tests, written after them."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from ..settings.config import Config
+from .reporters import REPORTERS, load, missing
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
-
     from tempfiles.monitor.usage import Sample
     from tempfiles.reports import RunReport
 
     from ..session.policy import Policy
-    from .github import Step
     from .recorder import Recorder
-
-_OPTIONS = ("leak_json", "junit_xml", "html")
-_NEED_RECORDS = frozenset({"junit-xml", "html", "github"})
+    from .records import SuiteReport
 
 
 class Reports:
-    """The reports that the settings ask for; their modules are imported only then.
+    """The reports that the settings ask for. Modules of other reports are not imported.
 
     Attributes:
-        recorder: collects what the tests do, where a report needs it.
-        samples: of the temp directory during the run, for the page.
-        stream: for what else is printed: a report on standard output stays whole.
+        recorder: collects the records of the tests, if a report needs them.
+        samples: of the disk usage of the temp directory during the run, for the HTML page.
+        stream: for all other output: standard error if a report is written to standard output.
     """
 
     def __init__(self, settings: Config) -> None:
-        named = {option: getattr(settings, option) for option in _OPTIONS}
-        self._destinations: dict[str, Any] = {
-            # The stream that there is now: a test may replace or close it.
-            option.replace("_", "-"): sys.stdout if path == "-" else path
-            for option, path in named.items() if path
-        }
         self._progress = settings.progress
         self._looked = settings.leaks != "off"
-        if not self._looked:
-            self._destinations.pop("leak-json", None)
-        # A process that was started with a closed standard output has none.
+        self._destinations = self._files(settings)
+        # A process that was started with its standard output closed has none.
         is_taken = sys.stdout is None or sys.stdout in self._destinations.values()
         self.stream = sys.stderr if is_taken else sys.stdout
         if settings.github:  # which reads standard error as well
-            self._destinations["github"] = _step(self.stream)
-        # Like the streams, what the environment names is that of the start.
+            from .github import Step
+
+            summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
+            self._destinations["github"] = Step(self.stream, summary)
+        # The environment, like the streams, is read now because tests may change it.
         workspace = os.environ.get("GITHUB_WORKSPACE", "")
         self._repository = workspace if os.path.isdir(workspace) else ""  # else of another machine
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
-        if not _NEED_RECORDS.isdisjoint(self._destinations):
+        if any(REPORTERS[name].needs_records for name in self._destinations):
             from .recorder import Recorder
 
             self.recorder = Recorder()
 
+    def _files(self, settings: Config) -> dict[str, Any]:
+        """Return the destinations of the reports that are written to a path or a stream."""
+        options = {name: getattr(settings, name.replace("-", "_")) for name in REPORTERS}
+        if not self._looked:
+            del options["leak-json"]
+        return {
+            name: sys.stdout if path == "-" else path
+            for name, path in options.items() if path and name != "github"
+        }  # fmt: skip
+
     def check(self) -> None:
-        """Find out before the tests run what could not be written after them.
+        """Find out before the tests run which reports could not be written after them.
 
         Raises:
-            UsageError: an extra is not installed, or a file cannot be written.
+            UsageError: a library is not installed, or a file cannot be written.
         """
-        if not (self._destinations or self._progress):
-            return
-        from .. import reporting
-        from .writer import ReportError
-
-        missing = reporting.missing([*self._destinations, *(["progress"] * self._progress)])
-        if missing is not None:
-            raise UsageError(missing)
+        lacking = missing([*self._destinations, *(["progress"] * self._progress)])
+        if lacking is not None:
+            raise UsageError(lacking)
         for name, destination in self._destinations.items():
-            unusable = reporting.unusable(name)
-            if unusable is not None:
-                raise UsageError(unusable)
+            reporter = load(name)
+            from .writer import ReportError
+
             try:
-                reporting.load(name).check(destination)
+                reporter.check(destination)
             except ReportError as error:
                 raise UsageError(f"--{name}: {error}") from None
 
     def write(self, run: RunReport, policy: Policy, *, interrupted: bool = False) -> None:
-        """Write all of them; one that cannot be written does not keep the others from it.
+        """Write all reports, also if one of them cannot be written.
 
         Args:
-            run: what was made and left.
-            policy: of the run, which tells known leaks from new ones.
-            interrupted: whether the run was broken off.
+            run: the report of the whole run.
+            policy: tells known leaks, and those that failed a test, from others.
+            interrupted: whether the run was interrupted.
 
         Raises:
-            ReportError: some could not be written; the message names each.
+            ReportError: some reports could not be written; the message names each.
         """
         if not self._destinations:
             return
         import traceback
-        from dataclasses import replace
 
-        from .. import reporting
-        from .records import SuiteReport
         from .writer import ReportError
 
-        report = SuiteReport(run=run, looked=self._looked, interrupted=interrupted)
-        if self.recorder is not None:
-            report = self.recorder.suite_report(run, self.samples)
-            known, failing = frozenset(policy.known_keys), frozenset(policy.failing_keys)
-            report = replace(
-                report, known=known, failing=failing, looked=self._looked, interrupted=interrupted,
-                repository=self._repository,
-            )
+        report = self._report(run, policy, interrupted)
         failed: list[str] = []
         for name, destination in self._destinations.items():
             try:
-                reporting.load(name).write(report, destination)
+                load(name).write(report, destination)
             except ReportError as error:
                 failed.append(f"--{name}: {error}")
             except Exception:
@@ -120,8 +107,16 @@ class Reports:
         if failed:
             raise ReportError("; ".join(failed))
 
+    def _report(self, run: RunReport, policy: Policy, interrupted: bool) -> SuiteReport:
+        from dataclasses import replace
 
-def _step(stream: TextIO) -> Step:
-    from .github import Step
+        from .records import SuiteReport
 
-    return Step(stream, os.environ.get("GITHUB_STEP_SUMMARY", ""))
+        report = SuiteReport(run=run)
+        if self.recorder is not None:
+            report = replace(
+                self.recorder.suite_report(run, self.samples),
+                known=frozenset(policy.known_keys), failing=frozenset(policy.failing_keys),
+                repository=self._repository,
+            )  # fmt: skip
+        return replace(report, looked=self._looked, interrupted=interrupted)

@@ -1,4 +1,4 @@
-"""What happens to the tests of a run, collected into records: only where a report needs them."""
+"""Collect the outcomes of tests into records, if a report needs them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tempfiles.reports import ContextReport, RunReport
 from ..unittest_api import test_id
 from .records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord, UsageSample
 
-_STRENGTH: tuple[Status, ...] = (
+_SEVERITY: tuple[Status, ...] = (
     "success", "expected failure", "skipped", "unexpected success", "failure", "error",
 )  # fmt: skip
 
 
 @dataclass(slots=True)
 class _Draft:
-    """A test under way."""
+    """A test that is still running."""
 
     test: Any
     started: float = field(default_factory=time)
@@ -35,43 +35,39 @@ class _Draft:
     details: str = ""
     subtests: list[SubtestRecord] = field(default_factory=list)
     others: list[SubtestRecord] = field(default_factory=list)
-    bytes_made: int = 0
-    entries_made: int = 0
-    left: list[str] = field(default_factory=list)
+    bytes_created: int = 0
+    entries_created: int = 0
+    leaked_paths: list[str] = field(default_factory=list)
 
-    def outcome(self, status: Status, message: str, details: str) -> None:
-        """Take an outcome of the test itself; the strongest is the test's, and others are kept."""
+    def add_outcome(self, status: Status, message: str, details: str) -> None:
+        """Add an outcome of the test itself; the worst becomes that of the record."""
         if self.own_status != "success":
-            mine = SubtestRecord("", self.own_status, self.message, self.details)
-            new = SubtestRecord("", status, message, details)
-            is_stronger = _STRENGTH.index(status) > _STRENGTH.index(self.own_status)
-            self.others.append(mine if is_stronger else new)
-            if not is_stronger:
+            is_worse = _SEVERITY.index(status) > _SEVERITY.index(self.own_status)
+            if not is_worse:
+                self.others.append(SubtestRecord("", status, message, details))
                 return
+            self.others.append(SubtestRecord("", self.own_status, self.message, self.details))
         self.own_status, self.message, self.details = status, message, details
 
     def raise_to(self, status: Status) -> None:
-        self.status = max(self.status, status, key=_STRENGTH.index)
+        self.status = max(self.status, status, key=_SEVERITY.index)
 
-    def _yield_to_subtests(self) -> None:
-        """Where a subtest ended worse than the test, its own outcome is not the record's."""
-        self.others.insert(0, SubtestRecord("", self.own_status, self.message, self.details))
-        self.message = self.details = ""
-
-    def finished(self, output: tuple[str, str]) -> TestRecord:
-        if self.status != self.own_status != "success":
-            self._yield_to_subtests()
+    def record(self, output: tuple[str, str]) -> TestRecord:
+        """Return the record of the test, which has ended."""
+        if self.status != self.own_status != "success":  # a subtest ended worse
+            self.others.insert(0, SubtestRecord("", self.own_status, self.message, self.details))
+            self.message = self.details = ""
         seconds = perf_counter() - self.clock
         id, module, class_name, method = _names(self.test)
         return TestRecord(
             id, module, class_name, method, self.status, seconds, self.started, self.message,
-            self.details, tuple(self.subtests), *output, self.bytes_made, self.entries_made,
-            tuple(self.left), tuple(self.others),
+            self.details, tuple(self.subtests), *output, self.bytes_created,
+            self.entries_created, tuple(self.leaked_paths), tuple(self.others),
         )  # fmt: skip
 
 
 class Recorder:
-    """Collects what results tell, and makes the report of the whole run from it."""
+    """Collects the outcomes of tests and fixtures, and builds the report of the run."""
 
     def __init__(self) -> None:
         self._tests: list[TestRecord] = []
@@ -82,39 +78,51 @@ class Recorder:
         self._directory = os.getcwd()
 
     def begin(self, test: Any) -> None:
-        """A test starts."""
+        """Start the record of a test."""
         self._drafts.append(_Draft(test))
 
     def end(self, test: Any, output: tuple[str, str]) -> None:
-        """A test is over; `output` is what it has printed, as far as that was captured."""
+        """Finish the record of a test.
+
+        Args:
+            test: that has ended.
+            output: what `-b` captured of its output and error output.
+        """
         draft = self._draft(test)
         self._drafts.remove(draft)
-        self._tests.append(draft.finished(output))
+        self._tests.append(draft.record(output))
 
     def note(self, test: Any, status: Status, message: str = "", details: str = "") -> None:
-        """Something happened to a test, or to a subtest of it."""
+        """Add an outcome of a test or of a subtest."""
         if isinstance(test, _SubTest):
             draft = self._draft(test.test_case)
             description = test._subDescription()
             draft.subtests.append(SubtestRecord(description, status, message, details))
         else:
             draft = self._draft(test)
-            draft.outcome(status, message, details)
+            draft.add_outcome(status, message, details)
         draft.raise_to(status)
 
     def note_fixture(
-        self, name: str, status: Status, told: tuple[str, str], output: tuple[str, str]
+        self, name: str, status: Status, texts: tuple[str, str], output: tuple[str, str]
     ) -> None:
-        """A fixture did not succeed; `told` are the message and the details."""
+        """Add a fixture that did not succeed.
+
+        Args:
+            name: as unittest prints it: `setUpClass (pkg.mod.Class)`.
+            status: its outcome.
+            texts: the message and the traceback.
+            output: what `-b` captured of its output and error output.
+        """
         fixture, _, rest = name.partition(" (")
         owner = rest.removesuffix(")")
         module = owner if "Module" in fixture else _module_of(owner)
         self._fixtures.append(
-            FixtureRecord(name, fixture, owner, module, status, time(), *told, *output)
+            FixtureRecord(name, fixture, owner, module, status, time(), *texts, *output)
         )
 
     def note_late(self, id: str, details: str) -> None:
-        """A context has left something after it had closed, and that is a failure."""
+        """Add a failure for a leak that was found after its context had closed."""
         message = details.partition("\n")[0]
         module = _module_of(id) or id
         self._fixtures.append(
@@ -125,18 +133,18 @@ class Recorder:
         )  # fmt: skip
 
     def context_closed(self, report: ContextReport) -> None:
-        """Note how much the test under way has made, and what it has left."""
+        """Add to the running test what it created and leaked."""
         if self._drafts and report.scope == "test":
             draft = self._drafts[-1]
-            draft.bytes_made += report.bytes_made
-            draft.entries_made += report.made
-            draft.left += (leak.path for leak in report.leaks)
+            draft.bytes_created += report.bytes_made
+            draft.entries_created += report.made
+            draft.leaked_paths += (leak.path for leak in report.leaks)
 
     def annotate(self, test: TestCase | None, name: str, text: str) -> None:
         """Add text to the details of a failure; see `TidyTestResult.annotate`."""
         if test is not None:
             draft = self._draft(test)
-            if draft.status != "success":  # else its unexpected success is yet to be noted
+            if draft.status != "success":  # its unexpected success is noted after this
                 draft.details = f"{draft.details}\n{text}"
             return
         for index in range(len(self._fixtures) - 1, -1, -1):
@@ -147,7 +155,12 @@ class Recorder:
                 return
 
     def suite_report(self, run: RunReport, samples: list[Sample]) -> SuiteReport:
-        """Return the report of a run that has ended, with samples of the temp directory."""
+        """Return the report of a run that has ended.
+
+        Args:
+            run: its totals and leaks.
+            samples: of the disk usage of the temp directory.
+        """
         usage = (UsageSample(s.timestamp, s.files, s.bytes, s.context) for s in samples)
         return SuiteReport(
             tests=tuple(self._tests),
@@ -184,7 +197,7 @@ def _names(test: Any) -> tuple[str, str, str, str]:
 
 
 def _module_of(owner: str) -> str:
-    """Return the module of a class by its whole name, which may be of a class in a class."""
+    """Return the module of a class, which may be nested, by its full name."""
     name = owner
     while name and name not in sys.modules:
         name = name.rpartition(".")[0]

@@ -1,8 +1,8 @@
-"""What a run of tests leaves for its reports: frozen, and made of strings and numbers only.
+"""Records of a run and its tests, from which every report is written.
 
-Another process can send these records, and every report is written from them alone. Times are
-seconds since the epoch, durations are seconds, sizes are bytes. Text is as the tests gave it: it
-may hold control characters and lone surrogates, and whoever prints it escapes it.
+They are frozen and contain text and numbers only, so that another process can send them. Times
+are seconds since the epoch, durations are seconds, sizes are bytes. Text is as the tests produced
+it: it may contain control characters and lone surrogates, and each reporter must escape it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected succes
 
 @dataclass(frozen=True, slots=True)
 class SubtestRecord:
-    """One `subTest` of a test. `description` is what unittest prints of it: `(n='a')`; empty for
-    an outcome of the test itself."""
+    """The outcome of one `subTest`, or a further outcome of a test.
+
+    `description` is what unittest prints of a subtest, `(n='a')`; empty for the test itself.
+    """
 
     description: str
     status: Status
@@ -33,17 +35,30 @@ class SubtestRecord:
 
 @dataclass(frozen=True, slots=True)
 class TestRecord:
-    """One test that ran, or was skipped.
+    """One test that ran or was skipped.
 
-    `id` is `TestCase.id()`; ids are not unique. `message` is the exception (`AssertionError: 1 !=
-    2`), or why the test was skipped, and `details` the traceback, both of the test itself: where
-    `status` is that of its subtests, they are empty. `others` are further outcomes, as of a cleanup
-    after a failure or a skip after a failed subtest, weaker than `status`. `stdout` and
-    `stderr` are what `-b` captured. `bytes_made` and `entries_made` are of the temporary files that
-    the test made, `left` are the paths of its leaks.
+    Attributes:
+        id: `TestCase.id()`; ids are not unique.
+        module: the module of its class.
+        class_name: the name of its class; empty for a function.
+        method: the rest of its id.
+        status: the worst outcome of the test and its subtests.
+        seconds: how long it ran.
+        started: when it started.
+        message: the exception (`AssertionError: 1 != 2`), or the reason of a skip. It is empty
+            where `status` is that of a subtest.
+        details: the traceback; empty like `message`.
+        subtests: the outcomes of its subtests.
+        stdout: what `-b` captured of its output.
+        stderr: what `-b` captured of its error output.
+        bytes_created: the size of the temporary files that it created.
+        entries_created: how many temporary files and directories it created.
+        leaked_paths: the paths of its leaks.
+        others: further outcomes of the test itself, not worse than `status`, such as a failure of a
+            cleanup or a skip after a failed subtest.
     """
 
-    __test__ = False  # other runners collect classes by their name
+    __test__ = False  # pytest would collect a class of this name
 
     id: str
     module: str
@@ -57,9 +72,9 @@ class TestRecord:
     subtests: tuple[SubtestRecord, ...] = ()
     stdout: str = ""
     stderr: str = ""
-    bytes_made: int = 0
-    entries_made: int = 0
-    left: tuple[str, ...] = ()
+    bytes_created: int = 0
+    entries_created: int = 0
+    leaked_paths: tuple[str, ...] = ()
     others: tuple[SubtestRecord, ...] = ()
 
     @property
@@ -69,19 +84,19 @@ class TestRecord:
 
     @property
     def only_subtests_failed(self) -> bool:
-        """Whether `status` is that of subtests, and the test itself ended better."""
+        """Whether `status` is that of a subtest, and the test itself ended better."""
         if self.message or self.details:
             return False
         return any(subtest.status == self.status != "success" for subtest in self.subtests)
 
     @property
     def own_outcomes(self) -> tuple[TestRecord | SubtestRecord, ...]:
-        """Without those of the subtests: its own, unless `status` is theirs, and `others`."""
+        """The outcomes of the test itself, without those of its subtests."""
         return self.others if self.only_subtests_failed else (self, *self.others)
 
     @property
     def outcomes(self) -> tuple[TestRecord | SubtestRecord, ...]:
-        """All that unittest counts, those of the subtests last."""
+        """All outcomes that unittest counts, those of the subtests last."""
         return (*self.own_outcomes, *self.subtests)
 
 
@@ -89,11 +104,20 @@ class TestRecord:
 class FixtureRecord:
     """A class or module fixture that did not succeed.
 
-    So is told what fails a run for a leak that was found after its context had closed: `fixture`
-    is then `leaked late`, and `owner` the id of the context.
+    A leak that was found after its context had closed, and fails the run, is recorded like a
+    fixture: `fixture` is then `leaked late`, and `owner` the id of the context.
 
-    `id` is what unittest calls it: `setUpClass (pkg.mod.Class)`. `fixture` is the first word of
-    that, `owner` the class (or the module) in the brackets, and `module` the module of the owner.
+    Attributes:
+        id: what unittest calls it: `setUpClass (pkg.mod.Class)`.
+        fixture: the first word of its id.
+        owner: the class or module in the brackets.
+        module: the module of the owner.
+        status: its outcome.
+        started: when it ended.
+        message: the exception.
+        details: the traceback.
+        stdout: what `-b` captured of its output.
+        stderr: what `-b` captured of its error output.
     """
 
     id: str
@@ -109,13 +133,13 @@ class FixtureRecord:
 
     @property
     def outcomes(self) -> tuple[FixtureRecord, ...]:
-        """The fixture itself, which has no subtests."""
+        """The fixture alone, which has no subtests."""
         return (self,)
 
 
 @dataclass(frozen=True, slots=True)
 class UsageSample:
-    """How much there was in the temp directory at one moment, and in which context that was."""
+    """How many files and bytes the temp directory held at one moment, and the open context."""
 
     timestamp: float
     files: int
@@ -125,13 +149,23 @@ class UsageSample:
 
 @dataclass(frozen=True, slots=True)
 class SuiteReport:
-    """A whole run: its tests and fixtures in the order they ended, and what they left.
+    """A whole run, as reporters get it.
 
-    `command` is the command line as it was typed, `directory` the working directory of the run.
-    `known` are the keys of the leaks that a baseline knows, `failing` of those that the failure
-    of a record tells. `looked` says whether leaks were looked for at all, `interrupted` whether
-    the run was broken off before its end. `repository` is the top of the repository, where that is
-    known.
+    Attributes:
+        tests: in the order in which they ended.
+        fixtures: that did not succeed, in the same order.
+        run: the totals and the leaks.
+        started: when the run started.
+        seconds: how long it took.
+        python: the version of Python and the system.
+        command: the command line as it was typed.
+        directory: the working directory of the run.
+        usage: samples of the disk usage of the temp directory.
+        known: the keys of the leaks that are in the baseline.
+        failing: the keys of the leaks that failed a test or fixture.
+        looked: whether the run looked for leaks at all.
+        interrupted: whether it was interrupted before its end.
+        repository: the top of the repository, where it is known.
     """
 
     tests: tuple[TestRecord, ...] = ()

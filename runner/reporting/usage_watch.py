@@ -1,6 +1,8 @@
-"""The usage of the temp directory while the tests run: for `--monitor` and the HTML page."""
+"""Sample the disk usage of the temp directory while the tests run."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from tempfiles.errors import SettingError
 from tempfiles.monitor.recording import Recording
@@ -8,13 +10,15 @@ from tempfiles.monitor.sampler import Monitor
 from tempfiles.monitor.usage import Sample
 
 from ..errors import UsageError
-from ..execution.boundaries import Session
 
-_INTERVAL = 0.2  # seconds; the monitor makes it longer where samples take long
+_INTERVAL = 0.2  # seconds; the monitor makes it longer where a sample takes long
 
 
 class Watcher:
-    """Samples a run's temp directory, and records the samples in a file where one is asked for.
+    """Samples the temp directory of a run, for `--monitor` and the HTML page.
+
+    Args:
+        path: the file in which to record the samples, if any.
 
     Raises:
         UsageError: the file cannot be written, or its name has none of the known endings.
@@ -30,16 +34,19 @@ class Watcher:
         except OSError as error:
             raise UsageError(f"--monitor {path}: {error.strerror}") from None
 
-    def start(self, session: Session) -> None:
-        """Begin to sample."""
+    def start(self, directory: str, current_context: Callable[[], str]) -> None:
+        """Begin to sample.
+
+        Args:
+            directory: the root of the run.
+            current_context: returns the id of the context that is open, to be noted in a sample.
+        """
         append = self._recording.append if self._recording is not None else None
-        self._monitor = Monitor(
-            session.run.root.path, _INTERVAL, lambda: session.context_now, append
-        )
+        self._monitor = Monitor(directory, _INTERVAL, current_context, append)
         self._monitor.start()
 
     def stop(self) -> list[Sample]:
-        """Take a last sample, and return all.
+        """Take a last sample, and return all samples.
 
         Raises:
             OSError: some could not be recorded.

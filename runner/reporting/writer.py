@@ -9,7 +9,7 @@ import secrets
 import stat
 from typing import TextIO
 
-from ..output.escape import visible
+from tempfiles.formatting import printable
 
 _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS})
 
@@ -186,4 +186,4 @@ def _name(stream: TextIO) -> str:
 
 def _refusal(destination: str, error: OSError | ValueError) -> ReportError:
     cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return ReportError(f"cannot write {visible(destination) or 'to an empty name'}: {cause}")
+    return ReportError(f"cannot write {printable(destination) or 'to an empty name'}: {cause}")

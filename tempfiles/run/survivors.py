@@ -70,7 +70,7 @@ class Survivors:
         moved = rescue(wanted, self._root.path)
         if os.getpid() != self._root.owner:
             for path, place in moved.items():  # the run, which is the parent's, hears nothing of it
-                _log.warning("%s was there before the run: moved to %s", path, place)
+                _log.warning("%s existed before the run: moved to %s", path, place)
         self._observer.ours.update(moved.values())
         self._totals.note_moved(moved, sources)
         left = left_of(wanted, moved, self._root.path)

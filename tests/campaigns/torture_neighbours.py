@@ -108,7 +108,7 @@ REPORT = "leaks.json"
 # What dead runs have left is told by whoever comes first, and new in /tmp is what any program of
 # this machine makes there; the rest differs from run to run.
 _NOT_ITS_OWN = re.compile(
-    r"^tidytest: .*\n(?:    .*\n)*|^New in shared places.*\n(?:    (?!.*/place-).*\n)*",
+    r"^tidytest: .*\n(?:    .*\n)*|^New in shared directories.*\n(?:    (?!.*/place-).*\n)*",
     re.MULTILINE,
 )
 _VARYING = ((re.compile(r"tidy-[0-9a-f]{8}"), "tidy-X"), (re.compile(r"in \d+\.\d+s"), "in T"),

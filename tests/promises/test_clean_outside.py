@@ -66,7 +66,7 @@ class CleanOutside(ProjectTestCase):
         told, leaks = self.leave(body, *more)
         (leak,) = (leak for leak in leaks if leak["path"] == str(self.project / name))
         self.assertEqual((leak["outcome"], leak["reason"]), ("left", reason))
-        self.assertIn(f"\nLeft: {name}: {reason}\n", told)
+        self.assertIn(f"\nNot removed: {name}: {reason}\n", told)
 
 
 class WhatIsLeft(CleanOutside):

@@ -57,7 +57,7 @@ class Rescue(ProjectTestCase):
         """Fail unless the precious file lies in the temp directory, nothing else, and is told."""
         self.assertEqual(os.listdir(self.base), [name])
         self.assertEqual((self.base / name).read_text(), "precious")
-        line = f"precious.txt was there before the run: moved to {self.base}/{name}"
+        line = f"precious.txt existed before the run: moved to {self.base}/{name}"
         self.assertIn(f"\n{line}\n", told)
         self.assertNotIn(f"\n    file  {self.base}/", told)  # in the list of shared places
 
@@ -243,7 +243,7 @@ class OnTheWay(Rescue):
             '        os.rename("precious.txt", tempfiles.create_temp_directory() / "x")\n'
             "    os._exit(0)\nos.waitpid(pid, 0)"
         )
-        self.assertIn(f"/x was there before the run: moved to {self.base}/x\n", told)
+        self.assertIn(f"/x existed before the run: moved to {self.base}/x\n", told)
         self.assertEqual((self.base / "x").read_text(), "precious")
 
 

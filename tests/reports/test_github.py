@@ -9,7 +9,7 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-from runner.reporting import github, github_summary
+from runner.reporting import github
 from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from runner.reporting.writer import ReportError
 from tempfiles.records import Leak, Origin
@@ -55,7 +55,7 @@ class CommandTests(unittest.TestCase):
         (line,) = github.commands(SuiteReport(run=left(LEAK), directory=self.project))
         self.assertEqual(line, (
             "::warning file=tests/test_a.py,line=41,title=1 temporary file left by m.C.test_x "
-            "(1.2 KiB)::m.C.test_x: file /tmp/x.csv 1.2 KiB, made at tests/test_a.py:41 in "
+            "(1.2 KiB)::m.C.test_x: file /tmp/x.csv 1.2 KiB, created at tests/test_a.py:41 in "
             "test_x  open"
         ))
 
@@ -161,13 +161,13 @@ class SummaryTests(unittest.TestCase):
         )
 
     def test_a_run_without_leaks_has_no_table(self) -> None:
-        self.assertNotIn("|", github_summary.summary(SuiteReport()))
+        self.assertNotIn("|", github.summary(SuiteReport()))
 
     def test_text_cannot_become_markup_or_break_the_table(self) -> None:
         leak = replace(LEAK, path=HOSTILE, context="__init__ a_b [x](http://y) @me #1 $x$ \\|",
                        open_by=(HOSTILE,))
-        (row,) = [line for line in github_summary.summary(SuiteReport(run=left(leak))).split("\n")
-                  if "red" in line]
+        (row,) = [line for line in github.summary(SuiteReport(run=left(leak))).split("\n")
+                  if "31mred" in line]
         self.assertEqual(row.count("|"), 6)
         bare = row.replace("<code>", "").replace("</code>", "")
         self.assertNotRegex(bare, r"[<>`*\[\]~@$\\]|://|__|&(?!#\d+;)")

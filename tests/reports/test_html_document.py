@@ -68,7 +68,7 @@ class DocumentTests(unittest.TestCase):
         self.assertEqual([test.get("run") for test in found["tests"]], ["1", "2", "3", None])
 
     def test_the_same_path_left_twice_is_of_each_run_in_turn(self) -> None:
-        tests = (replace(TEST, left=(LEAK.path,)),) * 2
+        tests = (replace(TEST, leaked_paths=(LEAK.path,)),) * 2
         run = RunReport(Summary(), (LEAK, replace(LEAK, bytes=99)))
         found = document(SuiteReport(tests, run=run))
         self.assertEqual([(leak["bytes"], leak["test"]) for leak in found["leaks"]],

@@ -105,8 +105,8 @@ class ContentTests(unittest.TestCase):
                          [("system-out", "out\n"), ("system-err", "err\n")])
 
     def test_a_leak_is_a_property_of_the_suite_and_told_by_its_test(self) -> None:
-        root = root_of(replace(PASSED, stdout="out", left=(LEAK.path,)), run=left(LEAK))
-        line = "file /tmp/x.csv 1.2 KiB, made at t.py:4 in f  open, left"
+        root = root_of(replace(PASSED, stdout="out", leaked_paths=(LEAK.path,)), run=left(LEAK))
+        line = "file /tmp/x.csv 1.2 KiB, created at t.py:4 in f  open, left"
         found = root.find("testsuite/properties/property")
         assert found is not None
         self.assertEqual(found.attrib, {"name": "leak:m.C.test_a", "value": line})

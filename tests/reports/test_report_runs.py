@@ -118,7 +118,7 @@ class FailingLeaks(ProjectTestCase):
         self.assertEqual(outcome.code, 1)
         *_, verdict, totals = outcome.err.splitlines()
         self.assertEqual(verdict, "FAILED: 1 leak was found after the tests (--leaks fail)")
-        self.assertTrue(totals.startswith("Temporary files: 1 made"))
+        self.assertTrue(totals.startswith("Temporary files: 1 created"))
         self.assertNotIn("FAILED", self.tidytest("test_a.T.test_b").err)
 
     def test_a_late_leak_is_a_failure_in_the_reports(self) -> None:

@@ -14,11 +14,12 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-from runner import reporting
-from runner.output import escape, wording
-from runner.output.lines import context_lines
-from runner.reporting import writer
+from runner.output import escape
+from runner.output.lines import context_lines, leak_line, leak_notes
+from runner.output.tracebacks import failure_place, path_below
+from runner.reporting import reporters, writer
 from runner.reporting.writer import ReportError
+from tempfiles.formatting import printable
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import ContextReport
 from tests.support.report_samples import HOSTILE, sample
@@ -26,26 +27,18 @@ from tests.support.report_samples import HOSTILE, sample
 
 class TableTests(unittest.TestCase):
     def test_every_reporter_can_be_loaded_and_has_both_functions(self) -> None:
-        for name in reporting.REPORTERS:
-            reporter = reporting.load(name)
+        for name in reporters.REPORTERS:
+            reporter = reporters.load(name)
             self.assertTrue(callable(reporter.check) and callable(reporter.write), name)
 
     def test_the_table_imports_no_reporter_and_no_extra(self) -> None:
         script = (
-            "import sys, runner.reporting as r; [r.missing([n]) for n in r.REPORTERS];"
+            "import sys, runner.reporting.reporters as r; r.missing(r.REPORTERS);"
             "print([m for m in sys.modules if m in ('jinja2', 'junitparser', 'lxml')"
-            " or m.startswith('runner.reporting.') and not m.endswith('.records')])"
+            " or m in [f'runner.reporting.{entry.module}' for entry in r.REPORTERS.values()]])"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         self.assertEqual((done.stdout.strip(), done.stderr), ("[]", ""))
-
-    def test_a_missing_extra_is_told_in_one_line(self) -> None:
-        self.assertEqual(
-            reporting.require("no_such_module_here", "--junit-xml", "junit"),
-            '--junit-xml needs no_such_module_here, which is not installed: '
-            'pip install "tidytest[junit]"',
-        )
-        self.assertIsNotNone(reporting.require("no_such.module", "--html", "html"))
 
     def test_all_that_a_run_lacks_is_told_at_once(self) -> None:
         script = (
@@ -63,25 +56,32 @@ class TableTests(unittest.TestCase):
             )
             self.assertEqual(done.stderr.count("\n"), 1)
 
-    def test_two_missing_extras_are_told_in_one_line(self) -> None:
-        lacking = {"junit-xml": ("no_such_a", "junit"), "html": ("no_such_b", "html")}
-        with mock.patch.object(reporting, "EXTRAS", lacking):
+    def test_missing_libraries_are_named_in_one_line(self) -> None:
+        lacking = {"junit-xml": ("no_such_a", "junit"), "html": ("no_such.b", "html")}
+        with mock.patch.object(reporters, "EXTRAS", lacking):
             self.assertEqual(
-                reporting.missing(["html", "leak-json", "junit-xml"]),
-                "--html needs no_such_b and --junit-xml needs no_such_a, which are not installed: "
+                reporters.missing(["leak-json", "junit-xml"]),
+                "--junit-xml needs no_such_a, which is not installed: "
+                'pip install "tidytest[junit]"',
+            )
+            self.assertEqual(
+                reporters.missing(["html", "leak-json", "junit-xml"]),
+                "--html needs no_such.b and --junit-xml needs no_such_a, which are not installed: "
                 'pip install "tidytest[html,junit]"',
             )
 
-    def test_a_directory_of_the_projects_is_not_the_library(self) -> None:
+    def test_a_directory_of_the_project_is_not_the_library(self) -> None:
         with tempfile.TemporaryDirectory() as project:
             os.mkdir(os.path.join(project, "no_such_library"))
-            with mock.patch.object(sys, "path", [project]):
-                self.assertIsNotNone(reporting.require("no_such_library", "--html", "html"))
+            lacking = {"html": ("no_such_library", "html")}
+            with (mock.patch.object(sys, "path", [project]),
+                  mock.patch.object(reporters, "EXTRAS", lacking)):  # fmt: skip
+                self.assertIsNotNone(reporters.missing(["html"]))
 
-    def test_what_is_installed_is_not_missing(self) -> None:
-        self.assertIsNone(reporting.require("json", "--html", "html"))
-        self.assertIsNone(reporting.missing(["leak-json"]))
-        self.assertIsNone(reporting.missing(["github"]))
+    def test_an_installed_library_is_not_missing(self) -> None:
+        with mock.patch.object(reporters, "EXTRAS", {"html": ("json", "html")}):
+            self.assertIsNone(reporters.missing(["html"]))
+        self.assertIsNone(reporters.missing(["leak-json", "github"]))
 
 
 class RecordTests(unittest.TestCase):
@@ -164,19 +164,17 @@ class DestinationTests(unittest.TestCase):
 
 
 class TextTests(unittest.TestCase):
-    def test_every_character_that_cannot_be_seen_is_escaped(self) -> None:
-        for code in range(0x11_0000):
-            seen = escape.visible(chr(code))
-            if not seen.isprintable() and len(seen) == 1:
-                self.assertGreater(code, 0xA0 - 1, hex(code))
-        self.assertEqual(escape.visible("a\x1b\x9b\udcff\u202e\r\n\t"),
+    def test_every_invisible_character_is_escaped(self) -> None:
+        everything = "".join(map(chr, range(0x11_0000)))
+        self.assertTrue(printable(everything).isprintable())
+        self.assertEqual(printable("a\x1b\x9b\udcff\u202e\r\n\t"),
                          "a\\x1b\\x9b\\udcff\\u202e\\r\\n\\t")
 
     def test_a_block_keeps_its_lines(self) -> None:
-        self.assertEqual(escape.visible_block("a\r\n\tb\rc\x00"), "a\n\tb\\rc\\x00")
+        self.assertEqual(escape.printable_block("a\r\n\tb\rc\x00"), "a\n\tb\\rc\\x00")
 
     def test_hostile_text_can_always_be_written(self) -> None:
-        for escaped in (escape.visible(HOSTILE), escape.visible_block(HOSTILE)):
+        for escaped in (printable(HOSTILE), escape.printable_block(HOSTILE)):
             escaped.encode("utf-8")
             self.assertNotIn("\x1b", escaped)
 
@@ -186,18 +184,14 @@ class TextTests(unittest.TestCase):
         self.assertTrue(short.endswith("b" * 50))
         self.assertEqual(escape.clip("x" * 500, 11), "xxxx...xxxx")
 
-    def test_sizes_are_told_for_people(self) -> None:
-        told = [escape.human_size(n) for n in (0, 1023, 1024, 50_381, 1024**2, 5 * 1024**4)]
-        self.assertEqual(told, ["0 B", "1023 B", "1.0 KiB", "49.2 KiB", "1.0 MiB", "5.0 TiB"])
-
 
 class LineTests(unittest.TestCase):
     def test_a_leak_is_told_in_one_line(self) -> None:
         leak = Leak("/tmp/x\n/d", "directory", 2048, 4, "c", "test",
                     Origin("t.py", 3, "f", "open"), never_closed=True, where="outside")
         self.assertEqual(
-            wording.leak_line(leak),
-            "directory /tmp/x\\n/d 2.0 KiB, 3 entries, made at t.py:3 in f  open, "
+            leak_line(leak),
+            "directory /tmp/x\\n/d 2.0 KiB, 3 entries, created at t.py:3 in f  open, "
             "outside the temp directory, never closed, left",
         )
 
@@ -206,15 +200,17 @@ class LineTests(unittest.TestCase):
                                      (5, 3, "4 entries"), (2_001, 2_000, "2,000 files")):
             leak = Leak("/tmp/d", "directory", 9, entries, "c", "test", outcome="removed",
                         files=files)
-            self.assertEqual(wording.leak_line(leak), f"directory /tmp/d 9 B, {told}")
+            self.assertEqual(leak_line(leak), f"directory /tmp/d 9 B, {told}")
             *_, row = context_lines(ContextReport("c", "test", leaks=(leak,)))
             self.assertIn(f"d/  {told}", row)
 
     def test_why_a_leak_is_left_and_where_things_went_is_told(self) -> None:
         leak = Leak("/p/d", "directory", 0, 2, "c", "test", outcome="left", where="outside",
                     reason="it holds x", rescued=("/tmp/y\n",))
-        told = ["outside the temp directory", "left: it holds x", "held what is now at /tmp/y\\n"]
-        self.assertEqual(wording.leak_notes(leak), told)
+        self.assertEqual(leak_notes(leak), [
+            "outside the temp directory", "left: it holds x",
+            "held a pre-existing file, now at /tmp/y\\n",
+        ])  # fmt: skip
 
 
 class PlaceTests(unittest.TestCase):
@@ -234,10 +230,10 @@ class PlaceTests(unittest.TestCase):
             f'ValueError: see\n  File "{self.project}/tests/liar.py", line 1\n'
         )
         top = str(self.top)
-        self.assertEqual(wording.failure_place(traceback, self.project, self.project), self.test)
-        self.assertEqual(wording.failure_place(traceback, self.other, top), self.test)
-        self.assertIsNone(wording.failure_place(traceback, self.project, self.other))
-        self.assertIsNone(wording.failure_place("no traceback", self.project, self.project))
+        self.assertEqual(failure_place(traceback, self.project, self.project), self.test)
+        self.assertEqual(failure_place(traceback, self.other, top), self.test)
+        self.assertIsNone(failure_place(traceback, self.project, self.other))
+        self.assertIsNone(failure_place("no traceback", self.project, self.project))
 
     def test_the_directory_of_the_run_comes_before_the_rest_of_the_workspace(self) -> None:
         traceback = (
@@ -245,7 +241,7 @@ class PlaceTests(unittest.TestCase):
             f'  File "{self.test[0]}", line 3, in test_x\n    c.f()\n'
             f'  File "{self.other}/c.py", line 1, in f\n    1 / 0\nZeroDivisionError: x\n'
         )
-        self.assertEqual(wording.failure_place(traceback, self.project, str(self.top)), self.test)
+        self.assertEqual(failure_place(traceback, self.project, str(self.top)), self.test)
 
     def test_code_without_a_file_has_no_place(self) -> None:
         for name in ("<string>", "page.html", f"{self.project}/page.html", "nul\\x00"):
@@ -254,22 +250,22 @@ class PlaceTests(unittest.TestCase):
                 f'  File "{self.test[0]}", line 3, in test_x\n    exec("1 / 0")\n'
                 f'  File "{name}", line 1, in <module>\nZeroDivisionError: division by zero\n'
             )
-            place = wording.failure_place(traceback, self.project, self.project)
+            place = failure_place(traceback, self.project, self.project)
             self.assertEqual(place, self.test, name)
 
     @unittest.skipUnless(hasattr(os, "symlink"), "no symbolic links here")
     def test_a_path_below_a_directory_is_found_through_links(self) -> None:
         os.symlink("p", self.top / "link")
         for file in (f"{self.top}/link/b.py", f"{self.top}/p/b.py", "b.py"):
-            self.assertEqual(wording.path_below(file, self.project), "b.py")
+            self.assertEqual(path_below(file, self.project), "b.py")
         for file in ("../q/c.py", "missing.py", "tests"):
-            self.assertIsNone(wording.path_below(file, self.project), file)
+            self.assertIsNone(path_below(file, self.project), file)
 
     def test_the_last_of_chained_exceptions_counts(self) -> None:
         block = 'Traceback (most recent call last):\n  File "{}.py", line 3, in f\n    x\nE\n'
         chain = (block.format("tests/test_a") + "\nDuring handling of the above exception, another "
                  "exception occurred:\n\n" + block.format("b"))
-        place = wording.failure_place(chain, self.project, self.project)
+        place = failure_place(chain, self.project, self.project)
         self.assertEqual(place, (f"{self.project}/b.py", 3))
 
 

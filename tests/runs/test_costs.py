@@ -106,7 +106,7 @@ class RunTests(ProjectTestCase):
     ) -> None:
         outcome = self.tidytest("-q")
         self.assertEqual(outcome.code, 0, outcome.err)
-        self.assertIn("Temporary files: 2 made, 2 removed by their tests, 0 ", outcome.err)
+        self.assertIn("Temporary files: 2 created, 2 removed by their tests, 0 ", outcome.err)
 
     def test_where_bytes_are_told_each_test_has_what_it_made_and_removed(self) -> None:
         outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")

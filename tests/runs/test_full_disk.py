@@ -213,10 +213,8 @@ class ARecording(ProjectTestCase):
     def test_that_cannot_be_written_is_named_with_its_option(self) -> None:
         path = str(self.base / "usage.csv")
         watcher = Watcher(path)
-        session = mock.Mock()
-        session.run.root.path, session.context_now = str(self.base), "a.test"
         with mock.patch.object(Recording, "append", side_effect=OSError(28, "No space left")):
-            watcher.start(session)
+            watcher.start(str(self.base), lambda: "a.test")
             time.sleep(0.01)
             with self.assertRaisesRegex(OSError, f"--monitor {path}: .*No space left"):
                 watcher.stop()

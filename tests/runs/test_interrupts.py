@@ -52,7 +52,7 @@ class Interrupts(ProjectTestCase):
         self.assertEqual(os.listdir(self.base), [], outcome.err)
         self.assertNotIn("never", outcome.out)
         self.assertIn("of_b", outcome.err)
-        self.assertIn("Temporary files: 2 made", outcome.err)
+        self.assertIn("Temporary files: 2 created", outcome.err)
         leaks = json.loads((self.project / "out.json").read_text("utf-8"))["leaks"]
         self.assertEqual(
             [leak["context"] for leak in leaks], ["test_a.T.test_a", "test_a.T.test_b"]

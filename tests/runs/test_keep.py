@@ -104,8 +104,8 @@ class Keeping(KeepTestCase):
         outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
         self.assertEqual(
             outcome.err.splitlines()[-1],
-            "Temporary files: 3 made, 0 removed by their tests, 1 removed for them (registered),"
-            " 2 kept (registered), none leaked",
+            "Temporary files: 3 created, 0 removed by their tests, 1 registered and removed,"
+            " 2 registered and kept, none leaked",
         )
         summary = json.loads((self.project / "out.json").read_text())["summary"]
         self.assertEqual((summary["removed_by_tests"], summary["registered"]), (0, 3))

@@ -150,7 +150,7 @@ class NormalisingTests(unittest.TestCase):
             "    file  report.csv            1.2 KiB\n"
             "    dir   tmpe0vyjb9s/  3 files 48.0 KiB\n"
             "test_b (m.C.test_b) ... ok\n"
-            "Temporary files: 4 made, 2 removed by their tests\n"
+            "Temporary files: 4 created, 2 removed by their tests\n"
         )
         kept = "test_a (m.C.test_a) ... ok\ntest_b (m.C.test_b) ... ok\n"
         self.assertEqual(normalising.without_leaks(text), kept)

@@ -138,6 +138,6 @@ class UnderEachRunner(ProjectTestCase):
                     self.createTempFile()
         """)
         outcome = self.tidytest("test_c")
-        self.assertIn("1 removed for them (registered), 1 leaked by 1 test", outcome.err)
+        self.assertIn("1 registered and removed, 1 leaked by 1 test", outcome.err)
 
 

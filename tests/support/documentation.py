@@ -38,7 +38,7 @@ _VARIABLE = (
     (re.compile(r"\bpython3(\.\d+)?\b"), "python"),
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b"), "RUN"),
 )
-_STRANGERS = re.compile(r"New in shared places, made by nobody known.*\n(?: {4}.*\n)*")
+_STRANGERS = re.compile(r"New in shared directories, not attributed to any test.*\n(?: {4}.*\n)*")
 _SLOWNESS = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)  # asyncio's
 
 
@@ -99,7 +99,7 @@ def commands(block: Block) -> Iterator[Command]:
 
 def difference(expected: str, printed: str) -> str | None:
     """Return how a text differs from what it should be, with `...` for any part; None if not."""
-    if "New in shared places" not in expected:
+    if "New in shared directories" not in expected:
         printed = _STRANGERS.sub("", printed)  # other programs of this machine
     printed = _SLOWNESS.sub("", printed)  # of this machine too
     wanted, found = _comparable(expected), _comparable(printed)

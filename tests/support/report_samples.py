@@ -37,7 +37,7 @@ def sample(tests: int = 5_000, leaks: int = 1_000, seed: int = 7) -> SuiteReport
     records = list(_tests(chance, tests))
     left = tuple(_leak(chance, records, number) for number in range(leaks))
     paths = _paths(left)
-    records = [replace(test, left=paths.get(test.id, ())) for test in records]
+    records = [replace(test, leaked_paths=paths.get(test.id, ())) for test in records]
     end = records[-1].started + records[-1].seconds if records else STARTED + 1
     summary = Summary(
         tests=tests, made=leaks + 8_000, removed_by_tests=7_700, registered=300, leaked=leaks,
@@ -78,8 +78,8 @@ def repeated() -> SuiteReport:
     one leak was found too late."""
     test = TestRecord("m.C.test_x", "m", "C", "test_x", seconds=1.0, started=STARTED)
     runs = (
-        replace(test, left=("/tmp/tidy-a/0/one", "/tmp/tidy-a/0/two")),
-        replace(test, started=STARTED + 2, status="failure", left=("/tmp/tidy-a/0/three",),
+        replace(test, leaked_paths=("/tmp/tidy-a/0/one", "/tmp/tidy-a/0/two")),
+        replace(test, started=STARTED + 2, status="failure", leaked_paths=("/tmp/tidy-a/0/three",),
                 message="ValueError: no", details=TRACEBACK),
         replace(test, started=STARTED + 4),
     )
@@ -103,8 +103,8 @@ def _tests(chance: random.Random, number: int) -> list[TestRecord]:
         made = chance.choice((0, 0, 0, 1, 2, 5))
         plain = TestRecord(
             f"{module}.{class_name}.{method}", module, class_name, method,
-            seconds=seconds, started=now, bytes_made=made * chance.randrange(90_000),
-            entries_made=made,
+            seconds=seconds, started=now, bytes_created=made * chance.randrange(90_000),
+            entries_created=made,
         )
         records.append(_ended(chance, index, plain))
         now += seconds + 0.0004

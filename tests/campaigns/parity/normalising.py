@@ -21,7 +21,7 @@ _FRAME = re.compile(
     re.MULTILINE,
 )
 _SUMMARY = re.compile(
-    r"^(?:Temporary files: |New in shared places|Where to begin:).*\n(?:  .*\n)*", re.MULTILINE
+    r"^(?:Temporary files: |New in shared directories|Where to begin:).*\n(?:  .*\n)*", re.MULTILINE
 )
 # How deep a recursion goes depends on the frames below it, and those are the runner's.
 _REPEATED = re.compile(r"\[Previous line repeated \d+ more times\]")
