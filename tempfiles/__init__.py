@@ -8,11 +8,9 @@ import typing
 __version__ = "0.1.0"
 
 if typing.TYPE_CHECKING:
-    from .api.counting import *
     from .api.create import *
     from .api.directory import *
     from .api.inventory import *
-    from .api.tree_contents import *
     from .api.trees import *
     from .errors import *
     from .records import *
@@ -26,7 +24,6 @@ if typing.TYPE_CHECKING:
 _HOMES = {
     "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",
     "registry.cleanup": "cleanup_all cleanup_context context contexts current_context",
-    "api.counting": "Stats Usage get_registered_directories get_registered_files stats",
     "api.create": (
         "copy_to_temp create_nested_directory create_temp_directory create_with_content "
         "generate_temp_path temp_directory temp_file"
@@ -39,8 +36,9 @@ _HOMES = {
         "UnknownContextError"
     ),
     "api.inventory": (
-        "get_context_for_file is_registered keep persist register_directory register_file "
-        "remove remove_directory unregister"
+        "Stats Usage get_context_for_file get_registered_directories get_registered_files "
+        "is_registered keep persist register_directory register_file remove remove_directory "
+        "stats unregister"
     ),
     "records": (
         "ContextRecord Leak Origin Resource"
@@ -48,8 +46,7 @@ _HOMES = {
     "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
     "run.run": "Run",
-    "api.tree_contents": "SpecialFile Symlink",
-    "api.trees": "TempTree assert_tree read_tree temp_tree",
+    "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
 }
 
 __all__ = ["__version__", *sorted(" ".join(_HOMES.values()).split())]

@@ -1,4 +1,4 @@
-"""Make temporary files and directories that are registered with the current context."""
+"""Create temporary files and directories, registered with the current context."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..errors import LimitError, PathTypeError, translated
+from ..errors import ContentError, LimitError, PathTypeError, translated
 from ..registry import (
-    cleanup,  # noqa: F401 - it removes at exit what is registered
+    cleanup,  # noqa: F401 - removes registered paths at exit
     naming,
     reclaim,
     registrations,
@@ -20,28 +20,36 @@ from ..registry import (
 )
 from ..registry.naming import StrPath
 from ..system.platform import POSIX
-from .content import NEW, Content, copy_all, encoded, write_all
+
+Content = str | bytes | bytearray | memoryview
+
+NEW = (
+    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
+)
+"""Flags that create a file and open it for writing; an existing file is an error."""
 
 _SOURCE = (
     os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_BINARY", 0)
 )
 _PRIVATE = 0o600
-_limited = threading.RLock()  # held from the check of the limit to the registration
+_BLOCK = 1 << 20  # bytes
+_limit_lock = threading.RLock()  # held from the check of the limit to the registration
 
 
 def create_with_content(content: Content = "", extension: str = "tmp") -> Path:
-    """Make a file with this content (text as UTF-8), mode 0600, and register it.
+    """Create a file with this content (text as UTF-8), mode 0600, and register it.
 
     Args:
         content: text or bytes.
-        extension: the end of its name, with or without the dot.
+        extension: the end of its name, with or without its dot.
 
     Raises:
         ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
-        InvalidNameError: the extension cannot be part of a file's name.
+        InvalidNameError: the extension cannot be part of a file name.
         LimitError: `max_temp_files` registered files exist already.
-        FileSystemError: it could not be made or written; nothing is left of it.
+        FileSystemError: it could not be created or written; a partial file was removed.
     """
     content = encoded(content)
     suffix = naming.suffix_of(extension)
@@ -49,18 +57,21 @@ def create_with_content(content: Content = "", extension: str = "tmp") -> Path:
 
 
 def copy_to_temp(source: StrPath | bytes, extension: str | None = None) -> Path:
-    """Make a registered copy of a file's content, mode 0600; its extension is that of the source
-    unless another is given.
+    """Create a registered copy of a file's content, mode 0600.
+
+    Args:
+        source: a regular file, or a symlink to one.
+        extension: the end of the copy's name; None for the extension of the source.
 
     Raises:
         NotFoundError: there is no such file.
-        PathTypeError: it is not a regular file (what a symlink leads to counts).
+        PathTypeError: it is not a regular file.
         InvalidNameError, LimitError, FileSystemError: as `create_with_content`.
     """
     path = naming.absolute(source)
     suffix = os.path.splitext(path)[1] if extension is None else naming.suffix_of(extension)
     try:
-        # Non-blocking: to open a FIFO would wait for a writer.
+        # Non-blocking: opening a FIFO would wait for a writer.
         fd = os.open(path, _SOURCE)
     except OSError as error:
         raise translated(error) from error
@@ -73,14 +84,14 @@ def copy_to_temp(source: StrPath | bytes, extension: str | None = None) -> Path:
 
 
 def create_temp_directory(prefix: str | None = None) -> Path:
-    """Make a directory, mode 0700, and register it; everything in it is removed with it.
+    """Create a directory, mode 0700, and register it; its content is removed with it.
 
     Args:
-        prefix: how its name begins; None for the setting.
+        prefix: the beginning of its name; None for the setting.
 
     Raises:
-        InvalidNameError: the prefix cannot be part of a file's name.
-        FileSystemError: it could not be made.
+        InvalidNameError: the prefix cannot be part of a file name.
+        FileSystemError: it could not be created.
     """
     if prefix is None:
         prefix = settings.current().prefix
@@ -98,20 +109,20 @@ def create_temp_directory(prefix: str | None = None) -> Path:
             raise translated(error) from error
     registrations.register(path, directory=True)
     with contextlib.suppress(OSError):
-        os.chmod(path, 0o700)  # the umask may have taken some of it
+        os.chmod(path, 0o700)  # the umask may have removed bits
     return Path(path)
 
 
 def create_nested_directory(name: StrPath) -> Path:
-    """Make `a/b/c` inside a new temporary directory; all of them are registered.
+    """Create `a/b/c` inside a new temporary directory, and register each directory.
 
     Returns:
         The innermost directory.
 
     Raises:
-        EscapeError: the path is absolute or has a `..` in it.
-        InvalidNameError: it has a component that cannot be a file's name.
-        FileSystemError: a directory could not be made.
+        EscapeError: the path is absolute or contains `..`.
+        InvalidNameError: a component is not a valid file name.
+        FileSystemError: a directory could not be created.
     """
     parts = naming.parts_below(name)
     top = path = str(create_temp_directory())
@@ -130,10 +141,10 @@ def create_nested_directory(name: StrPath) -> Path:
 
 
 def generate_temp_path(extension: str = "tmp") -> Path:
-    """Return a path in the temp directory at which nothing exists; nothing is made or registered.
+    """Return an unused path in the temp directory; nothing is created or registered.
 
     Raises:
-        InvalidNameError: the extension cannot be part of a file's name.
+        InvalidNameError: the extension cannot be part of a file name.
     """
     suffix = naming.suffix_of(extension)
     base = settings.temp_dir()
@@ -145,7 +156,7 @@ def generate_temp_path(extension: str = "tmp") -> Path:
 
 @contextlib.contextmanager
 def temp_file(content: Content = "", extension: str = "tmp") -> Iterator[Path]:
-    """In the block there is a file with this content, as `create_with_content` makes it.
+    """Create a file with `create_with_content` and remove it at the end of the block.
 
     A failure to remove it is logged, not raised.
     """
@@ -158,7 +169,7 @@ def temp_file(content: Content = "", extension: str = "tmp") -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temp_directory(prefix: str | None = None) -> Iterator[Path]:
-    """In the block there is a directory, as `create_temp_directory` makes it.
+    """Create a directory with `create_temp_directory` and remove it at the end of the block.
 
     A failure to remove it is logged, not raised.
     """
@@ -169,22 +180,75 @@ def temp_directory(prefix: str | None = None) -> Iterator[Path]:
         reclaim.discard(str(path))
 
 
+def encoded(content: object) -> bytes:
+    """Return the content of a file as bytes.
+
+    Raises:
+        ContentError: it is neither text nor bytes, or UTF-8 cannot encode it.
+    """
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, str):
+        try:
+            return content.encode()
+        except UnicodeEncodeError as error:
+            raise ContentError(f"text that UTF-8 cannot encode: {error}") from None
+    if isinstance(content, bytearray | memoryview):
+        return bytes(content)
+    raise ContentError(f"content must be text or bytes, not {type(content).__name__}")
+
+
+def write_all(fd: int, content: bytes) -> None:
+    """Write all bytes to a descriptor, in as many calls as that takes.
+
+    Raises:
+        OSError: the system could not write them.
+    """
+    written = os.write(fd, content) if content else 0
+    while written < len(content):
+        written += os.write(fd, memoryview(content)[written:])
+
+
+def write_new(path: str, content: bytes, mode: int) -> None:
+    """Create a file with this content and, as far as the umask permits, this mode.
+
+    Raises:
+        FileExistsError: the path exists.
+        OSError: it could not be created or written.
+    """
+    fd = os.open(path, NEW, mode)
+    try:
+        write_all(fd, content)
+    finally:
+        os.close(fd)
+
+
+def copy_all(source: int, target: int) -> None:
+    """Copy the rest of one descriptor to another.
+
+    Raises:
+        OSError: reading or writing failed.
+    """
+    while block := os.read(source, _BLOCK):
+        write_all(target, block)
+
+
 def _create(suffix: str, fill: Callable[[int], None]) -> Path:
     limit = settings.current().max_temp_files
     try:
         if limit is None:
-            return Path(_make(suffix, fill))
-        with _limited:
+            return Path(_create_file(suffix, fill))
+        with _limit_lock:
             if registrations.file_count() >= limit:
                 raise LimitError(errno.EDQUOT, f"max_temp_files: {limit} files are registered")
-            return Path(_make(suffix, fill))
+            return Path(_create_file(suffix, fill))
     except LimitError:
         raise
     except OSError as error:
         raise translated(error) from error
 
 
-def _make(suffix: str, fill: Callable[[int], None]) -> str:
+def _create_file(suffix: str, fill: Callable[[int], None]) -> str:
     prefix = settings.current().prefix
     base = settings.temp_dir()
     while True:
@@ -197,7 +261,7 @@ def _make(suffix: str, fill: Callable[[int], None]) -> str:
     try:
         try:
             if POSIX and os.fstat(fd).st_mode & 0o777 != _PRIVATE:
-                os.fchmod(fd, _PRIVATE)  # the umask has taken some of it
+                os.fchmod(fd, _PRIVATE)  # the umask has removed bits
             fill(fd)
         finally:
             os.close(fd)

@@ -1,4 +1,4 @@
-"""A temporary directory as an object that nothing escapes from."""
+"""`TempDirectory`: a temporary directory whose methods never touch a file outside of it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ..errors import (
 from ..fileops.identity import file_id_at
 from ..registry import naming, reclaim
 from ..registry.naming import StrPath
-from . import beneath, create
-from .content import Content, encoded, write_all
+from . import safe_lookup
+from .create import Content, create_temp_directory, encoded, write_all
 
 _COMMON = (
     getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -33,17 +33,17 @@ _BLOCK = 1 << 20
 class TempDirectory:
     """A new directory, mode 0700, registered with the current context; usable with `with`.
 
-    Names are relative paths below it, with `/`. A name that is absolute, has a drive letter or a
-    `..` in it, or is led out of the directory by a symlink, is refused with `EscapeError`; one
-    that cannot be a file's name with `InvalidNameError`. What the system refuses is a
-    `FileSystemError`.
+    Names are relative paths below it, with `/`. Its methods raise `EscapeError` for a name that is
+    absolute, has a drive letter, contains `..` or leads out of the directory by a symlink,
+    `InvalidNameError` for a name that is not valid, and `FileSystemError` for an error of the
+    system.
 
     Args:
-        prefix: how its name begins; None for the setting.
+        prefix: the beginning of its name; None for the setting.
     """
 
     def __init__(self, prefix: str | None = None) -> None:
-        self._path = create.create_temp_directory(prefix)
+        self._path = create_temp_directory(prefix)
         self._identity = file_id_at(self._path)
 
     def __enter__(self) -> TempDirectory:
@@ -65,37 +65,37 @@ class TempDirectory:
 
     @property
     def path(self) -> Path:
-        """Where it is, absolute."""
+        """Its absolute path."""
         return self._path
 
     def remove(self) -> None:
-        """Remove it with all in it, if it is still registered; a failure is logged."""
+        """Remove it and its content if it is still registered; a failure is logged."""
         reclaim.discard(str(self._path))
 
     def path_for(self, name: StrPath) -> Path:
-        """Return the path of a name below the directory; nothing need exist there."""
+        """Return the path of a name below the directory, whether it exists or not."""
         path = self._below(name)
-        with contextlib.suppress(FileNotFoundError), self._place(name):
+        with contextlib.suppress(FileNotFoundError), self._located(name):
             pass
         return path
 
     def file_exists(self, name: StrPath) -> bool:
-        """Return whether there is a regular file of this name."""
+        """Return whether a regular file of this name exists."""
         try:
-            with self._place(name) as (dir_fd, last):
+            with self._located(name) as (dir_fd, last):
                 return stat.S_ISREG(os.stat(last, dir_fd=dir_fd, follow_symlinks=False).st_mode)
         except (FileNotFoundError, PathTypeError):
             return False
 
     def create_file(self, name: StrPath, content: Content = "") -> Path:
-        """Make a file, mode 0600, and the directories above it; nothing is overwritten.
+        """Create a file, mode 0600, and the directories above it; nothing is overwritten.
 
         Raises:
             ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
             DestinationExistsError: the name exists.
         """
         data = encoded(content)
-        with self._place(name, make=True) as (dir_fd, last):
+        with self._located(name, create=True) as (dir_fd, last):
             try:
                 fd = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON, 0o600,
                              dir_fd=dir_fd)
@@ -112,15 +112,15 @@ class TempDirectory:
         return self._below(name)
 
     def write_file(self, name: StrPath, content: Content) -> Path:
-        """Write a file, whether it exists or not, and make the directories above it.
+        """Write a file, whether it exists or not, and create the directories above it.
 
         Raises:
             ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
-            PathTypeError: there is something that is not a regular file.
+            PathTypeError: the name exists and is not a regular file.
         """
         data = encoded(content)
         with (
-            self._place(name, make=True) as (dir_fd, last),
+            self._located(name, create=True) as (dir_fd, last),
             _opened(last, os.O_WRONLY | os.O_CREAT, dir_fd) as fd,
         ):
             os.ftruncate(fd, 0)
@@ -128,7 +128,7 @@ class TempDirectory:
         return self._below(name)
 
     def read_file(self, name: StrPath) -> str:
-        """Return the content of a file as text (UTF-8; line ends as they are).
+        """Return the content of a file as text (UTF-8, with its line ends unchanged).
 
         Raises:
             PathTypeError: it is not a regular file.
@@ -142,16 +142,16 @@ class TempDirectory:
         Raises:
             PathTypeError: it is not a regular file.
         """
-        with self._place(name) as (dir_fd, last), _opened(last, os.O_RDONLY, dir_fd) as fd:
+        with self._located(name) as (dir_fd, last), _opened(last, os.O_RDONLY, dir_fd) as fd:
             return b"".join(iter(lambda: os.read(fd, _BLOCK), b""))
 
     def create_subdirectory(self, name: StrPath) -> Path:
-        """Make a directory, mode 0700, and those above it; one that exists is left as it is.
+        """Create a directory, mode 0700, and those above it; an existing one is not changed.
 
         Raises:
-            PathTypeError: there is something that is not a directory.
+            PathTypeError: the name exists and is not a directory.
         """
-        with self._place(name, make=True) as (dir_fd, last):
+        with self._located(name, create=True) as (dir_fd, last):
             try:
                 os.mkdir(last, 0o700, dir_fd=dir_fd)
             except FileExistsError:
@@ -163,7 +163,7 @@ class TempDirectory:
         return self._below(name)
 
     def unique_filename(self, prefix: str = "tmp", extension: str = "tmp") -> str:
-        """Return a name (not a path) that nothing in the directory has; nothing is made."""
+        """Return an unused name (not a path) in the directory; nothing is created."""
         naming.checked_part(prefix, "prefix")
         suffix = naming.suffix_of(extension)
         while True:
@@ -174,19 +174,20 @@ class TempDirectory:
     def create_numbered_files(
         self, base: str, pattern: str, n: int, content: Content = ""
     ) -> tuple[Path, ...]:
-        """Make `n` files of one content, numbered from 1 on.
+        """Create `n` files of the same content, numbered from 1.
 
         Args:
-            base: what each name begins with; it may hold directories (`logs/app-`).
-            pattern: what follows: a format with one number, `{:03d}.txt` or `%03d.txt`.
+            base: the beginning of each name; it may contain directories (`logs/app-`).
+            pattern: the rest, a format of one number: `{:03d}.txt` or `%03d.txt`.
             n: how many.
 
         Raises:
-            InvalidNameError: the pattern does not take a number, or `n` is not one from 0 on.
+            InvalidNameError: the pattern is not a format of one number, or `n` is not a whole
+                number of at least 0.
             DestinationExistsError: one of the names exists.
         """
         if not isinstance(n, int) or isinstance(n, bool) or n < 0:
-            raise InvalidNameError(f"a number of files from 0 on is needed, not {n!r}")
+            raise InvalidNameError(f"the number of files must be at least 0, not {n!r}")
         names = [base + _numbered(pattern, number) for number in range(1, n + 1)]
         if len(set(names)) < n:
             raise InvalidNameError(f"the pattern gives the same name more than once: {pattern!r}")
@@ -196,10 +197,10 @@ class TempDirectory:
         return self._path.joinpath(*naming.parts_below(name))
 
     @contextlib.contextmanager
-    def _place(self, name: StrPath, *, make: bool = False) -> Iterator[tuple[int | None, str]]:
+    def _located(self, name: StrPath, *, create: bool = False) -> Iterator[tuple[int | None, str]]:
         parts = naming.parts_below(name)
         try:
-            with beneath.place(str(self._path), self._identity, parts, make=make) as found:
+            with safe_lookup.locate(str(self._path), self._identity, parts, create=create) as found:
                 yield found
         except TempFilesError:
             raise
@@ -211,7 +212,7 @@ class TempDirectory:
 
 @contextlib.contextmanager
 def _opened(name: str, flags: int, dir_fd: int | None) -> Iterator[int]:
-    """Open a regular file. Non-blocking: to open a FIFO would wait for its other end."""
+    """Open a regular file. Non-blocking: opening a FIFO would wait for its other end."""
     fd = os.open(name, flags | _COMMON, 0o600, dir_fd=dir_fd)
     with _closing(fd):
         if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -232,4 +233,4 @@ def _numbered(pattern: str, number: int) -> str:
         percent = "%" in pattern and "{" not in pattern
         return pattern % number if percent else pattern.format(number)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise InvalidNameError(f"not a pattern for one number: {pattern!r} ({error})") from None
+        raise InvalidNameError(f"not a format of one number: {pattern!r} ({error})") from None

@@ -1,42 +1,64 @@
-"""Trees of files as dictionaries: made from one, read into one, compared with one.
+"""Create a directory tree from a dictionary, read one into a dictionary, or compare the two.
 
-Keys are relative paths with `/`. A value is text, bytes, `Symlink`, or None for an empty directory
-(whose key ends in `/` when it is read back); a nested dictionary stands for a directory when a
-tree is given, and is read back flat.
+Keys are relative paths with `/`. A value is text, bytes, a `Symlink`, or None for an empty
+directory, whose key ends in `/` when the tree is read. A nested dictionary is a directory when a
+tree is created; trees are read as flat dictionaries.
 """
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from ..errors import PathTypeError, translated
+from ..errors import ContentError, InvalidNameError, PathTypeError, translated
+from ..fileops.measure import type_of
+from ..formatting import printable
 from ..records import ResourceType
 from ..registry import naming, reclaim
 from ..registry.naming import StrPath
-from . import create
-from .content import write_new
-from .tree_contents import Entry, SpecialFile, Stored, Symlink, Tree, flatten, parts_of_any, stored
-from .tree_difference import as_text, explain, shown
+from .create import create_temp_directory, encoded, write_new
 
 _READ = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
-_SPECIAL: dict[int, ResourceType] = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
+
+
+@dataclass(frozen=True, slots=True)
+class Symlink:
+    """A symlink in a tree; it is never followed."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialFile:
+    """A FIFO, socket or device found in a tree; it is never opened."""
+
+    type: ResourceType
+
+
+Entry = str | bytes | Symlink | SpecialFile | None
+Tree = Mapping[str, Any]
+"""A map of relative paths to text, bytes, `Symlink`, None or a nested tree."""
+
+Stored = bytes | Symlink | SpecialFile | None
 
 
 class TempTree(type(Path())):  # type: ignore[misc] # the Path class of this system
-    """The path of a tree that `temp_tree` made. As a context manager it removes the tree."""
+    """The path of a tree created by `temp_tree`; as a context manager it removes the tree."""
 
     given_as_bytes: frozenset[str] = frozenset()
 
     def with_segments(self, *segments: StrPath) -> Path:
-        """Paths derived from this one are ordinary ones."""
+        """Return an ordinary path for every path derived from this one."""
         return Path(*segments)
 
     def __enter__(self) -> TempTree:
@@ -52,23 +74,24 @@ class TempTree(type(Path())):  # type: ignore[misc] # the Path class of this sys
 
 
 def temp_tree(tree: Tree, prefix: str | None = None) -> TempTree:
-    """Make a temporary directory with this tree in it, registered with the current context.
+    """Create a tree in a new temporary directory, registered with the current context.
 
-    The result is its path; used with `with`, the tree is removed when the block ends.
+    The result is the path of the directory. As a context manager it removes the tree at the end
+    of the block.
 
     Args:
         tree: `{"config.json": "...", "scripts/x.py": b"...", "empty/": None}`.
-        prefix: how the directory's name begins; None for the setting.
+        prefix: the beginning of the directory's name; None for the setting.
 
     Raises:
-        EscapeError: a key is absolute or has a `..` in it.
-        InvalidNameError: a key cannot be a path, or is both a file and a directory.
-        ContentError: a value is none of those that a tree may have.
-        FileSystemError: something could not be made; nothing is left of it.
+        EscapeError: a key is absolute or contains `..`.
+        InvalidNameError: a key is not a valid path, or is both a file and a directory.
+        ContentError: a value is of no type that a tree may have.
+        FileSystemError: an entry could not be created; the whole tree was removed again.
     """
-    flat = flatten(tree, naming.parts_below)
-    contents = {name: stored(value) for name, value in flat.items()}
-    top = TempTree(create.create_temp_directory(prefix))
+    flat = _flatten(tree, naming.parts_below)
+    contents = {name: _stored(value) for name, value in flat.items()}
+    top = TempTree(create_temp_directory(prefix))
     top.given_as_bytes = frozenset(name for name in flat if not isinstance(flat[name], str))
     try:
         _make_all(str(top), contents)
@@ -81,36 +104,36 @@ def temp_tree(tree: Tree, prefix: str | None = None) -> TempTree:
 
 
 def read_tree(path: StrPath) -> dict[str, Entry]:
-    """Return what is below a directory as a flat dictionary, sorted by key.
+    """Return the content of a directory as a flat dictionary, sorted by key.
 
-    A file is text where it is valid UTF-8, else bytes; what `temp_tree` was given as bytes comes
-    back as bytes if `path` is what it returned. Symlinks are shown and not followed.
+    A file is text if it is valid UTF-8, else bytes. If `path` is the result of `temp_tree`, files
+    that were given as bytes are read as bytes. Symlinks are not followed.
 
     Raises:
-        InvalidNameError: the path is empty or has NUL in it.
+        InvalidNameError: the path is empty or contains NUL.
         NotFoundError: there is no such directory.
         PathTypeError: it is not a directory.
-        FileSystemError: something in it could not be read.
+        FileSystemError: an entry could not be read.
     """
     as_bytes = path.given_as_bytes if isinstance(path, TempTree) else frozenset()
     return {
-        name: as_text(value) if isinstance(value, bytes) and name not in as_bytes else value
+        name: _as_text(value) if isinstance(value, bytes) and name not in as_bytes else value
         for name, value in sorted(_scan(naming.absolute(path)).items())
     }
 
 
 def assert_tree(path: StrPath, expected: Tree) -> None:
-    """Fail unless a directory holds exactly this tree; text and bytes with equal content match.
+    """Fail unless a directory contains exactly this tree; text and bytes of equal content match.
 
     Raises:
-        AssertionError: something is missing, unexpected or different; the message says what.
+        AssertionError: an entry is missing, unexpected or different; the message lists them.
         InvalidNameError, EscapeError, ContentError: `expected` is not a tree.
     """
-    flat = flatten(expected, parts_of_any)
-    wanted = {name: stored(value, special=True) for name, value in flat.items()}
+    flat = _flatten(expected, _parts_of_any)
+    wanted = {name: _stored(value, special=True) for name, value in flat.items()}
     top = naming.absolute(path)
     if not os.path.isdir(top):
-        raise AssertionError(f"no directory: {shown(top)}")
+        raise AssertionError(f"no directory: {printable(top)}")
     found = _scan(top)
     wanted = {
         name: value
@@ -119,13 +142,91 @@ def assert_tree(path: StrPath, expected: Tree) -> None:
         or name in found
     }
     if wanted != found:
-        raise AssertionError(explain(top, wanted, found))
+        raise AssertionError(_explain(top, wanted, found))
+
+
+def _flatten(tree: Tree, parts_of: Callable[[str], tuple[str, ...]]) -> dict[str, Any]:
+    """Return a nested tree as a flat one; the paths of empty directories end in `/`.
+
+    Args:
+        tree: the nested dictionaries.
+        parts_of: splits a key into its names.
+
+    Raises:
+        ContentError: a tree is not a dictionary.
+        InvalidNameError: a key is not text, or is both a file and a directory.
+    """
+    flat: dict[str, Any] = {}
+    pending: list[tuple[str, Tree]] = [("", tree)]
+    while pending:
+        above, part = pending.pop()
+        if not isinstance(part, Mapping):
+            raise ContentError(f"a tree is a dictionary, not {type(part).__name__}")
+        for key, value in part.items():
+            if not isinstance(key, str):
+                raise InvalidNameError(f"a key must be text, not {key!r}")
+            name = above + "/".join(parts_of(key))
+            if value is None or isinstance(value, Mapping):
+                flat.setdefault(name + "/", None)
+                if value is not None:
+                    pending.append((name + "/", value))
+            elif key.endswith("/"):
+                raise InvalidNameError(f"a file's name cannot end in '/': {key!r}")
+            elif name in flat:
+                raise InvalidNameError(f"twice in the tree: {name!r}")
+            else:
+                flat[name] = value
+    return _without_parents(flat)
+
+
+def _parts_of_any(key: str) -> tuple[str, ...]:
+    """Split a key of a tree that is only compared, so that any name on disk is valid."""
+    return tuple(part for part in key.split("/") if part not in ("", "."))
+
+
+def _without_parents(flat: dict[str, Any]) -> dict[str, Any]:
+    """Drop directories that are not empty, and refuse files that have entries below them."""
+    parents = set()
+    for name in flat:
+        above = name.rstrip("/").rpartition("/")[0]
+        while above and above not in parents:
+            parents.add(above)
+            above = above.rpartition("/")[0]
+    for name in flat:
+        bare = name.rstrip("/")
+        if bare == name and (name in parents or name + "/" in flat):
+            raise InvalidNameError(f"both a file and a directory in the tree: {name!r}")
+    return {name: value for name, value in flat.items() if name.rstrip("/") not in parents}
+
+
+def _stored(value: object, *, special: bool = False) -> Stored:
+    """Return a value of a tree as it is stored on disk.
+
+    Args:
+        value: a file's content, a link, or None for an empty directory.
+        special: accept a `SpecialFile`, which cannot be created but can be compared.
+
+    Raises:
+        ContentError: the value is of another type.
+    """
+    if isinstance(value, Symlink) and not _can_be_target(value.target):
+        raise ContentError(f"not a valid target of a link: {value.target!a}")
+    if value is None or isinstance(value, Symlink) or (special and isinstance(value, SpecialFile)):
+        return value
+    return encoded(value)
+
+
+def _can_be_target(target: object) -> bool:
+    try:
+        return isinstance(target, str) and b"\0" not in os.fsencode(target)
+    except UnicodeEncodeError:
+        return False
 
 
 def _make_all(top: str, contents: Mapping[str, Stored]) -> None:
     made = {""}
     for name, value in contents.items():
-        above = name.rpartition("/")[0]  # of an empty directory, `a/`, its own name
+        above = name.rpartition("/")[0]  # for an empty directory, `a/`, its own name
         if above not in made:
             _make_directories(top, above, made)
         if isinstance(value, Symlink):
@@ -143,7 +244,7 @@ def _make_directories(top: str, name: str, made: set[str]) -> None:
         path = f"{top}/{each}"
         try:
             os.mkdir(path, 0o700)
-        except FileExistsError:  # where names that differ in case are the same
+        except FileExistsError:  # the file system ignores case
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 raise
         made.add(each)
@@ -174,8 +275,51 @@ def _scan(top: str) -> dict[str, Stored]:
 def _read(entry: os.DirEntry[str]) -> bytes | Symlink | SpecialFile:
     if entry.is_symlink():
         return Symlink(os.readlink(entry.path))
-    mode = entry.stat(follow_symlinks=False).st_mode
-    if not stat.S_ISREG(mode):
-        return SpecialFile(_SPECIAL.get(stat.S_IFMT(mode), "other"))
+    status = entry.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        return SpecialFile(type_of(status))
     with open(os.open(entry.path, _READ), "rb") as file:
         return file.read()
+
+
+def _explain(top: str, wanted: Mapping[str, object], found: Mapping[str, object]) -> str:
+    """Return a message that lists the missing, unexpected and different entries of a directory.
+
+    Args:
+        top: the directory.
+        wanted: the expected tree.
+        found: the tree on disk.
+    """
+    lines = [f"{printable(top)} is not the expected tree"]
+    for title, names in (
+        ("missing", wanted.keys() - found.keys()),
+        ("unexpected", found.keys() - wanted.keys()),
+    ):
+        lines += [f"  {title}: {printable(name)}" for name in sorted(names)]
+    both = sorted(wanted.keys() & found.keys())
+    different = [name for name in both if wanted[name] != found[name]]
+    lines += [f"  different: {printable(name)}" for name in different]
+    for name in different:
+        lines += difflib.unified_diff(
+            _lines(wanted[name]), _lines(found[name]),
+            f"expected/{printable(name)}", f"found/{printable(name)}", lineterm="",
+        )
+    return "\n".join(lines)
+
+
+def _as_text(value: bytes) -> str | bytes:
+    """Return the content of a file as text if it is valid UTF-8."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _lines(value: object) -> list[str]:
+    """Return a value as the lines of a diff."""
+    if not isinstance(value, bytes):
+        return [repr(value)]
+    text = _as_text(value)
+    if isinstance(text, bytes):
+        return [f"{len(text)} bytes: {text[at : at + 32]!r}" for at in range(0, len(text), 32)]
+    return [printable(line) for line in text.split("\n")]

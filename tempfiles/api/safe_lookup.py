@@ -1,7 +1,8 @@
-"""Find a name below a directory so that nothing leads out of it, not even a link swapped in.
+"""Look up a name below a directory so that no symlink leads out of it, even one swapped in.
 
-Each component is opened relative to the one above it and never through a symlink. A link is read
-and walked by the same rules, so that one that stays inside works and one that leaves is refused.
+Each component is opened relative to its parent directory (as `openat2` does) and never through a
+symlink. A symlink is read and followed by the same rules: one that stays inside works, and one
+that leaves the directory is refused.
 """
 
 from __future__ import annotations
@@ -17,44 +18,44 @@ from ..fileops.access import READ, close
 from ..fileops.identity import FileId, file_id, file_id_at
 from ..system.platform import HAS_DIR_FD
 
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 
 
 @contextlib.contextmanager
-def place(
-    base: str, identity: FileId, parts: tuple[str, ...], *, make: bool = False
+def locate(
+    base: str, identity: FileId, parts: tuple[str, ...], *, create: bool = False
 ) -> Iterator[tuple[int | None, str]]:
-    """In the block there is a directory descriptor, and the name in it that the parts lead to.
+    """Yield the open parent directory of a name below a directory, and the last component.
 
-    Where directories cannot be opened the descriptor is None and the name is a whole path.
+    On a system that cannot open directories the descriptor is None and the name is a whole path.
 
     Args:
         base: the directory, absolute.
-        identity: what `base` was when it was made.
+        identity: the identity of `base` when it was created.
         parts: the components of a relative path, without `..`.
-        make: make the directories above the name, mode 0700, where they do not exist.
+        create: create the missing directories above the name, mode 0700.
 
     Raises:
-        EscapeError: a link leads out, or `base` is not the same directory any more.
-        OSError: a directory on the way does not exist or cannot be opened.
+        EscapeError: a symlink leads out, or `base` is another directory now.
+        OSError: a directory above the name does not exist or cannot be opened.
     """
     if not HAS_DIR_FD:
-        yield None, _path_below(base, parts, make=make)
+        yield None, _path_below(base, parts, create=create)
         return
     stack = [os.open(base, READ)]
     try:
         status = os.fstat(stack[0])
         if file_id(status) != identity:
             raise EscapeError(f"another directory has this name now: {base}")
-        name = _descend(stack, deque(parts), make=make)
+        name = _descend(stack, deque(parts), create=create)
         yield stack[-1], name
     finally:
         for fd in stack:
             close(fd)
 
 
-def _descend(stack: list[int], pending: deque[str], *, make: bool) -> str:
-    """Open the directories on the way onto the stack; return the last name."""
+def _descend(stack: list[int], pending: deque[str], *, create: bool) -> str:
+    """Push the directories above the name onto the stack; return the last component."""
     links = 0
     while pending:
         part = pending.popleft()
@@ -66,7 +67,7 @@ def _descend(stack: list[int], pending: deque[str], *, make: bool) -> str:
         target = _link_target(part, stack[-1])
         if target is not None:
             links += 1
-            if links > _MOST_LINKS:
+            if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part)
             if os.path.isabs(target):
                 raise EscapeError(f"a symlink leads out of the directory: {part!r} to {target!r}")
@@ -75,7 +76,7 @@ def _descend(stack: list[int], pending: deque[str], *, make: bool) -> str:
         elif not pending:
             return part
         else:
-            stack.append(_open(part, stack[-1], make=make))
+            stack.append(_open(part, stack[-1], create=create))
     return os.curdir
 
 
@@ -88,18 +89,18 @@ def _link_target(name: str, dir_fd: int) -> str | None:
         raise
 
 
-def _open(name: str, dir_fd: int, *, make: bool) -> int:
-    if make:
+def _open(name: str, dir_fd: int, *, create: bool) -> int:
+    if create:
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=dir_fd)
     return os.open(name, READ, dir_fd=dir_fd)
 
 
-def _path_below(base: str, parts: tuple[str, ...], *, make: bool) -> str:
+def _path_below(base: str, parts: tuple[str, ...], *, create: bool) -> str:
     path = os.path.realpath(os.path.join(base, *parts))
     if not path.startswith(os.path.realpath(base) + os.sep):
         raise EscapeError(f"a symlink leads out of the directory: {os.path.join(*parts)!r}")
-    if make:
+    if create:
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-    file_id_at(base)  # raises where the directory is gone
+    file_id_at(base)  # raises if the directory is gone
     return path
