@@ -1,4 +1,4 @@
-"""Making files and directories: content, modes, names, limits, and nothing left of failures."""
+"""Create files and directories: content, modes, names, limits, and removal after failures."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-class CreateWithContent(IsolatedTestCase):
-    def test_text_and_bytes_are_written_as_they_are(self) -> None:
+class CreateWithContentTests(IsolatedTestCase):
+    def test_text_and_bytes_are_written_unchanged(self) -> None:
         contents: list[tuple[Any, bytes]] = [
             ("grüße\r\n", "grüße\r\n".encode()), (b"\0\xff", b"\0\xff"), ("", b""),
             (bytearray(b"abc"), b"abc"), (memoryview(b"abc"), b"abc"), (b"x" * 3_000_000,) * 2,
@@ -44,13 +44,13 @@ class CreateWithContent(IsolatedTestCase):
             self.assertTrue(tempfiles.is_registered(path))
             self.assertTrue(path.is_absolute())
 
-    def test_the_extension_may_have_its_dot_or_not(self) -> None:
+    def test_extension_may_have_a_dot(self) -> None:
         self.assertEqual(tempfiles.create_with_content("").suffix, ".tmp")
         self.assertEqual(tempfiles.create_with_content("", "json").suffix, ".json")
         self.assertEqual(tempfiles.create_with_content("", ".json").suffix, ".json")
         self.assertTrue(tempfiles.create_with_content("", "tar.gz").name.endswith(".tar.gz"))
 
-    def test_the_mode_does_not_depend_on_the_umask(self) -> None:
+    def test_mode_does_not_depend_on_the_umask(self) -> None:
         for mask in (0, 0o022, 0o277, 0o777):
             before = os.umask(mask)
             try:
@@ -64,14 +64,14 @@ class CreateWithContent(IsolatedTestCase):
                 self.assertEqual(mode_of(path), 0o600)
                 self.assertEqual([mode_of(directory), mode_of(nested)], [0o700, 0o700])
 
-    def test_what_is_no_content_is_refused_before_anything_is_made(self) -> None:
+    def test_invalid_content_is_refused_before_creation(self) -> None:
         for content in (None, 3, ["x"], "\ud800"):
             with self.subTest(content=content), self.assertRaises(ContentError) as caught:
                 tempfiles.create_with_content(content)  # type: ignore[arg-type]
             self.assertIsInstance(caught.exception, TypeError)
         self.assertEqual(self.left(), [])
 
-    def test_a_bad_extension_is_refused_everywhere(self) -> None:
+    def test_invalid_extension_is_refused_everywhere(self) -> None:
         source = self.outside / "s"
         source.touch()
         for bad in BAD_PARTS:
@@ -91,7 +91,7 @@ class CreateWithContent(IsolatedTestCase):
         self.assertEqual(len(set(paths)), 400)
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-    def test_a_forked_child_draws_other_names(self) -> None:
+    def test_forked_child_generates_other_names(self) -> None:
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -102,7 +102,7 @@ class CreateWithContent(IsolatedTestCase):
         with open(read, "rb") as file:
             self.assertNotEqual(os.fsdecode(file.read()), tempfiles.generate_temp_path().name[:12])
 
-    def test_a_taken_name_is_passed_over(self) -> None:
+    def test_existing_name_is_skipped(self) -> None:
         from tempfiles.registry import naming
 
         target = self.outside / "target"
@@ -114,7 +114,7 @@ class CreateWithContent(IsolatedTestCase):
         self.assertFalse(path.is_symlink())
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs limits of the process")
-    def test_a_partial_file_is_removed_when_writing_fails(self) -> None:
+    def test_partial_file_is_removed_when_writing_fails(self) -> None:
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -128,7 +128,7 @@ class CreateWithContent(IsolatedTestCase):
         self.assertEqual(self.left(), [])
         self.assertEqual(tempfiles.stats().files, 0)
 
-    def test_a_missing_temp_directory_is_an_error_of_both_trees(self) -> None:
+    def test_missing_temp_directory_raises_both_error_types(self) -> None:
         gone = self.base / "gone"
         gone.mkdir()
         tempfiles.set_temp_dir(gone)
@@ -144,13 +144,13 @@ class CreateWithContent(IsolatedTestCase):
             self.assertTrue(str(caught.exception).endswith("'"), caught.exception)
             self.assertIsNone(caught.exception.filename2)
 
-    def test_an_error_about_two_names_keeps_both(self) -> None:
+    def test_error_about_two_names_keeps_both(self) -> None:
         cause = OSError(errno.EXDEV, "not there", "/a", None, "/b")
         self.assertEqual(str(translated(cause)), str(cause))
 
 
-class Limit(IsolatedTestCase):
-    def test_the_limit_refuses_before_a_file_is_made(self) -> None:
+class LimitTests(IsolatedTestCase):
+    def test_limit_refuses_before_a_file_is_created(self) -> None:
         tempfiles.configure(max_temp_files=2)
         first = tempfiles.create_with_content("")
         tempfiles.copy_to_temp(first)
@@ -180,14 +180,14 @@ class Limit(IsolatedTestCase):
         self.assertEqual(len(self.left()), 20)
 
 
-class Others(IsolatedTestCase):
-    def test_a_generated_path_is_new_each_time_and_not_made(self) -> None:
+class OtherFunctionTests(IsolatedTestCase):
+    def test_generated_path_is_new_and_not_created(self) -> None:
         paths = {tempfiles.generate_temp_path("txt") for _ in range(100)}
         self.assertEqual(len(paths), 100)
         self.assertEqual(self.left(), [])
         self.assertFalse(any(map(tempfiles.is_registered, paths)))
 
-    def test_nested_directories_are_all_registered_and_all_removed(self) -> None:
+    def test_nested_directories_are_registered_and_removed(self) -> None:
         innermost = tempfiles.create_nested_directory("a/b/c")
         self.assertTrue(innermost.is_dir())
         self.assertEqual(innermost.parts[-3:], ("a", "b", "c"))
@@ -197,7 +197,7 @@ class Others(IsolatedTestCase):
         self.assertTrue(tempfiles.cleanup_context().ok)
         self.assertEqual(self.left(), [])
 
-    def test_nested_names_that_lead_elsewhere_are_refused(self) -> None:
+    def test_nested_names_that_escape_are_refused(self) -> None:
         for bad in ("../x", "a/../../x", "/abs", "C:\\x", "C:x", "\\\\host\\share"):
             with self.subTest(bad=bad), self.assertRaises(EscapeError):
                 tempfiles.create_nested_directory(bad)
@@ -206,7 +206,7 @@ class Others(IsolatedTestCase):
                 tempfiles.create_nested_directory(bad)
         self.assertEqual(self.left(), [])
 
-    def test_a_copy_has_the_content_and_extension_but_not_the_mode(self) -> None:
+    def test_copy_has_content_and_extension_but_not_mode(self) -> None:
         source = self.outside / "photo.raw.jpeg"
         source.write_bytes(b"\1" * 2_500_000)
         source.chmod(0o444)
@@ -216,7 +216,7 @@ class Others(IsolatedTestCase):
         self.assertEqual(tempfiles.copy_to_temp(source, "bin").suffix, ".bin")
         self.assertTrue(source.exists())
 
-    def test_what_is_no_file_is_not_copied_and_never_waited_for(self) -> None:
+    def test_copy_of_a_special_file_is_refused_at_once(self) -> None:
         os.mkfifo(self.outside / "fifo")
         for bad in ("fifo", "."):
             with self.subTest(bad=bad), self.assertRaises(PathTypeError):
@@ -226,15 +226,15 @@ class Others(IsolatedTestCase):
         self.assertEqual(self.left(), [])
 
 
-class Blocks(IsolatedTestCase):
-    def test_files_and_directories_last_as_long_as_their_block(self) -> None:
+class BlockTests(IsolatedTestCase):
+    def test_files_and_directories_exist_during_the_block(self) -> None:
         with tempfiles.temp_file("x", "txt") as path, tempfiles.temp_directory() as directory:
             self.assertEqual(path.read_text(), "x")
             (directory / "inner").touch()
         self.assertEqual(self.left(), [])
         self.assertEqual(tempfiles.stats().files, 0)
 
-    def test_the_blocks_own_exception_comes_through_when_removal_fails(self) -> None:
+    def test_exception_of_the_block_is_raised_if_removal_fails(self) -> None:
         with (
             self.assertLogs("tempfiles") as logs,
             self.assertRaisesRegex(KeyError, "mine"),
@@ -247,7 +247,7 @@ class Blocks(IsolatedTestCase):
         self.assertTrue(path.is_dir())
         tempfiles.unregister(path)
 
-    def test_a_block_whose_file_is_gone_or_kept_is_quiet(self) -> None:
+    def test_file_removed_or_kept_in_the_block_is_no_error(self) -> None:
         self.assertQuiet()
         with tempfiles.temp_file() as path:
             path.unlink()
@@ -256,7 +256,7 @@ class Blocks(IsolatedTestCase):
         self.assertTrue(path.exists())
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-    def test_a_child_that_leaves_the_block_removes_nothing(self) -> None:
+    def test_child_that_ends_the_block_removes_nothing(self) -> None:
         with tempfiles.temp_file() as path, tempfiles.temp_directory() as directory:
             child = os.fork()
             if child:

@@ -1,4 +1,4 @@
-"""TempDirectory: what it does, and that nothing leads out of it."""
+"""TempDirectory: its methods, and that no name escapes from it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ESCAPES = [
 ]
 
 
-class Files(IsolatedTestCase):
+class FileTests(IsolatedTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory = TempDirectory("box-")
 
-    def test_files_are_made_with_their_parents_and_read_back(self) -> None:
+    def test_files_are_created_with_their_parents(self) -> None:
         path = self.directory.create_file("sub/deep/x.json", "{ü}")
         self.assertEqual(path, self.directory.path / "sub/deep/x.json")
         self.assertEqual(path.read_text("utf-8"), "{ü}")
@@ -50,7 +50,7 @@ class Files(IsolatedTestCase):
         self.assertEqual(self.directory.read_file("x"), "short")
         self.assertEqual(self.directory.read_file("new/y"), "made")
 
-    def test_subdirectories_may_exist_but_a_file_in_their_place_not(self) -> None:
+    def test_existing_subdirectory_is_allowed_but_not_a_file(self) -> None:
         first = self.directory.create_subdirectory("a/b")
         self.assertEqual(first, self.directory.create_subdirectory("a/b"))
         self.assertTrue(first.is_dir())
@@ -59,12 +59,12 @@ class Files(IsolatedTestCase):
             with self.assertRaises(PathTypeError):
                 self.directory.create_subdirectory(name)
 
-    def test_file_exists_is_about_files(self) -> None:
+    def test_file_exists_is_false_for_directories(self) -> None:
         self.directory.create_file("a/x")
         answers = {n: self.directory.file_exists(n) for n in ("a/x", "a", "b", "b/c", "a/x/y")}
         self.assertEqual([n for n, answer in answers.items() if answer], ["a/x"])
 
-    def test_what_is_no_file_is_not_read_and_never_waited_for(self) -> None:
+    def test_reading_a_special_file_is_refused_at_once(self) -> None:
         os.mkfifo(self.directory.path / "fifo")
         self.directory.create_subdirectory("dir")
         for name in ("fifo", "dir"):
@@ -73,7 +73,7 @@ class Files(IsolatedTestCase):
         with self.assertRaises(NotFoundError):
             self.directory.read_file("missing")
 
-    def test_unique_names_are_not_in_use(self) -> None:
+    def test_unique_name_is_not_in_use(self) -> None:
         names = {self.directory.unique_filename("log", ".txt") for _ in range(50)}
         self.assertEqual(len(names), 50)
         self.assertTrue(all(n.startswith("log") and n.endswith(".txt") for n in names))
@@ -91,14 +91,14 @@ class Files(IsolatedTestCase):
             with self.subTest(pattern=pattern, n=n), self.assertRaises(InvalidNameError):
                 self.directory.create_numbered_files("f", pattern, n)
 
-    def test_a_partial_file_is_not_left_behind(self) -> None:
+    def test_partial_file_is_removed(self) -> None:
         with self.assertRaises(tempfiles.ContentError):
             self.directory.create_file("x", 3)  # type: ignore[arg-type]
         self.assertFalse(self.directory.file_exists("x"))
 
 
-class Lifetime(IsolatedTestCase):
-    def test_it_is_registered_and_removed_with_its_context(self) -> None:
+class LifetimeTests(IsolatedTestCase):
+    def test_directory_is_removed_with_its_context(self) -> None:
         with tempfiles.context("A"):
             directory = TempDirectory()
             directory.create_file("a/b", "x")
@@ -107,14 +107,14 @@ class Lifetime(IsolatedTestCase):
         with self.assertRaises(NotFoundError):
             directory.read_file("a/b")
 
-    def test_it_is_a_context_manager_and_a_path(self) -> None:
+    def test_directory_is_a_context_manager_and_a_path(self) -> None:
         with TempDirectory() as directory:
             self.assertEqual(os.fspath(directory), str(directory.path))
             self.assertEqual(os.listdir(directory), [])
         self.assertEqual(self.left(), [])
 
 
-class Escapes(IsolatedTestCase):
+class EscapeTests(IsolatedTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.directory = TempDirectory()
@@ -132,7 +132,7 @@ class Escapes(IsolatedTestCase):
                 call(name)
             self.assertIsInstance(caught.exception, ValueError)
 
-    def test_names_that_lead_out_are_refused(self) -> None:
+    def test_names_that_escape_are_refused(self) -> None:
         for name in ESCAPES:
             if name not in ("a/..", ".."):
                 self.refused(name)
@@ -141,12 +141,12 @@ class Escapes(IsolatedTestCase):
                 self.directory.path_for(name)
         self.assertEqual(os.listdir(self.directory), [])
 
-    def test_names_that_are_none_are_refused(self) -> None:
+    def test_invalid_names_are_refused(self) -> None:
         for name in ("", ".", "a\0b", "a\\b", "x" * 256, "a/" + "é" * 128):
             with self.subTest(name=name), self.assertRaises(InvalidNameError):
                 self.directory.create_file(name)
 
-    def test_links_out_are_refused(self) -> None:
+    def test_symlinks_that_lead_out_are_refused(self) -> None:
         for name, target in (
             ("absolute", self.outside), ("relative", "../../outside"), ("up", ".."),
             ("chain", "absolute"), ("winding", "./x/../../.."),
@@ -166,7 +166,7 @@ class Escapes(IsolatedTestCase):
         self.assertEqual(self.canary.read_text(), "whole")
         self.assertEqual(os.listdir(self.outside), ["canary"])
 
-    def test_links_that_stay_inside_work(self) -> None:
+    def test_symlinks_that_stay_inside_work(self) -> None:
         self.directory.create_file("real/deep/x", "inside")
         (self.directory.path / "link").symlink_to("real/deep")
         (self.directory.path / "real" / "up").symlink_to("../real/./deep/x")
@@ -178,7 +178,7 @@ class Escapes(IsolatedTestCase):
         with self.assertRaises(PathTypeError):
             self.directory.read_file("loop")
 
-    def test_another_directory_in_its_place_is_not_taken_for_it(self) -> None:
+    def test_another_directory_at_its_path_is_refused(self) -> None:
         self.directory.path.rename(self.base / "moved")
         self.outside.joinpath("x").touch()
         self.directory.path.mkdir()
@@ -190,7 +190,7 @@ class Escapes(IsolatedTestCase):
             self.directory.create_file("a/b")
         self.directory.path.unlink()
 
-    def test_a_directory_swapped_for_a_link_never_lets_a_write_out(self) -> None:
+    def test_directory_replaced_by_a_symlink_is_never_followed(self) -> None:
         stop = threading.Event()
         real, aside = self.directory.create_subdirectory("d"), self.directory.path / "aside"
 

@@ -1,4 +1,4 @@
-"""Registering, asking, removing one, keeping, and moving out."""
+"""Register, list, remove, keep and persist paths."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def has_other_device(path: Path) -> bool:
     return SHARED_MEMORY.is_dir() and SHARED_MEMORY.stat().st_dev != path.stat().st_dev
 
 
-class Register(IsolatedTestCase):
-    def test_a_relative_path_is_resolved_when_it_is_registered(self) -> None:
+class RegisterTests(IsolatedTestCase):
+    def test_relative_path_is_resolved_at_registration(self) -> None:
         before = Path.cwd()
         self.addCleanup(os.chdir, before)
         os.chdir(self.base)
@@ -47,7 +47,7 @@ class Register(IsolatedTestCase):
         self.assertFalse(path.exists())
         self.assertTrue((self.outside / "made-later").exists())
 
-    def test_a_link_itself_is_meant(self) -> None:
+    def test_symlink_is_registered_itself(self) -> None:
         target, directory = self.outside / "t", self.outside / "d"
         target.touch()
         directory.mkdir()
@@ -61,7 +61,7 @@ class Register(IsolatedTestCase):
         self.assertEqual(self.left(), [])
         self.assertTrue(target.exists() and (directory / "inner").exists())
 
-    def test_dots_after_a_link_are_taken_as_the_system_does(self) -> None:
+    def test_dots_after_a_symlink_mean_what_the_system_means(self) -> None:
         (self.outside / "deep" / "er").mkdir(parents=True)
         (self.base / "link").symlink_to(self.outside / "deep" / "er")
         (self.base / "x").touch()
@@ -71,7 +71,7 @@ class Register(IsolatedTestCase):
         self.assertTrue((self.base / "x").exists())
         self.assertFalse((self.outside / "deep" / "x").exists())
 
-    def test_bytes_and_odd_names_are_taken(self) -> None:
+    def test_bytes_and_unusual_names_are_accepted(self) -> None:
         path = os.fsencode(self.base) + b"/-\xff\n\x1b[31m"
         Path(os.fsdecode(path)).touch()
         with context("A"):
@@ -79,12 +79,12 @@ class Register(IsolatedTestCase):
             self.assertTrue(tempfiles.is_registered(path))
         self.assertEqual(self.left(), [])
 
-    def test_what_is_no_path_is_refused(self) -> None:
+    def test_invalid_path_is_refused(self) -> None:
         for bad in ("", "a\0b", "\ud800"):
             with self.subTest(bad), self.assertRaises(InvalidNameError):
                 tempfiles.register_file(bad)
 
-    def test_a_file_is_no_directory_and_the_other_way_round(self) -> None:
+    def test_wrong_type_of_path_is_refused(self) -> None:
         file, directory = self.base / "f", self.base / "d"
         file.touch()
         directory.mkdir()
@@ -96,7 +96,7 @@ class Register(IsolatedTestCase):
                 call(path)
         self.assertEqual(self.left(), ["d", "f"])
 
-    def test_what_must_never_be_removed_is_refused(self) -> None:
+    def test_precious_path_is_refused(self) -> None:
         link = self.base / "link"
         link.symlink_to(Path.home())
         for path in ("/", Path.home(), Path.home().parent, ".", "..", Path.cwd(), "/./", link):
@@ -107,7 +107,7 @@ class Register(IsolatedTestCase):
             with self.subTest(path), self.assertRaises(RefusedError):
                 tempfiles.remove_directory(path)
 
-    def test_a_path_changes_hands_and_can_be_given_back(self) -> None:
+    def test_path_changes_its_owner_and_can_be_unregistered(self) -> None:
         path = tempfiles.create_with_content("x")
         with context("A"):
             tempfiles.register_file(path)
@@ -121,7 +121,7 @@ class Register(IsolatedTestCase):
         self.assertIsInstance(caught.exception, ValueError)
 
 
-class Count(IsolatedTestCase):
+class CountTests(IsolatedTestCase):
     def test_stats_count_each_file_once_by_context(self) -> None:
         around = len(tempfiles.contexts())
         with context("A"):
@@ -139,7 +139,7 @@ class Count(IsolatedTestCase):
         self.assertEqual(stats.contexts, around + 2)
         self.assertEqual(tempfiles.stats().files, 0)
 
-    def test_what_is_registered_is_listed_with_its_context_times_and_size(self) -> None:
+    def test_list_has_context_times_and_size(self) -> None:
         with context("A"):
             path, missing = tempfiles.create_with_content("12345"), self.base / "missing"
             tempfiles.register_file(missing)
@@ -158,8 +158,8 @@ class Count(IsolatedTestCase):
         self.assertEqual((listed.path, listed.type), (str(directory), "directory"))
 
 
-class Remove(IsolatedTestCase):
-    def test_one_is_removed_now_and_no_longer_registered(self) -> None:
+class RemoveTests(IsolatedTestCase):
+    def test_removed_path_is_no_longer_registered(self) -> None:
         path, directory = tempfiles.create_with_content("123"), tempfiles.create_temp_directory()
         tempfiles.register_file(directory / "inner").write_text("12")
         report = tempfiles.remove(path)
@@ -169,7 +169,7 @@ class Remove(IsolatedTestCase):
         self.assertEqual(tempfiles.stats().files + tempfiles.stats().directories, 0)
         self.assertEqual(tempfiles.remove(path).removed, 0)
 
-    def test_links_and_sockets_are_removed_and_not_followed(self) -> None:
+    def test_symlinks_and_sockets_are_removed_not_followed(self) -> None:
         link = self.base / "link"
         link.symlink_to(self.outside)
         tempfiles.remove(link)
@@ -180,7 +180,7 @@ class Remove(IsolatedTestCase):
         self.assertTrue(self.outside.is_dir())
 
     @unittest.skipIf(not hasattr(os, "geteuid") or os.geteuid() == 0, "root may do anything")
-    def test_a_removal_that_fails_is_raised_with_its_cause(self) -> None:
+    def test_failed_removal_is_raised_with_its_cause(self) -> None:
         path = self.outside / "x"
         path.touch()
         self.outside.chmod(0o500)
@@ -189,8 +189,8 @@ class Remove(IsolatedTestCase):
             tempfiles.remove(path)
 
 
-class Keep(IsolatedTestCase):
-    def test_a_kept_file_survives_its_context_and_its_directory(self) -> None:
+class KeepTests(IsolatedTestCase):
+    def test_kept_file_outlives_its_context_and_directory(self) -> None:
         with context("A"):
             path, directory = tempfiles.create_with_content("x"), tempfiles.create_temp_directory()
             inner = directory / "a" / "b"
@@ -206,13 +206,13 @@ class Keep(IsolatedTestCase):
         self.assertEqual(os.listdir(inner.parent), ["b"])
         self.assertEqual(tempfiles.stats().directories, 0)
 
-    def test_what_nobody_would_remove_cannot_be_kept(self) -> None:
+    def test_keep_refuses_a_path_that_is_not_registered(self) -> None:
         with self.assertRaises(NotRegisteredError):
             tempfiles.keep(self.outside / "x")
 
 
-class Persist(IsolatedTestCase):
-    def test_a_file_and_a_directory_move_out_and_stay(self) -> None:
+class PersistTests(IsolatedTestCase):
+    def test_persisted_file_and_directory_stay(self) -> None:
         with context("A"):
             path, directory = tempfiles.create_with_content("x"), tempfiles.create_temp_directory()
             tempfiles.register_file(directory / "inner").write_text("y")
@@ -224,7 +224,7 @@ class Persist(IsolatedTestCase):
         self.assertEqual((self.outside / "dir" / "inner").read_text(), "y")
         self.assertEqual(self.left(), [])
 
-    def test_nothing_is_ever_overwritten(self) -> None:
+    def test_persist_never_overwrites(self) -> None:
         (self.outside / "file").write_text("whole")
         (self.outside / "dir").mkdir()
         (self.outside / "dangling").symlink_to("nowhere")
@@ -237,7 +237,7 @@ class Persist(IsolatedTestCase):
         self.assertEqual((self.outside / "file").read_text(), "whole")
         self.assertEqual(sorted(os.listdir(self.outside)), ["dangling", "dir", "file"])
 
-    def test_without_the_systems_call_it_holds_too(self) -> None:
+    def test_persist_never_overwrites_without_the_system_call(self) -> None:
         (self.outside / "taken").write_text("whole")
         (self.outside / "full").mkdir()
         (self.outside / "full" / "x").touch()
@@ -250,7 +250,7 @@ class Persist(IsolatedTestCase):
             self.assertTrue((self.outside / path.name).exists() and not path.exists())
         self.assertEqual((self.outside / "taken").read_text(), "whole")
 
-    def test_what_is_missing_is_an_error(self) -> None:
+    def test_persist_of_a_missing_path_is_an_error(self) -> None:
         path = tempfiles.create_with_content("x")
         for source, target in (
             (path, self.outside / "no" / "dir"), (self.base / "missing", self.outside / "x"),
@@ -259,7 +259,7 @@ class Persist(IsolatedTestCase):
                 tempfiles.persist(source, target)
         self.assertTrue(tempfiles.is_registered(path))
 
-    def test_across_devices_it_is_copied_whole_and_never_overwrites(self) -> None:
+    def test_persist_to_another_device_copies_completely(self) -> None:
         if not has_other_device(self.base):
             self.skipTest("needs /dev/shm on another device")
         other = Path(self.enterContext(tempfile.TemporaryDirectory(dir=SHARED_MEMORY)))
@@ -276,7 +276,7 @@ class Persist(IsolatedTestCase):
             tempfiles.persist(tempfiles.create_with_content("z"), other / "file")
         self.assertEqual(sorted(os.listdir(other)), ["file", "tree"])
 
-    def test_a_copy_that_fails_leaves_nothing_behind(self) -> None:
+    def test_failed_copy_is_removed(self) -> None:
         if not has_other_device(self.base):
             self.skipTest("needs /dev/shm on another device")
         other = Path(self.enterContext(tempfile.TemporaryDirectory(dir=SHARED_MEMORY)))
@@ -289,7 +289,7 @@ class Persist(IsolatedTestCase):
         self.assertEqual(sorted(os.listdir(directory)), ["file", "socket"])
         shutil.rmtree(directory)
 
-    def test_across_devices_holes_stay_holes_and_a_fifo_is_one(self) -> None:
+    def test_copy_to_another_device_keeps_holes_and_fifos(self) -> None:
         if not has_other_device(self.base):
             self.skipTest("needs /dev/shm on another device")
         other = Path(self.enterContext(tempfile.TemporaryDirectory(dir=SHARED_MEMORY)))

@@ -1,4 +1,4 @@
-"""Trees from dictionaries, back again, and compared."""
+"""Create trees from dictionaries, read them, and compare them."""
 
 from __future__ import annotations
 
@@ -26,48 +26,48 @@ from tests.support.isolation import IsolatedTestCase
 TREE: dict[str, Any] = {"config.json": "{}\r\n", "empty/": None, "scripts/x.py": b"print()"}
 
 
-class MakeAndRead(IsolatedTestCase):
-    def test_a_tree_comes_back_as_it_was_given(self) -> None:
+class CreateAndReadTests(IsolatedTestCase):
+    def test_tree_is_read_as_it_was_given(self) -> None:
         made = temp_tree(TREE)
         self.assertIsInstance(made, Path)
         self.assertEqual(read_tree(made), TREE)
         self.assertTrue(tempfiles.is_registered(made))
         self.assertEqual((made / "config.json").read_bytes(), b"{}\r\n")
 
-    def test_by_its_plain_path_text_is_what_utf8_allows(self) -> None:
+    def test_plain_path_reads_valid_utf8_as_text(self) -> None:
         made = temp_tree({"a": b"text", "b": b"\xff", "c": "ü"})
         self.assertEqual(read_tree(str(made)), {"a": "text", "b": b"\xff", "c": "ü"})
 
-    def test_nested_dictionaries_are_directories_and_come_back_flat(self) -> None:
+    def test_nested_dictionaries_are_read_flat(self) -> None:
         made = temp_tree({"a": {"b": {"c": "x", "d": {}}}, "e": None, "a/f": "y"})
         self.assertEqual(read_tree(made), {"a/b/c": "x", "a/b/d/": None, "a/f": "y", "e/": None})
 
-    def test_as_a_context_manager_it_is_gone_afterwards(self) -> None:
+    def test_context_manager_removes_the_tree(self) -> None:
         with self.assertRaisesRegex(KeyError, "mine"), temp_tree(TREE) as path:
             self.assertTrue((path / "empty").is_dir())
             raise KeyError("mine")
         self.assertEqual(self.left(), [])
 
-    def test_paths_derived_from_it_are_ordinary(self) -> None:
+    def test_derived_paths_are_ordinary_paths(self) -> None:
         made = temp_tree(TREE)
         self.assertEqual(made / "x", Path(str(made), "x"))
         if sys.version_info >= (3, 12):
             self.assertNotIsInstance(made.parent, tempfiles.TempTree)
 
-    def test_links_are_shown_and_not_followed(self) -> None:
+    def test_symlinks_are_read_and_not_followed(self) -> None:
         tree = {"link": Symlink("/etc"), "broken": Symlink("nowhere"), "x": "y"}
         made = temp_tree(tree)
         self.assertEqual(read_tree(made), dict(sorted(tree.items())))
         os.mkfifo(made / "fifo")
         self.assertEqual(read_tree(made)["fifo"], SpecialFile("fifo"))
 
-    def test_a_key_that_leads_out_is_refused_and_nothing_is_made(self) -> None:
+    def test_key_that_escapes_is_refused_before_creation(self) -> None:
         for bad in ("../x", "/x", "a/../../x", "C:\\x", "C:/x"):
             with self.subTest(bad), self.assertRaises(EscapeError):
                 temp_tree({"good": "x", bad: "y"})
         self.assertEqual(self.left(), [])
 
-    def test_a_tree_that_cannot_be_is_refused_and_nothing_is_made(self) -> None:
+    def test_invalid_tree_is_refused_before_creation(self) -> None:
         trees: list[dict[Any, Any]] = [
             {"": "x"}, {"a\0": "x"}, {"a/": "x"}, {"a": "x", "a/b": "y"}, {"a/b": "y", "a": "x"},
             {"a": "x", "a/": None}, {"a/b": "x", "a": {"b": "y"}}, {"a\\b": "x"}, {"x" * 256: "y"},
@@ -94,7 +94,7 @@ class MakeAndRead(IsolatedTestCase):
         told = f"[Errno {errno.ENOENT}] No such file or directory: {str(missing)!r}"
         self.assertEqual(str(caught.exception), told)
 
-    def test_names_that_are_no_utf8_are_read(self) -> None:
+    def test_names_that_are_not_utf8_are_read(self) -> None:
         made = temp_tree({})
         name = os.fsdecode(b"\xff\n")
         (made / name).write_text("x")
@@ -102,7 +102,7 @@ class MakeAndRead(IsolatedTestCase):
         assert_tree(made, {name: "x"})
 
 
-class Compare(IsolatedTestCase):
+class CompareTests(IsolatedTestCase):
     def message(self, found: dict[str, Any], expected: dict[str, Any]) -> str:
         with self.assertRaises(AssertionError) as caught:
             assert_tree(temp_tree(found), expected)
@@ -117,7 +117,7 @@ class Compare(IsolatedTestCase):
         os.mkfifo(made / "fifo")
         assert_tree(made, read_tree(made))
 
-    def test_the_message_names_what_is_missing_unexpected_and_different(self) -> None:
+    def test_message_lists_each_difference(self) -> None:
         message = self.message(
             {"same": "x", "extra/y": "x", "changed": "one\ntwo\n"},
             {"same": "x", "gone/": None, "changed": "one\n2\n"},
@@ -129,7 +129,7 @@ class Compare(IsolatedTestCase):
             self.assertIn(line, message)
         self.assertNotIn("same", message)
 
-    def test_a_difference_in_kind_content_or_line_ends_is_told(self) -> None:
+    def test_difference_in_type_content_or_line_ends_fails(self) -> None:
         cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
             ({"a": "x"}, {"a/": None}), ({"a": Symlink("b")}, {"a": "b"}),
             ({"a": "x\r\n"}, {"a": "x\n"}),
@@ -146,6 +146,6 @@ class Compare(IsolatedTestCase):
         self.assertNotIn("\x1b", self.message({"\x1b[31m": "\x1b[0m"}, {"x": "y"}))
         self.assertNotIn("\x1b", self.message({"x": "\x1b[0m"}, {"x": "y"}))
 
-    def test_a_missing_tree_is_a_failure(self) -> None:
+    def test_missing_tree_is_a_failure(self) -> None:
         with self.assertRaisesRegex(AssertionError, "no directory"):
             assert_tree(self.outside / "missing", {})

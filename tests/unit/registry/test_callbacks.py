@@ -1,4 +1,4 @@
-"""Callbacks: who is told what, and that none of them can stop the rest."""
+"""Callbacks: what each receives, and that a failing one stops nothing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tempfiles.registry import callbacks
 from tests.support.isolation import IsolatedTestCase
 
 
-class Callbacks(IsolatedTestCase):
+class CallbackTests(IsolatedTestCase):
     def listen(self, register: Any, callback: Any) -> None:
         self.assertIs(register(callback), callback)
         self.addCleanup(tempfiles.remove_callback, callback)
 
-    def test_contexts_are_told_with_frozen_records(self) -> None:
+    def test_callback_receives_a_frozen_record(self) -> None:
         heard: list[Any] = []
         self.listen(tempfiles.on_context_open, heard.append)
         self.listen(tempfiles.on_context_close, heard.append)
@@ -32,7 +32,7 @@ class Callbacks(IsolatedTestCase):
         with self.assertRaises(dataclasses.FrozenInstanceError):
             opened_a.id = "x"
 
-    def test_one_that_raises_is_logged_and_stops_nothing(self) -> None:
+    def test_exception_in_callback_is_logged_and_stops_nothing(self) -> None:
         heard: list[object] = []
 
         def broken(_: object) -> None:
@@ -48,7 +48,7 @@ class Callbacks(IsolatedTestCase):
         self.assertIn("mine", logs.output[0])
         self.assertFalse(path.exists())
 
-    def test_a_removed_one_is_called_no_more(self) -> None:
+    def test_removed_callback_is_not_called(self) -> None:
         heard: list[object] = []
         self.listen(tempfiles.on_context_open, heard.append)
         tempfiles.remove_callback(heard.append)  # another bound method, equal to the first
@@ -57,14 +57,14 @@ class Callbacks(IsolatedTestCase):
             pass
         self.assertEqual(heard, [])
 
-    def test_the_end_of_a_run_is_told(self) -> None:
+    def test_run_callback_receives_the_report(self) -> None:
         heard: list[RunReport] = []
         self.listen(tempfiles.on_run_close, heard.append)
         report = RunReport(Summary(tests=3))
         callbacks.run_closed(report)
         self.assertEqual(heard, [report])
 
-    def test_they_work_as_decorators(self) -> None:
+    def test_registration_works_as_decorator(self) -> None:
         heard: list[str] = []
 
         @tempfiles.on_context_close
@@ -76,6 +76,6 @@ class Callbacks(IsolatedTestCase):
             pass
         self.assertEqual(heard, ["A"])
 
-    def test_only_callables_are_taken(self) -> None:
+    def test_registration_refuses_what_is_not_callable(self) -> None:
         with self.assertRaises(TypeError):
             tempfiles.on_context_open("print")  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Clean-up: what goes, what stays, and what is reported."""
+"""Clean-up: which paths are removed, which stay, and what is reported."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def unremovable() -> Path:
     return path
 
 
-class Reports(IsolatedTestCase):
-    def test_a_report_adds_up(self) -> None:
+class ReportTests(IsolatedTestCase):
+    def test_reports_add_up(self) -> None:
         with context("A"):
             for size in (10, 20):
                 tempfiles.create_with_content("x" * size)
@@ -40,7 +40,7 @@ class Reports(IsolatedTestCase):
             self.assertEqual(tempfiles.cleanup_context().removed, 0)
         self.assertEqual(self.left(), [])
 
-    def test_one_failure_stops_nothing_and_is_logged_with_its_cause(self) -> None:
+    def test_failure_is_logged_with_its_cause_and_stops_nothing(self) -> None:
         with self.assertLogs("tempfiles", "WARNING") as logs, context("A"):
             stuck = unremovable()
             others = [tempfiles.create_with_content("x") for _ in range(3)]
@@ -54,7 +54,7 @@ class Reports(IsolatedTestCase):
         self.assertIn(str(stuck), logs.output[0])
         tempfiles.remove_directory(stuck)
 
-    def test_a_failure_never_masks_the_blocks_own_exception(self) -> None:
+    def test_failure_never_replaces_the_exception_of_the_block(self) -> None:
         with (
             self.assertLogs("tempfiles", "WARNING"),
             self.assertRaisesRegex(KeyError, "mine"),
@@ -64,7 +64,7 @@ class Reports(IsolatedTestCase):
             raise KeyError("mine")
         tempfiles.remove_directory(stuck)
 
-    def test_a_directory_that_became_the_working_directory_is_a_failure(self) -> None:
+    def test_registered_working_directory_is_a_failure(self) -> None:
         before = Path.cwd()
         self.addCleanup(os.chdir, before)
         directory = tempfiles.create_temp_directory()
@@ -76,8 +76,8 @@ class Reports(IsolatedTestCase):
         self.assertTrue(tempfiles.cleanup_context().ok)
 
 
-class All(IsolatedTestCase):
-    def test_all_contexts_are_cleaned_and_failures_tried_again(self) -> None:
+class CleanupAllTests(IsolatedTestCase):
+    def test_all_contexts_are_cleaned_and_failures_retried(self) -> None:
         with context("A"):
             tempfiles.create_with_content("x")
             with context("B"):
@@ -91,7 +91,7 @@ class All(IsolatedTestCase):
         self.assertGreaterEqual(report.retried, 1)
         self.assertEqual(self.left(), [])
 
-    def test_it_gives_up_after_the_attempts(self) -> None:
+    def test_last_attempt_reports_the_failure(self) -> None:
         stuck = unremovable()
         with self.assertLogs("tempfiles", "WARNING") as logs:
             report = tempfiles.cleanup_all(max_attempts=2)
@@ -99,14 +99,14 @@ class All(IsolatedTestCase):
         self.assertEqual(len(logs.records), 1)
         tempfiles.remove_directory(stuck)
 
-    def test_the_number_of_attempts_is_checked(self) -> None:
+    def test_number_of_attempts_is_checked(self) -> None:
         for bad in (0, -1, 1.5, "3", True, None):
             with self.subTest(bad), self.assertRaisesRegex(SettingError, "max_attempts"):
                 tempfiles.cleanup_all(bad)  # type: ignore[arg-type]
 
 
-class Isolation(IsolatedTestCase):
-    def test_a_directory_leaves_what_others_registered_in_it_to_them(self) -> None:
+class IsolationTests(IsolatedTestCase):
+    def test_directory_keeps_paths_of_other_contexts(self) -> None:
         with context("outer"):
             outer = tempfiles.create_temp_directory()
             with context("inner"):
@@ -122,7 +122,7 @@ class Isolation(IsolatedTestCase):
                 self.assertTrue((mine / "x").exists())
         self.assertEqual(self.left(), [])
 
-    def test_another_name_of_the_directory_does_not_matter(self) -> None:
+    def test_directory_keeps_paths_registered_through_a_symlink(self) -> None:
         (self.outside / "link").symlink_to(self.base)
         with context("outer"):
             directory = tempfiles.create_temp_directory()
@@ -133,7 +133,7 @@ class Isolation(IsolatedTestCase):
                 self.assertTrue(path.exists())
         self.assertEqual(self.left(), [])
 
-    def test_a_directory_swapped_for_a_link_is_not_followed(self) -> None:
+    def test_directory_replaced_by_a_symlink_is_not_followed(self) -> None:
         (self.outside / "x").touch()
         with context("A"):
             directory = tempfiles.create_temp_directory()
@@ -143,7 +143,7 @@ class Isolation(IsolatedTestCase):
         self.assertEqual(self.left(), [])
         self.assertTrue((self.outside / "x").exists())
 
-    def test_a_directory_swapped_for_a_link_above_what_is_registered_is_not_followed(self) -> None:
+    def test_parent_replaced_by_a_symlink_is_not_followed(self) -> None:
         for names in (["a"], ["a", "b"], ["sub/c"]):
             with self.subTest(names), context("A"):
                 inner = self.base / "swapped" / "inner"
@@ -170,14 +170,14 @@ class Isolation(IsolatedTestCase):
                         (inner / name).touch()
                 self.assertEqual(list(inner.iterdir()), [])
 
-    def test_what_was_registered_before_its_directory_is_not_removed_through_a_link(self) -> None:
+    def test_path_registered_before_its_directory_is_safe(self) -> None:
         (self.outside / "x").touch()
         with self.assertLogs("tempfiles", "WARNING"), context("A"):
             tempfiles.register_file(self.base / "later" / "x")
             (self.base / "later").symlink_to(self.outside)
         self.assertTrue((self.outside / "x").exists())
 
-    def test_cleaning_an_outer_context_by_name_spares_the_inner(self) -> None:
+    def test_cleanup_of_outer_context_keeps_paths_of_inner(self) -> None:
         with context("A"):
             first = tempfiles.create_with_content("")
             with context("B"):
@@ -185,7 +185,7 @@ class Isolation(IsolatedTestCase):
                 tempfiles.cleanup_context("A")
                 self.assertEqual([first.exists(), second.exists()], [False, True])
 
-    def test_a_deep_tree_is_removed_whole(self) -> None:
+    def test_deep_tree_is_removed_completely(self) -> None:
         with context("A"):
             fd = os.open(tempfiles.create_temp_directory(), os.O_RDONLY)
             for _ in range(1500):
@@ -197,8 +197,8 @@ class Isolation(IsolatedTestCase):
         self.assertEqual(os.listdir(self.base), [])
 
 
-class Policies(IsolatedTestCase):
-    def test_only_on_close_removes_at_close_and_a_call_removes_always(self) -> None:
+class PolicyTests(IsolatedTestCase):
+    def test_policy_decides_at_close_and_a_call_always_removes(self) -> None:
         policies: tuple[settings.CleanupPolicy, ...] = ("on-exit", "never")
         for policy in policies:
             tempfiles.configure(cleanup_policy=policy)
@@ -208,7 +208,7 @@ class Policies(IsolatedTestCase):
             self.assertEqual(tempfiles.get_context_for_file(path), "A")
             self.assertEqual(tempfiles.cleanup_context("A").files, 1)
 
-    def test_the_delay_is_waited_for_before_the_removal(self) -> None:
+    def test_removal_waits_for_the_delay(self) -> None:
         tempfiles.configure(cleanup_delay=0.05)
         with context("A"):
             tempfiles.create_with_content("")

@@ -37,8 +37,8 @@ def work_in_child(base: str, names: Any) -> None:
     names.put(sorted(path.suffix for path in Path(base).iterdir()))
 
 
-class Runs(unittest.TestCase):
-    def test_a_second_run_is_refused_and_changes_nothing(self) -> None:
+class RunTests(unittest.TestCase):
+    def test_second_run_is_refused_and_changes_nothing(self) -> None:
         code = """
             import tempfile, tempfiles
             before, settings = tempfile.gettempdir(), tempfiles.RunSettings()
@@ -65,7 +65,7 @@ class Runs(unittest.TestCase):
         self.assertEqual(done.stderr, "")
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-    def test_a_forked_child_does_not_end_its_parents(self) -> None:
+    def test_forked_child_does_not_end_the_run_of_its_parent(self) -> None:
         code = """
             import os, sys, tempfiles
             run = tempfiles.Run(tempfiles.RunSettings())
@@ -88,15 +88,15 @@ class Runs(unittest.TestCase):
         self.assertEqual(done.stdout.split("\n")[:3], ["7 True", "7 True", "False"], done.stderr)
 
 
-class Nesting(IsolatedTestCase):
-    def test_outside_of_any_the_run_is_current(self) -> None:
+class NestingTests(IsolatedTestCase):
+    def test_run_is_current_outside_of_contexts(self) -> None:
         code = "import tempfiles; print(tempfiles.current_context(), tempfiles.contexts())"
         words = [sys.executable, "-c", code]
         done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
         self.assertEqual((done.stdout, done.stderr), ("run ('run',)\n", ""))
         self.assertEqual(open_contexts()[0], "run")
 
-    def test_they_nest_and_each_removes_its_own(self) -> None:
+    def test_nested_contexts_remove_their_own_paths(self) -> None:
         with context("A") as name:
             self.assertEqual((name, current_context()), ("A", "A"))
             first = tempfiles.create_with_content("a")
@@ -110,7 +110,7 @@ class Nesting(IsolatedTestCase):
         self.assertFalse(first.exists())
         self.assertNotIn("A", open_contexts())
 
-    def test_the_blocks_own_exception_comes_through(self) -> None:
+    def test_exception_of_the_block_is_raised(self) -> None:
         outside = current_context()
         with self.assertRaisesRegex(KeyError, "mine"), context("A"):
             path = tempfiles.create_with_content("a")
@@ -118,7 +118,7 @@ class Nesting(IsolatedTestCase):
         self.assertFalse(path.exists())
         self.assertEqual(current_context(), outside)
 
-    def test_contexts_closed_in_disorder_leave_no_closed_one_current(self) -> None:
+    def test_closing_out_of_order_leaves_an_open_one_current(self) -> None:
         outside = current_context()
         first, second = context("A"), context("B")
         first.__enter__()
@@ -128,26 +128,26 @@ class Nesting(IsolatedTestCase):
         second.__exit__(None, None, None)
         self.assertEqual(current_context(), outside)
 
-    def test_a_name_must_be_text(self) -> None:
+    def test_name_must_be_text(self) -> None:
         for bad in ("", None, 3):
             with self.subTest(bad), self.assertRaises(InvalidNameError):
                 context(bad)  # type: ignore[arg-type]
 
-    def test_an_unknown_id_is_refused(self) -> None:
+    def test_unknown_id_is_refused(self) -> None:
         with self.assertRaises(UnknownContextError) as caught:
             tempfiles.cleanup_context("nobody")
         self.assertIsInstance(caught.exception, ValueError)
 
 
-class Threads(IsolatedTestCase):
-    def test_a_thread_belongs_to_the_context_that_started_it(self) -> None:
+class ThreadTests(IsolatedTestCase):
+    def test_thread_belongs_to_the_context_that_started_it(self) -> None:
         seen: list[str] = []
         with context("A"):
             run_thread(lambda: seen.append(current_context()))
             run_thread(lambda: run_thread(lambda: seen.append(current_context())))
         self.assertEqual(seen, ["A", "A"])
 
-    def test_two_threads_of_equal_context_names_stay_apart(self) -> None:
+    def test_threads_with_equal_context_names_stay_apart(self) -> None:
         barrier = threading.Barrier(2, timeout=10)
         problems: list[str] = []
 
@@ -172,7 +172,7 @@ class Threads(IsolatedTestCase):
         self.assertEqual(problems, [])
         self.assertEqual(self.left(), [])
 
-    def test_the_main_thread_is_not_in_the_context_of_another(self) -> None:
+    def test_main_thread_is_not_in_the_context_of_a_thread(self) -> None:
         outside = current_context()
         entered, done = threading.Event(), threading.Event()
 
@@ -202,8 +202,8 @@ class Threads(IsolatedTestCase):
         self.assertEqual(self.left(), [])
 
 
-class Tasks(IsolatedTestCase):
-    def test_gathered_tasks_have_contexts_of_their_own(self) -> None:
+class TaskTests(IsolatedTestCase):
+    def test_gathered_tasks_have_their_own_contexts(self) -> None:
         async def work(name: str) -> None:
             with context(name):
                 path = tempfiles.create_with_content(name)
@@ -228,7 +228,7 @@ class Tasks(IsolatedTestCase):
 
 
 @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-class Forks(IsolatedTestCase):
+class ForkTests(IsolatedTestCase):
     def in_child(self, work: Any) -> None:
         child = os.fork()
         if child == 0:
@@ -240,7 +240,7 @@ class Forks(IsolatedTestCase):
                 os._exit(code)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
 
-    def test_a_child_removes_its_own_and_nothing_of_its_parent(self) -> None:
+    def test_child_removes_its_own_paths_only(self) -> None:
         with context("A"):
             mine, directory = tempfiles.create_with_content("x"), tempfiles.create_temp_directory()
             inner = tempfiles.register_file(directory / "inner")
@@ -259,7 +259,7 @@ class Forks(IsolatedTestCase):
             self.assertEqual(tempfiles.get_context_for_file(mine), "A")
         self.assertEqual(self.left(), [])
 
-    def test_a_child_that_leaves_its_parents_block_removes_only_its_own(self) -> None:
+    def test_child_that_ends_the_block_of_its_parent(self) -> None:
         try:
             with context("A"):
                 mine = tempfiles.create_with_content("x")
@@ -273,7 +273,7 @@ class Forks(IsolatedTestCase):
                 os._exit(int(own.exists() or not mine.exists()))
         self.assertEqual(self.left(), [])
 
-    def test_multiprocessing_children_clean_up_at_their_end(self) -> None:
+    def test_multiprocessing_child_cleans_up_at_its_end(self) -> None:
         mine = tempfiles.create_with_content("x", "parent")
         methods = [m for m in ("fork", "spawn") if m in multiprocessing.get_all_start_methods()]
         for method in methods:
@@ -290,17 +290,17 @@ class Forks(IsolatedTestCase):
                 self.assertEqual(self.left(), [mine.name])
 
 
-class Exit(IsolatedTestCase):
+class ExitTests(IsolatedTestCase):
     def run_python(self, code: str) -> list[str]:
         program = f"import tempfiles, os, sys\ntempfiles.set_temp_dir({str(self.base)!r})\n{code}"
         subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
         return self.left()
 
-    def test_what_is_registered_goes_at_exit(self) -> None:
+    def test_registered_paths_are_removed_at_exit(self) -> None:
         code = "tempfiles.create_with_content('x'); tempfiles.create_nested_directory('a/b')"
         self.assertEqual(self.run_python(code), [])
 
-    def test_unless_the_settings_say_otherwise(self) -> None:
+    def test_settings_can_prevent_removal_at_exit(self) -> None:
         for setting in ("cleanup_on_exit=False", "cleanup_policy='never'"):
             with self.subTest(setting):
                 left = self.run_python(
@@ -309,7 +309,7 @@ class Exit(IsolatedTestCase):
                 self.assertEqual(len(left), 1)
                 (self.base / left[0]).unlink()
 
-    def test_with_the_policy_on_exit_a_closing_context_waits_for_it(self) -> None:
+    def test_policy_on_exit_defers_removal_to_the_exit(self) -> None:
         left = self.run_python(
             "tempfiles.configure(cleanup_policy='on-exit')\n"
             "with tempfiles.context('A'):\n    p = tempfiles.create_with_content('x')\n"
@@ -318,7 +318,7 @@ class Exit(IsolatedTestCase):
         self.assertEqual(left, [])
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-    def test_a_forked_child_that_exits_leaves_its_parents_files(self) -> None:
+    def test_forked_child_that_exits_keeps_files_of_its_parent(self) -> None:
         left = self.run_python(
             "p = tempfiles.create_with_content('x')\n"
             "if os.fork() == 0:\n    tempfiles.create_with_content('y')\n    sys.exit()\n"

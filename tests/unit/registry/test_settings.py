@@ -1,4 +1,4 @@
-"""Settings: what is taken, what is refused and how, and where files then go."""
+"""Settings: valid and refused values, and where new files go."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tempfiles import SettingError
 from tests.support.isolation import IsolatedTestCase
 
 
-class Configure(IsolatedTestCase):
-    def test_returns_all_settings_as_a_frozen_record(self) -> None:
+class ConfigureTests(IsolatedTestCase):
+    def test_configure_returns_a_frozen_record(self) -> None:
         changed = tempfiles.configure(prefix="abc", max_temp_files=7)
         self.assertEqual((changed.prefix, changed.max_temp_files), ("abc", 7))
         self.assertEqual(tempfiles.configure(), changed)
         with self.assertRaises(dataclasses.FrozenInstanceError):
             changed.prefix = "x"  # type: ignore[misc]
 
-    def test_an_unknown_setting_is_refused_with_the_nearest_name(self) -> None:
+    def test_unknown_setting_is_refused_with_the_nearest_name(self) -> None:
         for wrong, near in (("prefx", "prefix"), ("tempdir", "temp_dir"), ("cleanup", "cleanup_")):
             with self.subTest(wrong), self.assertRaisesRegex(SettingError, f"{wrong}.*{near}"):
                 tempfiles.configure(**{wrong: cast(Any, 1)})
 
-    def test_a_value_of_the_wrong_type_or_range_is_refused_by_name(self) -> None:
+    def test_value_of_wrong_type_or_range_is_refused_by_name(self) -> None:
         wrong: list[tuple[str, Any]] = [
             ("temp_dir", 3), ("temp_dir", ""), ("temp_dir", "/no/such/place"),
             ("temp_dir", "a\0b"), ("temp_dir", __file__),
@@ -48,13 +48,13 @@ class Configure(IsolatedTestCase):
                 self.assertIsInstance(caught.exception, ValueError)
         self.assertEqual(tempfiles.configure(), before)
 
-    def test_one_refused_setting_leaves_all_as_they_were(self) -> None:
+    def test_refused_setting_changes_no_setting(self) -> None:
         before = tempfiles.configure()
         with self.assertRaises(SettingError):
             tempfiles.configure(prefix="good", cleanup_delay=-1)
         self.assertEqual(tempfiles.configure(), before)
 
-    def test_the_prefix_begins_new_names(self) -> None:
+    def test_prefix_begins_new_names(self) -> None:
         tempfiles.configure(prefix="mine-")
         for path in (
             tempfiles.create_with_content(""),
@@ -64,12 +64,12 @@ class Configure(IsolatedTestCase):
             self.assertTrue(path.name.startswith("mine-"), path)
 
 
-class TempDir(IsolatedTestCase):
-    def test_a_chosen_directory_takes_new_files(self) -> None:
+class TempDirTests(IsolatedTestCase):
+    def test_new_files_go_to_the_chosen_directory(self) -> None:
         self.assertEqual(tempfiles.get_temp_dir(), self.base)
         self.assertEqual(tempfiles.create_with_content("").parent, self.base)
 
-    def test_without_a_choice_tempfile_is_asked_each_time(self) -> None:
+    def test_default_directory_is_asked_from_tempfile_each_time(self) -> None:
         tempfiles.set_temp_dir(None)
         self.addCleanup(setattr, tempfile, "tempdir", tempfile.tempdir)
         for directory in (self.base, self.outside):
@@ -77,7 +77,7 @@ class TempDir(IsolatedTestCase):
             self.assertEqual(tempfiles.get_temp_dir(), directory)
             self.assertEqual(tempfiles.create_temp_directory().parent, directory)
 
-    def test_a_relative_choice_is_fixed_when_it_is_made(self) -> None:
+    def test_relative_directory_is_resolved_when_it_is_set(self) -> None:
         before = Path.cwd()
         self.addCleanup(os.chdir, before)
         os.chdir(self.base.parent)
