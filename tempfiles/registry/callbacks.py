@@ -9,11 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from ..records import ContextRecord
-    from ..reports import (
-        ContextReport,  # not imported at the start of a run
-        RunReport,
-    )
+    from ..records import ContextRecord  # not imported at the start of a run
+    from ..reports import ContextReport, RunReport
 
 R = TypeVar("R")
 OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]")
