@@ -97,6 +97,12 @@ class ContextReport:
     modifications: tuple[Modification, ...] = ()
     removal: RemovalReport = field(default_factory=RemovalReport)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the context left nothing and there is nothing else to report of it."""
+        counted = self.made or self.registered or self.bytes_made
+        return not (counted or self.leaks or self.modifications or self.removal.failed)
+
 
 class Summary(NamedTuple):
     """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""

@@ -124,7 +124,7 @@ class Ending:
             self._attempt(self._report_unfinished)
 
     def _report_unfinished(self) -> None:
-        self._report = self._session.run.unfinished(self._session.tests_run)
+        self._report = self._session.run.report_unfinished(self._session.tests_run)
 
     def _tell_what_is_left(self) -> None:
         root = self._session.run.root.path

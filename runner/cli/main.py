@@ -162,7 +162,7 @@ class Program:
 def _prepare_to_die(run: Run) -> None:
     """After the first SIGTERM: no further test, and a clean temp directory whatever comes."""
 
-    def enter(id: str, scope: str) -> Any:
+    def enter(id: str, scope: str, *, source: object = None) -> Any:
         raise leaving.Terminated  # again: a test has swallowed it
 
     run.enter = enter  # type: ignore[method-assign]

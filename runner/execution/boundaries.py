@@ -85,7 +85,7 @@ class Session(JudgedContexts, Boundaries):
 
     def has_leaked_late(self) -> bool:
         """Whether a context has left something new after it closed; `finish` tells what."""
-        self._note_late(self.run.look_again())
+        self._note_late(self.run.find_late_leaks())
         return any(found.leaks for found in self._late)
 
     def _note_late(self, late: Iterable[ContextReport]) -> None:
@@ -166,7 +166,7 @@ class Session(JudgedContexts, Boundaries):
         subtest = getattr(test, "_subtest", None)
         if context is None or subtest is None:
             return None
-        self.run.notice(context)
+        self.run.attribute_new_to(context)
         outer, context.part = context.part, subtest._subDescription()
         return context, outer
 
@@ -174,7 +174,7 @@ class Session(JudgedContexts, Boundaries):
         """Go back to the part around it."""
         if token is not None:
             context, outer = token
-            self.run.notice(context)
+            self.run.attribute_new_to(context)
             context.part = outer
 
     # Fixtures, of this session's own result only: a test may run a suite of its own.
@@ -187,7 +187,7 @@ class Session(JudgedContexts, Boundaries):
     def class_is_set_up(self, result: Any) -> None:
         """What is new now is the class's, not its first test's."""
         if result is self._result and self._class is not None:
-            self.run.notice(self._class)
+            self.run.attribute_new_to(self._class)
 
     def class_ends(self, suite: TestSuite, cls: type, result: Any) -> None:
         """Close the context of a class."""
@@ -205,7 +205,7 @@ class Session(JudgedContexts, Boundaries):
     def module_is_set_up(self, result: Any) -> None:
         """What is new now is the module's, not its first class's."""
         if result is self._result and self._module is not None:
-            self.run.notice(self._module)
+            self.run.attribute_new_to(self._module)
 
     def module_ends(self, suite: TestSuite, result: Any) -> None:
         """Close the context of a module, and open the next one's."""

@@ -135,7 +135,7 @@ class TidyTestResult(unittest.TextTestResult):
             return
         lines: list[str] = []
         with contextlib.suppress(OSError):  # a test may have taken all descriptors
-            lines = session.run.full_lines(err[1])
+            lines = session.run.disk_full_lines(err[1])
         if lines:
             failed, details = failures[-1]
             failures[-1] = failed, "\n".join([details, *lines, ""])

@@ -92,7 +92,7 @@ class TidyTestRunner(unittest.TextTestRunner):
 
 def _opened() -> Run | None:
     """Return a run; None where one is open: what is left is told there, under its test."""
-    if Run.open_one is not None:
+    if Run.current() is not None:
         return None
     from tempfiles.errors import OwnershipError
 

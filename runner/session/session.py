@@ -72,7 +72,7 @@ class JudgedContexts:
         if self.keeper is not None:
             return self._close_and_keep(context, test, self.keeper)
         report = self.run.close(context)
-        if report is None:
+        if report.is_empty:
             return _NOTHING
         return self._noted(report, self.policy.judge(report))
 
@@ -87,7 +87,7 @@ class JudgedContexts:
             keeper.keep_registered(context, self._result, test, fails)
 
         report = self.run.close(context, keep)
-        if report is None:
+        if not early:
             return _NOTHING
         return self._noted(report, only(report, early[0].leaks))
 

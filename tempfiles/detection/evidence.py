@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from types import CodeType, FunctionType
+from types import CodeType
 
 from ..observation.activity import ChildProcess, source_text
 from ..registry.contexts import Context
@@ -47,7 +47,7 @@ def child_that_made(
 def is_named_in_source(
     path: str, context: Context, places: Iterable[str] = (), alone: bool = False
 ) -> bool:
-    """Whether the module that a context's id begins with, or another file, has a name literally.
+    """Return whether the file that defines a context, or another one, contains a name literally.
 
     Args:
         path: what was made.
@@ -56,20 +56,25 @@ def is_named_in_source(
         alone: whether a template of the name is evidence too: no other run is in the project.
     """
     name = os.path.basename(path)
-    texts = map(_text, (*_module_files(context.id), *places))
+    texts = map(_text, (*_source_files(context), *places))
     return any(_has_literal(t, name) or (alone and _has_template(t, name)) for t in texts)
 
 
 def is_named_in_test(path: str, context: Context) -> bool:
-    """Whether the code of the very function that a context's id names contains a name literally."""
-    function = _function(context.id)
+    """Return whether the code of a test's own function contains a name literally."""
+    code = _code(context.source) if context.source is not None else _code_by_id(context.id)
     name = os.path.basename(path)
-    return function is not None and any(
-        os.path.basename(text) == name for text in _literals(function.__code__)
-    )
+    return code is not None and any(os.path.basename(text) == name for text in _literals(code))
 
 
-def _function(id: str) -> FunctionType | None:
+def _code(source: object) -> CodeType | None:
+    if isinstance(source, CodeType):
+        return source
+    found = inspect.unwrap(source) if callable(source) else None
+    return getattr(found, "__code__", None)
+
+
+def _code_by_id(id: str) -> CodeType | None:
     parts = id.split(".")
     found: object = None
     for length in range(len(parts) - 1, 0, -1):
@@ -78,8 +83,7 @@ def _function(id: str) -> FunctionType | None:
             for part in parts[length:]:
                 found = getattr(found, part, None)
             break
-    found = inspect.unwrap(found) if callable(found) else None
-    return found if isinstance(found, FunctionType) else None
+    return _code(found)
 
 
 def _literals(code: CodeType) -> Iterator[str]:
@@ -114,8 +118,16 @@ def _has_template(text: str, name: str) -> bool:
     return any(f"{stem}{placeholder}" in text for placeholder in "{%$")
 
 
-def _module_files(id: str) -> tuple[str, ...]:
-    parts = id.split(".")
+def _source_files(context: Context) -> tuple[str, ...]:
+    source = context.source
+    if isinstance(source, str):
+        return (source,)
+    if source is not None:
+        module = sys.modules.get(getattr(source, "__module__", None) or "")
+        file = getattr(module, "__file__", None)
+        code = _code(source)
+        return tuple(filter(None, {file, code.co_filename if code is not None else None}))
+    parts = context.id.split(".")
     for length in range(len(parts), 0, -1):
         module = sys.modules.get(".".join(parts[:length]))
         file = getattr(module, "__file__", None)

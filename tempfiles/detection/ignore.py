@@ -31,9 +31,20 @@ class Ignored:
 
     def __init__(self, globs: Sequence[str], base: str) -> None:
         self._base = base
-        patterns = [fnmatch.translate(glob.rstrip("/")) for glob in globs]
-        self._globs = re.compile("|".join(patterns)) if patterns else None
-        self.has_globs = bool(patterns)
+        self._patterns: list[str] = []
+        self._globs: re.Pattern[str] | None = None
+        self._add(globs)
+
+    def add(self, glob: str) -> None:
+        """Ignore what a further glob, or path relative to the working directory, names."""
+        if os.sep in glob:
+            glob = os.path.join(syscalls.getcwd(), glob)
+        self._add([glob, os.path.join(glob, "*")])
+
+    def _add(self, globs: Sequence[str]) -> None:
+        self._patterns += [fnmatch.translate(glob.rstrip("/")) for glob in globs]
+        self._globs = re.compile("|".join(self._patterns)) if self._patterns else None
+        self.has_globs = bool(self._patterns)
 
     def __call__(self, path: str, everywhere: bool = False) -> bool:
         """Whether an absolute path is ignored.

@@ -25,13 +25,20 @@ RUN = "run"
 class Context:
     """A named span of execution that owns the paths registered in it.
 
-    Ids are not unique: a test class that a second module imports runs twice. `attachment` holds
-    what the run has observed in the context; `part` names what is running within it (a subtest).
+    Attributes:
+        id: what the host calls it. Ids are not unique: a test class that a second module imports
+            runs twice.
+        scope: "test", "class", "module", "run", "context" (opened by user code), or another word
+            of the host.
+        parent: the context in which it was opened; None for that of the run.
+        part: what runs within it now, such as a subtest; `Run.begin_part` changes it.
+        source: the function or file that the host gave for it.
+        attachment: what the run has observed in the context.
     """
 
     __slots__ = (
         "__weakref__", "attachment", "closed", "directories", "files", "id", "parent",
-        "parent_keys", "part", "scope",
+        "parent_keys", "part", "scope", "source",
     )  # fmt: skip
 
     def __init__(self, id: str, scope: Scope = "context", parent: Context | None = None) -> None:
@@ -40,6 +47,7 @@ class Context:
         self.parent = parent
         self.closed = False
         self.part: str | None = None
+        self.source: Any = None
         # Path to the time of its registration. Most contexts register nothing: the dictionaries
         # are created with the first path.
         self.files: dict[str, float] | None = None
@@ -112,6 +120,15 @@ def close(context: Context) -> None:
         while parent is not None and parent.closed:
             parent = parent.parent
         _current.set(parent)
+
+
+def leave_all() -> None:
+    """Leave, in a forked child, the contexts that the parent process has open."""
+    for context in _open:
+        context.attachment = None
+    _open.clear()
+    _open[root] = None
+    _current.set(None)
 
 
 @contextlib.contextmanager

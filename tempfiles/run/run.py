@@ -1,6 +1,6 @@
-"""A run: it opens and closes contexts, and reports what each of them left.
+"""A tracked run: open and close contexts, report what each of them left.
 
-The cost of a context in which nothing happened is one `stat` of the temp directory.
+A context in which nothing happened costs one `stat` of the temp directory.
 """
 
 from __future__ import annotations
@@ -9,100 +9,196 @@ import _thread
 import errno
 import gc
 import os
+from typing import TYPE_CHECKING
 
 from ..registry import callbacks, contexts
 from ..registry.contexts import Context
-from ..reports import RunSettings
+from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
 from ..system import syscalls
 from ..system.audit import FirstWriteEvent
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from types import CodeType
 
+    from ..detection.ignore import Ignored
+    from ..detection.project_tree import ProjectTree
+    from ..detection.temp_dir import Slots
+    from ..observation.observer import Observer
     from ..records import Scope
-    from ..reports import ContextReport, RunReport
+    from ..reports import RunReport
     from .close import Closing, Listener
-    from .parts import Parts
+    from .quick_check import Glance
+
+    Source = Callable[..., object] | CodeType | str
+
+_NOTHING_LEFT = ContextReport("", "")
 
 
 class Run:
-    """One run, from the making of its root to the removal of it.
+    """One tracked run, from the creation of its root directory to its removal.
+
+    A host (a test runner) opens it, enters and closes a context for each test and each fixture
+    scope, and finishes it. One run can be open in a process at a time.
+
+    Args:
+        settings: how the run tracks.
 
     Attributes:
         root: the run root.
-        open_one: the one that is open in this process, or in that which it was forked from.
 
     Raises:
-        OwnershipError: one is open, or no root could be made.
+        OwnershipError: a run is open in this process, or no root directory could be created.
     """
 
-    open_one: Run | None = None
+    _open: Run | None = None
 
-    def __init__(self, settings: RunSettings) -> None:
-        _refuse_a_second()
-        self._settings = settings
+    root: RunRoot
+
+    # Created when the first code of the user is about to run.
+    _ignored: Ignored
+    _tree: ProjectTree
+    _observer: Observer
+    _slots: Slots
+    _quick_check: Glance
+
+    def __init__(self, settings: RunSettings | None = None) -> None:
+        _refuse_second()
+        self._settings = settings = settings or RunSettings()
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
         self.root = RunRoot(settings.base, self._project, settings.guarded)
         self._journal = self.root.journal
-        self._watches = False
-        self._first_write_event = FirstWriteEvent(self._watch)
-        self._parts: Parts
+        self._tracking = False
+        self._stopped = False
+        self._tests = 0
+        self._first_write_event = FirstWriteEvent(self._start_tracking)
         self._closing_part: Closing | None = None
 
+    @staticmethod
+    def current() -> Run | None:
+        """Return the run that is open in this process, or was when this process was forked."""
+        return Run._open
+
+    # Open
+
     def open(self, *, before_imports: bool = False) -> None:
-        """Begin: redirect the temp directory, listen to what is made.
+        """Redirect the temp directory and begin to observe.
 
         Args:
-            before_imports: listen only from the next import on, for a caller that runs nobody
-                else's code before: a run without tests then needs little.
+            before_imports: observe only from the next import of a module on. For a host that runs
+                no code of the user before that: a run without tests then loads little.
 
         Raises:
             OwnershipError: a run is open in this process.
         """
         with _opening:
-            _refuse_a_second()
-            Run.open_one = self
+            _refuse_second()
+            Run._open = self
         contexts.root.attachment = None
         self.root.redirect()
         if before_imports:
             self._first_write_event.start()
         else:
-            self._watch()
+            self._start_tracking()
 
-    def _watch(self) -> None:
-        if self._watches:
+    def reopen_in_child(self, settings: RunSettings | None = None) -> Run:
+        """Open a new run in a forked child of the process that opened this one.
+
+        For workers of a pool and fork servers, which report on their own. The new run's root lies
+        in this run's root, so that the parent removes what a killed child leaves. Contexts that
+        were open at the fork stay the parent's: the child enters its own.
+
+        Args:
+            settings: how the new run tracks; those of this run if None. `base` and `guarded` are
+                not used.
+
+        Returns:
+            The new run, open already. Finish it before the child exits.
+
+        Raises:
+            OwnershipError: this process is the one that opened this run.
+        """
+        if os.getpid() == self.root.owner:
+            from ..errors import OwnershipError
+
+            raise OwnershipError(errno.EPERM, "a run is reopened only in a forked child process")
+        self._stop_tracking()
+        contexts.leave_all()
+        settings = (settings or self._settings)._replace(base=self.root.path, guarded=False)
+        run = Run(settings._replace(project=settings.project or self._project))
+        run.open()
+        return run
+
+    def _start_tracking(self) -> None:
+        if self._tracking:
             return
-        self._watches = True
+        self._tracking = True
         from ..registry import registrations
         from . import so_far
 
-        self._make_parts()
-        registrations.before_removal = self._spare
+        self._create_components()
+        registrations.before_removal = self._move_preexisting_out
         if not self._settings.tracks:
             self._first_write_event.stop()
             return
-        self._parts.tree.snapshot()
+        self._tree.snapshot()
         if self._settings.watch_modified:
             self._closing.remember_files()
         self._first_write_event.hand_over()
-        self._parts.observer.start()
-        so_far.activate(self._parts.observer, self._parts.ignored)
+        self._observer.start()
+        so_far.activate(self._observer, self._ignored)
 
-    def _make_parts(self) -> None:
-        from .parts import Parts
+    def _create_components(self) -> None:
+        from ..detection.ignore import Ignored
+        from ..detection.project_tree import ProjectTree
+        from ..detection.temp_dir import Slots
+        from ..observation.observer import Observer
+        from .quick_check import Glance
 
-        def remember_places() -> None:
+        def before_unaudited() -> None:
             self._closing.remember_places()
 
-        self._parts = Parts(self._settings, self.root, self._project, remember_places)
+        settings, root = self._settings, self.root
+        self._ignored = Ignored(settings.ignore, self._project)
+        self._tree = ProjectTree(self._project, self._ignored, excluded=root.path)
+        self._observer = Observer(root.path, trace=settings.trace, before_foreign=before_unaudited)
+        self._observer.brought.before = root.journal.brought
+        self._observe_further()
+        self._slots = Slots(root, self._observer)
+        self._quick_check = Glance(
+            settings, self._observer, self._slots, self._tree, self._ignored
+        )
 
-    def enter(self, id: str, scope: Scope) -> Context:
-        """Open a context below the current one."""
-        if not self._watches:
-            self._watch()
+    def _observe_further(self) -> None:
+        observer = self._observer
+        if self._settings.measure_made:
+            from ..observation.removed_bytes import RemovedBytes
+
+            observer.removed = RemovedBytes(observer.root)
+        if self._settings.clean_outside:
+            from ..observation.seen import SeenOutside
+
+            observer.seen = SeenOutside(observer.root)
+
+    # Contexts
+
+    def enter(self, id: str, scope: Scope, *, source: Source | None = None) -> Context:
+        """Open a context within the current one and make it the current one.
+
+        Args:
+            id: any text that names it in reports, such as the id of a test. It need not be unique.
+            scope: any word of the host. "test" is the scope of single tests, which close often
+                and are checked with less effort; "context" is that of blocks in user code.
+            source: the function of a test, its code, or the path of the file that defines the
+                context. Names in it are evidence that the context created a file which no audit
+                event named. Without it, an id such as `package.module.Class.method` is looked up.
+        """
+        if not self._tracking:
+            self._start_tracking()
         context = contexts.enter(id, scope)
+        if source is not None:
+            context.source = source
         self._journal.enter(id, scope)
         if callbacks.has_open_callbacks():
             from ..records import ContextRecord
@@ -111,64 +207,111 @@ class Run:
             callbacks.context_opened(ContextRecord(id, scope, parent))
         return context
 
-    def close(
-        self, context: Context, before_removal: Listener | None = None
-    ) -> ContextReport | None:
-        """Close a context and tell what it left; None if all that it made is gone.
+    def close(self, context: Context, before_removal: Listener | None = None) -> ContextReport:
+        """Close a context and report what it left.
 
-        What it registered is removed. What it did not register and left is a leak, reported now
-        and removed at the end of the run.
+        What it registered is removed. What it created, did not register and left is a leak: it is
+        reported now and removed at the end of the run, as later tests may rely on it.
 
         Args:
-            context: what closes.
-            before_removal: told of the leaks while what is registered is still there.
+            context: the context; its outer contexts stay open.
+            before_removal: called with a report of the leaks before registered paths are removed.
+
+        Returns:
+            The report. Where the context left nothing and registered nothing, it is a shared one
+            without id and scope.
         """
-        report = None
-        # While it is looked at, nothing is collected: an object in a cycle may be about to leave
-        # what it would remove then.
+        report = _NOTHING_LEFT
+        # The garbage collector is off: an object in a cycle may be about to leave what its
+        # finalizer would remove.
         collects = gc.isenabled()
         if collects:
             gc.disable()
         try:
-            if not self._parts.glance.left_nothing(context) or callbacks.has_close_callbacks():
+            if not self._quick_check.left_nothing(context) or callbacks.has_close_callbacks():
                 report = self._closing.close(context, self._settings.tracks, before_removal)
         finally:
             if collects:
                 gc.enable()
         contexts.close(context)
         self._journal.leave()
-        if report is not None:
+        if report is not _NOTHING_LEFT:
             callbacks.context_closed(report)
         return report
 
-    def full_lines(self, error: BaseException) -> list[str]:
-        """Return lines on what fills the temp directory, where that may be behind a failure."""
+    def activate(self, context: Context) -> Activation:
+        """Make an open context the current one of the running code, at once.
+
+        For code that runs in another thread or task than the one that entered the context: event
+        loops, worker threads, jobs of a pool, fixtures that outlive a test.
+
+        Returns:
+            A context manager. At the end of its `with` block, the context that was current before
+            is current again; without a block, the activation lasts.
+        """
+        return Activation(context)
+
+    def attribute_new_to(self, context: Context) -> None:
+        """Attribute what newly appeared in the temp directory to a context.
+
+        Otherwise it is attributed to the context that closes next. For the end of a fixture's
+        setup: call it before other code runs.
+        """
+        if self._settings.tracks and self._slots.changed():
+            self._slots.assign_new(context)
+
+    def begin_part(self, context: Context, part: str | None) -> str | None:
+        """Name the part of a context that runs now, such as a subtest.
+
+        What newly appeared before is attributed to the part that ran until now.
+
+        Args:
+            context: an open context.
+            part: the name; None for no part.
+
+        Returns:
+            The name of the part that ran until now.
+        """
+        self.attribute_new_to(context)
+        before, context.part = context.part, part
+        return before
+
+    def ignore(self, path: str) -> None:
+        """Report no leak at or below a path from now on.
+
+        Args:
+            path: a path, absolute or relative to the working directory, or a glob as in
+                `RunSettings.ignore`.
+        """
+        if not self._tracking:
+            self._start_tracking()
+        self._ignored.add(path)
+
+    def disk_full_lines(self, error: BaseException) -> list[str]:
+        """Return lines on what fills the temp directory, where that may have caused an error."""
         from .disk_full import full_lines, suspicion
 
-        told = suspicion(error, self.root.path) if self._watches else ""
-        if not told:
+        suspected = suspicion(error, self.root.path) if self._tracking else ""
+        if not suspected:
             return []
-        entries = self._parts.observer.entries if self._settings.tracks else None
-        return [told, *full_lines(self.root.path, entries)]
+        entries = self._observer.entries if self._settings.tracks else None
+        return [suspected, *full_lines(self.root.path, entries)]
 
-    def notice(self, context: Context) -> None:
-        """Give what newly appeared to a context now, before other code runs."""
-        if self._settings.tracks and self._parts.slots.changed():
-            self._parts.slots.assign_new(context)
+    # End
 
-    def look_again(self) -> tuple[ContextReport, ...]:
-        """Judge, while the run goes on, what contexts made after they were closed."""
+    def find_late_leaks(self) -> tuple[ContextReport, ...]:
+        """Report, while the run goes on, what contexts created after they were closed."""
         if not self._settings.tracks or not self._something_happened():
             return ()
         return self._closing.close_late()
 
     def wait(self) -> None:
-        """Wait for the processes that outlived their context; `finish` then does not."""
+        """Wait for the survivor processes of closed contexts; `judge` then does not."""
         if self._closing_part is not None:
             self._closing_part.wait(self._settings.late_grace)
 
     def finish(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
-        """End the run: judge what came late and what belongs to no context, remove the root.
+        """End the run: judge it, remove its root directory.
 
         Args:
             tests: how many tests were run, for the report.
@@ -178,26 +321,44 @@ class Run:
             they were closed, the run's own last.
 
         Raises:
-            OwnershipError: this is a forked child of the process that made the run.
+            OwnershipError: this process is a forked child of the one that opened the run.
         """
-        self._refuse_a_child()
+        self._refuse_child()
         with syscalls.genuine():
-            return self._finish(tests)
+            late = self._judge(tests)
+            return self._remove(), late
 
-    def _finish(self, tests: int) -> tuple[RunReport, tuple[ContextReport, ...]]:
-        late: tuple[ContextReport, ...] = ()
-        self.wait()
-        # Where nothing has been run, somebody else may have put something there.
-        if not self._watches and any(map(syscalls.listdir, self.root.slots)):
-            self._watch()
-        if self._settings.tracks and self._something_happened():
-            self.notice(contexts.root)
-            late = self._closing.close_run()
-        self._stop_observing()
-        self.root.restore()
-        report = self._end(tests)
-        callbacks.run_closed(report)
-        return report, late
+    def judge(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
+        """Find the last leaks, stop observing and restore the temp directory; remove nothing.
+
+        For a host whose exit handlers still use files of the run: `remove` comes after them.
+
+        Args:
+            tests: as `finish`.
+
+        Returns:
+            As `finish`. The report of the run is made again by `remove`.
+
+        Raises:
+            OwnershipError: as `finish`.
+        """
+        self._refuse_child()
+        with syscalls.genuine():
+            late = self._judge(tests)
+            return self._report(), late
+
+    def remove(self) -> RunReport:
+        """Remove the root directory of a run that was judged.
+
+        Returns:
+            The report of the whole run, with what could not be removed.
+
+        Raises:
+            OwnershipError: as `finish`.
+        """
+        self._refuse_child()
+        with syscalls.genuine():
+            return self._remove()
 
     def abandon(self) -> None:
         """End without a report, for a process that must stop: remove the root and restore.
@@ -205,82 +366,122 @@ class Run:
         Raises:
             OwnershipError: as `finish`.
         """
-        self._refuse_a_child()
+        self._refuse_child()
         with syscalls.genuine():
-            self._stop_observing()
+            self._stop_tracking()
             self.root.restore()
             self.root.remove()
 
-    def unfinished(self, tests: int = 0) -> RunReport:
-        """Return what is known where `finish` was broken off, and what is left to remove."""
+    def report_unfinished(self, tests: int = 0) -> RunReport:
+        """Return what is known, and what could not be removed, where `finish` was interrupted."""
         return self._closing.unfinished(tests)
+
+    def _judge(self, tests: int) -> tuple[ContextReport, ...]:
+        late: tuple[ContextReport, ...] = ()
+        self._tests = tests
+        self.wait()
+        # Where no test ran, another process may have put something into the root.
+        if not self._tracking and any(map(syscalls.listdir, self.root.slots)):
+            self._start_tracking()
+        if self._settings.tracks and self._something_happened():
+            self.attribute_new_to(contexts.root)
+            late = self._closing.close_run()
+        self._stop_tracking()
+        self.root.restore()
+        return late
+
+    def _remove(self) -> RunReport:
+        if self._closing_part is not None or not self.root.remove_empty():
+            self._closing.remove(self._settings.tracks)
+        report = self._report()
+        callbacks.run_closed(report)
+        return report
+
+    def _report(self) -> RunReport:
+        created = self._quick_check.made_and_removed if self._tracking else 0
+        if self._closing_part is None:
+            from ..reports import RunReport, Summary
+
+            return RunReport(Summary(tests=self._tests, made=created, removed_by_tests=created))
+        if self._tracking:
+            self._closing_part.totals.made += created
+            self._quick_check.made_and_removed = 0
+        return self._closing_part.report(self._tests)
 
     @property
     def _closing(self) -> Closing:
         if self._closing_part is None:
             from .close import Closing
 
-            if not self._watches:
-                self._make_parts()
-            parts = self._parts
+            if not self._tracking:
+                self._create_components()
             self._closing_part = Closing(
-                self.root, parts.observer, parts.slots, parts.tree, parts.ignored
+                self.root, self._observer, self._slots, self._tree, self._ignored
             )
         return self._closing_part
 
-    def _spare(self, paths: Iterable[str]) -> None:
+    def _move_preexisting_out(self, paths: Iterable[str]) -> None:
         has_seen_all = self._settings.tracks and self._closing_part is None
-        if not has_seen_all or self._parts.observer.brought.is_any():
+        if not has_seen_all or self._observer.brought.is_any():
             self._closing.spare(paths, self._settings.tracks)
 
-    def _stop_observing(self) -> None:
-        if Run.open_one is self:
-            Run.open_one = None
-        if not self._watches:
+    def _stop_tracking(self) -> None:
+        if Run._open is self:
+            Run._open = None
+        if not self._tracking:
             self._first_write_event.stop()
             return
+        if self._stopped:
+            return
+        self._stopped = True
         from ..registry import registrations
         from . import so_far
 
         registrations.before_removal = registrations.protect_nothing
-        self._parts.slots.release()
+        self._slots.release()
         if self._settings.tracks:
-            so_far.deactivate(self._parts.observer)
-            self._parts.observer.stop()
+            so_far.deactivate(self._observer)
+            self._observer.stop()
 
-    def _refuse_a_child(self) -> None:
+    def _refuse_child(self) -> None:
         if os.getpid() != self.root.owner:
             from ..errors import OwnershipError
 
-            raise OwnershipError(errno.EPERM, "the run is the parent process's: that ends it")
+            raise OwnershipError(
+                errno.EPERM, "only the process that opened the run can end it, not a forked child"
+            )
 
     def _something_happened(self) -> bool:
-        return self._watches and (
+        return self._tracking and (
             self._closing_part is not None
             or contexts.root.attachment is not None
-            or bool(self._parts.observer.late)
-            or self._parts.slots.has_new()
-            or self._parts.tree.has_new()
+            or bool(self._observer.late)
+            or self._slots.has_new()
+            or self._tree.has_new()
         )
 
-    def _end(self, tests: int) -> RunReport:
-        if self._closing_part is None and self.root.remove_empty():
-            from ..reports import RunReport, Summary
 
-            made = self._parts.glance.made_and_removed if self._watches else 0
-            return RunReport(Summary(tests=tests, made=made, removed_by_tests=made))
-        closing = self._closing
-        closing.totals.made += self._parts.glance.made_and_removed
-        closing.remove(self._settings.tracks)
-        return closing.report(tests)
+class Activation:
+    """A context made the current one; at the end of a `with` block, the one before is again."""
+
+    def __init__(self, context: Context) -> None:
+        self._before = contexts.current()
+        self._context = context
+        contexts.activate(context)
+
+    def __enter__(self) -> Context:
+        return self._context
+
+    def __exit__(self, *exception: object) -> None:
+        contexts.activate(self._before)
 
 
 _opening = _thread.allocate_lock()
 
 
-def _refuse_a_second() -> None:
-    """Raise if there would be two runs: what is made can be noted by one only."""
-    if Run.open_one is not None:
+def _refuse_second() -> None:
+    """Raise if a run is open: only one can observe a process."""
+    if Run._open is not None:
         from ..errors import OwnershipError
 
         raise OwnershipError(errno.EBUSY, "a run is open in this process: finish it first")
