@@ -62,9 +62,6 @@ def _group(group: tuple[str, list[Option]]) -> Iterator[str]:
 def _small_print(option: Option) -> Iterator[str]:
     if option.default not in (None, False, True, ()):
         yield f"default: `{_default(option)}`"
-    if option.stock_from is not None:
-        version = ".".join(map(str, option.stock_from))
-        yield f"from Python {version} on it is unittest's own option"
     if option.allowed == COMMAND_LINE:
         yield "on the command line only"
         return
@@ -79,16 +76,14 @@ def _small_print(option: Option) -> Iterator[str]:
 
 
 def _default(option: Option) -> str:
-    if isinstance(option.default, tuple):
-        return ", ".join(map(option.type.show, option.default))
-    return option.type.show(option.default)
+    return option.show(option.default)
 
 
 def _example(option: Option) -> str:
     """Return a value of the right type as TOML has it: the default where there is one."""
     if option.is_switch:
         return "false" if option.default is True else "true"
-    if int in option.type.native and str not in option.type.native:
+    if int in option.type.toml_types and str not in option.type.toml_types:
         return "N" if option.default is None else _default(option)
     word = _default(option) if option.default else option.metavar.split("|")[0]
     return f'["{word}"]' if option.repeatable else f'"{word}"'

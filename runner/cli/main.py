@@ -41,12 +41,13 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         sys.argv[0] = f"{os.path.basename(sys.executable)} -m unittest"
     loaded = None
     try:
-        if _may_ask_for_help(words):
-            _help_if_asked(name, words)
-        loaded = load.load(words, cwd=os.getcwd(), environ=os.environ)
-        code = 0 if _told_instead(loaded) else Program(name, loaded).run()
+        code: ExitCode = 0
+        if not _print_help(name, words):
+            loaded = load.load(words, cwd=os.getcwd(), environ=os.environ)
+            if not _print_instead_of_run(loaded):
+                code = Program(name, loaded).run()
     except (UsageError, tempfiles.TempFilesError) as error:
-        message = str(error) if loaded is None else loaded.placed(str(error))
+        message = str(error) if loaded is None else loaded.with_source(str(error))
         print(f"tidytest: error: {message}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # of who reads the help or the settings: `| head`
@@ -201,29 +202,23 @@ def _is_ours(traceback: TracebackType) -> bool:
     return name.partition(".")[0] == __name__.partition(".")[0]
 
 
-def _may_ask_for_help(words: Sequence[str]) -> bool:
-    return any(word.startswith("-") and "h" in word for word in words)
+def _print_help(name: str, words: Sequence[str]) -> bool:
+    """Print unittest's help and the runner's if the command line asks for it."""
+    if not any(word.startswith("-") and "h" in word for word in words):
+        return False
+    from ..settings.parser import parse
+
+    unittest_help = parse(words).unittest_help(name)
+    if unittest_help is None:
+        return False
+    from ..settings.help import help_text
+
+    print(f"{unittest_help}\n{help_text()}", end="", flush=True)
+    return True
 
 
-def _help_if_asked(name: str, words: Sequence[str]) -> None:
-    """Print unittest's help and ours, and exit, if the command line asks for it."""
-    from ..settings import parser
-
-    split = parser.split(words)
-    if not split.help:
-        return
-    try:
-        unittest.main(module=None, argv=[name, *split.remaining])
-    except SystemExit as exit:
-        if not exit.code:
-            from ..settings import help as usage
-
-            print(f"\n{usage.help_text()}", end="", flush=True)
-        raise
-
-
-def _told_instead(loaded: load.Loaded) -> bool:
-    """Print what was asked for instead of a run, if anything was."""
+def _print_instead_of_run(loaded: load.Loaded) -> bool:
+    """Print the version, a completion script or the settings if the user asks for that."""
     settings = loaded.config
     if settings.version:
         from tempfiles import __version__

@@ -1,4 +1,4 @@
-"""A user's own `runner` or `tempfiles` next to ours: theirs is left to their tests."""
+"""Find a user's own `runner` or `tempfiles`, which tests must be able to import."""
 
 from __future__ import annotations
 
@@ -8,54 +8,45 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import takewhile
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 _ALIAS = "_tidytest_runner"
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def before_ours() -> list[str]:
-    """Return the directories of the import path that come before that of this package."""
+    """Return the directories of `sys.path` that come before the one with this package."""
     ours = os.path.dirname(_PACKAGE)
     return list(takewhile(lambda directory: directory != ours, sys.path))
 
 
 def discovered(words: Sequence[str]) -> list[str]:
-    """Return the directory that `discover` is going to put first into the import path, if any.
+    """Return the directory that unittest's `discover` will put first into the import path.
 
     Args:
         words: the command line after the program's name.
     """
-    remaining = _left_for_unittest(words)
-    if len(remaining) < 2 or remaining[0].lower() != "discover":
+    if not any(word.lower() == "discover" for word in words):
         return []
-    from .discovery import Discovery
-
-    found = Discovery(remaining[1:])
-    return [os.path.abspath(found.top or found.start)]
-
-
-def _left_for_unittest(words: Sequence[str]) -> Sequence[str]:
-    if not any(word.startswith("--") for word in words):
-        return words  # none of ours
     from ..errors import UsageError
-    from ..settings.parser import split
+    from ..settings.parser import UnittestArguments, parse
 
     try:
-        return split(words).remaining
-    except UsageError:  # which is told where the settings are read
+        remaining = parse(words).remaining
+    except UsageError:  # reported when the settings are loaded
         return []
+    if len(remaining) < 2 or remaining[0].lower() != "discover":
+        return []
+    arguments = UnittestArguments(remaining)
+    return [os.path.abspath(arguments.top or arguments.start)]
 
 
 def shadowed(name: str, directories: Sequence[str]) -> str | None:
-    """Return the user's own module or package of this name in some directories, if there is one.
+    """Return the path of the user's own module or package of this name, if there is one.
 
     Args:
         name: `runner` or `tempfiles`.
-        directories: where to look.
+        directories: where to look, in order.
     """
     ours = os.path.join(os.path.dirname(_PACKAGE), name, "__init__.py")
     for directory in directories:
@@ -67,7 +58,7 @@ def shadowed(name: str, directories: Sequence[str]) -> str | None:
 
 
 def step_aside() -> Any:
-    """Load this package again under another name, and let go of its own; return it."""
+    """Import this package again under another name, so that its own name is free; return `main`."""
     path = os.path.join(_PACKAGE, "__init__.py")
     spec = spec_from_file_location(_ALIAS, path, submodule_search_locations=[_PACKAGE])
     assert spec is not None and spec.loader is not None

@@ -1,31 +1,37 @@
-"""Settings that do not go together: refused where one place asks for both, else settled.
+"""Refuse or settle settings that contradict each other.
 
-A setting that is of no use without another is refused on the command line, and in the environment
-if that or a file makes it useless. In a file it lies idle, so that the file can say how coverage is
-reported in those runs that measure it. Of two that exclude each other the one from the stronger
-place wins, and the other is set aside.
+Of two settings that exclude each other, the one from the stronger place wins and the other is reset
+to its default; two from the same place are refused. A setting that has no effect without another
+one is refused on the command line, and in the environment if the environment or a file disables
+that other one. In a file it is allowed, so that a file can say how coverage is reported in the runs
+that measure it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from ..errors import UsageError
 from .config import DEFAULT_BASELINE, STATE_FILE
 from .layers import DEFAULT, FROM_ARGV, FROM_FILE, Setting, Settings
 from .options import BY_NAME
+from .parser import Arguments
 
 
-class _Need(NamedTuple):
-    """`names` are of use only if `fits` is true of the value of `other`; `say` is that in words.
-    `default_counts` tells whether an `other` that nobody set counts as unfit."""
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """The settings `names` have an effect only if `fits` is true of the value of `other`.
+
+    `words` say so in a message. `default_counts` tells whether the default of `other` is refused.
+    """
 
     names: tuple[str, ...]
     other: str
     fits: Callable[[Any], bool]
-    say: str
+    words: str
     default_counts: bool = True
 
 
@@ -60,12 +66,12 @@ _EXCLUSIVE = (
 OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
 
 
-def settle(settings: Settings, *, verbose: bool) -> None:
-    """Set aside what a stronger place excludes.
+def settle(settings: Settings, arguments: Arguments) -> None:
+    """Reset the settings that a setting of a stronger place excludes.
 
-    Parameters:
+    Args:
         settings: complete settings; changed in place.
-        verbose: whether unittest's `-v` is on.
+        arguments: the command line, which may have unittest's `-v`.
 
     Raises:
         UsageError: two settings contradict each other.
@@ -75,11 +81,11 @@ def settle(settings: Settings, *, verbose: bool) -> None:
     for need in _NEEDS:
         for name in need.names:
             _require(settings, name, need)
-    _refuse_strictness_for_nothing(settings)
-    if verbose and _is_active(settings, "progress"):
+    _refuse_strict_without_baseline(settings)
+    if _is_active(settings, "progress") and arguments.is_verbose():
         if settings["progress"].rank == FROM_ARGV:
             raise UsageError("--progress and -v contradict each other")
-        _set_aside(settings, "progress", "-v")
+        _reset(settings, "progress", "-v")
     _refuse_shared_output(settings)
 
 
@@ -88,10 +94,10 @@ def _exclude(settings: Settings, first: str, second: str) -> None:
         return
     if settings[first].rank == settings[second].rank:
         raise UsageError(
-            f"{_told(settings, first)} and {_told(settings, second)} contradict each other"
+            f"{_named(settings, first)} and {_named(settings, second)} contradict each other"
         )
     weaker, stronger = sorted((first, second), key=lambda name: settings[name].rank)
-    _set_aside(settings, weaker, _told(settings, stronger))
+    _reset(settings, weaker, _named(settings, stronger))
 
 
 def _require(settings: Settings, name: str, need: _Need) -> None:
@@ -105,12 +111,12 @@ def _require(settings: Settings, name: str, need: _Need) -> None:
     if refused:
         value = BY_NAME[need.other].type.show(other.value) or "off"
         raise UsageError(
-            f"{_told(settings, name)} needs {need.say}, and {need.other} is {value}"
+            f"{_named(settings, name)} needs {need.words}, and {need.other} is {value}"
             f" ({other.source})"
         )
 
 
-def _refuse_strictness_for_nothing(settings: Settings) -> None:
+def _refuse_strict_without_baseline(settings: Settings) -> None:
     strict, path = settings["strict-baseline"], settings["leak-baseline"].value
     if not _is_active(settings, "strict-baseline") or strict.rank != FROM_ARGV or path is not None:
         return
@@ -125,34 +131,34 @@ def _refuse_shared_output(settings: Settings) -> None:
     for name in OUTPUTS:
         path = settings[name].value
         if name == "leak-baseline" and path is None:
-            path = DEFAULT_BASELINE  # one that is there is read without being asked for
+            path = DEFAULT_BASELINE  # read by default if it exists
         if not path or path == os.devnull:
             continue
         path = path if path == "-" else os.path.realpath(path)
         if path in taken:
-            both = f"{taken[path]} and {_told(settings, name)}"
+            both = f"{taken[path]} and {_named(settings, name)}"
             raise UsageError(f"{both} name the same file")
-        taken[path] = _told(settings, name)
+        taken[path] = _named(settings, name)
 
 
 def _is_active(settings: Settings, name: str) -> bool:
-    """Return whether a setting asks for something: it is set, and not to the value for nothing."""
+    """Return whether a setting is set, and not to the value that switches it off."""
     option, setting = BY_NAME[name], settings[name]
-    nothing: tuple[object, ...] = ()
+    off_values: tuple[object, ...] = ()
     if option.default in (None, False, ()):
-        nothing = (None, False, (), "")  # which is what --no-leak-baseline makes it
+        off_values = (None, False, (), "")  # "" is --no-leak-baseline
     elif name == "keep":
-        nothing = ("never",)
-    # By identity or equal type: the seed 0 is not False.
+        off_values = ("never",)
+    # The types are compared too: the seed 0 is not False.
     return setting.rank > DEFAULT and not any(
-        setting.value == none and type(setting.value) is type(none) for none in nothing
+        setting.value == off and type(setting.value) is type(off) for off in off_values
     )
 
 
-def _set_aside(settings: Settings, name: str, by: str) -> None:
+def _reset(settings: Settings, name: str, by: str) -> None:
     settings[name] = Setting(BY_NAME[name].default, DEFAULT, f"default, set aside by {by}")
 
 
-def _told(settings: Settings, name: str) -> str:
+def _named(settings: Settings, name: str) -> str:
     setting = settings[name]
     return f"--{name}" if setting.rank == FROM_ARGV else f"{name} ({setting.source})"

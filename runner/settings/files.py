@@ -1,8 +1,8 @@
 """Read the settings of a project: `[tool.tidytest]` of pyproject.toml, `[tidytest]` of setup.cfg.
 
 The nearest directory with such a section counts, from the working directory upwards to the top of
-the checkout (the directory with `.git` or `.hg`) or of the file system. A file is parsed, and a
-parser imported, only if its bytes show such a section.
+the checkout (the directory with `.git` or `.hg`) or of the file system. A file is parsed, and its
+parser imported, only if a regular expression finds such a section in its bytes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # A line that can open or fill our table: `[tool.tidytest]`, `tidytest.leaks = ...`, `tool = {...}`.
 _TOML_SECTION = (
@@ -27,17 +23,19 @@ _TOPS = (".git", ".hg")
 
 
 class SettingsFile(NamedTuple):
-    """The settings of one file. `path` is absolute; `values` are as the file has them: texts
-    where `typed` is false (setup.cfg), TOML values where it is true."""
+    """The settings of one file.
+
+    `path` is absolute. `values` are TOML values if `is_toml`, else (setup.cfg) texts.
+    """
 
     path: str
     text: str
     values: Mapping[str, object]
-    typed: bool
+    is_toml: bool
 
     def line(self, key: str) -> int:
         """Return the number of the line on which a key is set, from 1."""
-        return (_toml_line if self.typed else _cfg_line)(self.text, key)
+        return (_toml_line if self.is_toml else _cfg_line)(self.text, key)
 
     def place(self, key: str, cwd: str) -> str:
         """Return where a key is set, as `pyproject.toml:12`, relative to a directory."""
@@ -77,7 +75,7 @@ def _read_directory(directory: str, cwd: str) -> SettingsFile | None:
 
 
 def _content(path: str, cwd: str, section: bytes) -> str | None:
-    """Return the text of a file that shows a section of ours, else None."""
+    """Return the text of a file that seems to have our section, else None."""
     try:
         with open(path, "rb") as file:
             content = file.read().removeprefix(b"\xef\xbb\xbf")
@@ -85,7 +83,7 @@ def _content(path: str, cwd: str, section: bytes) -> str | None:
         return None
     except OSError as error:
         if os.path.dirname(path) != cwd:
-            return None  # an ancestor's file that we may not read is not this project's
+            return None  # in a parent directory: not a file of this project
         raise UsageError(f"{_shown(path, cwd)}: {error.strerror}") from None
     if b"tidytest" not in content or not re.search(section, content):
         return None
@@ -110,7 +108,7 @@ def _read_toml(path: str, cwd: str) -> SettingsFile | None:
         return None
     if not isinstance(table, dict):
         raise UsageError(f"{_shown(path, cwd)}: tool.tidytest must be a table")
-    return SettingsFile(path, text, table, typed=True)
+    return SettingsFile(path, text, table, is_toml=True)
 
 
 def _section(document: dict[str, Any]) -> Any:
@@ -133,7 +131,7 @@ def _read_cfg(path: str, cwd: str) -> SettingsFile | None:
         return None
     import configparser
 
-    parser = configparser.RawConfigParser(default_section="")  # [DEFAULT] is not for us
+    parser = configparser.RawConfigParser(default_section="")  # [DEFAULT] does not apply
     try:
         parser.read_string(text, path)
     except configparser.Error as error:
@@ -143,25 +141,28 @@ def _read_cfg(path: str, cwd: str) -> SettingsFile | None:
             raise UsageError(f"{_shown(path, cwd)}: [{name}]: the section is called [tidytest]")
     if not parser.has_section("tidytest"):
         return None
-    return SettingsFile(path, text, dict(parser.items("tidytest")), typed=False)
+    return SettingsFile(path, text, dict(parser.items("tidytest")), is_toml=False)
 
 
 def _malformed_cfg(shown: str, error: Any) -> str:
-    """Make one line of an error of configparser, which says it in several."""
+    """Return a message of one line for an error of configparser, whose own has several."""
     lines = getattr(error, "errors", None)  # of a ParsingError: pairs of line and content
     number = getattr(error, "lineno", None) or (lines[0][0] if lines else None)
     if hasattr(error, "option"):
         words = f"{error.option!r} is set twice in [{error.section}]"
     elif hasattr(error, "section"):
-        words = f"[{error.section}] stands there twice"
+        words = f"[{error.section}] occurs twice"
     else:
         words = "not a valid line"
     return f"{shown}:{number}: {words}" if number else f"{shown}: {words}"
 
 
 def _toml_line(text: str, key: str) -> int:
-    """Find the line of a key: the beginning up to it is a document without the key, and the next
-    beginning that is a document again has it (so a look-alike inside a string is passed over)."""
+    """Return the number of the line that sets a key.
+
+    The text before that line parses without the key, and the shortest longer text that parses has
+    it. Text inside a string that looks like the key is so skipped.
+    """
     import tomllib
 
     lines = [f"{line}\n" for line in text.split("\n")]  # not at U+2028, as `splitlines` does

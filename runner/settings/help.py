@@ -1,16 +1,14 @@
-"""What the table of options looks like to a user: help, the settings in force, completion."""
+"""Show the table of options to the user: the help, the settings in force, shell completion."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import unittest
-from collections.abc import Mapping
 
 from ..errors import UsageError
 from .config import DEFAULT_BASELINE
 from .load import Loaded
-from .options import OPTIONS, Option
+from .options import BY_NAME, COMMAND_LINE, OPTIONS
+from .parser import add_options, option_parser, unittest_parsers
 
 _EXAMPLES = """\
 Examples:
@@ -29,57 +27,21 @@ abbreviated. Settings also come from [tool.tidytest] in pyproject.toml or [tidyt
 """
 
 
-class _Stock(unittest.TestProgram):
-    """unittest's program, never run: the home of its parsers."""
-
-    def __init__(self) -> None:
-        self.progName = "tidytest"
-        self.module = None
-
-    def parsers(self) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-        """Return unittest's own parsers: of the plain command line, and of `discover`."""
-        parent: argparse.ArgumentParser = self._getParentArgParser()  # type: ignore[attr-defined]
-        return (
-            self._getMainArgParser(parent),  # type: ignore[attr-defined]
-            self._getDiscoveryArgParser(parent),  # type: ignore[attr-defined]
-        )
-
-
-def add_options(parser: argparse.ArgumentParser, *, with_opposites: bool = False) -> None:
-    """Add our options to a parser, in their groups, and each `--no-NAME` if that is wanted."""
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for option in OPTIONS:
-        if option.group not in groups:
-            groups[option.group] = parser.add_argument_group(option.group)
-        if not option.left_to_unittest:
-            _add(groups[option.group], option)
-        opposite = f"--no-{option.name}"
-        if with_opposites and option.has_opposite and opposite not in parser._option_string_actions:
-            groups[option.group].add_argument(opposite, action="store_true", help="the opposite")
-
-
 def help_text() -> str:
-    """Return the help on our options, to stand below unittest's own."""
-    parser = argparse.ArgumentParser(
-        usage=argparse.SUPPRESS,
-        add_help=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=_EXAMPLES,
-    )
-    add_options(parser)
-    return parser.format_help().lstrip("\n")
+    """Return the help on the runner's options, which follows unittest's own."""
+    return f"{option_parser().format_help()}\n{_EXAMPLES}".lstrip("\n")
 
 
 def settings_text(loaded: Loaded) -> str:
-    """Return one aligned line a setting: its name, its value, and where it comes from."""
-    sources = loaded.sources
-    if loaded.config.leak_baseline is None and os.path.isfile(DEFAULT_BASELINE):
-        loaded = loaded._replace(config=loaded.config._replace(leak_baseline=DEFAULT_BASELINE))
+    """Return a line for each setting, in columns: its name, its value, where it comes from."""
+    config, sources = loaded.config, loaded.sources
+    if config.leak_baseline is None and os.path.isfile(DEFAULT_BASELINE):
+        config = config._replace(leak_baseline=DEFAULT_BASELINE)
         sources["leak-baseline"] = "default, since it exists"
     rows = [
-        (option.name, _shown(option, getattr(loaded.config, option.field)), sources[option.name])
+        (option.name, option.show(getattr(config, option.field)), sources[option.name])
         for option in OPTIONS
-        if option.allowed != "command line"
+        if option.allowed != COMMAND_LINE
     ]
     names = max(len(row[0]) for row in rows)
     values = max(len(row[1]) for row in rows)
@@ -87,9 +49,9 @@ def settings_text(loaded: Loaded) -> str:
 
 
 def completion_script(shell: str) -> str:
-    """Return the script that completes our options and unittest's in a shell.
+    """Return the script that completes the runner's options and unittest's in a shell.
 
-    Parameters:
+    Args:
         shell: bash, zsh or tcsh.
 
     Raises:
@@ -101,53 +63,24 @@ def completion_script(shell: str) -> str:
         raise UsageError(
             '--completion needs shtab: pip install "tidytest[completion]"'
         ) from None
-    parser, discovery = _Stock().parsers()
+    parser, discovery = unittest_parsers()
     parser.prog = "tidytest"
+    # `discover` is no subcommand to argparse: its options are completed beside the others.
+    known = parser._option_string_actions
     for action in discovery._actions:
-        # `discover` is no subcommand to argparse: its options are offered beside the others.
-        if action.option_strings and not parser._option_string_actions.keys() & set(
-            action.option_strings
-        ):
+        if action.option_strings and not known.keys() & set(action.option_strings):
             parser._add_action(action)
+    parser.conflict_handler = "resolve"  # `--durations` is an option of both
+    add_options(parser, "the opposite")
     for action in parser._actions:
+        option = BY_NAME.get(action.dest)
         if action.dest in ("tests", "start", "top"):
             place = shtab.FILE if action.dest == "tests" else shtab.DIRECTORY
             action.complete = place  # type: ignore[attr-defined]
-    add_options(parser, with_opposites=True)
+        elif option is not None and action.nargs != 0:
+            action.choices = option.type.choices or None
+            if option.type.is_path:
+                action.complete = shtab.FILE  # type: ignore[attr-defined]
     script = str(shtab.complete(parser, shell))
-    # Where a word is none of ours, bash still completes it as the name of a file.
+    # Where the runner has no completion for a word, bash still completes it as a file name.
     return script.replace("\ncomplete ", "\ncomplete -o default ") if shell == "bash" else script
-
-
-def _add(group: argparse._ArgumentGroup, option: Option) -> None:
-    names = [option.flag]
-    if option.default is None and option.is_switch:
-        names.append(f"--no-{option.name}")
-    settled: Mapping[str, object] = {"dest": option.field, "help": _help(option)}
-    if option.is_switch:
-        action = group.add_argument(*names, action="store_true", **settled)  # type: ignore[arg-type]
-    else:
-        action = group.add_argument(
-            *names,
-            nargs="?" if option.value_optional else None,
-            metavar=option.metavar.strip("[]"),
-            choices=option.type.choices or None,
-            **settled,  # type: ignore[arg-type]
-        )
-    if option.type.is_path:
-        action.complete = {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"}  # type: ignore[attr-defined]
-
-
-def _help(option: Option) -> str:
-    text = option.help.replace("%", "%%")
-    if option.is_switch or option.default in (None, ()):
-        return text
-    return f"{text} (default: {_shown(option, option.default)})"
-
-
-def _shown(option: Option, value: object) -> str:
-    if value is None:
-        return "off" if option.is_switch or option.value_optional else "-"
-    if isinstance(value, tuple):
-        return ", ".join(map(option.type.show, value)) or "-"
-    return option.type.show(value)

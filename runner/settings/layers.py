@@ -1,30 +1,34 @@
-"""The places that settings come from: the command line, the environment, the settings file."""
+"""The places that settings come from, laid over each other.
+
+Defaults < settings file < environment < command line: the stronger place wins.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from argparse import ArgumentTypeError
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..errors import UsageError
 from . import files
-from .config import VARIABLES
-from .option_types import SWITCH
-from .options import BY_NAME, COMMAND_LINE, FILE, Option, find, nearest
-from .parser import Argument
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .config import VARIABLES, Config
+from .options import BY_NAME, COMMAND_LINE, FILE, OPTIONS, Option, find, nearest
+from .parser import Arguments
+from .value_types import SWITCH
 
 DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGV = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value and where it is from: `rank` is the strength of the place (DEFAULT to FROM_ARGV),
-    `source` the place; its `str` is what a user is told. `drops` says that what weaker places have
-    is dropped, where it would be added to."""
+    """A value and where it comes from.
+
+    `rank` is the strength of the place (DEFAULT to FROM_ARGV); the `str` of `source` names the
+    place for the user. If `drops`, the values of weaker places are dropped where this one would be
+    added to them.
+    """
 
     value: Any
     rank: int
@@ -35,9 +39,103 @@ class Setting:
 Settings = dict[str, Setting]
 
 
+def merge(arguments: Arguments, base: str, environ: Mapping[str, str]) -> Settings:
+    """Return every setting, from the strongest place that has it.
+
+    Args:
+        arguments: the command line.
+        base: the working directory, absolute.
+        environ: the environment.
+
+    Raises:
+        UsageError: a name or a value in one of the places is not valid.
+    """
+    settings = {option.name: Setting(option.default, DEFAULT, "default") for option in OPTIONS}
+    if not arguments.given.keys() & {"version", "completion"}:
+        _overlay(settings, _from_file(base))
+        _overlay(settings, _from_environment(environ, base))
+    _overlay(settings, _from_arguments(arguments, base))
+    return settings
+
+
+def as_config(settings: Settings) -> Config:
+    """Return the record of complete settings."""
+    return Config(**{BY_NAME[name].field: setting.value for name, setting in settings.items()})
+
+
+def resolve(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Fill in what depends on this run: whether it is on GitHub, and the random seed."""
+    is_github = environ.get("GITHUB_ACTIONS", "").lower() not in ("", "false", "0")
+    if settings["github"].value is None and is_github:
+        settings["github"] = Setting(True, DEFAULT, "environment GITHUB_ACTIONS")
+    shuffle = settings["shuffle"]
+    if shuffle.value is True:
+        seed = int.from_bytes(os.urandom(4), "big")
+        settings["shuffle"] = replace(shuffle, value=seed)
+    elif shuffle.value is False:
+        settings["shuffle"] = replace(shuffle, value=None)
+
+
+def _overlay(settings: Settings, stronger: Settings) -> None:
+    for name, setting in stronger.items():
+        weaker = settings[name]
+        if BY_NAME[name].joins and setting.value and weaker.rank and not setting.drops:
+            source = f"{weaker.source}, {setting.source}"
+            setting = Setting(weaker.value + setting.value, setting.rank, source)
+        settings[name] = setting
+
+
+def _from_arguments(arguments: Arguments, base: str) -> Settings:
+    return {
+        name: Setting(
+            _absolute(BY_NAME[name], value, base), FROM_ARGV, COMMAND_LINE,
+            name in arguments.cleared,
+        )
+        for name, value in arguments.given.items()
+    }  # fmt: skip
+
+
+def _from_environment(environ: Mapping[str, str], base: str) -> Settings:
+    found: Settings = {}
+    for variable in sorted(name for name in environ if name.startswith(VARIABLES)):
+        text = environ[variable]
+        if not text:
+            continue  # an empty variable is how a shell takes a setting back
+        key = variable[len(VARIABLES) :].lower()
+        option, is_opposite = _option_of(key, variable, COMMAND_LINE)
+        try:
+            value = _value_of_text(option, is_opposite, text)
+        except ArgumentTypeError as error:
+            raise UsageError(f"{variable}: {error}") from None
+        source = f"environment {variable}"
+        _refuse_second(option, variable, found)
+        found[option.name] = Setting(_absolute(option, value, base), FROM_ENVIRONMENT, source)
+    return found
+
+
+def _from_file(cwd: str) -> Settings:
+    file = files.read(cwd)
+    found: Settings = {}
+    for key, given in file.values.items() if file is not None else ():
+        assert file is not None
+        source = _FileKey(file, key, cwd)
+        option, is_opposite = _option_of(key, source, FILE)
+        _refuse_second(option, source, found)
+        try:
+            if file.is_toml:
+                value = _value_of_toml(option, is_opposite, given)
+            else:
+                value = _value_of_text(option, is_opposite, str(given))
+        except ArgumentTypeError as error:
+            raise UsageError(f"{source}: {key}: {error}") from None
+        value = _absolute(option, value, os.path.dirname(file.path))
+        found[option.name] = Setting(value, FROM_FILE, source)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _FileKey:
-    """The place of a key in a settings file; its line is looked for only when it is told."""
+    """A key in a settings file. Its line is searched for only when the user needs it."""
 
     file: files.SettingsFile
     key: str
@@ -47,90 +145,11 @@ class _FileKey:
         return self.file.place(self.key, self.cwd)
 
 
-def _located(option: Option, value: Any, base: str) -> Any:
-    """Make a path absolute that was written relative to a directory."""
+def _absolute(option: Option, value: Any, base: str) -> Any:
+    """Make a path absolute that was written relative to a directory; return other values as is."""
     if not option.type.is_path or not value or value in option.type.words:
         return value
     return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
-
-
-def from_argv(given: Sequence[Argument], cwd: str) -> Settings:
-    """Return what the command line sets.
-
-    Raises:
-        UsageError: a value does not fit; the message names the option.
-    """
-    found: Settings = {}
-    for argument in given:
-        option = argument.option
-        try:
-            value = _argument_value(argument)
-        except ValueError as error:
-            raise UsageError(f"--{option.name}: {error}") from None
-        earlier, drops = found.get(option.name), argument.opposite
-        if option.repeatable and value and earlier is not None:
-            value, drops = tuple(dict.fromkeys(earlier.value + value)), earlier.drops
-        found[option.name] = Setting(_located(option, value, cwd), FROM_ARGV, "command line", drops)
-    return found
-
-
-def _argument_value(argument: Argument) -> Any:
-    option, text = argument.option, argument.text
-    if argument.opposite:
-        return option.off
-    if text is None:  # a switch, or --shuffle without a seed
-        return True
-    if not option.repeatable:
-        return option.type.from_text(text)
-    texts = text.split(",") if option.commas else [text]
-    return tuple(option.type.from_text(text.strip()) for text in texts)
-
-
-def from_environment(environ: Mapping[str, str], cwd: str) -> Settings:
-    """Return what `TIDYTEST_*` variables set; one that is empty sets nothing.
-
-    Raises:
-        UsageError: a variable is unknown, or its value does not fit; the message names it.
-    """
-    found: Settings = {}
-    for variable in sorted(name for name in environ if name.startswith(VARIABLES)):
-        text = environ[variable]
-        if not text:
-            continue  # set to nothing is the shell's way of taking a setting back
-        option, opposite = _option_of(variable[len(VARIABLES) :].lower(), variable, COMMAND_LINE)
-        try:
-            value = _plain_value(option, opposite, text)
-        except ValueError as error:
-            raise UsageError(f"{variable}: {error}") from None
-        source = f"environment {variable}"
-        _refuse_second(option, variable, found)
-        found[option.name] = Setting(_located(option, value, cwd), FROM_ENVIRONMENT, source)
-    return found
-
-
-def from_file(cwd: str) -> Settings:
-    """Return what the settings file that counts in a directory sets.
-
-    Raises:
-        UsageError: a key is unknown, or its value does not fit; the message names file and line.
-    """
-    file = files.read(cwd)
-    found: Settings = {}
-    for key, native in file.values.items() if file is not None else ():
-        assert file is not None
-        source = _FileKey(file, key, cwd)
-        option, opposite = _option_of(key, source, FILE)
-        _refuse_second(option, source, found)
-        try:
-            if file.typed:
-                value = _toml_value(option, opposite, native)
-            else:
-                value = _plain_value(option, opposite, str(native))
-        except ValueError as error:
-            raise UsageError(f"{source}: {key}: {error}") from None
-        value = _located(option, value, os.path.dirname(file.path))
-        found[option.name] = Setting(value, FROM_FILE, source)
-    return found
 
 
 def _refuse_second(option: Option, place: object, found: Settings) -> None:
@@ -139,7 +158,7 @@ def _refuse_second(option: Option, place: object, found: Settings) -> None:
 
 
 def _option_of(key: str, place: object, kind: str) -> tuple[Option, bool]:
-    """Return the option that a key of a file or a variable means; refuse what is none."""
+    """Return the option of a key in a file or of a variable, and whether it is the opposite."""
     found = find(key.replace("_", "-"))
     if found is None:
         name = nearest(key)
@@ -154,27 +173,30 @@ def _option_of(key: str, place: object, kind: str) -> tuple[Option, bool]:
     return found
 
 
-def _plain_value(option: Option, opposite: bool, text: str) -> Any:
-    """Return the value of a text of the environment or of setup.cfg, where one text is a list."""
-    if option.repeatable and not opposite:
-        texts = [part.strip() for part in text.replace("\n", ",").split(",")]
-        return tuple(option.type.from_text(part) for part in texts if part)
-    return _opposed(option, opposite, text)
+def _value_of_text(option: Option, is_opposite: bool, text: str) -> Any:
+    """Return the value of a text in the environment or setup.cfg, where a list is one text."""
+    if is_opposite:
+        return _value_of_opposite(option, text)
+    if option.repeatable:
+        parts = [part.strip() for part in text.replace("\n", ",").split(",")]
+        return tuple(option.type(part) for part in parts if part)
+    return option.type(text)
 
 
-def _toml_value(option: Option, opposite: bool, native: object) -> Any:
-    if option.repeatable and not opposite:
-        items = native if isinstance(native, list) else [native]
+def _value_of_toml(option: Option, is_opposite: bool, given: object) -> Any:
+    if is_opposite:
+        if not isinstance(given, bool):
+            raise ArgumentTypeError("must be true or false")
+        return _value_of_opposite(option, str(given))
+    if option.repeatable:
+        items = given if isinstance(given, list) else [given]
         return tuple(option.type.from_toml(item) for item in items)
-    if opposite and not isinstance(native, bool):
-        raise ValueError("must be true or false")
-    return _opposed(option, opposite, str(native)) if opposite else option.type.from_toml(native)
+    return option.type.from_toml(given)
 
 
-def _opposed(option: Option, opposite: bool, text: str) -> Any:
-    if not opposite:
-        return option.type.from_text(text)
-    stated = SWITCH.from_text(text)
-    if not stated and not option.is_switch:
-        raise ValueError(f"only true makes sense here: it switches {option.name} off")
-    return option.off if stated else True
+def _value_of_opposite(option: Option, text: str) -> Any:
+    if SWITCH(text):
+        return option.off
+    if not option.is_switch:
+        raise ArgumentTypeError(f"only true makes sense here: it switches {option.name} off")
+    return True

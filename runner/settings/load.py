@@ -1,38 +1,28 @@
-"""The settings of this run. Where none is set anywhere, nothing that reads them is imported."""
+"""Load the settings of a run. Where none is set anywhere, the options are not even imported."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import files
 from .config import VARIABLES, Config
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .layers import Setting
 
 
 class Loaded(NamedTuple):
-    """What `load` found.
+    """The settings of a run, and the words for unittest.
 
-    `remaining` is the command line that is left for unittest. `settings` are all settings with
-    their places, empty where nothing is set anywhere.
+    `remaining` is the part of the command line for unittest. `settings` are all settings with
+    their sources, empty where nothing is set anywhere.
     """
 
     config: Config
     remaining: list[str]
     settings: Mapping[str, Setting]
-
-    def placed(self, message: str) -> str:
-        """Return a message on an option with the place where it was set, if that is a file or the
-        environment: `--monitor: ...` becomes `monitor (pyproject.toml:3): ...`."""
-        name = message.removeprefix("--").partition(": ")[0].partition(" ")[0]
-        setting = self.settings.get(name) if message.startswith("--") else None
-        if setting is None or str(setting.source) in ("default", "command line"):
-            return message
-        return f"{name} ({setting.source}){message[len(name) + 2 :]}"
 
     @property
     def sources(self) -> dict[str, str]:
@@ -42,34 +32,49 @@ class Loaded(NamedTuple):
         known = {name: str(setting.source) for name, setting in self.settings.items()}
         return {**dict.fromkeys(BY_NAME, "default"), **known}
 
+    def with_source(self, message: str) -> str:
+        """Name the file or the variable that set an option in a message on that option.
+
+        `--monitor: ...` becomes `monitor (pyproject.toml:3): ...`; other messages stay as they
+        are, and so does one on an option that was set on the command line.
+        """
+        name = message.removeprefix("--").partition(": ")[0].partition(" ")[0]
+        setting = self.settings.get(name) if message.startswith("--") else None
+        if setting is None or str(setting.source) in ("default", "command line"):
+            return message
+        return f"{name} ({setting.source}){message[len(name) + 2 :]}"
+
 
 def load(
     argv: Sequence[str], *, cwd: str | os.PathLike[str], environ: Mapping[str, str]
 ) -> Loaded:
-    """Read all settings.
+    """Load all settings.
 
-    Parameters:
+    Args:
         argv: the words after the program's name.
-        cwd: the working directory; the settings file is looked for from there upwards.
+        cwd: the working directory; the settings file is searched for from there upwards.
         environ: the environment.
 
     Raises:
-        UsageError: something in one of the places is unknown, malformed or contradictory.
+        UsageError: a name or a value in one of the places is not valid, or two settings
+            contradict each other.
     """
     base = os.path.abspath(cwd)
     if not (_may_set(argv, environ) or files.read(base)):
         return Loaded(Config(), list(argv), {})
-    from . import merging, parser
+    from . import conflicts, layers, parser
 
-    words = parser.split(argv)
-    settings = merging.merged(words, base, environ)
-    return Loaded(merging.as_config(settings), words.remaining, settings)
+    arguments = parser.parse(argv)
+    settings = layers.merge(arguments, base, environ)
+    conflicts.settle(settings, arguments)
+    layers.resolve(settings, environ)
+    return Loaded(layers.as_config(settings), arguments.remaining, settings)
 
 
 def _may_set(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
-    """Whether the command line or the environment may set something, or ask for help."""
+    """Return whether the command line or the environment may set something."""
     return (
-        any(word.startswith("--") or (word.startswith("-") and "h" in word) for word in argv)
+        any(word.startswith("--") for word in argv)
         or "GITHUB_ACTIONS" in environ
         or any(name.startswith(VARIABLES) for name in environ)
     )

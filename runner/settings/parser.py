@@ -1,179 +1,258 @@
-"""Take the runner's own options out of a command line; all else is left for unittest.
+"""Parse the command line: the runner's own options with argparse, the rest is left for unittest.
 
-Ours are known by their exact names only, so that every abbreviation unittest knows stays its own.
-A word after an option of unittest that takes a value is that value, whatever it looks like.
+Options of the runner are known by their exact names only, so that every abbreviation that unittest
+accepts stays an option of unittest.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
+import contextlib
+import io
+import unittest
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from ..errors import UsageError
-from .option_types import is_integer
-from .options import BY_NAME, Option, find
-
-_STOCK_SWITCHES = (
-    "--verbose", "--quiet", "--locals", "--failfast", "--catch", "--buffer", "--help",
-)  # fmt: skip
-_STOCK_VALUED = ("--start-directory", "--pattern", "--top-level-directory") + (
-    ("--durations",) if sys.version_info >= (3, 12) else ()
-)
-_STOCK_LETTERS = "vqfcbh"
-_STOCK_VALUED_LETTERS = "kspt"
+from .options import OPTIONS, Option, find, nearest
+from .value_types import is_integer
 
 
-class Argument(NamedTuple):
-    """One of our options as it was given. `text` is None where it had no value; `opposite` says
-    that it was given as `--no-NAME`."""
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """A parsed command line.
 
-    option: Option
-    opposite: bool
-    text: str | None
-
-
-class SplitArguments(NamedTuple):
-    """A command line, taken apart: our options in order, and what is left for unittest.
-
-    `verbose` and `help` tell whether unittest will be verbose, and whether it prints its help.
+    `given` are the values of the runner's options, by name. `cleared` are the names of options
+    whose opposite, `--no-NAME`, drops the values of weaker places. `remaining` are the words for
+    unittest, in order.
     """
 
-    ours: list[Argument]
-    remaining: list[str]
-    verbose: bool
-    help: bool
+    given: dict[str, Any] = field(default_factory=dict)
+    cleared: frozenset[str] = frozenset()
+    remaining: list[str] = field(default_factory=list)
+
+    def is_verbose(self) -> bool:
+        """Return whether the words for unittest make it verbose."""
+        return UnittestArguments(self.remaining).verbosity > 1
+
+    def unittest_help(self, name: str = "tidytest") -> str | None:
+        """Return unittest's help if the words for unittest ask for it, else None.
+
+        Args:
+            name: the name of the program in the help.
+        """
+        if not any(word.startswith("-") and "h" in word for word in self.remaining):
+            return None
+        program = UnittestArguments(self.remaining, name)
+        return program.printed if program.exit_code == 0 else None
 
 
-def split(argv: Sequence[str]) -> SplitArguments:
-    """Take a command line apart.
+def parse(argv: Sequence[str]) -> Arguments:
+    """Parse a command line.
 
-    Parameters:
+    Args:
         argv: the words after the program's name.
 
     Raises:
-        UsageError: one of our options lacks its value or has one it does not take, or a word
-            is no option at all but nearly one of ours.
+        UsageError: a value is missing, superfluous or not valid, or a word is no option at all
+            but resembles one of the runner's.
     """
-    return _Splitter(argv).run()
+    words, unparsed = _divide(argv)
+    namespace = argparse.Namespace(cleared=set())
+    try:
+        given, unknown = option_parser().parse_known_args(_with_seeds(words), namespace)
+    except argparse.ArgumentError as error:
+        raise UsageError(_message(error, words)) from None
+    for word in unknown:
+        _refuse_misspelt(word)
+    values = vars(given)
+    return Arguments(values, frozenset(values.pop("cleared")), [*unknown, *unparsed])
 
 
-class _Splitter:
-    def __init__(self, argv: Sequence[str]) -> None:
-        self.words = list(argv)
-        self.next = 0
-        self.ours: list[Argument] = []
-        self.passed: list[list[str]] = []  # to unittest: each word with its value
-        self.verbose = False
-        self.help = False
+@cache
+def option_parser(opposites_help: str = argparse.SUPPRESS) -> argparse.ArgumentParser:
+    """Return the parser of the runner's own options.
 
-    def run(self) -> SplitArguments:
-        while self.next < len(self.words):
-            word = self.words[self.next]
-            if word == "--":
-                self._pass(len(self.words) - self.next)
-            elif word.startswith("--"):
-                self._long(word)
-            elif len(word) > 1 and word[0] == "-":
-                self._pass(2 if self._cluster_wants_value(word) else 1)
-            else:
-                self._pass(1)
-        remaining = [word for words in self.passed for word in words]
-        return SplitArguments(self.ours, remaining, self.verbose, self.help)
-
-    def _pass(self, number: int) -> None:
-        """Leave words to unittest; where the last is `--`, so is everything after it."""
-        words = self.words[self.next : self.next + number]
-        if words[-1] == "--":
-            words = self.words[self.next :]
-        self.passed.append(words)
-        self.next += len(words)
-
-    def _long(self, word: str) -> None:
-        name, equals, text = word.partition("=")
-        found = find(name[2:])
-        if found is not None and (found[1] or not found[0].left_to_unittest):
-            if found[0].left_to_unittest:
-                self._take_back(f"--{found[0].name}")
-            self.next += 1
-            self.ours.append(self._argument(found, text if equals else None))
-            return
-        if found is not None:
-            self._note_stock(found[0], text if equals else self._following())
-        stock = _stock(name)
-        if not stock:
-            _refuse_misspelt(name)
-        elif stock[0] in ("--verbose", "--quiet"):
-            self.verbose = stock[0] == "--verbose"
-        elif stock[0] == "--help":
-            self.help = True
-        self._pass(2 if stock and stock[0] in _STOCK_VALUED and not equals else 1)
-
-    def _take_back(self, name: str) -> None:
-        """Drop what was given of an option of unittest, whose opposite, ours, comes after it."""
-        self.passed = [
-            words for words in self.passed if _stock(words[0].partition("=")[0]) != [name]
-        ]
-
-    def _following(self) -> str:
-        return self.words[self.next + 1] if self.next + 1 < len(self.words) else ""
-
-    def _note_stock(self, option: Option, text: str) -> None:
-        """Know also an option that is left to unittest, as far as it is fit to be shown."""
-        if is_integer(text) and int(text) >= 0:
-            self.ours.append(Argument(option, False, text))
-
-    def _argument(self, found: tuple[Option, bool], text: str | None) -> Argument:
-        option, opposite = found
-        if option.is_switch or opposite:
-            if text is not None:
-                raise UsageError(f"--{'no-' * opposite}{option.name} takes no value")
-        elif text is None and (value := self._value(option)) is not None:
-            text = value
-            self.next += 1
-        return Argument(option, opposite, text)
-
-    def _value(self, option: Option) -> str | None:
-        """Return the next word if it is the option's value."""
-        word = self.words[self.next] if self.next < len(self.words) else None
-        if option.value_optional:
-            return word if word is not None and is_integer(word) else None
-        if word is None:
-            raise UsageError(f"--{option.name} needs a value: {option.type.noun}")
-        if len(word) > 1 and word[0] == "-" and not _is_number(word):
-            # As argparse has it: this is far more often the next option than a value.
-            raise UsageError(
-                f"--{option.name} needs a value before {word!r}"
-                f" (or write --{option.name}={word})"
-            )
-        return word
-
-    def _cluster_wants_value(self, word: str) -> bool:
-        """Read short options (`-vk`); return whether the last takes the next word as its value."""
-        for position, letter in enumerate(word[1:], 2):
-            if letter in _STOCK_VALUED_LETTERS:
-                return position == len(word)
-            if letter not in _STOCK_LETTERS:
-                return False
-            if letter in "vq":
-                self.verbose = letter == "v"
-            self.help = self.help or letter == "h"
-        return False
+    Args:
+        opposites_help: the help of the form of an option that does not change the default; by
+            default the help does not list that form.
+    """
+    parser = argparse.ArgumentParser(
+        usage=argparse.SUPPRESS,
+        add_help=False,
+        allow_abbrev=False,
+        exit_on_error=False,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_options(parser, opposites_help)
+    return parser
 
 
-def _stock(name: str) -> list[str]:
-    """Return the options of unittest that a name, which may be abbreviated, can mean."""
-    return [known for known in _STOCK_SWITCHES + _STOCK_VALUED if known.startswith(name)]
+def add_options(parser: argparse.ArgumentParser, opposites_help: str) -> None:
+    """Add the runner's options to a parser, in their groups; see `option_parser`."""
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for option in OPTIONS:
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        _add(groups[option.group], option, opposites_help)
 
 
-def _is_number(word: str) -> bool:
-    return word[1:].replace(".", "", 1).isdecimal()
+def _add(group: argparse._ArgumentGroup, option: Option, opposites_help: str) -> None:
+    name, opposite = f"--{option.name}", f"--no-{option.name}"
+    help_of = {name: opposites_help, opposite: opposites_help, option.flag: _help(option)}
+    settings: dict[str, Any] = {"dest": option.name, "help": help_of[name]}
+    if option.is_switch:
+        group.add_argument(name, action="store_const", const=True, **settings)
+    else:
+        group.add_argument(
+            name,
+            action=_Collect if option.repeatable else "store",
+            type=option.from_argument,
+            nargs="?" if option.value_optional else None,
+            metavar=option.metavar.strip("[]"),
+            **settings,
+        )
+    if option.has_opposite:
+        settings["help"] = help_of[opposite]
+        group.add_argument(opposite, action=_Clear, nargs=0, const=option.off, **settings)
 
 
-def _refuse_misspelt(name: str) -> None:
-    import difflib
+def _help(option: Option) -> str:
+    text = option.help.replace("%", "%%")
+    if option.is_switch or option.default in (None, ()):
+        return text
+    return f"{text} (default: {option.show(option.default)})"
 
-    known = [f"--{option}" for option in BY_NAME if not BY_NAME[option].left_to_unittest]
-    near = difflib.get_close_matches(name.lower().replace("_", "-"), known, 1, 0.8)
-    if near:
-        raise UsageError(f"there is no option {name!r}; the nearest is {near[0]!r}")
+
+class _Collect(argparse.Action):
+    """Add to the values of a repeatable option."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        given = getattr(namespace, self.dest, ())
+        setattr(namespace, self.dest, tuple(dict.fromkeys((*given, *values))))
+
+
+class _Clear(argparse.Action):
+    """Store the value of `--no-NAME`."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, self.const)
+        namespace.cleared.add(self.dest)
+
+
+def _divide(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Divide a command line into the words to parse, and those that unittest alone must read.
+
+    These begin with `--`, or with an option of unittest that takes the name of a following option
+    of the runner for its value: unittest then reports that its own value is missing.
+    """
+    words = list(argv)
+    for index, word in enumerate(words):
+        if word == "--":
+            return words[:index], words[index:]
+        previous = words[index - 1] if index else ""
+        follows_unittests = previous.startswith("-") and not _is_ours(previous)
+        if _is_ours(word) and follows_unittests and _unknown_to_unittest(previous) is None:
+            return words[: index - 1], words[index - 1 :]
+    return words, []
+
+
+def _is_ours(word: str) -> bool:
+    return word.startswith("--") and find(word[2:].partition("=")[0]) is not None
+
+
+def _with_seeds(words: Sequence[str]) -> list[str]:
+    """Write an optional value into the word of its option: argparse would take any next word."""
+    joined: list[str] = []
+    optional = {f"--{option.name}" for option in OPTIONS if option.value_optional}
+    for word in words:
+        if joined and joined[-1] in optional and is_integer(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return [f"{word}=true" if word in optional else word for word in joined]
+
+
+def _message(error: argparse.ArgumentError, words: Sequence[str]) -> str:
+    name = str(error.argument_name)
+    found = find(name[2:])
+    assert found is not None, name
+    option, is_opposite = found
+    if isinstance(error.__context__, argparse.ArgumentTypeError):
+        return f"{name}: {error.message}"
+    if option.is_switch or is_opposite:
+        return f"{name} takes no value"
+    following = words[words.index(name) + 1 :]
+    if not following:
+        return f"{name} needs a value: {option.type.noun}"
+    return f"{name} needs a value before {following[0]!r} (or write {name}={following[0]})"
+
+
+def _refuse_misspelt(word: str) -> None:
+    """Raise UsageError for a word that is no option of unittest and resembles one of the runner."""
+    name = word.partition("=")[0]
+    if not name.startswith("--") or _unknown_to_unittest(name) != [name]:
+        return
+    near = nearest(name[2:], 0.8)
+    if near is not None:
+        raise UsageError(f"there is no option {name!r}; the nearest is '--{near}'")
+
+
+class UnittestArguments(unittest.TestProgram):
+    """The words for unittest, parsed by unittest; no test is loaded or run.
+
+    Attributes:
+        start: the directory or package where discovery begins; set if the words say `discover`,
+            or name no tests.
+        top: the directory that modules are imported from; None where it is `start`.
+        printed: the help or the error that unittest printed.
+        exit_code: 0 if unittest printed its help, 2 if it refused the words, else None.
+    """
+
+    start: str
+    top: str | None
+    verbosity: int
+
+    def __init__(self, words: Sequence[str], name: str = "tidytest") -> None:
+        self.progName = name
+        self.defaultTest = None
+        self.exit_code: object = None
+        output = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+                self.parseArgs([name, *words])
+        except SystemExit as exit:
+            self.exit_code = exit.code
+        self.printed = output.getvalue()
+
+    def createTests(self, *_: Any, **__: Any) -> None:
+        """Load nothing."""
+
+    def runTests(self) -> None:
+        """Run nothing."""
+
+
+def unittest_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Return unittest's own parsers: of the plain command line, and of `discover`."""
+    program: Any = UnittestArguments(())
+    return program._main_parser, program._discovery_parser
+
+
+@cache
+def _unknown_to_unittest(word: str) -> list[str] | None:
+    """Have unittest parse one word.
+
+    Returns:
+        The word if unittest does not know it, an empty list if it does, or None if unittest exits:
+        the word needs a value, or asks for help.
+    """
+    _, parser = unittest_parsers()
+    nowhere = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            return parser.parse_known_args([word])[1]
+    except SystemExit:
+        return None

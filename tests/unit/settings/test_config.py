@@ -63,7 +63,7 @@ class Precedence(InProject):
             "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9",
         }  # fmt: skip
         for option in OPTIONS:
-            if option.allowed != "file" or option.left_to_unittest:
+            if option.allowed != "file":
                 continue
             text = samples.get(option.name, "false" if option.default is True else "true")
             if not option.is_switch and option.name not in samples:

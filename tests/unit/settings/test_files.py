@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+from runner.cli.main import main
 from runner.errors import UsageError
 from runner.settings.load import Loaded, load
 
@@ -238,7 +241,7 @@ class Refused(Project):
         self.write("pyproject.toml", "")
         cases = {
             "[tidytest]\npdb = 1\npdb = 2\n": "setup.cfg:3: 'pdb' is set twice in [tidytest]",
-            "[tidytest]\n[tidytest]\n": "setup.cfg:2: [tidytest] stands there twice",
+            "[tidytest]\n[tidytest]\n": "setup.cfg:2: [tidytest] occurs twice",
             "[tidytest]\nleaks\n": "setup.cfg:2: not a valid line",
             "x = 1\n[tidytest]\n": "setup.cfg:1: not a valid line",
         }
@@ -253,7 +256,12 @@ class Refused(Project):
 
     def test_help_and_version_work_beside_a_bad_file(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nleek = 1\n")
-        self.assertEqual(self.load("-h").remaining, ["-h"])
+        self.enterContext(contextlib.chdir(self.root))
+        printed = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+        with self.assertRaises(SystemExit) as caught:
+            main(["-h"])
+        self.assertEqual(caught.exception.code, 0)
+        self.assertIn("--leak-baseline FILE", printed.getvalue())
         self.assertTrue(self.load("--version").config.version)
 
 
