@@ -6,14 +6,15 @@ made it; how many of these one closing of the context may leave is written down.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import re
-import stat
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from tempfiles.fileops.write import try_draft, write_atomically
 from tempfiles.records import Leak
 
 from ..errors import UsageError
@@ -132,36 +133,21 @@ def check_writable(path: str) -> None:
 def _put(path: str, text: str | None) -> None:
     """Replace a file in one step, or only try to; it keeps its mode."""
     shown, path = os.path.relpath(path), os.path.realpath(path)
-    beside = f"{path}.{os.getpid()}.new"
     try:
-        mode = _mode_to_keep(path)
-        with open(beside, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text or "")
-        if mode is not None:
-            os.chmod(beside, mode)
+        _refuse_read_only(path)
         if text is None:
-            os.unlink(beside)
+            try_draft(path)
         else:
-            os.replace(beside, path)
+            write_atomically(path, text.encode())
     except OSError as error:
-        if os.path.lexists(beside) and not isinstance(error, FileExistsError):
-            os.unlink(beside)
         raise UsageError(f"cannot write {shown}: {error.strerror}") from None
 
 
-def _mode_to_keep(path: str) -> int | None:
-    """Return the mode of a file that is replaced; none where there is no file yet.
-
-    Raises:
-        OSError: nobody may write to it, though the directory would let it be replaced.
-    """
-    try:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-    except FileNotFoundError:
-        return None
-    if not mode & 0o222 or not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    return mode
+def _refuse_read_only(path: str) -> None:
+    """Raise an OSError if a file is read-only, though its directory would let it be replaced."""
+    with contextlib.suppress(FileNotFoundError):
+        if not os.stat(path).st_mode & 0o222 or not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def locate(chosen: str | None, project: str) -> str | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
-import secrets
 import stat
 from typing import TextIO
 
+from tempfiles.fileops.write import try_draft, write_atomically
 from tempfiles.formatting import printable
 
 _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS})
@@ -100,13 +99,11 @@ def write_bytes(content: bytes, destination: str) -> None:
 def _check_file(path: str) -> None:
     in_place = _error_of_opening(path)
     try:
-        temporary, descriptor = _create_beside(path)
+        try_draft(path)
     except OSError as error:
         if in_place is None and error.errno in _IRREPLACEABLE:
             return
         raise
-    os.close(descriptor)
-    os.unlink(temporary)
     if in_place is not None and _bars_replacing(in_place, path):
         raise in_place
 
@@ -134,27 +131,13 @@ def _bars_replacing(error: OSError, path: str) -> bool:
 
 def _write_file(content: bytes, path: str) -> None:
     try:
-        _replace(content, path)
+        write_atomically(path, content)
     except OSError as error:
         if error.errno not in _IRREPLACEABLE or _error_of_opening(path) is not None:
             raise
         # Without O_CREAT, which Linux refuses for another user's file in a directory like /tmp.
         with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
             file.write(content)
-
-
-def _replace(content: bytes, path: str) -> None:
-    temporary, descriptor = _create_beside(path)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        with contextlib.suppress(OSError):
-            os.chmod(temporary, stat.S_IMODE(os.stat(path).st_mode))
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _is_replaceable(destination: str) -> bool:
@@ -167,16 +150,6 @@ def _is_replaceable(destination: str) -> bool:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(21, "Is a directory")
     return stat.S_ISREG(mode)
-
-
-def _create_beside(path: str) -> tuple[str, int]:
-    # Not mkstemp: its 0600 would stay with the report, and another user's CI could not read it.
-    directory, name = os.path.split(path)
-    if len(os.fsencode(name)) > 255:
-        raise OSError(36, "File name too long")
-    temporary = os.path.join(directory, f".tidytest-{secrets.token_hex(8)}")
-    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-    return temporary, os.open(temporary, flags, 0o666)
 
 
 def _name(stream: TextIO) -> str:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from tempfiles.fileops.write import write_atomically
+
 from ..settings.config import STATE_FILE
 from ..unittest_api import is_import_failure, test_id
 from .order import Test, prefixes
@@ -70,15 +72,9 @@ def write(directory: str, state: State) -> None:
             os.unlink(path)
         return
     document = {"version": VERSION, "failed": sorted(state.failed), "leaked": sorted(state.leaked)}
-    beside = f"{path}.{os.getpid()}.new"
     try:
-        with open(beside, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-            file.write("\n")
-        os.replace(beside, path)
+        write_atomically(path, f"{json.dumps(document, indent=1)}\n".encode())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(beside)
         raise OSError(error.errno, f"cannot write {STATE_FILE}: {error.strerror}") from None
 
 

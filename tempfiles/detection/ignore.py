@@ -15,7 +15,7 @@ CACHES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
     ".ruff_cache", ".tox", ".nox", "node_modules",
 })  # fmt: skip
-_NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-state\.json.*|pymp-.*"
+_NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-(state\.json|[0-9a-f]{16})|pymp-.*"
 
 
 class Ignored:

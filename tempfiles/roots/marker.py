@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..fileops.write import write_atomically
 from ..system import procfs
 
 FORMAT = 1
@@ -58,14 +58,7 @@ def write(marker: Marker, root: str, dir_fd: int | None) -> None:
     items = ", ".join(f'"{name}": {_json(value)}' for name, value in fields.items())
     content = f"{{{items}}}".encode()
     draft, name = located(DRAFT, root, dir_fd), located(NAME, root, dir_fd)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    fd = os.open(draft, flags | getattr(os, "O_NOFOLLOW", 0), 0o600, dir_fd=dir_fd)
-    try:
-        if os.write(fd, content) != len(content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), draft)
-    finally:
-        os.close(fd)
-    os.replace(draft, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    write_atomically(name, content, draft=draft, dir_fd=dir_fd, mode=0o600)
 
 
 def host() -> str:
