@@ -7,8 +7,9 @@ kept as surrogate escapes (`os.fsdecode`). Times are seconds since the epoch, si
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = str  # "run", "module", "class", "test", "context", or another word of the host
@@ -107,6 +108,23 @@ class Leak:
     def made_by(self) -> str:
         """The line and what was called there, or the call alone, or nothing, as far as known."""
         return str(self.origin) if self.origin is not None else self.call
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the leak as a dictionary that JSON can hold."""
+        from .serialize import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Leak:
+        """Return the leak that `to_dict` has converted.
+
+        Raises:
+            ValueError: a field has a wrong type or is missing.
+        """
+        from .serialize import from_dict
+
+        return from_dict(cls, content)
 
 
 @dataclass(frozen=True, slots=True)

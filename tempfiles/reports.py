@@ -5,8 +5,9 @@ Those that need no operators are named tuples: a data class takes ten times as l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .records import Leak, Modification, Rescued, Scope, Unattributed
@@ -103,6 +104,23 @@ class ContextReport:
         counted = self.made or self.registered or self.bytes_made
         return not (counted or self.leaks or self.modifications or self.removal.failed)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a dictionary that JSON can hold."""
+        from .serialize import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ContextReport:
+        """Return the report that `to_dict` has converted.
+
+        Raises:
+            ValueError: a field has a wrong type or is missing.
+        """
+        from .serialize import from_dict
+
+        return from_dict(cls, content)
+
 
 class Summary(NamedTuple):
     """The totals of a run: `made` = `removed_by_tests` + `registered` + `leaked`."""
@@ -137,3 +155,41 @@ class RunReport(NamedTuple):
         """Whether there is anything to tell of, be it made, found, or not to be removed."""
         found = self.leaks or self.unattributed or self.failures or self.rescued
         return bool(self.summary.made or found)
+
+    def merge(self, *others: RunReport) -> RunReport:
+        """Return one report of this run and others, such as those of parallel workers.
+
+        Totals are added up. A path that one run lists as unattributed and another reports as a
+        leak is only a leak.
+        """
+        runs = (self, *others)
+        leaks = tuple(leak for run in runs for leak in run.leaks)
+        paths = {leak.path for leak in leaks}
+        unattributed = {found.path: found for run in runs for found in run.unattributed}
+        totals = Summary(*map(sum, zip(*(run.summary for run in runs), strict=True)))
+        return RunReport(
+            totals._replace(leaking_contexts=len({(leak.scope, leak.context) for leak in leaks})),
+            leaks,
+            tuple(found for path, found in unattributed.items() if path not in paths),
+            tuple(dict.fromkeys(each for run in runs for each in run.modifications)),
+            tuple(leak for run in runs for leak in run.removed_later),
+            tuple(failure for run in runs for failure in run.failures),
+            tuple(rescued for run in runs for rescued in run.rescued),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a dictionary that JSON can hold."""
+        from .serialize import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> RunReport:
+        """Return the report that `to_dict` has converted.
+
+        Raises:
+            ValueError: a field has a wrong type or is missing.
+        """
+        from .serialize import from_dict
+
+        return from_dict(cls, content)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..reports import RemovalReport
 
 _PATIENCE = 0.25
+_OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED})
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
@@ -124,12 +125,14 @@ class RunRoot:
         try:
             for slot in self.slots:
                 os.rmdir(slot)
+            if not (_OWN_FILES | {marker.NAME}).issuperset(os.listdir(self.path)):
+                return False  # such as the root of a worker that was killed
         except OSError:
             return False
         self.journal.close()
         with contextlib.suppress(OSError):
             os.chmod(self.path, BARE_MODE)
-            for name in (journal.CURRENT, journal.JOURNAL, journal.FORKED, marker.NAME):
+            for name in (*_OWN_FILES, marker.NAME):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self.path, name))
             os.rmdir(self.path)
