@@ -1,47 +1,61 @@
-"""Write `reference/options.md` from the table of options; `python docs/generate.py` does it alone.
+"""Write the generated parts of the documentation: `python docs/generate.py`.
 
-`make docs` calls it, and a test fails where the page is not what it would write.
+These are `reference/options.md`, from the table of options, `packages.svg` and the trees in
+`architecture.md`, from the source. `make docs` writes them too, and a test compares them.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import packages  # noqa: E402
 
 from runner.settings.options import COMMAND_LINE, FILE, OPTIONS, Option  # noqa: E402
 
 PAGE = HERE / "reference" / "options.md"
+ARCHITECTURE = HERE / "architecture.md"
+DRAWING = HERE / "packages.svg"
+_TREE = re.compile(r"(?<=<!-- tree: )(\w+)( -->\n```text\n).*?(?=```)", re.DOTALL)
 
 _HEAD = """\
 # Options
 
 <!-- Written by docs/generate.py from runner/settings/options.py: change that, then `make docs`. -->
 
-`python -m runner` takes every option of this Python's `python -m unittest`, in every form and with
-the same meaning: `-v` `--verbose`, `-q` `--quiet`, `--locals`, `-f` `--failfast`, `-c` `--catch`,
-`-b` `--buffer`, `-k`, from Python 3.12 on `--durations`, and after `discover` also `-s`
-`--start-directory`, `-p` `--pattern` and `-t` `--top-level-directory`. `-h` or `--help` lists all.
+`python -m runner` accepts every option of `python -m unittest` of this Python version, in every
+form and with the same meaning: `-v` `--verbose`, `-q` `--quiet`, `--locals`, `-f` `--failfast`,
+`-c` `--catch`, `-b` `--buffer`, `-k`, from Python 3.12 on `--durations`, and after `discover` also
+`-s` `--start-directory`, `-p` `--pattern` and `-t` `--top-level-directory`. `-h` or `--help` lists
+all.
 
-The options below are its own. Their names are not abbreviated. Below each stand its key in a
-[settings file](settings.md), its environment variable, and its opposite, if it has one.
+The options below are its own. Their names cannot be abbreviated. Each entry lists the key in a
+[settings file](settings.md), the environment variable, and the opposite option if there is one.
 """
 
 
 def page() -> str:
-    """Return the text of the page."""
+    """Return the text of the page of options."""
     return "\n".join([_HEAD, *itertools.chain.from_iterable(map(_group, _groups()))])
 
 
+def architecture() -> str:
+    """Return the text of the page about the architecture, with its trees as they are now."""
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    return _TREE.sub(lambda match: f"{match[1]}{match[2]}{packages.tree(match[1])}\n", text)
+
+
 def write() -> None:
-    """Write the page, if it is not the same already."""
-    text = page()
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        PAGE.write_text(text, encoding="utf-8")
+    """Write each file whose content has changed."""
+    for path, text in ((PAGE, page()), (ARCHITECTURE, architecture()), (DRAWING, packages.svg())):
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def _groups() -> Iterator[tuple[str, list[Option]]]:

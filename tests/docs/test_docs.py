@@ -94,7 +94,7 @@ class EveryPageTests(unittest.TestCase):
 
 
 class ReferenceTests(unittest.TestCase):
-    def test_the_page_of_options_is_what_its_generator_writes(self) -> None:
+    def test_page_of_options_is_what_the_generator_writes(self) -> None:
         self.addCleanup(sys.path.remove, str(DOCS))
         sys.path.insert(0, str(DOCS))
         import generate  # type: ignore[import-not-found, unused-ignore]
