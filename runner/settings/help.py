@@ -8,7 +8,7 @@ from ..errors import UsageError
 from .config import DEFAULT_BASELINE
 from .load import Loaded
 from .options import BY_NAME, COMMAND_LINE, OPTIONS
-from .parser import add_options, option_parser, unittest_parsers
+from .parser import option_parser, unittest_parsers
 
 _EXAMPLES = """\
 Examples:
@@ -63,15 +63,15 @@ def completion_script(shell: str) -> str:
         raise UsageError(
             '--completion needs shtab: pip install "tidytest[completion]"'
         ) from None
-    parser, discovery = unittest_parsers()
+    parser = option_parser("the opposite")
     parser.prog = "tidytest"
+    main, discovery = unittest_parsers()
     # `discover` is no subcommand to argparse: its options are completed beside the others.
     known = parser._option_string_actions
-    for action in discovery._actions:
-        if action.option_strings and not known.keys() & set(action.option_strings):
+    for action in (*main._actions, *discovery._actions):
+        is_new = not known.keys() & set(action.option_strings)
+        if action.dest == "tests" or (action.option_strings and is_new):
             parser._add_action(action)
-    parser.conflict_handler = "resolve"  # `--durations` is an option of both
-    add_options(parser, "the opposite")
     for action in parser._actions:
         option = BY_NAME.get(action.dest)
         if action.dest in ("tests", "start", "top"):

@@ -13,6 +13,7 @@ import unittest
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from ..errors import UsageError
@@ -71,7 +72,6 @@ def parse(argv: Sequence[str]) -> Arguments:
     return Arguments(values, frozenset(values.pop("cleared")), [*unknown, *unparsed])
 
 
-@cache
 def option_parser(opposites_help: str = argparse.SUPPRESS) -> argparse.ArgumentParser:
     """Return the parser of the runner's own options.
 
@@ -87,17 +87,11 @@ def option_parser(opposites_help: str = argparse.SUPPRESS) -> argparse.ArgumentP
         argument_default=argparse.SUPPRESS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_options(parser, opposites_help)
+    for title, options in groupby(OPTIONS, key=lambda option: option.group):
+        group = parser.add_argument_group(title)
+        for option in options:
+            _add(group, option, opposites_help)
     return parser
-
-
-def add_options(parser: argparse.ArgumentParser, opposites_help: str) -> None:
-    """Add the runner's options to a parser, in their groups; see `option_parser`."""
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for option in OPTIONS:
-        if option.group not in groups:
-            groups[option.group] = parser.add_argument_group(option.group)
-        _add(groups[option.group], option, opposites_help)
 
 
 def _add(group: argparse._ArgumentGroup, option: Option, opposites_help: str) -> None:
