@@ -152,7 +152,7 @@ class PageTests(unittest.TestCase):
 
     def test_what_was_seen_at_most_is_said_to_be_of_samples(self) -> None:
         text = Page(html.render(sample(20, 5))).whole
-        self.assertRegex(text, r"at most\s+seen in the temp directory, in 600 samples")
+        self.assertRegex(text, r"peak\s+of the temp directory, in 600 samples")
 
     def test_nothing_has_no_part_of_the_bar(self) -> None:
         report = SuiteReport(run=RunReport(Summary(tests=1, made=2, leaked=2), (LEAK, LEAK)))

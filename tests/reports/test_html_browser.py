@@ -110,7 +110,7 @@ class TableTests(PageCase):
         self.assertEqual(self.run_script(TABS), ["Tests and fixtures 61"])
         page = self.run_script("return document.body.innerText")
         self.assertIn("Leaks were not looked for (--leaks off)", page)
-        self.assertNotRegex(page, "Nothing left|leaked|Leaks[^ ]|Made")
+        self.assertNotRegex(page, "Nothing left|leaked|Leaks[^ ]|Created")
 
     def test_leaks_belong_to_the_run_of_a_test_that_left_them(self) -> None:
         self.show("repeated", "#view=tests&sort=id")

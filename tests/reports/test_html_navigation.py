@@ -7,7 +7,7 @@ import unittest
 from tests.support.html_pages import CELLS, CHIPS, COLUMN, COUNT, FIRST, FOCUSED, ROWS, PageCase
 
 TAB, ENTER, SPACE, END, RIGHT = "\ue004", "\ue007", " ", "\ue010", "\ue014"
-TOLD = "return document.getElementById('moment-told').textContent"
+TOLD = "return document.getElementById('moment-text').textContent"
 SPOKEN = "return document.getElementById('moment').getAttribute('aria-valuetext')"
 AT_TITLE = """const top = document.getElementById('table-title').getBoundingClientRect().top;
     return document.activeElement.id === 'table-title' && top >= 0 && top < innerHeight"""
@@ -120,7 +120,7 @@ class NavigationTests(PageCase):
 
     def test_no_ornament_is_said_with_a_heading(self) -> None:
         self.show("medium", "#view=tests&sort=-entries")
-        for key, name in (("id", "Test"), ("entries", "Made")):
+        for key, name in (("id", "Test"), ("entries", "Created")):
             self.assertEqual(self.browser.label(f"th[data-key={key}] button"), name)
 
     def test_the_axes_of_a_long_run_have_one_unit_and_no_halves_of_a_byte(self) -> None:
@@ -188,8 +188,8 @@ class NavigationTests(PageCase):
 
     def test_what_is_told_of_a_moment_is_spoken_once_and_moves_nothing(self) -> None:
         self.show("hostile")
-        self.assertEqual(self.run_script("""const told = document.getElementById('moment-told');
-            return [told.tagName, told.role, told.ariaLive]"""), ["P", None, None])
+        self.assertEqual(self.run_script("""const text = document.getElementById('moment-text');
+            return [text.tagName, text.role, text.ariaLive]"""), ["P", None, None])
         height = "return document.getElementById('tables').offsetTop"
         before = self.run_script(height)
         self.run_script("document.getElementById('moment').focus()")

@@ -108,10 +108,11 @@ class Browser:
         """Press keys one after the other, wherever the focus is."""
         self._do_keys([(kind, key) for key in keys for kind in ("keyDown", "keyUp")])
 
-    def press_shifted(self, key: str) -> None:
-        """Press a key while Shift is held."""
+    def press_shifted(self, key: str, times: int) -> None:
+        """Press a key several times while Shift is held."""
         shift = "\ue008"
-        self._do_keys([("keyDown", shift), ("keyDown", key), ("keyUp", key), ("keyUp", shift)])
+        presses = [("keyDown", key), ("keyUp", key)] * times
+        self._do_keys([("keyDown", shift), *presses, ("keyUp", shift)])
 
     def _do_keys(self, events: list[tuple[str, str]]) -> None:
         actions = [{"type": kind, "value": key} for kind, key in events]

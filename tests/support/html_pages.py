@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import functools
+import itertools
 import tempfile
 import time
 import unittest
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -55,29 +57,35 @@ def wordy() -> SuiteReport:
     return replace(report, tests=(test, *report.tests[1:]))
 
 
-def _reports() -> dict[str, SuiteReport]:
-    return {
-        "large": sample(5_000, 1_000), "medium": sample(600, 150), "hostile": hostile(),
-        "empty": SuiteReport(run=RunReport(Summary())), "judged": judged(), "repeated": repeated(),
-        "slow": slow(), "wordy": wordy(), "off": replace(sample(60, 0), looked=False, usage=()),
-    }  # fmt: skip
+REPORTS: dict[str, Callable[[], SuiteReport]] = {
+    "large": lambda: sample(5_000, 1_000),
+    "medium": lambda: sample(600, 150),
+    "hostile": hostile,
+    "empty": lambda: SuiteReport(run=RunReport(Summary())),
+    "judged": judged,
+    "repeated": repeated,
+    "slow": slow,
+    "wordy": wordy,
+    "off": lambda: replace(sample(60, 0), looked=False, usage=()),
+}
+
+
+@functools.cache
+def _rendered(page: str) -> str:
+    return html.render(REPORTS[page]())
 
 
 @unittest.skipIf(bool(MISSING), MISSING or "")
 class PageCase(unittest.TestCase):
-    """A test of the pages; whatever it does, the console must stay empty."""
+    """A test of the pages in the one browser of its class; the console must stay empty."""
 
     browser: ClassVar[Browser]
-    pages: ClassVar[dict[str, str]]
+    directory: ClassVar[Path]
+    _loads = itertools.count()
 
     @classmethod
     def setUpClass(cls) -> None:
-        directory = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.pages = {}
-        for name, report in _reports().items():
-            path = os.path.join(directory, f"{name}.html")
-            html.write(report, path)
-            cls.pages[name] = Path(path).as_uri()
+        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
         cls.browser = Browser()
         cls.addClassCleanup(cls.browser.close)
 
@@ -88,8 +96,12 @@ class PageCase(unittest.TestCase):
         self.assertEqual(self.browser.log(), [])
 
     def show(self, page: str, fragment: str = "") -> None:
-        self.browser.open("about:blank")  # else only the fragment changes, and state survives
-        self.browser.open(self.pages[page] + fragment)
+        """Load one of `REPORTS`."""
+        path = self.directory / f"{page}.html"
+        if not path.exists():
+            path.write_text(_rendered(page), "utf-8")
+        # A new query, or else a new fragment alone would not load the page again.
+        self.browser.open(f"{path.as_uri()}?{next(self._loads)}{fragment}")
 
     def run_script(self, script: str, *arguments: object) -> Any:
         return self.browser.run(script, *arguments)
@@ -99,10 +111,10 @@ class PageCase(unittest.TestCase):
             select.value = arguments[1]; select.dispatchEvent(new Event('change'))""",
                         select, value)
 
-    def wait_for(self, script: str) -> None:
-        """Wait until a script returns something true, as after Back, which takes its time."""
+    def wait_for(self, script: str, message: object = None) -> None:
+        """Wait until a script returns something true: Back and a resize take some time."""
         for _ in range(100):
             if self.run_script(script):
                 return
             time.sleep(0.05)
-        self.fail(script)
+        self.fail(str(message or script))

@@ -1,12 +1,12 @@
-// How the cells of the tables look, and where their links lead.
+// The content of table cells and the targets of their links.
 
-const LONG = 140;  // characters that are shown at once
+const LONG = 140;  // characters; a longer text is folded
 
 for (const test of data.tests) test.context = test.owner ?? test.id;
 for (const leak of data.leaks) leak.run = data.tests[leak.test]?.run;
 const testsByContext = grouped(data.tests, (test) => test.context);
 
-/** A text of a cell: of a long one some lines, and a button for the rest. */
+/** Return a text for a cell; a long one is folded and has a button that unfolds it. */
 function textLines(kind, words, wrap = (nodes) => nodes) {
   const nodes = wrap(breakable(words));
   if (words.length <= LONG) return [make("span", { class: kind }, ...nodes)];
@@ -15,7 +15,7 @@ function textLines(kind, words, wrap = (nodes) => nodes) {
       "aria-label": `More of ${words.slice(0, 40)}…` }, "More")];
 }
 
-/** Two texts of a cell; the first leads to the leaks of a filter, where there is one. */
+/** Return two texts for a cell; the first links to the leaks of a filter, if one is given. */
 function twoLines(first, second, { filter = null, path = false } = {}) {
   const wrap = filter ? (nodes) => [leaksLink(filter, ...nodes)] : undefined;
   return [...textLines(path ? "first path" : "first", first, wrap),
@@ -33,7 +33,7 @@ function contextCell(row) {
   return [...twoLines(last + which, where, { filter }), outcomeLink(row)];
 }
 
-/** From a leak to how its test ended; to all of that id where it is not known which it was. */
+/** Link a leak to the outcome of its test, or of all tests with its id if it is not known which. */
 function outcomeLink(row) {
   const tests = row.test === undefined ? testsByContext.get(row.context) : [data.tests[row.test]];
   if (!tests) return "";
@@ -45,8 +45,8 @@ function outcomeLink(row) {
 
 function placeCell(row) {
   if (!row.place) return [make("span", { class: "second" }, row.call || "not known")];
-  const made = [row.function && `in ${row.function}`, row.call].filter(Boolean).join("  ·  ");
-  return twoLines(row.place, made, { filter: { place: row.place }, path: true });
+  const creator = [row.function && `in ${row.function}`, row.call].filter(Boolean).join("  ·  ");
+  return twoLines(row.place, creator, { filter: { place: row.place }, path: true });
 }
 
 function pathCell(row) {
@@ -81,7 +81,7 @@ function testCell(row) {
   return cell;
 }
 
-/** A number with a bar under it, as long as its share of the largest. */
+/** Return a number and a bar as long as its share of the largest number. */
 function barCell(key, words, kind = "") {
   return (row, most) => {
     const share = most > 0 ? (100 * row[key]) / most : 0;

@@ -1,11 +1,11 @@
 "use strict";
-// What the other parts share: the data, elements, words, and the state, which lives in the fragment.
+// Shared helpers: the data, elements, numbers as text, and the state, which is the URL fragment.
 
 const data = JSON.parse(document.getElementById("document").textContent);
 const byId = (id) => document.getElementById(id);
 const FAILED = new Set(["failure", "error", "unexpected success"]);
 
-/** Make an element; strings become text, never markup. */
+/** Create an element; strings become text, never markup. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +15,7 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-/** A text as nodes that may break after a dot, an underscore or a slash. */
+/** Return a text as nodes, with line breaks allowed after dots, underscores and slashes. */
 function breakable(text) {
   return text.split(/(?<=[._/\\])(?=[^._/\\])/)
     .flatMap((part, index) => (index ? [document.createElement("wbr"), part] : [part]));
@@ -40,14 +40,14 @@ function duration(seconds) {
   return `${Math.floor(rounded / 60)} min ${String(rounded % 60).padStart(2, "0")} s`;
 }
 
-/** `pkg.mod.Class.test_x` as its last part and what comes before it. */
+/** Split `pkg.mod.Class.test_x` into its last part and the rest. */
 function splitId(id) {
   if (id.includes(" ")) return [id, ""];
   const dot = id.lastIndexOf(".");
   return dot < 0 ? [id, ""] : [id.slice(dot + 1), id.slice(0, dot)];
 }
 
-/** The end of a text, which tells more of an id or a path than its start. */
+/** Return the end of a text, which says more about an id or a path than its start. */
 const tail = (text, most) => (text.length > most ? `…${text.slice(1 - most)}` : text);
 
 function grouped(rows, key) {
@@ -66,13 +66,13 @@ const FILTERS = ["state", "facet", "context", "run", "place", "dir"];
 const KEYS = ["view", "sort", "q", ...FILTERS];
 const NO_FILTERS = Object.fromEntries(["q", ...FILTERS].map((key) => [key, ""]));
 
-/** The fragment as a state, with each key a string; unknown views and columns are left out later. */
+/** Read the state from the fragment; unknown views and columns are replaced later. */
 function readState() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   return Object.fromEntries(KEYS.map((key) => [key, fragment.get(key) || ""]));
 }
 
-/** The fragment for a state: `#view=tests&sort=-seconds`. */
+/** Return the fragment for a state: `#view=tests&sort=-seconds`. */
 function linkTo(state) {
   const fragment = new URLSearchParams();
   for (const key of KEYS) if (state[key]) fragment.set(key, state[key]);

@@ -1,4 +1,4 @@
-// The table as it is shown: its head, as many of the rows as were asked for, their details.
+// The visible table: its head, the rows shown so far, and the details of rows.
 
 const FIRST_ROWS = 100;
 const NEXT_ROWS = 500;
@@ -20,7 +20,7 @@ function openTable(view) {
   byId("table").tHead.replaceChildren(make("tr", { role: "row" }, ...heads));
 }
 
-/** Select the rows of a state and show the first of them. */
+/** Select the rows of a state and show the first ones. */
 function fillTable(state, rows) {
   selected = selectRows(current, state);
   for (const column of current.columns) {
@@ -46,10 +46,10 @@ function showRows(more) {
   byId("table").hidden = !selected.length;
   byId("table").caption.textContent = `${current.title}: ${counted()}${filteredBy()}`;
   byId("count").textContent = counted();
-  showWhatIsLeft(selected.length - shown);
+  updateRest(selected.length - shown);
 }
 
-function showWhatIsLeft(left) {
+function updateRest(left) {
   byId("empty").hidden = selected.length > 0;
   byId("empty").firstElementChild.textContent =
     current.all.length ? "Nothing matches the filter." : "There are none.";
@@ -91,12 +91,12 @@ function toggle(button) {
   return open;
 }
 
-/** The rows of records, without those of their details. */
+/** Return the rows of records, without the rows of details. */
 const recordRows = () => [...byId("table").tBodies[0].rows].filter((row) => row.record);
 
 const isOpened = (row) => row.nextElementSibling?.matches(".opened");
 
-/** The positions of the rows whose details are open. */
+/** Return the positions of the rows whose details are open. */
 const openedRows = () => recordRows().flatMap((row, index) => (isOpened(row) ? [index] : []));
 
 function openRows(positions) {

@@ -1,9 +1,9 @@
-// The page at work: the state in the fragment drives the table, and the controls drive the state.
+// The controller: the state in the fragment determines the table, and controls change the state.
 
 const TITLE = document.title;
 let state = {};
 
-/** Show what the fragment says, as many rows as there were when it was left, and their details. */
+/** Show the state in the fragment, with the rows and details that its history entry remembers. */
 function followFragment() {
   state = readState();
   if (!Object.hasOwn(VIEWS, state.view)) [state.view] = Object.keys(VIEWS);
@@ -19,12 +19,12 @@ function followFragment() {
   openRows(history.state?.opened ?? []);
 }
 
-/** Keep with the entry of the history how the table is shown, and what else is to be known. */
+/** Store in the history entry how many rows and which details are shown, and further values. */
 function remember(more = {}) {
   history.replaceState({ ...history.state, rows: shown, opened: openedRows(), ...more }, "");
 }
 
-/** Change the state; typing replaces the entry in the history, the rest adds one. */
+/** Change the state; typing replaces the history entry, everything else adds one. */
 function change(changes, replace = false) {
   const next = linkTo({ ...state, ...changes });
   if (next === linkTo(state)) return;
@@ -32,24 +32,24 @@ function change(changes, replace = false) {
   followFragment();
 }
 
-/** Take the reader, and the focus, to the table whose rows are no longer those that were left. */
-function land() {
+/** Scroll to the table, whose rows have changed, and focus its title. */
+function focusTable() {
   byId("table-title").focus({ preventScroll: true });
   byId("tables").scrollIntoView();
 }
 
-/** Follow a link of the page; what `returnTo` needs is kept with the entry that is left. */
+/** Follow a link within the page; the old history entry stores what `returnTo` needs. */
 function follow(link) {
   const row = recordRows().findIndex((element) => element.contains(link));
   remember({ row, link: linksOf(row).indexOf(link) });
   history.pushState(null, "", link.href);
   followFragment();
-  if (!link.isConnected) land();
+  if (!link.isConnected) focusTable();
 }
 
 const linksOf = (row) => [...(recordRows()[row]?.querySelectorAll("a") ?? [])];
 
-/** After Back: the focus goes to the link that was followed, and never to nowhere. */
+/** After Back, focus the link that was followed, or else the title of the table. */
 function returnTo(place) {
   const link = linksOf(place?.row ?? -1)[place?.link];
   if (link) {
@@ -81,13 +81,13 @@ function openFacet(select, [key, name] = [], rows = []) {
     ...values.map((value) => make("option", { value }, value)));
 }
 
-/** A button for each filter that no select shows. */
+/** Return a button for each filter that no select shows. */
 function chips() {
-  const unseen = (key) => {
+  const isHidden = (key) => {
     const select = facetSelects().find((candidate) => candidate.id === key);
     return !select || select.parentElement.hidden || select.value !== state[key];
   };
-  return FILTERS.filter((key) => state[key] && unseen(key)).map((key) => {
+  return FILTERS.filter((key) => state[key] && isHidden(key)).map((key) => {
     const name = filterName(current, key);
     return make("button", { type: "button", class: "chip", "data-key": key, title: state[key],
       "aria-label": `Remove the filter ${name} ${state[key]}` },
@@ -161,7 +161,7 @@ function listenToFilters() {
 function listenToPage() {
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault();
-    land();
+    focusTable();
   });
   window.addEventListener("popstate", (event) => {
     followFragment();
@@ -179,5 +179,5 @@ listenToPage();
 followFragment();
 timeline?.start((test) => {
   change({ ...NO_FILTERS, view: "tests", context: test.context, run: test.run, sort: "" });
-  land();
+  focusTable();
 });

@@ -1,9 +1,9 @@
-// The tables: what rows and columns each has, in which order, and what a state lets through.
+// The tables: their rows, columns and orders, and the rows that a state selects.
 
 const STATES = ["failing", "new", "known"];
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** One row for each group of leaks that agree in a key, with its totals and some more it tells. */
+/** Return the totals of each group of leaks with the same key, with further keys of its first. */
 function totalsBy(key, ...more) {
   return [...grouped(data.leaks, (leak) => leak[key])].map(([name, leaks]) => ({
     ...Object.fromEntries(more.map((other) => [other, leaks[0][other]])),
@@ -15,7 +15,7 @@ function totalsBy(key, ...more) {
   }));
 }
 
-/** A column; widths are shares of the table's, and say how much there is to read. */
+/** Return a column; its width is a share of the width of the table. */
 const text = (key, label, width, cell) =>
   ({ key, label, width, cell: cell || ((row) => breakable(row[key])) });
 const count = (key, label, width, cell) =>
@@ -32,8 +32,8 @@ const tested = data.tests.some((test) => test.owner !== undefined)
   ? { title: "Tests and fixtures", one: "test or fixture", many: "tests and fixtures" }
   : { title: "Tests", one: "test", many: "tests" };
 
-/** The tables by name. `sort` is the order at first, `facets` what the selects filter by, `tiles`
-    what the treemap is of. Where rows are equal in an order, the larger leak comes first. */
+/** The tables by name: `sort` is the first order, `facets` are the keys of the selects, `tiles` is
+    the key of the treemap. Rows that are equal in an order stay sorted by size. */
 const VIEWS = {
   leaks: {
     title: "Leaks", one: "leak", many: "leaks", rows: () => data.leaks,
@@ -41,7 +41,7 @@ const VIEWS = {
     facets: { state: ["state", "State"], facet: ["type", "Type"] },
     columns: [text("name", "What", 24, pathCell), ...(hasStates ? [stateColumn] : []),
       text("type", "Type", 9.5), bytesColumn(), count("entries", "Entries", 8.5),
-      text("context", "Left by", 25, contextCell), text("place", "Made at", 23, placeCell)],
+      text("context", "Left by", 25, contextCell), text("place", "Created at", 23, placeCell)],
   },
   contexts: {
     title: "By test", one: "context", many: "contexts",
@@ -55,7 +55,7 @@ const VIEWS = {
     title: "By origin", one: "line of code", many: "lines of code",
     rows: () => totalsBy("place", "function", "call"), sort: "-leaks",
     tiles: ["place", "line of code"], facets: { facet: ["call", "Call"] },
-    columns: [text("place", "Made at", 55, placeCell), leaksColumn((row) => ({ place: row.place })),
+    columns: [text("place", "Created at", 55, placeCell), leaksColumn((row) => ({ place: row.place })),
       count("contexts", "Contexts", 10), bytesColumn(25)],
   },
   directories: {
@@ -67,9 +67,9 @@ const VIEWS = {
   tests: {
     ...tested, rows: () => data.tests, sort: "-seconds", names: { context: "Test" },
     facets: { facet: ["status", "Status"] },
-    columns: [text("id", "Test", 46, testCell), text("status", "Status", 14, statusCell),
+    columns: [text("id", "Test", 43, testCell), text("status", "Status", 14, statusCell),
       count("seconds", "Time", 13, barCell("seconds", duration, "time")),
-      ...(!data.looked ? [] : [count("entries", "Made", 7), bytesColumn(13, "Bytes made", "made"),
+      ...(!data.looked ? [] : [count("entries", "Created", 9), bytesColumn(14, "Bytes created", "created"),
         count("left", "Leaks", 7, (row) =>
           [row.left ? leaksLink({ context: row.context, run: row.run }, number(row.left)) : "0"])])],
   },
@@ -87,7 +87,7 @@ const VIEWS = {
   },
 };
 
-/** Tables that would tell nothing: of what was not looked for, of one directory, of no rows. */
+/** Whether a table is useless: nothing was looked for, there is one directory, or no row. */
 function isIdle(name) {
   if (!data.looked) return name !== "tests";
   if (name === "directories") return new Set(data.leaks.map((leak) => leak.dir)).size < 2;
@@ -95,14 +95,14 @@ function isIdle(name) {
 }
 for (const name of Object.keys(VIEWS)) if (isIdle(name)) delete VIEWS[name];
 
-/** What each filter of a state is of, in words. */
+/** The labels of the filters. */
 const FILTER_NAMES = {
-  context: "Left by", run: "Run", place: "Made at", dir: "Directory", state: "State",
+  context: "Left by", run: "Run", place: "Created at", dir: "Directory", state: "State",
 };
 const filterName = (view, key) =>
   view.facets[key]?.[1] ?? view.names?.[key] ?? FILTER_NAMES[key] ?? "Filter";
 
-/** The rows of a view that a state lets through, in its order. */
+/** Return the rows of a view that a state selects, in its order. */
 function selectRows(view, state) {
   const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
   const exact = FILTERS.filter((key) => state[key])

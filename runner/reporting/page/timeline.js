@@ -1,4 +1,4 @@
-// The timeline: usage of the temp directory as a curve, under it the tests that ran, on one axis.
+// The timeline: the usage of the temp directory as a curve above lanes of tests, on one axis.
 
 const timeline = (() => {
   const chart = byId("chart");
@@ -9,7 +9,7 @@ const timeline = (() => {
   const top = TOP + curve + (curve ? 14 : 0);
   const tests = data.tests.filter((test) => test.started || test.seconds)
     .sort((a, b) => a.started - b.started);
-  // Each in a lane of its own, so that no colour has to be told from another.
+  // One lane for each kind of test, so that colours need not be distinguished.
   const [failed, leaked] = [(test) => FAILED.has(test.status), (test) => test.left];
   const lanes = [
     { name: "ran", words: "Tests", tests, least: 0.5 },
@@ -33,7 +33,7 @@ const timeline = (() => {
     return element;
   }
 
-  /** Round steps of an axis: 1, 2 or 5 times a power of ten units. */
+  /** Return a round step of an axis: 1, 2 or 5 times a power of ten units. */
   function step(most, wanted, unit) {
     const rough = most / unit / wanted;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -69,7 +69,7 @@ const timeline = (() => {
     svg.append(shape("path", { class: "curve", d: `M${points.join("L")}` }));
   }
 
-  /** The bars of a lane, merged where they share pixels, so that 5,000 are as light as 500. */
+  /** Draw the bars of a lane; those that share pixels are merged, so that 5,000 tests stay fast. */
   function drawLane(svg, lane, above) {
     let path = "", from = null, to = null;
     const put = () => { if (from !== null) path += `M${from} ${above}H${to}V${above + LANE}H${from}Z`; };
@@ -101,12 +101,12 @@ const timeline = (() => {
   function summary() {
     const most = data.usage.reduce((top, sample) => Math.max(top, sample[2]), 0);
     const some = (name) => number(lanes.find((lane) => lane.name === name)?.tests.length ?? 0);
-    const used = curve ? `at most ${size(most)} in the temp directory; ` : "";
+    const used = curve ? `peak of ${size(most)} in the temp directory; ` : "";
     return `Timeline of ${duration(end)}: ${used}${plural(tests.length, tested.one, tested.many)}, `
       + `${some("failed")} failed${data.looked ? `, ${some("leaked")} leaked` : ""}.`;
   }
 
-  /** The last element that began at or before a time. */
+  /** Return the last element that began at or before a time. */
   function latest(list, start, at) {
     let low = 0, high = list.length;
     while (low < high) {
@@ -117,7 +117,7 @@ const timeline = (() => {
     return list[low - 1];
   }
 
-  /** The test that ran at a time, or so near to it that no pixel is between. */
+  /** Return the test that ran at a time, give or take a pixel. */
   function testAt(seconds) {
     const near = end / Math.max(1, width - LEFT - RIGHT);
     const test = latest(tests, (entry) => entry.started, seconds + near / 2);
@@ -130,7 +130,7 @@ const timeline = (() => {
     return `${run} (${test.status}${took}${test.left ? `, left ${number(test.left)}` : ""})`;
   }
 
-  /** The name in two parts, of which the page shortens the first. */
+  /** Return a name in two parts, of which the style sheet shortens the first. */
   function nameParts(id) {
     const last = splitId(id)[0];
     return [id.slice(0, id.length - last.length), last].map((part) => make("span", {}, part));
@@ -145,7 +145,7 @@ const timeline = (() => {
     if (sample) parts.push(`${size(sample[2])} in ${plural(sample[1], "file", "files")}`);
     byId("moment").setAttribute("aria-valuetext",
       [...parts, test ? test.id + outcome(test) : "no test ran"].join(", "));
-    byId("moment-told").replaceChildren(make("span", {}, `${parts.join("  ·  ")}  ·  `),
+    byId("moment-text").replaceChildren(make("span", {}, `${parts.join("  ·  ")}  ·  `),
       ...(test ? [make("span", { class: "name", title: test.id }, ...nameParts(test.id)),
         make("span", {}, outcome(test))] : ["no test ran"]));
     byId("moment-test").disabled = !test;

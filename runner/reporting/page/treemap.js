@@ -1,11 +1,11 @@
-// The treemap: the bytes of the rows that are selected, as tiles that lead to their leaks.
+// The treemap: the bytes of the selected rows as tiles that link to their leaks.
 
 const MOST_TILES = 16;
 const LEAST_TILE = 1 / 500;  // of the whole
-const ALL = 0.98;  // one tile that is nearly the whole shows nothing
+const ALL = 0.98;  // a treemap of which one tile takes more is hidden
 const MAP_HEIGHT = 168;  // pixels, as in the style sheet
 
-/** Lay out areas, largest first, in a box, in rows along its shorter side: as square as it goes. */
+/** Lay out areas, largest first, in rows along the shorter side of a box, as square as possible. */
 function squarify(areas, box) {
   let { x, y, width, height } = box;
   const tiles = [];
@@ -31,13 +31,13 @@ function squarify(areas, box) {
 
 const total = (values) => values.reduce((sum, value) => sum + value, 0);
 
-/** The ratio of the sides of the least square tile of a row of areas. */
+/** Return the largest ratio of sides among the tiles of a row of areas. */
 function longest(row, side) {
   const square = (total(row) / side) ** 2;
   return Math.max(row[0] / square, square / row.at(-1));
 }
 
-/** What the tiles are of: the heaviest groups, and the rest as one. */
+/** Return the groups of the tiles: the largest, and the rest as one. */
 function tileGroups(rows, key) {
   const groups = [...grouped(rows.filter((row) => row.bytes > 0), (row) => row[key])]
     .map(([name, some]) => ({ name, bytes: sum(some, "bytes"),
@@ -55,11 +55,11 @@ function tileGroups(rows, key) {
 function tile(group, key) {
   const words = group.rest ? `${number(group.rest)} more` : group.name || "not known";
   const short = key === "context" ? splitId(words)[0] : words.split("/").pop() || words;
-  const told = `${words}, ${size(group.bytes)}, ${plural(group.leaks, "leak", "leaks")}`;
+  const label = `${words}, ${size(group.bytes)}, ${plural(group.leaks, "leak", "leaks")}`;
   const content = [make("b", {}, short), " ", make("span", {}, size(group.bytes))];
-  if (!group.name) return make("span", { class: "rest", title: told }, ...content);
-  return make("a", { href: linkTo({ view: "leaks", [key]: group.name }), title: told,
-    "aria-label": told }, ...content);
+  if (!group.name) return make("span", { class: "rest", title: label }, ...content);
+  return make("a", { href: linkTo({ view: "leaks", [key]: group.name }), title: label,
+    "aria-label": label }, ...content);
 }
 
 function drawTreemap(view, rows) {
