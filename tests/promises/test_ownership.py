@@ -18,7 +18,8 @@ from tempfiles.roots import locks, marker, ownership
 from tempfiles.roots.marker import Marker
 from tempfiles.roots.ownership import Claim, Verdict
 from tempfiles.system import procfs
-from tests.support.real_runs import HERE, dead_run, live_run
+from tests.support.programs import REPOSITORY
+from tests.support.real_runs import dead_run, live_run
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 NOBODY = 65534
@@ -212,7 +213,7 @@ class ARootWithoutAMarker(InATempDirectory):
         for step in ("os.replace", "os.fchmod", "marker.describe", "locks.acquire"):
             with self.subTest(step):
                 program = (
-                    f"import os, sys; sys.path.insert(0, {HERE!r})\n"
+                    f"import os, sys; sys.path.insert(0, {REPOSITORY!r})\n"
                     "from tempfiles.roots import locks, marker, ownership\n"
                     f"{step} = lambda *a, **k: os.kill(os.getpid(), 9)\n"
                     "ownership.establish(sys.argv[1], project='/p', argv=[])\n"

@@ -24,7 +24,8 @@ from tempfiles.registry import move
 from tempfiles.roots import dispose, locks, marker, ownership
 from tempfiles.roots.journal_view import Current
 from tests.campaigns.torture_reaping import torture
-from tests.support.real_runs import HERE, dead_run, live_run
+from tests.support.programs import REPOSITORY
+from tests.support.real_runs import dead_run, live_run
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 LEAKY = """
@@ -361,7 +362,7 @@ class ManyAtOnce(InATempDirectory):
 
     def test_reapers_remove_each_root_once_and_touch_no_live_one(self) -> None:
         program = (
-            f"import sys; sys.path.insert(0, {HERE!r})\n"
+            f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "from tempfiles.recovery import reap as orphans\n"
             "print('ready', flush=True); sys.stdin.readline()\n"
             "report = orphans.reap(orphans.plan([sys.argv[1]]))\n"

@@ -10,7 +10,8 @@ import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 LEAKY = """
     import tempfile, unittest

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 LEAKY = """
     import tempfile, unittest
@@ -47,6 +48,7 @@ class Refusals(ProjectTestCase):
                 self.assertRefused(outcome, f'pip install "tidytest[{extra}]"')
 
     def test_an_extra_that_cannot_be_used_is_told_with_what_installs_one_that_can(self) -> None:
+        self.new_processes = True
         for option, module, extra in (("--junit-xml=x", "junitparser", "junit"),
                                       ("--html=x", "jinja2", "html")):
             for source in ("class JUnitXml: pass", "raise AttributeError('two\\nlines')"):

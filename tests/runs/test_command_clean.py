@@ -15,7 +15,8 @@ from unittest import mock
 from tempfiles.roots import locks, marker, ownership
 from tempfiles.system.platform import HAS_PROC
 from tests.runs.test_command_status import LEAKY, call
-from tests.support.real_runs import HERE, dead_run, live_run
+from tests.support.programs import REPOSITORY
+from tests.support.real_runs import dead_run, live_run
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -189,7 +190,7 @@ class Pattern(InATempDirectory):
         done = subprocess.run(
             [sys.executable, "-m", "tempfiles", "clean", "--temp-dir", self.temp, "--pattern",
              "x-d*", "--yes", "--min-age", "0s"],
-            cwd=path, env={**os.environ, "PYTHONPATH": HERE}, capture_output=True, text=True,
+            cwd=path, env={**os.environ, "PYTHONPATH": REPOSITORY}, capture_output=True, text=True,
             check=False,
         )
         self.assertEqual((done.returncode, done.stderr), (0, ""))
@@ -205,7 +206,7 @@ class Process(InATempDirectory):
         os.close(reading)
         done = subprocess.run(
             [sys.executable, "-m", "tempfiles", "status", "--temp-dir", self.temp], stdout=writing,
-            stderr=subprocess.PIPE, cwd=HERE, check=False,
+            stderr=subprocess.PIPE, cwd=REPOSITORY, check=False,
         )
         os.close(writing)
         self.assertEqual((done.returncode, done.stderr), (1, b""))

@@ -101,9 +101,8 @@ class RunTests(ProjectTestCase):
         super().setUp()
         self.write("test_it.py", REMOVES)
 
-    def test_what_a_test_made_in_the_project_and_removed_is_counted_without_a_closer_look(
-        self,
-    ) -> None:
+    def test_removed_project_files_are_counted_without_imports(self) -> None:
+        self.new_processes = True
         outcome = self.tidytest("-q")
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertIn("Temporary files: 2 created, 2 removed by their tests, 0 ", outcome.err)

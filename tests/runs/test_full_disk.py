@@ -12,7 +12,8 @@ from unittest import mock
 
 from runner.reporting.usage_watch import Watcher
 from tempfiles.monitor.recording import Recording
-from tests.support.projects import HERE, Outcome, ProjectTestCase
+from tests.support.programs import REPOSITORY, Outcome
+from tests.support.projects import ProjectTestCase
 
 FILL = """
     import os, subprocess, sys, tempfile, unittest
@@ -46,7 +47,7 @@ class AFullDisk(ProjectTestCase):
         done = subprocess.run(
             ["unshare", "-m", "sh", "-ec", script, str(self.base), sys.executable,
              *self.program, "--temp-root", str(self.base), *words, "test_full"],
-            cwd=self.project, env=self.environment(PYTHONPATH=HERE), capture_output=True,
+            cwd=self.project, env=self.environment(PYTHONPATH=REPOSITORY), capture_output=True,
             text=True, timeout=120, check=False,
         )  # fmt: skip
         with open(f"{self.base}.left", encoding="utf-8") as left:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import unittest
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 SUITE = """
     import os, signal, tempfile, time, unittest

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tests.support.keeping import KeepTestCase
-from tests.support.projects import Outcome
+from tests.support.programs import Outcome
 
 SHARED_MEMORY = Path("/dev/shm")
 

@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 
 class QuirksTestCase(ProjectTestCase):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 SUITE = """
     import tempfile, unittest

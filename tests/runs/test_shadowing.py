@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.projects import HERE, Outcome, ProjectTestCase
+from tests.support.programs import REPOSITORY, Outcome
+from tests.support.projects import ProjectTestCase
 
 SPELLINGS = (
     ("discover", "src"),
@@ -28,7 +29,7 @@ class Shadowing(ProjectTestCase):
         script.write_text(
             "import sys\n"
             # PYTHONPATH would come before the working directory; an installed package is last.
-            f"sys.path.append({HERE!r})\nfrom runner.__main__ import main\nsys.exit(main())\n"
+            f"sys.path.append({REPOSITORY!r})\nfrom runner.__main__ import main\nsys.exit(main())\n"
         )
         return self.run_python(str(script), *words, PYTHONPATH="")
 
@@ -116,14 +117,15 @@ class Shadowing(ProjectTestCase):
 
     def test_a_tempfiles_that_pythonpath_brings_is_told_in_one_line(self) -> None:
         self.write("lib/tempfiles/__init__.py", "")
-        outcome = self.run_python("-m", "runner", PYTHONPATH=f"lib:{HERE}")
+        outcome = self.run_python("-m", "runner", PYTHONPATH=f"lib:{REPOSITORY}")
         self.assertRefused(outcome, "lib/tempfiles/__init__.py")
 
     def test_our_own_packages_shadow_nothing(self) -> None:
         outcome = self.run_python("-c", f"""
 import sys
-sys.path.insert(0, {HERE!r})
+sys.path.insert(0, {REPOSITORY!r})
 from runner.cli import shadowing
-print(shadowing.shadowed("runner", [{HERE!r}]), shadowing.shadowed("tempfiles", [{HERE!r}]))
+directories = [{REPOSITORY!r}]
+print(shadowing.shadowed("runner", directories), shadowing.shadowed("tempfiles", directories))
 """)
         self.assertEqual(outcome.out, "None None\n", outcome.err)

@@ -7,7 +7,8 @@ import signal
 import time
 import unittest
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 HEAD = """
 import concurrent.futures, multiprocessing, os, signal, subprocess, sys, tempfile, threading, time

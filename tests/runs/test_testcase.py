@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from tests.support.projects import Outcome, ProjectTestCase
+from tests.support.programs import Outcome
+from tests.support.projects import ProjectTestCase
 
 SUITE = """
     import os, sys, tempfile, unittest

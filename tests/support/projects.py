@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 import textwrap
 import unittest
 from pathlib import Path
-from typing import NamedTuple
 
-HERE = str(Path(__file__).resolve().parents[2])
-
-
-class Outcome(NamedTuple):
-    """How a run ended: its exit code, and what it wrote."""
-
-    code: int
-    out: str
-    err: str
+from tests.support.programs import REPOSITORY, Outcome, run_python
 
 
 class ProjectTestCase(unittest.TestCase):
-    """Has `project`, the working directory of runs, and `base`, their temp directory."""
+    """Has `project`, the working directory of runs, and `base`, their temp directory.
+
+    Runs are forks of a preloaded interpreter unless `new_processes` is set.
+    """
+
+    new_processes = False
 
     def setUp(self) -> None:
         top = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
@@ -43,15 +37,14 @@ class ProjectTestCase(unittest.TestCase):
         unwanted = ("TIDYTEST_", "GITHUB_", "COVERAGE", "FORCE_COLOR", "PYTHON", "NO_COLOR")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(unwanted) and k != "CI"}
         temp = {name: str(self.base) for name in ("TMPDIR", "TEMP", "TMP")}
-        return {**kept, **temp, "PYTHONPATH": HERE, "PYTHONDONTWRITEBYTECODE": "1", **more}
+        return {**kept, **temp, "PYTHONPATH": REPOSITORY, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
     def run_python(self, *words: str, stdin: str = "", **environment: str) -> Outcome:
         """Run Python in the project."""
-        done = subprocess.run(
-            [sys.executable, *words], cwd=self.project, env=self.environment(**environment),
-            input=stdin, capture_output=True, text=True, errors="backslashreplace", timeout=120,
+        return run_python(
+            words, cwd=self.project, environment=self.environment(**environment), stdin=stdin,
+            new_process=self.new_processes,
         )
-        return Outcome(done.returncode, done.stdout, done.stderr)
 
     def tidytest(self, *words: str, stdin: str = "", **environment: str) -> Outcome:
         """Run `python -m runner` in the project, and hold that it leaves nothing behind."""

@@ -9,13 +9,11 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NoReturn
 
 from tempfiles.roots import ownership
 from tempfiles.roots.journal import Journal
-
-HERE = str(Path(__file__).resolve().parents[2])
+from tests.support.programs import REPOSITORY
 
 _SCRIPT = """
 import os, sys
@@ -35,7 +33,7 @@ sys.stdin.read()
 
 def script(body: str = "") -> str:
     """Return a program that makes a root, runs `body`, prints the root's path, and waits."""
-    return _SCRIPT.format(here=HERE, body=body)
+    return _SCRIPT.format(here=REPOSITORY, body=body)
 
 
 @contextlib.contextmanager

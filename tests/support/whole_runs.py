@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tempfiles.roots import ownership
+from tests.support.programs import REPOSITORY
 
-REPOSITORY = str(Path(__file__).resolve().parents[2])
 STATE, CACHE = ".tidytest-state.json", "__pycache__"
 ENOUGH = 120.0  # seconds; far more than anything here takes, also on a machine that is busy
 

@@ -39,7 +39,7 @@ from benchmarks.pairs import (
 )
 from benchmarks.rows import Row, Scale, Wanted, filled, ratio, refusal
 from benchmarks.table import cells, line, page, summary
-from tests.support.projects import HERE
+from tests.support.programs import REPOSITORY
 
 QUICK = Scale(3, 0.1)
 
@@ -57,7 +57,7 @@ class RefusalTests(unittest.TestCase):
             self.assertEqual("", refusal(number, quick=quick))
 
     def check_refused(self, *words: str) -> None:
-        done = subprocess.run([sys.executable, "-m", "benchmarks", *words], cwd=HERE,
+        done = subprocess.run([sys.executable, "-m", "benchmarks", *words], cwd=REPOSITORY,
                               capture_output=True, text=True)
         self.assertEqual((2, "", 1), (done.returncode, done.stdout, done.stderr.count("\n")), done)
         self.assertTrue(done.stderr.startswith("benchmarks: "), done.stderr)

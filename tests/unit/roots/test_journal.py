@@ -17,7 +17,7 @@ from tempfiles.reports import ContextReport
 from tempfiles.roots.journal import Journal
 from tempfiles.roots.journal_view import Current, JournalView, read
 from tempfiles.system import platform
-from tests.support.real_runs import HERE
+from tests.support.programs import REPOSITORY
 
 LEAK = Leak(
     "/tmp/x/\udcff\n", "file", 12, 1, "a.B.test_c", "test",
@@ -78,7 +78,7 @@ class WhatIsUnderWay(InARoot):
 
     def test_survives_a_kill_at_any_moment(self) -> None:
         program = (
-            f"import sys; sys.path.insert(0, {HERE!r})\n"
+            f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "from tempfiles.roots.journal import Journal\n"
             "j = Journal(sys.argv[1]); j.enter('run', 'run'); print(flush=True)\n"
             "while True:\n"
@@ -240,7 +240,7 @@ class Descriptors(InARoot):
     @unittest.skipUnless(platform.HAS_FCNTL, "no limit on descriptors here")
     def test_a_low_limit_is_kept_to(self) -> None:
         program = (
-            f"import sys; sys.path.insert(0, {HERE!r})\n"
+            f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
             "from tempfiles.roots.journal import Journal\n"
             "from tempfiles.roots.journal_view import read\n"

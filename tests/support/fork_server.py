@@ -1,0 +1,83 @@
+"""Fork a preloaded interpreter for each run of `python -m MODULE` that a test asks for.
+
+Started by `tests.support.programs`. Importing both packages takes most of the time of a
+short run; here it is done once, and every run is a fork of this process. A run gets a working
+directory, an environment, arguments and standard streams of its own, and ends as any interpreter
+does: with its exit handlers and finalizers.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import socket
+import sys
+import tempfile
+from typing import Any
+
+PACKAGES = ("tempfiles", "runner")
+RARE = (
+    "runner.execution.functions", "runner.listeners.coverage", "runner.listeners.progress",
+    "runner.reporting.html", "runner.reporting.junit", "runner.settings.help", "runner.testcase",
+    "tempfiles.commands.progress",
+)
+"""What imports large libraries and is used by few runs. A larger process takes longer to fork."""
+
+
+def preload() -> None:
+    """Import the modules of both packages."""
+    for package in PACKAGES:
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            if not module.name.endswith("__main__") and module.name not in RARE:
+                importlib.import_module(module.name)
+
+
+def serve(control: socket.socket) -> tuple[Any, list[int]]:
+    """Fork for each request and report pid and exit code; return in each child.
+
+    The parent ends when the other end of `control` is closed.
+    """
+    while True:
+        message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
+        if not message:
+            os._exit(0)
+        pid = os.fork()
+        if not pid:
+            return json.loads(message), streams
+        control.send(b"%d" % pid)
+        for descriptor in streams:
+            os.close(descriptor)
+        control.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+def become(request: Any, streams: list[int]) -> None:
+    """Make this process look like a new interpreter that was started with `-m`."""
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    sys.path[0] = request["cwd"]
+    sys.argv = ["-m", *request["words"]]
+    sys.orig_argv = [sys.executable, "-m", request["module"], *request["words"]]
+
+
+def main() -> str:
+    """Serve; in each child return the name of the module that it is to run.
+
+    The caller runs it, so that no frame of this file is below those of the run.
+    """
+    del sys.modules[__name__]
+    preload()
+    tempfile.tempdir = None  # one of the modules has asked for it
+    gc.freeze()  # a child that looks at all objects for garbage would copy most of our memory
+    with socket.socket(fileno=int(sys.argv[1])) as control:
+        request, streams = serve(control)
+    become(request, streams)
+    return str(request["module"])
