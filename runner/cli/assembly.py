@@ -1,4 +1,4 @@
-"""The parts of a run that its settings ask for, made and checked before any test runs."""
+"""Create the components of a run that its settings ask for, and check them before any test runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tempfiles.reports import RunSettings
 from tempfiles.roots.root import system_directory
@@ -18,35 +19,32 @@ from ..session.retention import Keeping
 from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
 from .reaping import Reaper
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..baseline.update import Adoption
     from ..listeners.coverage import Measurement
     from ..reporting.usage_watch import Watcher
     from ..selection.select import Selection
 
 
-class Assembly:
-    """What a run is made of. Modules of what is not asked for are not imported.
+class Components:
+    """The components of a run. The modules of those that no setting asks for are not imported.
 
     Attributes:
-        settings: of the run.
+        settings: the settings of the run.
         directory: the working directory.
-        reports: to be written.
-        reaper: removes what earlier runs left.
-        measurement: coverage.
-        keeping: keeps what failed tests have, and artifacts.
-        watcher: samples the temp directory.
-        adoption: the baseline.
+        reports: the report files to write.
+        reaper: removes what dead runs left.
+        measurement: measures coverage.
+        keeping: keeps files of failed tests, and artifacts.
+        watcher: samples the disk usage of the temp directory.
+        adoption: the baseline of known leaks.
         selection: chooses and orders the tests.
-        loaded: the ids of the tests that were loaded, where somebody asks for them at the end.
-        words: what is left of the command line for unittest.
-        umask: of the process before the tests.
+        loaded: the ids of the loaded tests, if the baseline or the selection needs them at the end.
+        words: the part of the command line for unittest.
+        umask: the umask of the process before the tests.
 
     Raises:
-        UsageError: something is missing that the settings ask for, or cannot be written to.
+        UsageError: something that a setting needs is missing or cannot be written to.
     """
 
     def __init__(self, settings: Config, words: Sequence[str]) -> None:
@@ -62,53 +60,55 @@ class Assembly:
         self.loaded: frozenset[str] = frozenset()
         self.words = words
         self.umask = os.umask(0o077)
-        os.umask(self.umask)  # as it was: it can only be read by changing it
+        os.umask(self.umask)  # it can only be read by setting it
         self._base: str | None = None
-        self._assemble()
+        self._create()
 
-    def _assemble(self) -> None:
+    def _create(self) -> None:
         settings = self.settings
         self.reports.check()
         if settings.temp_root != "disk":
-            self._base = _place(settings)
+            self._base = _temp_directory(settings)
         self.reaper = Reaper(self._base) if settings.reap else None
-        self.measurement = _part(settings.coverage, "listeners.coverage", "Measurement", settings)
+        self.measurement = _component(
+            settings.coverage, "listeners.coverage", "Measurement", settings
+        )
         if settings.keep != "never" or settings.keep_dir is not None:
             self.keeping.make()
         adopts = settings.leaks != "off" and self._has_baseline()
-        self.adoption = _part(adopts, "baseline.update", "Adoption", settings)
+        self.adoption = _component(adopts, "baseline.update", "Adoption", settings)
         if _selects(settings) or os.path.lexists(STATE_FILE):
             self.selection = self.new_selection()
         watches = settings.monitor is not None or settings.html is not None
-        self.watcher = _part(watches, "reporting.usage_watch", "Watcher", settings.monitor)
+        self.watcher = _component(watches, "reporting.usage_watch", "Watcher", settings.monitor)
 
     def _has_baseline(self) -> bool:
         chosen = self.settings.leak_baseline
         if chosen is None:
             return self.settings.update_baseline or os.path.isfile(DEFAULT_BASELINE)
-        return chosen != ""  # which is what --no-leak-baseline makes it
+        return chosen != ""  # "" is --no-leak-baseline
 
     def note_loaded(self, test: Any) -> None:
-        """Take note of the tests that were loaded, if it will be asked which are there no more."""
+        """Record the ids of the loaded tests, to find at the end which tests no longer exist."""
         if self.adoption is not None or self.selection is not None:
             from ..selection.completeness import ids_of
 
             self.loaded = frozenset(ids_of(test))
 
     def new_selection(self) -> Selection:
-        """Return what chooses and orders the tests, with the state of the last run."""
+        """Create the selection of tests, with the state of the last run."""
         from ..selection.select import Selection
 
         return Selection(self.settings, self.directory, sys.stderr, self.words)
 
     def policy(self) -> Policy:
-        """Return what a leak does."""
+        """Create the policy: what a leak does."""
         ledger = self.adoption.ledger if self.adoption is not None else None
         fails = self.settings.leaks == "fail" and not self.settings.update_baseline
         return Policy(fails, ledger)
 
     def run_settings(self) -> RunSettings:
-        """Return how the run tracks."""
+        """Return how the run tracks files."""
         settings = self.settings
         return RunSettings(
             base=self._base,
@@ -124,10 +124,10 @@ class Assembly:
         )
 
     def new_run(self) -> Run:
-        """Return a run that has its root.
+        """Create the run and its root directory.
 
         Raises:
-            OwnershipError: there can be none, also when what dead runs left there is removed.
+            OwnershipError: the root cannot be created, even after dead runs were removed.
         """
         settings = self.run_settings()
         try:
@@ -138,7 +138,7 @@ class Assembly:
         return Run(settings)
 
     def _own_files(self) -> Iterator[str]:
-        """Yield globs of what this run itself writes while the tests run."""
+        """Yield globs of the files that the runner writes while the tests run."""
         if self.measurement is not None:
             yield from self.measurement.files
         if self.settings.monitor is not None:
@@ -176,8 +176,8 @@ class Assembly:
         return type("TidyTestResult", (*parts, TidyTestResult), contents)
 
 
-def _part(is_asked: bool, module: str, name: str, *given: Any) -> Any:
-    """Return a part of the run, made from what is given; None where it is not asked for."""
+def _component(is_asked: bool, module: str, name: str, *given: Any) -> Any:
+    """Create a component from its arguments if it is asked for, else return None."""
     return _imported(module, name)(*given) if is_asked else None
 
 
@@ -185,8 +185,8 @@ def _imported(module: str, name: str) -> Any:
     return getattr(import_module(f"..{module}", __package__), name)
 
 
-def _place(settings: Config) -> str | None:
-    """Return where the temp directory is to be; None for the system's place."""
+def _temp_directory(settings: Config) -> str | None:
+    """Return the directory for the run's root; None for the system's temp directory."""
     from tempfiles.roots import places
 
     place = places.choose(settings.temp_root, settings.temp_root_min_free)
@@ -207,7 +207,7 @@ def _selects(settings: Config) -> bool:
 
 
 def _is_live(stream: Any) -> bool:
-    """Whether a line on a stream can be written over: not in a log, on whatever CI keeps it."""
+    """Return whether a stream is a terminal that can overwrite a line, not a log or CI."""
     if os.environ.get("TERM") == "dumb" or os.environ.get("CI", "").lower() not in ("", "false"):
         return False
     isatty = getattr(stream, "isatty", None)

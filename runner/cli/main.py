@@ -1,4 +1,4 @@
-"""The command line: argv into settings, a run, an exit code."""
+"""Run the program: load the settings, run the tests with unittest, return the exit code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import unittest
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import tempfiles
 from tempfiles.system import syscalls
@@ -16,14 +17,11 @@ from ..errors import UsageError
 from ..execution.boundaries import Session
 from ..execution.runner import TidyTestRunner
 from ..settings import load
-from . import signals as leaving
-from .assembly import Assembly
+from . import signals
+from .assembly import Components
 from .ending import Ending
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from tempfiles.run.run import Run
 
 ExitCode = str | int | None
@@ -37,7 +35,7 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         name: the program's name, for its help.
     """
     words = sys.argv[1:] if argv is None else list(argv)
-    if argv is None:  # as unittest has it, for whatever the tests make of it
+    if argv is None:  # as unittest sets it: tests may read it
         sys.argv[0] = f"{os.path.basename(sys.executable)} -m unittest"
     loaded = None
     try:
@@ -50,18 +48,18 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         message = str(error) if loaded is None else loaded.with_source(str(error))
         print(f"tidytest: error: {message}", file=sys.stderr)
         sys.exit(2)
-    except BrokenPipeError:  # of who reads the help or the settings: `| head`
+    except BrokenPipeError:  # from printing the help or the settings to `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except leaving.Terminated:
-        leaving.terminate()
+    except signals.Terminated:
+        signals.terminate()
     except KeyboardInterrupt as interrupt:
         first = _first(interrupt)
-        told = first.__context__, _without_ours(first.__traceback__)
+        as_in_unittest = first.__context__, _without_ours(first.__traceback__)
         try:
             raise first
         finally:
-            first.__context__, first.__traceback__ = told  # as it would be without this package
+            first.__context__, first.__traceback__ = as_in_unittest
     sys.exit(code)
 
 
@@ -69,14 +67,14 @@ class Program:
     """One invocation: opens the run, has unittest load and run the tests, ends the run.
 
     Raises:
-        UsageError: something that the settings ask for is missing or cannot be written.
+        UsageError: something that a setting needs is missing or cannot be written to.
     """
 
     def __init__(self, name: str, loaded: load.Loaded) -> None:
         self._argv = [name, *loaded.remaining]
         self._settings = loaded.config
-        self._stream = sys.stderr  # as it is now: a test may replace it
-        self._assembly = Assembly(loaded.config, loaded.remaining)
+        self._stream = sys.stderr  # a test may replace sys.stderr
+        self._components = Components(loaded.config, loaded.remaining)
         self._result: Any = None
         self._has_run_all = False
 
@@ -84,40 +82,40 @@ class Program:
         """Run the tests; return the exit code, or what `sys.exit` was called with.
 
         Raises:
-            UsageError: the tests cannot be loaded as the settings ask for.
+            UsageError: the settings do not allow to load these tests.
             KeyboardInterrupt: the run was interrupted; it has been cleaned up.
         """
-        assembly = self._assembly
-        if assembly.reaper is not None:
-            assembly.reaper.begin(sys.stderr)
-        run = assembly.new_run()
+        components = self._components
+        if components.reaper is not None:
+            components.reaper.begin(sys.stderr)
+        run = components.new_run()
         run.open(before_imports=True)
-        leaving.catch_termination(lambda: _prepare_to_die(run))
-        session = Session(run, assembly.policy())
-        session.measurement = assembly.measurement
-        assembly.keeping.begin()
-        session.keeper = assembly.keeping.keeper if self._settings.keep != "never" else None
+        signals.catch_termination(lambda: _prepare_for_termination(run))
+        session = Session(run, components.policy())
+        session.measurement = components.measurement
+        components.keeping.begin()
+        session.keeper = components.keeping.keeper if self._settings.keep != "never" else None
         code: ExitCode = 1
         failed, process = True, os.getpid()
         try:
             code = self._run_unittest(session)
         finally:
-            # A forked child may come here by an exception; the run is its parent's.
+            # An exception may bring a forked child here; the run belongs to its parent.
             failed = os.getpid() == process and self._ending(session)()
-        selection = assembly.selection
+        selection = components.selection
         if selection is not None and selection.is_empty:
-            code = 0  # not that of a run without tests: it is what was asked for
+            code = 0  # unittest has an exit code of its own for a run without tests
         return code or int(failed)
 
     def _ending(self, session: Session) -> Ending:
-        whole = self._has_run_all and not _is_interrupted_with_c()
-        return Ending(self._assembly, session, self._result, self._stream, whole=whole)
+        whole = self._has_run_all and not _is_interrupted_under_catch()
+        return Ending(self._components, session, self._result, self._stream, whole=whole)
 
     def _run_unittest(self, session: Session) -> ExitCode:
         if session.measurement is not None:
             session.measurement.start()
-        if self._assembly.watcher is not None:
-            self._assembly.watcher.start(session.run.root.path, lambda: session.context_now)
+        if self._components.watcher is not None:
+            self._components.watcher.start(session.run.root.path, lambda: session.context_now)
         try:
             unittest.main(
                 module=None, argv=self._argv, testRunner=self._runner_class(session),
@@ -129,7 +127,7 @@ class Program:
 
     def _runner_class(self, session: Session) -> Any:
         program = self
-        selection = self._assembly.selection
+        selection = self._components.selection
 
         class Runner(TidyTestRunner):
             def run(self, test: Any) -> Any:
@@ -138,7 +136,7 @@ class Program:
                 return result
 
             def arrange(self, test: Any) -> Any:
-                program._assembly.note_loaded(test)
+                program._components.note_loaded(test)
                 return selection.arrange(test) if selection is not None else test
 
             def _makeResult(self) -> Any:
@@ -146,7 +144,7 @@ class Program:
                 return program._result
 
         Runner.session = session
-        Runner.resultclass = self._assembly.result_class()
+        Runner.resultclass = self._components.result_class()
         return Runner
 
     def _unittest_settings(self) -> dict[str, Any]:
@@ -160,24 +158,24 @@ class Program:
         return given
 
 
-def _prepare_to_die(run: Run) -> None:
-    """After the first SIGTERM: no further test, and a clean temp directory whatever comes."""
+def _prepare_for_termination(run: Run) -> None:
+    """On the first SIGTERM, start no further test, and a guard that cleans up if this one dies."""
 
     def enter(id: str, scope: str, *, source: object = None) -> Any:
-        raise leaving.Terminated  # again: a test has swallowed it
+        raise signals.Terminated  # again: a test has caught the first one
 
     run.enter = enter  # type: ignore[method-assign]
     with contextlib.suppress(OSError), syscalls.genuine():
         run.root.guard()
 
 
-def _is_interrupted_with_c() -> bool:
+def _is_interrupted_under_catch() -> bool:
     signals: Any = sys.modules.get("unittest.signals")
     return bool(getattr(getattr(signals, "_interrupt_handler", None), "called", False))
 
 
 def _first(interrupt: BaseException) -> BaseException:
-    """Return the interrupt that came first: another came while that one was dealt with."""
+    """Return the first of the interrupts in a chain: another may come while one is handled."""
     first, context = interrupt, interrupt.__context__
     while context is not None:
         first = context if isinstance(context, KeyboardInterrupt) else first
@@ -186,7 +184,7 @@ def _first(interrupt: BaseException) -> BaseException:
 
 
 def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
-    """Return a traceback as unittest would show it: without the frames of this package."""
+    """Return a traceback without the frames of this package, as unittest would print it."""
     while traceback is not None and _is_ours(traceback):
         traceback = traceback.tb_next
     frame = traceback
