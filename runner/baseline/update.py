@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from ..selection.completeness import Reach
+from ..selection.completeness import Completeness
 from ..settings.config import DEFAULT_BASELINE, Config
 from . import file
 from .matching import Ledger
@@ -41,11 +41,11 @@ class Adoption:
         if self._updates:
             file.check_writable(self._path)
 
-    def finish(self, reach: Reach) -> tuple[list[str], bool]:
+    def finish(self, completeness: Completeness) -> tuple[list[str], bool]:
         """Write the baseline if that is asked for.
 
         Args:
-            reach: what the run reached.
+            completeness: which tests ran to their end.
 
         Returns:
             The lines to tell, and whether the run fails for them.
@@ -57,11 +57,11 @@ class Adoption:
             return [], False
 
         def is_judged(id: str) -> bool:
-            return reach.came_to_end(id) or reach.is_gone(id)
+            return completeness.is_complete(id) or completeness.is_gone(id)
 
         shown = os.path.relpath(self._path, self._project)
         if self._updates:
-            updated = self.ledger.updated(is_judged, reach.cut_short, reach.is_gone)
+            updated = self.ledger.updated(is_judged, completeness.interrupted, completeness.is_gone)
             file.write(self._path, updated)
             number = sum(updated.values())
             return [f"Baseline: {number} known {_leaks(number)} written to {shown}"], False

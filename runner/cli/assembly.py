@@ -12,7 +12,6 @@ from tempfiles.reports import RunSettings
 from tempfiles.roots.root import system_directory
 from tempfiles.run.run import Run
 
-from ..execution.result import TidyTestResult
 from ..reporting.manager import Reports
 from ..session.policy import Policy
 from ..session.retention import Keeping
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ..listeners.coverage import Measurement
     from ..reporting.usage_watch import Watcher
     from ..selection.select import Selection
+    from ..session.listener import Listener
 
 
 class Components:
@@ -153,27 +153,22 @@ class Components:
             kept = os.path.normpath(os.path.join(self.settings.keep_dir, KEPT_PREFIX))
             yield f"{escape(kept)}*"
 
-    def result_class(self) -> type[TidyTestResult]:
-        """Return the class of the result: what is not asked for has no part in it."""
-        settings, recorder = self.settings, self.reports.recorder
-        lacks_durations = sys.version_info < (3, 12)
-        asked = (
-            (settings.progress and _is_live(sys.stderr), "listeners.progress", "ProgressResult"),
-            (settings.slowest_temp is not None, "listeners.slowest", "SlowestTempResult"),
-            (settings.durations is not None and lacks_durations,
-             "listeners.slowest", "DurationsResult"),
-            (recorder is not None, "listeners.record", "RecordingResult"),
-            (settings.until_leak, "selection.select", "HuntingResult"),
-            (settings.pdb, "listeners.pdb", "DebuggingResult"),
-        )
-        parts = [_imported(module, name) for is_asked, module, name in asked if is_asked]
-        if not parts:
-            return TidyTestResult
-        contents = {
-            "slowest_temp": settings.slowest_temp, "durations": settings.durations,
-            "recorder": recorder,
-        }  # fmt: skip
-        return type("TidyTestResult", (*parts, TidyTestResult), contents)
+    def listeners(self) -> list[Listener]:
+        """Return the listeners that the settings ask for; others are not imported."""
+        settings = self.settings
+        lacks_durations = settings.durations is not None and sys.version_info < (3, 12)
+        live = settings.progress and _is_live(sys.stderr)
+        asked: tuple[Any, ...] = (
+            _component(live, "listeners.progress", "Progress"),
+            self.reports.recorder,
+            self.measurement,
+            _component(lacks_durations, "listeners.slowest", "Durations", settings.durations),
+            _component(settings.slowest_temp is not None, "listeners.slowest", "SlowestTemp",
+                  settings.slowest_temp),
+            _component(settings.until_leak, "listeners.until_leak", "UntilLeak"),
+            _component(settings.pdb, "listeners.pdb", "Debugging"),
+        )  # fmt: skip
+        return [listener for listener in asked if listener is not None]
 
 
 def _component(is_asked: bool, module: str, name: str, *given: Any) -> Any:

@@ -13,14 +13,14 @@ import tempfiles
 from tempfiles.system import syscalls
 
 from ..errors import UsageError
-from ..execution.boundaries import Session
+from ..session.session import Session
 from . import signals
 from .assembly import Components
 
 if TYPE_CHECKING:
     from tempfiles.reports import ContextReport, RunReport
 
-    from ..selection.completeness import Reach
+    from ..selection.completeness import Completeness
 
 
 class Ending:
@@ -147,9 +147,11 @@ class Ending:
             notes = [*(keeper.told() if keeper is not None else ()), *self._notes]
             if not (notes or self._late or self._report.tells or self._session.policy.known):
                 return  # do not import the summary to print nothing
-            from ..session.summary import tell_ending
+            from ..session.summary import write_summary
 
-            tell_ending(self._stream, self._session, self._report, self._late, notes)
+            summary = self._session.summary(self._report, self._late)
+            verbosity = getattr(self._result, "verbosity", 1)
+            write_summary(self._stream, summary, verbosity, notes)
 
     def _stop_watching(self) -> None:
         assert self._components.watcher is not None
@@ -158,18 +160,19 @@ class Ending:
     def _adopt(self) -> None:
         assert self._components.adoption is not None
         if self._result is not None:
-            self._notes, failed = self._components.adoption.finish(self._reach())
+            self._notes, failed = self._components.adoption.finish(self._completeness())
             self._failed |= failed
 
-    def _reach(self) -> Reach:
-        from ..selection.completeness import Reach, is_filtered
+    def _completeness(self) -> Completeness:
+        from ..selection.completeness import Completeness, ContextIds, is_filtered
 
-        components = self._components
+        components, session = self._components, self._session
         filtered = self._interrupted or is_filtered(components.settings, components.words)
-        return Reach(
-            components.loaded, self._session, self._result, whole=not filtered,
-            project=components.directory,
-        )
+        return Completeness(
+            ContextIds(components.loaded, session.ran, session.incomplete, session.interrupted),
+            whole=not filtered and not self._result.shouldStop,
+            imported=not session.load_failed, project=components.directory,
+        )  # fmt: skip
 
     def _finish_measurement(self) -> None:
         assert self._components.measurement is not None
@@ -182,11 +185,10 @@ class Ending:
         )
 
     def _remember(self) -> None:
-        result, selection = self._result, self._components.selection
-        if result is None or not os.path.isdir(self._components.directory):
+        session, selection = self._session, self._components.selection
+        if self._result is None or not os.path.isdir(self._components.directory):
             return
-        unsuccessful = result.errors or result.failures or result.unexpectedSuccesses
-        if selection is None and (unsuccessful or self._session.leaked):
+        if selection is None and (session.failed or session.leaked):
             selection = self._components.new_selection()
         if selection is not None and os.access(self._components.directory, os.W_OK):
-            selection.remember(self._session, result, self._reach())
+            selection.remember(session.ran, session.failed, session.leaked, self._completeness())

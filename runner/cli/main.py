@@ -14,8 +14,8 @@ import tempfiles
 from tempfiles.system import syscalls
 
 from ..errors import UsageError
-from ..execution.boundaries import Session
 from ..execution.runner import TidyTestRunner
+from ..session.session import Session
 from ..settings import load
 from . import signals
 from .assembly import Components
@@ -91,10 +91,12 @@ class Program:
         run = components.new_run()
         run.open(before_imports=True)
         signals.catch_termination(lambda: _prepare_for_termination(run))
-        session = Session(run, components.policy())
-        session.measurement = components.measurement
         components.keeping.begin()
-        session.keeper = components.keeping.keeper if self._settings.keep != "never" else None
+        session = Session(
+            run, components.policy(),
+            retention=components.keeping.keeper if self._settings.keep != "never" else None,
+            listeners=components.listeners(),
+        )  # fmt: skip
         code: ExitCode = 1
         failed, process = True, os.getpid()
         try:
@@ -112,8 +114,8 @@ class Program:
         return Ending(self._components, session, self._result, self._stream, whole=whole)
 
     def _run_unittest(self, session: Session) -> ExitCode:
-        if session.measurement is not None:
-            session.measurement.start()
+        if self._components.measurement is not None:
+            self._components.measurement.start()
         if self._components.watcher is not None:
             self._components.watcher.start(session.run.root.path, lambda: session.context_now)
         try:
@@ -144,7 +146,6 @@ class Program:
                 return program._result
 
         Runner.session = session
-        Runner.resultclass = self._components.result_class()
         return Runner
 
     def _unittest_settings(self) -> dict[str, Any]:

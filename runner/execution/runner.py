@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import unittest
-from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
+from typing import TYPE_CHECKING, Any
 
 from tempfiles.reports import RunSettings
 from tempfiles.run.run import Run
 
 from ..session.policy import Policy
-from .boundaries import Session
+from ..session.session import Session
+from ..unittest_api import fixture_error
+from .boundaries import Boundaries
 from .result import TidyTestResult
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from tempfiles.reports import RunReport
 
 
 class TidyTestRunner(unittest.TextTestRunner):
-    """A `TextTestRunner` that gives each test a temp context and tells what each left.
+    """A `TextTestRunner` that gives each test a temp context and prints what each left.
 
     Takes what `unittest.TextTestRunner` takes, and:
 
@@ -30,9 +29,9 @@ class TidyTestRunner(unittest.TextTestRunner):
         leaks: `report` or `fail`, for a session of its own.
 
     Attributes:
-        session: a session that is open already, and that its owner will finish; without one, the
-            runner opens its own for each `run` and finishes it.
-        report: the report of the last run, where the session was the runner's own.
+        session: an open session, which its owner will finish; without one, the runner opens a
+            session of its own for each `run` and finishes it.
+        report: the report of the last run in a session of the runner's own.
     """
 
     resultclass = TidyTestResult
@@ -43,14 +42,14 @@ class TidyTestRunner(unittest.TextTestRunner):
             raise ValueError(f"leaks must be 'report' or 'fail', not {leaks!r}")
         super().__init__(*args, **kwargs)
         self._leaks = leaks
-        self._attached: Session | None = None
+        self._boundaries: Boundaries | None = None
         self.report: RunReport | None = None
 
     def run(self, test: Any) -> Any:
         """Run a test or a suite; return its result."""
         if self.session is not None:
             return self._run_in(self.session, test)
-        run = _opened()
+        run = _opened_run()
         if run is None:
             return super().run(test)
         session = Session(run, Policy(self._leaks == "fail"))
@@ -63,10 +62,10 @@ class TidyTestRunner(unittest.TextTestRunner):
         for found in late:
             message = session.policy.failure(found)
             if message is not None:
-                result.failures.append((_ErrorHolder(f"leaked late ({found.id})"), message))
-        from ..session.summary import tell_ending
+                result.failures.append((fixture_error(f"leaked late ({found.id})"), message))
+        from ..session.summary import write_summary
 
-        tell_ending(self.stream, session, self.report, late)
+        write_summary(self.stream, session.summary(self.report, late), self.verbosity)
         return result
 
     def arrange(self, test: Any) -> Any:
@@ -74,24 +73,23 @@ class TidyTestRunner(unittest.TextTestRunner):
         return test
 
     def _run_in(self, session: Session, test: Any) -> Any:
-        self._attached = session
-        session.verbosity = self.verbosity
-        attached = _Attached(self.arrange(test), session)
+        self._boundaries = boundaries = Boundaries(session)
+        attached = _Attached(self.arrange(test), boundaries)
         try:
             return super().run(attached)  # type: ignore[arg-type]
         except BaseException:
-            attached.tell_rest()
+            attached.print_rest()
             raise
 
     def _makeResult(self) -> Any:
         result = super()._makeResult()
-        if isinstance(result, TidyTestResult):
-            result.session = self._attached
+        if isinstance(result, TidyTestResult) and self._boundaries is not None:
+            result.attach(self._boundaries)
         return result
 
 
-def _opened() -> Run | None:
-    """Return a run; None where one is open: what is left is told there, under its test."""
+def _opened_run() -> Run | None:
+    """Return a new run; None where one is open, which then reports what this suite leaves."""
     if Run.current() is not None:
         return None
     from tempfiles.errors import OwnershipError
@@ -106,31 +104,38 @@ def _opened() -> Run | None:
 
 
 class _Attached:
-    """A suite that attaches the session to the result while it runs."""
+    """A suite that attaches the boundaries to the result while it runs."""
 
-    def __init__(self, test: Any, session: Session) -> None:
+    def __init__(self, test: Any, boundaries: Boundaries) -> None:
         self._test = test
-        self._session = session
+        self._boundaries = boundaries
         self._result: Any = None
 
-    def tell_rest(self) -> None:
-        """Tell what is not told yet, where the run was broken off."""
+    def print_rest(self) -> None:
+        """Print what is not printed yet, where the run was broken off."""
         if isinstance(self._result, TidyTestResult):
-            self._result.tell_rest()
+            self._result.print_rest()
 
     def __call__(self, result: Any) -> Any:
         self._result = result
         if isinstance(result, TidyTestResult):
-            result.tests_follow(self._test)
-        if isinstance(result, TidyTestResult) and _may_run_itself(self._test):
-            result.follow_loose_tests()
-        listener = getattr(result, "context_closed", None) or (lambda report, judged: None)
-        with self._session.attached(result, listener):
+            self._tell_start(result)
+            if _has_custom_run(self._test):
+                result.follow_custom_runs()
+        with self._boundaries.attached(result):
             return self._test(result)
 
+    def _tell_start(self, result: TidyTestResult) -> None:
+        session = self._boundaries.session
+        for started in session.events.run_started:
+            started(session, result.stream)
+        for counted in session.events.tests_counted:
+            rounds = getattr(self._test, "limit", 1)  # see `Rounds`; None is without limit
+            counted(None if rounds is None else self._test.countTestCases() * (rounds or 1))
 
-def _may_run_itself(test: Any) -> bool:
-    """Whether a test, or one in a suite, may have a `run` that never calls `TestCase.run`."""
+
+def _has_custom_run(test: Any) -> bool:
+    """Return whether a test, or one in a suite, may define `run` without `TestCase.run`."""
     known = {unittest.TestCase.run, *_known_runs()}
     pending, runs = [test], set()
     while pending:
@@ -140,7 +145,7 @@ def _may_run_itself(test: Any) -> bool:
         elif type(found).__iter__ is unittest.BaseTestSuite.__iter__:
             pending += found
         else:
-            return True  # a suite that makes its tests as it goes: not to be used up here
+            return True  # a suite that creates its tests as it goes: iterating would use it up
     return not runs <= known
 
 

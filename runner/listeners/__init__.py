@@ -1,1 +1,1 @@
-"""Optional followers of a run: coverage, records, progress, debugger."""
+"""Optional followers of a run: coverage, progress, slowest tests, debugger."""

@@ -1,4 +1,4 @@
-"""Coverage: the only import of the coverage package."""
+"""Measure coverage (`--coverage`): the only import of the coverage package."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from typing import Any
 from tempfiles.registry import contexts
 
 from ..errors import UsageError
+from ..session.listener import Listener
+from ..session.outcomes import TestName
 from ..settings.config import Config
 from ..settings.conflicts import OUTPUTS
 
 _FORMATS = {"html": "html_report", "xml": "xml_report", "json": "json_report"}
 
 
-class Measurement:
-    """Measures from before the test modules are imported, each test as a coverage context.
+class Measurement(Listener):
+    """Measures from before the test modules are imported; each test is a coverage context.
 
-    All settings are the project's own (`.coveragerc`, `setup.cfg`, `pyproject.toml`).
+    All settings are those of the project (`.coveragerc`, `setup.cfg`, `pyproject.toml`).
 
     Attributes:
         files: globs of what is written while the tests run.
@@ -44,14 +46,14 @@ class Measurement:
         self._new: Callable[[], Any] = lambda: coverage.Coverage(messages=False)
         self._coverage = self._made()
         data_file = glob.escape(self._coverage.get_option("run:data_file"))
-        # Of each process its own (`.host.pid.x`), and what SQLite puts beside it while it writes.
         self._refuse_shared_output(settings)
+        # Each process has its own (`.host.pid.x`), and SQLite puts a journal beside it.
         self.files = (data_file, f"{data_file}.*", f"{data_file}-journal")
 
     def _made(self) -> Any:
         try:
             made = self._new()
-            _leave_out_ourselves(made)
+            _omit_ourselves(made)
         except self._error as error:
             raise UsageError(f"coverage: {error}") from None
         if sys.version_info >= (3, 14) and made.get_option("run:core") is None:
@@ -77,8 +79,15 @@ class Measurement:
         self._coverage.erase()
         self._coverage.start()
 
-    def switch(self, id: str) -> None:
-        """What runs from now on is run by the test with this id; empty for none."""
+    def test_started(self, test: TestName) -> None:
+        """Attribute the lines that run from now on to a test."""
+        self._switch(test.id)
+
+    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+        """Attribute the lines that run from now on to no test."""
+        self._switch("")
+
+    def _switch(self, id: str) -> None:
         if self._failure is None:
             with contexts.untracked():  # it writes down what the last test has run
                 self._attempt(lambda: self._coverage.switch_context(id))
@@ -115,7 +124,7 @@ class Measurement:
             self._coverage.save()
 
     def _attempt(self, step: Callable[[], None]) -> None:
-        """Do a step; where it fails, as on a full disk, stop measuring: the tests go on."""
+        """Do a step; if it fails, as on a full disk, stop measuring and let the tests go on."""
         try:
             step()
         except (self._error, sqlite3.Error, OSError) as error:
@@ -139,8 +148,8 @@ class Measurement:
         return total
 
 
-def _leave_out_ourselves(coverage: Any) -> None:
-    """The user's code is to be measured, not ours, wherever it is installed."""
+def _omit_ourselves(coverage: Any) -> None:
+    """Omit both packages of ours, wherever they are installed."""
     packages = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     if packages != os.getcwd():
         omitted = list(coverage.get_option("run:omit") or [])

@@ -1,4 +1,4 @@
-"""The debugger at each failure (`--pdb`), while what the test has made is still there."""
+"""Start the debugger at each failure (`--pdb`), while the files of the test still exist."""
 
 from __future__ import annotations
 
@@ -8,50 +8,44 @@ import sys
 import traceback
 from typing import Any
 
-from ..execution.result import TidyTestResult
+from ..session.listener import Listener, RunControl
 
 
-class DebuggingResult(TidyTestResult):
-    """A result that starts pdb where a test fails, at the line that raised."""
+class Debugging(Listener):
+    """Starts pdb where a test or a fixture fails, at the line that raised."""
 
-    _is_left = False  # not `shouldStop`: with `--failfast` that is set before the failure is told
+    _run: RunControl
+    _streams: tuple[Any, Any]
 
-    def addError(self, test: Any, err: Any) -> None:
-        """Debug an error, of a fixture too."""
-        super().addError(test, err)
-        self._debug(test, err)
+    def __init__(self) -> None:
+        self._has_quit = False  # `--failfast` stops the run before the failure is debugged
 
-    def addFailure(self, test: Any, err: Any) -> None:
-        """Debug a failure."""
-        super().addFailure(test, err)
-        self._debug(test, err)
+    def run_started(self, run: RunControl, stream: Any) -> None:
+        """Remember the streams, which `-b` replaces while a test runs."""
+        self._run = run
+        self._streams = sys.stdout, sys.stderr
 
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
-        """Debug a subtest that failed."""
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            self._debug(subtest, err)
-
-    def _debug(self, test: Any, err: Any) -> None:
-        if self._is_left or isinstance(err[1], bdb.BdbQuit):
+    def exception(self, description: str, error: BaseException, trace: Any) -> None:
+        """Debug an error or a failure, of a subtest too."""
+        if self._has_quit or isinstance(error, bdb.BdbQuit):
             return
-        trace = _without_unittest(err[2])
+        trace = _without_unittest(trace)
         captured = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = self._original_stdout, self._original_stderr  # type: ignore[attr-defined]
+        sys.stdout, sys.stderr = self._streams
         try:
-            print(f"\n{self.getDescription(test)}")
-            print("".join(traceback.format_exception_only(err[0], err[1])), end="", flush=True)
+            print(f"\n{description}")
+            print("".join(traceback.format_exception_only(type(error), error)), end="", flush=True)
             if trace is None:
                 print("(no line of the tests' own to debug)", flush=True)
-            elif _quits(err[1], trace):
-                self._is_left = True
-                self.stop()
+            elif _quits(error, trace):
+                self._has_quit = True
+                self._run.stop()
         finally:
             sys.stdout, sys.stderr = captured
 
 
 class _Debugger(pdb.Pdb):
-    """A debugger that remembers whether it was told to quit, which ends the run."""
+    """A debugger that remembers whether the user quit it, which ends the run."""
 
     quits = False
 
@@ -93,9 +87,10 @@ def _quits(error: BaseException, trace: Any) -> bool:
 
 
 def _without_unittest(trace: Any) -> Any:
-    """Cut a traceback where unittest's own frames begin: pdb stops at the last one.
+    """Return a traceback without unittest's own frames at its end, since pdb stops at the last.
 
-    None where all are: of a leak, or of a module that cannot be imported.
+    None where all frames are unittest's: the failure reports a leak, or a module that cannot be
+    imported.
     """
     frames = []
     while trace is not None:

@@ -4,58 +4,62 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-from unittest.case import TestCase
 
-from ..execution.result import TidyTestResult
+from ..session.listener import Listener, RunControl
+from ..session.outcomes import UNSUCCESSFUL, Outcome, TestName
 
 if TYPE_CHECKING:
     from tempfiles.reports import ContextReport
 
-_tqdm: Any = import_module("tqdm").tqdm  # it is not typed itself
-_tqdm.monitor_interval = 0  # its thread would be seen by tests, and warned of at each fork
+_tqdm: Any = import_module("tqdm").tqdm  # it has no type hints itself
+_tqdm.monitor_interval = 0  # tests would see its thread, and each fork would warn about it
 
 
-class ProgressResult(TidyTestResult):
-    """A result with a live line: tests done of all, failures, leaks, time left."""
+class Progress(Listener):
+    """Draws a live line: tests done of all, failures, leaks, time left."""
 
-    def __init__(self, stream: Any, descriptions: bool, verbosity: int, **kwargs: Any) -> None:
-        super().__init__(stream, descriptions, verbosity, **kwargs)
-        self.dots = False
+    replaces_dots = True
+
+    def __init__(self) -> None:
         self._bar: Any = None
+        self._stream: Any = None
+        self._failed = 0
         self._leaks = 0
 
-    def tests_follow(self, test: Any) -> None:
-        """Draw the line."""
-        endless = getattr(test, "limit", 0) is None
-        total = None if endless else test.countTestCases() * (getattr(test, "limit", 0) or 1)
-        self._bar = _tqdm(
-            total=total, file=self.stream, unit="test", leave=False, dynamic_ncols=True, miniters=1
-        )
-        super().tests_follow(test)
+    def run_started(self, run: RunControl, stream: Any) -> None:
+        """Remember where to draw."""
+        self._stream = stream
 
-    def startTest(self, test: TestCase) -> None:
-        """Draw it as it is now: the test may take long."""
+    def tests_counted(self, number: int | None) -> None:
+        """Draw the line."""
+        self._bar = _tqdm(
+            total=number, file=self._stream, unit="test", leave=False, dynamic_ncols=True,
+            miniters=1,
+        )  # fmt: skip
+
+    def test_started(self, test: TestName) -> None:
+        """Draw the line as it is now: the test may take long."""
         if self._bar is not None:
             self._bar.refresh()
-        super().startTest(test)
 
-    def stopTest(self, test: TestCase) -> None:
-        """Draw it again, one test further."""
-        super().stopTest(test)
+    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+        """Draw the line again, one test further."""
         if self._bar is not None:
-            failed = len(self.failures) + len(self.errors) + len(self.unexpectedSuccesses)
-            self._bar.set_postfix_str(f"{failed} failed, {self._leaks} leaked", refresh=False)
+            counts = f"{self._failed} failed, {self._leaks} leaked"
+            self._bar.set_postfix_str(counts, refresh=False)
             self._bar.update()
 
-    def context_closed(self, report: ContextReport, judged: ContextReport) -> None:
-        """Count the leaks."""
-        super().context_closed(report, judged)
-        self._leaks += len(judged.leaks)
+    def outcome(self, outcome: Outcome) -> None:
+        """Count the failures."""
+        self._failed += outcome.status in UNSUCCESSFUL
 
-    def tell_rest(self) -> None:
-        """Take the line away: what follows are lines that stay."""
+    def context_closed(self, report: ContextReport, new: ContextReport) -> None:
+        """Count the leaks."""
+        self._leaks += len(new.leaks)
+
+    def run_finished(self) -> None:
+        """Erase the line: lines that stay are printed next."""
         if self._bar is not None:
             self._bar.refresh()
             self._bar.close()
             self._bar = None
-        super().tell_rest()

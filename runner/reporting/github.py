@@ -17,8 +17,9 @@ from tempfiles.records import Leak
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_line, leak_notes
 from ..output.tracebacks import failure_place, path_below
+from ..session.outcomes import UNSUCCESSFUL
 from . import writer
-from .records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .writer import ReportError
 
 MOST_ANNOTATIONS = 10

@@ -20,8 +20,9 @@ from markupsafe import Markup
 from tempfiles.formatting import format_count, format_size, printable
 from tempfiles.reports import Summary
 
+from ..session.outcomes import UNSUCCESSFUL
 from .html_data import document, leak_state
-from .records import UNSUCCESSFUL, SuiteReport
+from .records import SuiteReport
 from .writer import check, write_document
 
 __all__ = ["check", "render", "write"]

@@ -31,7 +31,8 @@ from tempfiles.records import Leak
 
 from ..output.escape import clip, shorten
 from ..output.lines import leak_line
-from .records import UNSUCCESSFUL, FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from ..session.outcomes import UNSUCCESSFUL
+from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .writer import check, write_document
 
 __all__ = ["check", "write"]

@@ -8,14 +8,13 @@ import shlex
 import sys
 from dataclasses import dataclass, field, replace
 from time import perf_counter, time
-from typing import Any
-from unittest.case import TestCase, _SubTest  # type: ignore[attr-defined]
 
 from tempfiles.monitor.usage import Sample
 from tempfiles.reports import ContextReport, RunReport
 
-from ..unittest_api import test_id
-from .records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord, UsageSample
+from ..session.listener import Listener
+from ..session.outcomes import Outcome, Status, TestName
+from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
 
 _SEVERITY: tuple[Status, ...] = (
     "success", "expected failure", "skipped", "unexpected success", "failure", "error",
@@ -26,7 +25,7 @@ _SEVERITY: tuple[Status, ...] = (
 class _Draft:
     """A test that is still running."""
 
-    test: Any
+    id: str
     started: float = field(default_factory=time)
     clock: float = field(default_factory=perf_counter)
     status: Status = "success"
@@ -52,21 +51,20 @@ class _Draft:
     def raise_to(self, status: Status) -> None:
         self.status = max(self.status, status, key=_SEVERITY.index)
 
-    def record(self, output: tuple[str, str]) -> TestRecord:
+    def record(self, test: TestName, output: tuple[str, str]) -> TestRecord:
         """Return the record of the test, which has ended."""
         if self.status != self.own_status != "success":  # a subtest ended worse
             self.others.insert(0, SubtestRecord("", self.own_status, self.message, self.details))
             self.message = self.details = ""
         seconds = perf_counter() - self.clock
-        id, module, class_name, method = _names(self.test)
         return TestRecord(
-            id, module, class_name, method, self.status, seconds, self.started, self.message,
-            self.details, tuple(self.subtests), *output, self.bytes_created,
-            self.entries_created, tuple(self.leaked_paths), tuple(self.others),
+            test.id, test.module, test.class_name, test.method, self.status, seconds,
+            self.started, self.message, self.details, tuple(self.subtests), *output,
+            self.bytes_created, self.entries_created, tuple(self.leaked_paths), tuple(self.others),
         )  # fmt: skip
 
 
-class Recorder:
+class Recorder(Listener):
     """Collects the outcomes of tests and fixtures, and builds the report of the run."""
 
     def __init__(self) -> None:
@@ -77,49 +75,39 @@ class Recorder:
         self._clock = perf_counter()
         self._directory = os.getcwd()
 
-    def begin(self, test: Any) -> None:
+    def test_started(self, test: TestName) -> None:
         """Start the record of a test."""
-        self._drafts.append(_Draft(test))
+        self._drafts.append(_Draft(test.id))
 
-    def end(self, test: Any, output: tuple[str, str]) -> None:
-        """Finish the record of a test.
-
-        Args:
-            test: that has ended.
-            output: what `-b` captured of its output and error output.
-        """
-        draft = self._draft(test)
+    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+        """Finish the record of a test."""
+        draft = self._draft(test.id)
         self._drafts.remove(draft)
-        self._tests.append(draft.record(output))
+        self._tests.append(draft.record(test, (stdout, stderr)))
 
-    def note(self, test: Any, status: Status, message: str = "", details: str = "") -> None:
-        """Add an outcome of a test or of a subtest."""
-        if isinstance(test, _SubTest):
-            draft = self._draft(test.test_case)
-            description = test._subDescription()
-            draft.subtests.append(SubtestRecord(description, status, message, details))
+    def outcome(self, outcome: Outcome) -> None:
+        """Add an outcome of a test, of a subtest or of a fixture."""
+        status, message, details = outcome.status, outcome.message, outcome.details
+        if outcome.fixture:
+            self._add_fixture(outcome)
+            return
+        draft = self._draft(outcome.id)
+        if outcome.subtest is not None:
+            draft.subtests.append(SubtestRecord(outcome.subtest, status, message, details))
         else:
-            draft = self._draft(test)
             draft.add_outcome(status, message, details)
         draft.raise_to(status)
 
-    def note_fixture(
-        self, name: str, status: Status, texts: tuple[str, str], output: tuple[str, str]
-    ) -> None:
-        """Add a fixture that did not succeed.
-
-        Args:
-            name: as unittest prints it: `setUpClass (pkg.mod.Class)`.
-            status: its outcome.
-            texts: the message and the traceback.
-            output: what `-b` captured of its output and error output.
-        """
-        fixture, _, rest = name.partition(" (")
+    def _add_fixture(self, outcome: Outcome) -> None:
+        fixture, _, rest = outcome.id.partition(" (")
         owner = rest.removesuffix(")")
         module = owner if "Module" in fixture else _module_of(owner)
         self._fixtures.append(
-            FixtureRecord(name, fixture, owner, module, status, time(), *texts, *output)
-        )
+            FixtureRecord(
+                outcome.id, fixture, owner, module, outcome.status, time(), outcome.message,
+                outcome.details, outcome.stdout, outcome.stderr,
+            )
+        )  # fmt: skip
 
     def note_late(self, id: str, details: str) -> None:
         """Add a failure for a leak that was found after its context had closed."""
@@ -132,7 +120,7 @@ class Recorder:
             )
         )  # fmt: skip
 
-    def context_closed(self, report: ContextReport) -> None:
+    def context_closed(self, report: ContextReport, new: ContextReport) -> None:
         """Add to the running test what it created and leaked."""
         if self._drafts and report.scope == "test":
             draft = self._drafts[-1]
@@ -140,18 +128,18 @@ class Recorder:
             draft.entries_created += report.made
             draft.leaked_paths += (leak.path for leak in report.leaks)
 
-    def annotate(self, test: TestCase | None, name: str, text: str) -> None:
-        """Add text to the details of a failure; see `TidyTestResult.annotate`."""
-        if test is not None:
-            draft = self._draft(test)
+    def annotated(self, owner: str, text: str, fixture: bool) -> None:
+        """Add text to the details of a failure."""
+        if not fixture:
+            draft = self._draft(owner)
             if draft.status != "success":  # its unexpected success is noted after this
                 draft.details = f"{draft.details}\n{text}"
             return
         for index in range(len(self._fixtures) - 1, -1, -1):
-            fixture = self._fixtures[index]
-            if fixture.owner == name:
-                details = f"{fixture.details}\n{text}"
-                self._fixtures[index] = replace(fixture, details=details)
+            found = self._fixtures[index]
+            if found.owner == owner:
+                details = f"{found.details}\n{text}"
+                self._fixtures[index] = replace(found, details=details)
                 return
 
     def suite_report(self, run: RunReport, samples: list[Sample]) -> SuiteReport:
@@ -175,25 +163,14 @@ class Recorder:
             usage=tuple(usage),
         )
 
-    def _draft(self, test: Any) -> _Draft:
+    def _draft(self, id: str) -> _Draft:
         for draft in reversed(self._drafts):
-            if draft.test is test:
+            if draft.id == id:
                 return draft
         # Python 3.12.1 does not start a test that it skips.
-        draft = _Draft(test)
+        draft = _Draft(id)
         self._drafts.append(draft)
         return draft
-
-
-def _names(test: Any) -> tuple[str, str, str, str]:
-    """Return the id of a test, its module, its class (empty for a function) and its method."""
-    id = test_id(test)
-    kind = type(test)
-    module = kind.__module__
-    prefix = f"{module}.{kind.__qualname__}."
-    if id.startswith(prefix):
-        return id, module, kind.__qualname__, id[len(prefix) :]
-    return id, module, "", id.removeprefix(f"{module}.")
 
 
 def _module_of(owner: str) -> str:

@@ -8,16 +8,10 @@ it: it may contain control characters and lone surrogates, and each reporter mus
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from tempfiles.reports import RunReport, Summary
 
-Status = Literal[
-    "success", "failure", "error", "skipped", "expected failure", "unexpected success"
-]
-
-UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected success"})
-"""The statuses that make a run fail."""
+from ..session.outcomes import Status
 
 
 @dataclass(frozen=True, slots=True)

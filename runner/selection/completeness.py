@@ -1,4 +1,7 @@
-"""How far a run came: of what it has not reached, nothing can be said to be mended or gone."""
+"""Completeness of a run: which tests ran to their end, and which no longer exist.
+
+Only of these can be said that a known leak is fixed or that a failure is gone.
+"""
 
 from __future__ import annotations
 
@@ -6,62 +9,71 @@ import fnmatch
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import TestCase
 
 from tempfiles.detection.ignore import CACHES
 
-from ..execution.boundaries import Session
 from ..settings.config import Config
-from ..unittest_api import is_import_failure, owner_id, test_id
+from ..unittest_api import test_id
 from .order import flatten, prefixes
 
-_CHOOSES_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
+_SELECTS_BY_PATTERN = re.compile(r"-[vqfcbh]*k")
 
 
-class Reach:
-    """What a run reached of what was loaded.
+class ContextIds(NamedTuple):
+    """The ids of tests, classes and modules, by what became of them in a run.
 
-    Attributes:
-        cut_short: the ids of the contexts that were interrupted.
-
-    Args:
-        loaded: the ids of the tests that were loaded.
-        session: of the tests: it knows which contexts were entered, and which interrupted.
-        result: of the tests.
-        whole: whether nothing was left out of the modules that were loaded: no names, no patterns.
-        project: the working directory of the run.
+    `loaded` are the tests that were loaded, `ran` all contexts that were entered, `incomplete`
+    those that failed, were skipped or were expected to fail, and `interrupted` those that were
+    broken off.
     """
 
-    def __init__(
-        self, loaded: Collection[str], session: Session, result: Any, *, whole: bool, project: str
-    ) -> None:
-        self.cut_short = frozenset(session.cut_short)
-        broken = {owner_id(test) for test, _ in [*result.skipped, *result.expectedFailures]}
-        broken.update(owner_id(test) for test, _ in [*result.errors, *result.failures])
-        imports_failed = any(is_import_failure(test) for test, _ in result.errors)
-        self._all_of_each = whole and not result.shouldStop
-        self._whole = self._all_of_each and not imports_failed
-        self._tests = frozenset(loaded)
+    loaded: Set[str]
+    ran: Set[str]
+    incomplete: Set[str]
+    interrupted: Set[str]
+
+
+class Completeness:
+    """What ran of the tests that were loaded.
+
+    Args:
+        ids: what was loaded, and what became of it.
+        whole: whether all tests of the loaded modules ran: no names, no patterns, no stop.
+        imported: whether every test module could be imported.
+        project: the working directory of the run.
+
+    Attributes:
+        interrupted: the ids of the contexts that were interrupted.
+    """
+
+    def __init__(self, ids: ContextIds, *, whole: bool, imported: bool, project: str) -> None:
+        loaded, ran, incomplete, interrupted = ids
+        self.interrupted = interrupted
+        self._all_of_each = whole
+        self._whole = whole and imported
         self._loaded = {prefix for id in loaded for prefix in prefixes(id)}
-        self._ended = (self._tests & session.ran) - broken - self.cut_short
-        # A class or a module is judged if one of its tests has come to its end.
-        fixtures = {prefix for id in self._ended for prefix in prefixes(id)}
-        self._ended_fixtures = fixtures - self._tests - broken - self.cut_short
+        self._complete = (loaded & ran) - incomplete - interrupted
+        # A class or a module is complete if one of its tests is.
+        fixtures = {prefix for id in self._complete for prefix in prefixes(id)}
+        self._complete_fixtures = fixtures - loaded - incomplete - interrupted
         self._project = project
 
-    def came_to_end(self, id: str) -> bool:
-        """Whether a context came to its end, neither skipped nor failed: what it made by then is
-        all that it makes."""
+    def is_complete(self, id: str) -> bool:
+        """Return whether a context came to its end, neither skipped nor failed.
+
+        Then it created all that it ever creates.
+        """
         if id == "run":
             return self._whole and not self._leaves_out_modules
-        return id in self._ended or (self._all_of_each and id in self._ended_fixtures)
+        return id in self._complete or (self._all_of_each and id in self._complete_fixtures)
 
     def is_gone(self, id: str) -> bool:
-        """Whether a test, class or module is there no more; never true where it cannot be told."""
+        """Return whether a test, class or module no longer exists; False if that is unknown."""
         if not self._whole or id == "run" or id in self._loaded:
             return False
         imported = next((name for name in reversed(prefixes(id)) if name in sys.modules), None)
@@ -71,7 +83,7 @@ class Reach:
 
     @cached_property
     def _leaves_out_modules(self) -> bool:
-        """Whether the project has a test module that was not imported."""
+        """Whether a test module of the project was not imported."""
         known = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
         return any(
             fnmatch.fnmatch(file, "test*.py") and os.path.join(directory, file) not in known
@@ -81,7 +93,7 @@ class Reach:
 
     @cached_property
     def _files(self) -> list[tuple[str, list[str]]]:
-        """The directories of the project, each with its files; environments are left out."""
+        """The directories of the project, each with its files, without virtual environments."""
         found = []
         for directory, below, files in os.walk(os.path.realpath(self._project)):
             below[:] = [name for name in below if name not in CACHES and name[:1] != "."]
@@ -93,7 +105,7 @@ class Reach:
 
     @cached_property
     def _modules(self) -> set[str]:
-        """Every name that a module of the project can have, whatever it is loaded from."""
+        """Every name that a module of the project can have, from any top directory."""
         names: set[str] = set()
         for directory, files in self._files:
             parts = os.path.relpath(directory, os.path.realpath(self._project)).split(os.sep)
@@ -105,22 +117,22 @@ class Reach:
 
 
 def is_filtered(settings: Config, words: Sequence[str]) -> bool:
-    """Whether a run leaves out tests of the modules that it loads.
+    """Return whether a run leaves out tests of the modules that it loads.
 
     Args:
-        settings: of the run.
-        words: what is left of the command line for unittest.
+        settings: the settings of the run.
+        words: the rest of the command line, which unittest parses.
     """
     if settings.last_failed or settings.leaked_last:
         return True
     words = _without_values(words)
     if words and words[0] != "discover" and any(not word.startswith("-") for word in words):
         return True  # names, which may be of single tests
-    return any(map(_CHOOSES_BY_PATTERN.match, words))
+    return any(map(_SELECTS_BY_PATTERN.match, words))
 
 
 def _without_values(words: Sequence[str]) -> list[str]:
-    """Leave out the number of unittest's `--durations`, which may be abbreviated."""
+    """Return words without the number of unittest's `--durations`, which may be abbreviated."""
     before = ("", *words)
     return [
         word for word, option in zip(words, before, strict=False)
@@ -129,7 +141,7 @@ def _without_values(words: Sequence[str]) -> list[str]:
 
 
 def ids_of(suite: Any) -> Iterator[str]:
-    """Yield the ids of the tests of a suite, those of suites that run in a way of their own too."""
+    """Yield the ids of the tests of a suite, and of suites inside that run their own way."""
     for test in flatten(suite):
         yield test_id(test)
         if hasattr(type(test), "__iter__"):
@@ -138,7 +150,7 @@ def ids_of(suite: Any) -> Iterator[str]:
 
 
 def _has_submodule(package: str, id: str) -> bool:
-    """Whether what follows a package in an id is a module of it, which was not imported."""
+    """Return whether an id names a module of a package that was not imported."""
     name = id[len(package) + 1 :].partition(".")[0]
     places = getattr(sys.modules[package], "__path__", ())
     return name != "" and any(
@@ -148,7 +160,7 @@ def _has_submodule(package: str, id: str) -> bool:
 
 
 def _has_tests(module: str, id: str) -> bool:
-    """Whether what an id names in a module that was imported is still there, tests or not asked."""
+    """Return whether an imported module still has what an id names, and tests in it."""
     found: Any = sys.modules[module]
     for name in filter(None, id[len(module) + 1 :].split(".")):
         found = getattr(found, name, None)

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,6 @@ from tempfiles.registry.reclaim import is_in_place
 from tempfiles.reports import RunReport
 from tempfiles.run import survivors
 
-from ..unittest_api import is_failure_of, succeeds_unexpectedly
 from .kept_runs import KeptRun, check, free_path, outside_of_own_run, reason
 
 _MOST_TOLD = 10  # paths of one context that are not kept, and that are left where they are
@@ -78,19 +77,15 @@ class Keeper:
         self._missed: dict[Context, list[str]] = {}
         self._complaints: set[str] = set()
 
-    def keep_registered(
-        self, context: Context, result: Any, test: Any = None, fails: bool = False
-    ) -> None:
+    def keep_registered(self, context: Context, failed: bool) -> None:
         """Move what a context has registered, if it failed.
 
         Args:
-            context: what is about to close.
-            result: of the tests.
-            test: None for a fixture.
-            fails: whether it is about to fail for what it leaked.
+            context: the context; it is about to close.
+            failed: whether it failed, or is about to fail for what it leaked.
         """
         with contexts.untracked(), self._attempt(context):
-            if not fails and not self._is_wanted(result, test, context.id):
+            if not self._is_wanted(failed):
                 return
             paths = sorted({*(context.files or ()), *(context.directories or ())})
             registrations.before_removal(paths)
@@ -101,18 +96,26 @@ class Keeper:
                     self.registered_kept += moved
 
     def keep_leaks(
-        self, context: Context, leaks: Iterable[Leak], result: Any, test: Any = None
+        self, context: Context, leaks: Iterable[Leak], failed: bool,
+        annotate: Callable[[str], bool],
     ) -> None:
-        """Copy what a context has leaked, if it failed, and tell in its failure what was kept."""
+        """Copy what a context leaked, if it failed, and add to its failure what was kept.
+
+        Args:
+            context: the context; it has closed.
+            leaks: what it leaked.
+            failed: whether it failed.
+            annotate: adds text to the failure; returns whether there is a failure to add it to.
+        """
         with contexts.untracked(), self._attempt(context):
-            if not self._is_wanted(result, test, context.id):
+            if not self._is_wanted(failed):
                 return
             chosen = [leak for leak in leaks if self._is_removed(leak)]
             survivors.flush([leak.path for leak in chosen if leak.never_closed])
             for leak in chosen:
                 if self._put(context, leak.path, copy):
                     self._kept.add((leak.scope, leak.context, leak.path))
-            self._tell(context, [leak.path for leak in leaks if leak not in chosen], result, test)
+            self._tell(context, [leak.path for leak in leaks if leak not in chosen], annotate)
 
     def noted(self, report: RunReport) -> RunReport:
         """Return the report of the run with what was kept told as such."""
@@ -166,12 +169,8 @@ class Keeper:
         except Exception as error:
             _say(f"cannot remove older runs in {printable(self._run.base)}: {reason(error)}")
 
-    def _is_wanted(self, result: Any, test: Any, name: str) -> bool:
-        if self._settings.when != "on-failure":
-            return self._settings.when == "always"
-        last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
-        failed = any(is_failure_of(entry, test, name) for entry in last)
-        return failed or succeeds_unexpectedly(result, test)
+    def _is_wanted(self, failed: bool) -> bool:
+        return self._settings.when == "always" or (self._settings.when == "on-failure" and failed)
 
     def _is_removed(self, leak: Leak) -> bool:
         """Whether a leak is removed at the end of the run, as far as is known by now."""
@@ -211,7 +210,9 @@ class Keeper:
 
         return missed
 
-    def _tell(self, context: Context, left: list[str], result: Any, test: Any) -> None:
+    def _tell(
+        self, context: Context, left: list[str], annotate: Callable[[str], bool]
+    ) -> None:
         """Tell in a failure where its files are; where there is none, only what is not kept."""
         missed, place = self._missed.pop(context, []), self._run.holding(context)
         lines = []
@@ -222,9 +223,8 @@ class Keeper:
             lines.append(f"Not kept: {_some(missed, '; ')}")
         if left:
             lines.append(_some([f"left where it is: {printable(path)}" for path in left], "\n"))
-        annotate = getattr(result, "annotate", None)
         text = "".join(f"{line}\n" for line in lines)
-        is_told = annotate is not None and bool(text) and annotate(test, context.id, text)
+        is_told = bool(text) and annotate(text)
         if missed and not is_told:
             _say(f"cannot keep all of {printable(context.id)}: {_some(missed, '; ')}")
 

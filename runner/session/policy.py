@@ -1,10 +1,10 @@
-"""What a leak does to the outcome of its context: nothing, a failure, or nothing as it is known."""
+"""Decide what a leak does to its context: nothing, a failure, or nothing because it is known."""
 
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tempfiles.records import Leak
     from tempfiles.reports import ContextReport
@@ -17,12 +17,12 @@ class Policy:
 
     Args:
         fails: whether leaks fail at all (`--leaks fail`).
-        ledger: the leaks known already, which do not fail; None where there is no baseline.
+        ledger: matches leaks with the baseline, whose leaks do not fail; None without a baseline.
 
     Attributes:
-        known: how many known leaks there were.
-        new: how many others.
-        failing_keys: the keys of the leaks that a failure tells.
+        known: the number of leaks that the baseline knows.
+        new: the number of the others.
+        failing_keys: the keys of the leaks that a failure reports.
     """
 
     def __init__(self, fails: bool, ledger: Ledger | None = None) -> None:
@@ -33,23 +33,23 @@ class Policy:
         self.failing_keys: set[tuple[str, str]] = set()
 
     def judge(self, report: ContextReport, late: bool = False) -> ContextReport:
-        """Take note of a context that has closed; return it with its new leaks only.
+        """Count the leaks of a context; return its report with the new ones only.
 
         Args:
             report: what it left.
-            late: after it had closed.
+            late: whether that was found after it had closed.
         """
         if self.ledger is None:
             self.new += len(report.leaks)
             return report
-        judged = self.ledger.judge(report, late)
-        self.known += len(judged.known)
-        self.new += len(judged.new)
-        self._known_keys.update(leak.key for leak in judged.known)
-        return only(report, judged.new) if judged.known else report
+        matched = self.ledger.judge(report, late)
+        self.known += len(matched.known)
+        self.new += len(matched.new)
+        self._known_keys.update(leak.key for leak in matched.known)
+        return with_leaks(report, matched.new) if matched.known else report
 
     def mistaken(self) -> list[ContextReport]:
-        """Return, once, what was taken for known and is new after all."""
+        """Return, once, the leaks that were taken for known ones and turned out to be new."""
         found = self.ledger.mistaken() if self.ledger is not None else []
         keys = [leak.key for report in found for leak in report.leaks]
         self._known_keys.difference_update(keys)
@@ -62,25 +62,25 @@ class Policy:
         """The keys of the known leaks so far."""
         return self._known_keys
 
-    def note_failed(self, judged: ContextReport) -> None:
-        """Take note that a failure tells these leaks."""
-        self.failing_keys.update(leak.key for leak in judged.leaks)
+    def note_failed(self, new: ContextReport) -> None:
+        """Record that a failure reports these leaks."""
+        self.failing_keys.update(leak.key for leak in new.leaks)
 
-    def failure(self, judged: ContextReport) -> str | None:
-        """Return the message to fail a context with, or None.
+    def failure(self, new: ContextReport) -> str | None:
+        """Return the message to fail a context with; None if it does not fail.
 
         Args:
-            judged: the context with its new leaks only, as `judge` returned it.
+            new: the context with its new leaks only, as `judge` returned it.
         """
-        if not self._fails or not judged.leaks:
+        if not self._fails or not new.leaks:
             return None
         from ..output.lines import failure_message
 
-        return failure_message(judged)
+        return failure_message(new)
 
 
-def only(report: ContextReport, leaks: tuple[Leak, ...]) -> ContextReport:
-    """Return a report with these leaks and no others."""
+def with_leaks(report: ContextReport, leaks: tuple[Leak, ...]) -> ContextReport:
+    """Return a report with these leaks in place of its own."""
     from dataclasses import replace
 
     return replace(report, leaks=leaks)

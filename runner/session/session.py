@@ -1,100 +1,217 @@
-"""Contexts of a run that are judged by its policy when they close, and whose files may be kept."""
+"""One judged run of tests: contexts and outcomes go in, records come out.
+
+A session knows no test tool. An adapter (`runner.execution` for unittest) calls `enter` and `close`
+around each module, class and test, and reports each outcome.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tempfiles.registry.contexts import Context, open_contexts
-from tempfiles.run.run import Run
+from tempfiles.reports import ContextReport
 
-from .policy import Policy, only
+from .listener import Events, Listener
+from .outcomes import UNSUCCESSFUL, Outcome
+from .policy import Policy, with_leaks
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from tempfiles.records import Scope
-    from tempfiles.reports import ContextReport
+    from tempfiles.reports import RunReport
+    from tempfiles.run.run import Run, Source
 
     from .keeping import Keeper
-
-_NOTHING = (None, None)
+    from .summary import RunSummary
 
 __unittest = True
 
-Listener = Callable[["ContextReport", "ContextReport"], None]
-"""Told what a context left, all of it and what of that is new."""
 
+@dataclass(frozen=True, slots=True)
+class ClosedContext:
+    """What a context left.
 
-class JudgedContexts:
-    """Opens and closes contexts.
-
-    Args:
-        run: the tracker's run, open already.
-        policy: says whether what a context left is a failure.
-
-    Attributes:
-        keeper: keeps what failed tests still have.
-        ran: the ids of all contexts so far, `leaked` of those that left something, `cut_short` of
-            those that were interrupted, and could not remove what they may have left.
+    `report` has all of it, `new` only the leaks that no baseline knows. `failure` is the message to
+    fail the context with; None where its leaks do not fail it.
     """
 
-    def __init__(self, run: Run, policy: Policy) -> None:
+    report: ContextReport
+    new: ContextReport
+    failure: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the context created and changed nothing."""
+        return not self.report.id
+
+
+_NOTHING = ClosedContext(ContextReport("", ""), ContextReport("", ""))
+
+
+class Session:
+    """Opens and closes the contexts of one run, judges what they left, and keeps count.
+
+    Args:
+        run: the tracked run; it is open already.
+        policy: decides whether what a context left is a failure.
+        retention: keeps the files of failed tests; None to keep none.
+        listeners: follow the run.
+
+    Attributes:
+        ran: the ids of all contexts that were entered.
+        leaked: the ids of the contexts that left something.
+        interrupted: the ids of the contexts that were broken off, before they could clean up.
+        failed: the ids of the tests, classes and modules with an unsuccessful outcome.
+        incomplete: the ids of those that failed, were skipped or were expected to fail: they may
+            create less than they would otherwise.
+        load_failed: whether a test module could not be imported.
+        tests_run: the number of tests that ran.
+        stop: called by a listener to end the run after the test under way; the adapter sets it.
+    """
+
+    def __init__(
+        self, run: Run, policy: Policy, *, retention: Keeper | None = None,
+        listeners: Sequence[Listener] = (),
+    ) -> None:
         self.run = run
         self.policy = policy
-        self.keeper: Keeper | None = None
+        self.retention = retention
+        self.events = Events(listeners)
         self.ran: set[str] = {"run"}
         self.leaked: set[str] = set()
-        self.cut_short: set[str] = set()
-        self._result: Any = None
-        self._listener: Listener = lambda report, judged: None
+        self.interrupted: set[str] = set()
+        self.failed: set[str] = set()
+        self.incomplete: set[str] = set()
+        self.load_failed = False
+        self.tests_run = 0
+        self.stop: Callable[[], None] = lambda: None
+        self._late: list[ContextReport] = []
 
     @property
     def context_now(self) -> str:
-        """The id of the context under way, for whoever looks on from another thread."""
+        """The id of the context under way, also when it is asked for from another thread."""
         return open_contexts()[-1].id
 
-    def _enter(self, id: str, scope: Scope) -> Context:
+    def enter(self, id: str, scope: Scope, *, source: Source | None = None) -> Context:
+        """Open a context within the current one; see `tempfiles.Run.enter`."""
         self.ran.add(id)
-        return self.run.enter(id, scope)
+        return self.run.enter(id, scope, source=source)
 
-    def _close_unfinished(self, context: Context) -> None:
-        """Close a context before its own clean-up, because it is skipped or interrupted."""
-        if not isinstance(sys.exception(), Exception | None):
-            self.cut_short.add(context.id)
-        self._close(context)
+    def close(
+        self, context: Context, *, failed: bool = False, interrupted: bool = False
+    ) -> ClosedContext:
+        """Close a context, judge what it left, and tell the listeners.
 
-    def _close(
-        self, context: Context, test: Any = None
-    ) -> tuple[ContextReport | None, ContextReport | None]:
-        """Close a context; return what it left, all of it and what of that is new."""
-        if self.keeper is not None:
-            return self._close_and_keep(context, test, self.keeper)
+        Args:
+            context: the current context.
+            failed: whether it has failed already, so that its registered files may be kept.
+            interrupted: whether it was broken off before it could clean up.
+
+        Returns:
+            What it left; empty if it created and changed nothing.
+        """
+        if interrupted:
+            self.interrupted.add(context.id)
+        closed = (
+            self._close(context) if self.retention is None
+            else self._close_and_keep(context, self.retention, failed)
+        )  # fmt: skip
+        if closed is _NOTHING:
+            return closed
+        if closed.report.leaks:
+            self.leaked.add(closed.report.id)
+        for notify in self.events.context_closed:
+            notify(closed.report, closed.new)
+        return closed
+
+    def _close(self, context: Context) -> ClosedContext:
         report = self.run.close(context)
-        if report.is_empty:
+        if not report.id:
             return _NOTHING
-        return self._noted(report, self.policy.judge(report))
+        new = self.policy.judge(report)
+        return ClosedContext(report, new, self.policy.failure(new))
 
     def _close_and_keep(
-        self, context: Context, test: Any, keeper: Keeper
-    ) -> tuple[ContextReport | None, ContextReport | None]:
-        early: list[ContextReport] = []
+        self, context: Context, retention: Keeper, failed: bool
+    ) -> ClosedContext:
+        judged: list[tuple[ContextReport, str | None]] = []
 
         def keep(report: ContextReport) -> None:
-            early.append(self.policy.judge(report))
-            fails = self.policy.failure(early[0]) is not None
-            keeper.keep_registered(context, self._result, test, fails)
+            new = self.policy.judge(report)
+            failure = self.policy.failure(new)
+            judged.append((new, failure))
+            retention.keep_registered(context, failed or failure is not None)
 
         report = self.run.close(context, keep)
-        if not early:
+        if not judged:
             return _NOTHING
-        return self._noted(report, only(report, early[0].leaks))
+        new, failure = judged[0]
+        return ClosedContext(report, with_leaks(report, new.leaks), failure)
 
-    def _noted(
-        self, report: ContextReport, judged: ContextReport
-    ) -> tuple[ContextReport, ContextReport]:
-        if report.leaks:
-            self.leaked.add(report.id)
-        self._listener(report, judged)
-        return report, judged
+    def note_failure(self, closed: ClosedContext) -> None:
+        """Record that a failure of the test tool reports the leaks of a context."""
+        self.policy.note_failed(closed.new)
+
+    def keep_leaks(
+        self, context: Context, closed: ClosedContext, failed: bool,
+        annotate: Callable[[str], bool],
+    ) -> None:
+        """Keep copies of what a context leaked, if it failed and files are kept.
+
+        Args:
+            context: the context; it has closed.
+            closed: what it left.
+            failed: whether it failed, for its leaks or otherwise.
+            annotate: adds text to the failure; returns whether there is a failure to add it to.
+        """
+        if self.retention is not None:
+            self.retention.keep_leaks(context, closed.report.leaks, failed, annotate)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Record an outcome other than success, and tell the listeners."""
+        if outcome.status in UNSUCCESSFUL:
+            self.failed.add(outcome.owner)
+        if outcome.status != "unexpected success":
+            self.incomplete.add(outcome.owner)
+        self.load_failed |= outcome.load_failure
+        for notify in self.events.outcome:
+            notify(outcome)
+
+    def succeeded(self, id: str) -> None:
+        """Record that a test came to its end with success, after its context closed."""
+        if self.policy.ledger is not None:
+            self.policy.ledger.ended.add(id)
+
+    def has_leaked_late(self) -> bool:
+        """Return whether a context left something new after it closed; `finish` returns what."""
+        self._note_late(self.run.find_late_leaks())
+        return any(found.leaks for found in self._late)
+
+    def finish(self) -> tuple[RunReport, tuple[ContextReport, ...]]:
+        """End the run; see `tempfiles.Run.finish`.
+
+        Returns:
+            The report of the run, and the new leaks that contexts left after they had closed.
+        """
+        report, late = self.run.finish(self.tests_run)
+        if self.retention is not None:
+            report = self.retention.noted(report)
+        self._note_late(late)
+        return report, tuple(self._late)
+
+    def summary(self, report: RunReport, late: tuple[ContextReport, ...]) -> RunSummary:
+        """Return what the end of the run prints, from what `finish` returned."""
+        from .summary import RunSummary
+
+        policy = self.policy
+        failing = (len(found.leaks) for found in late if policy.failure(found) is not None)
+        return RunSummary(
+            report, late, sum(failing), policy.known, policy.new, frozenset(policy.known_keys),
+            self.retention.registered_kept if self.retention is not None else 0,
+        )  # fmt: skip
+
+    def _note_late(self, late: Iterable[ContextReport]) -> None:
+        self.leaked.update(found.id for found in late if found.leaks)
+        self._late += (self.policy.judge(report, late=True) for report in late)
+        self._late += self.policy.mistaken()

@@ -1,65 +1,80 @@
-"""The lines at the end of a run, on its stream."""
+"""The lines at the end of a run: late leaks, where to begin, known leaks, totals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from ..execution.boundaries import Session
 from ..output.colour import Painter
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from tempfiles.reports import ContextReport, RunReport
 
 
-def tell_ending(
-    stream: Any, session: Session, report: RunReport, late: tuple[ContextReport, ...],
-    notes: Iterable[str] = (),
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What the end of a run prints.
+
+    `late` are the new leaks that contexts left after they had closed, and `late_failures` the
+    number of those that fail the run. `known` and `new` are the numbers of leaks with and without
+    an entry of the baseline. `kept` is the number of registered files and directories that were
+    kept instead of removed.
+    """
+
+    report: RunReport
+    late: tuple[ContextReport, ...] = ()
+    late_failures: int = 0
+    known: int = 0
+    new: int = 0
+    known_keys: frozenset[tuple[str, str]] = frozenset()
+    kept: int = 0
+
+
+def write_summary(
+    stream: Any, summary: RunSummary, verbosity: int, notes: Iterable[str] = ()
 ) -> None:
-    """Write what was found at the end of a run, where to begin with it, and the totals, last.
+    """Write the end of a run, the totals last.
 
     Args:
-        stream: where to.
-        session: of the tests; with `-q` only the totals are told.
-        report: of the whole run.
-        late: what contexts left after they had closed, new leaks only.
-        notes: lines of others, told above the totals.
+        stream: the text stream to write to.
+        summary: what to write.
+        verbosity: unittest's; 0 (`-q`) writes no advice.
+        notes: lines of the caller, written above the totals.
     """
     painter = Painter(stream)
-    said = (*_late_lines(late), *_advice(session, report), *notes, *_verdict(session, late))
-    for line in said:
+    lines = (*_late_lines(summary), *_advice(summary, verbosity), *notes, *_verdict(summary))
+    for line in lines:
         stream.write(painter.paint(line, "leak") + "\n")
-    if report.tells:
+    if summary.report.tells:
         from ..output.lines import ending_lines, totals_line
 
-        kept = session.keeper.registered_kept if session.keeper is not None else 0
-        for line in (*ending_lines(report, session.verbosity > 1), totals_line(report, kept)):
+        ending = ending_lines(summary.report, verbosity > 1)
+        for line in (*ending, totals_line(summary.report, summary.kept)):
             stream.write(painter.paint(line, "total") + "\n")
     stream.flush()
 
 
-def _late_lines(late: tuple[ContextReport, ...]) -> Iterator[str]:
-    if late:
+def _late_lines(summary: RunSummary) -> Iterator[str]:
+    if summary.late:
         from ..output.lines import all_lines
 
-        yield from all_lines(late)
+        yield from all_lines(summary.late)
 
 
-def _verdict(session: Session, late: tuple[ContextReport, ...]) -> Iterator[str]:
-    number = sum(len(found.leaks) for found in late if session.policy.failure(found) is not None)
+def _verdict(summary: RunSummary) -> Iterator[str]:
+    number = summary.late_failures
     if number:
         noun = "leak was" if number == 1 else "leaks were"
         yield f"FAILED: {number} {noun} found after the tests (--leaks fail)"
 
 
-def _advice(session: Session, report: RunReport) -> Iterator[str]:
-    if session.verbosity > 0 and len(report.leaks) > 2:
+def _advice(summary: RunSummary, verbosity: int) -> Iterator[str]:
+    leaks = summary.report.leaks
+    if verbosity > 0 and len(leaks) > 2:
         from ..advice.advice import advice
 
-        keys = session.policy.known_keys
-        yield from advice([leak for leak in report.leaks if leak.key not in keys])
-    if session.policy.known:
-        known, new = session.policy.known, session.policy.new
-        yield f"Known leaks: {known} of {known + new} are in the baseline"
+        yield from advice([leak for leak in leaks if leak.key not in summary.known_keys])
+    if summary.known:
+        total = summary.known + summary.new
+        yield f"Known leaks: {summary.known} of {total} are in the baseline"

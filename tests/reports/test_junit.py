@@ -25,7 +25,8 @@ try:
 except ImportError:  # a test-only dependency
     etree = None
 
-from runner.reporting.records import FixtureRecord, Status, SubtestRecord, SuiteReport, TestRecord
+from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from runner.session.outcomes import Status
 from tempfiles.records import Leak, Origin, Scope
 from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, STARTED, TRACEBACK, sample

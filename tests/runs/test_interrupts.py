@@ -123,7 +123,7 @@ class Ending(ProjectTestCase):
                 def test(self):
                     tempfile.mkdtemp()
                     def broken(*args): raise RuntimeError("broken on purpose")
-                    runner.session.summary.tell_ending = broken
+                    runner.session.summary.write_summary = broken
         """)
         outcome = self.tidytest("--leak-json", "out.json", "test_a")
         self.assertEqual(outcome.code, 0, outcome.err)

@@ -169,7 +169,7 @@ class SecondInterrupt(SignalTestCase):
     def test_and_a_third_while_that_is_told(self) -> None:
         self.suite(f"""{IN_REMOVAL}
 import runner.session.summary
-runner.session.summary.tell_ending = lambda *args: send(signal.SIGINT)
+runner.session.summary.write_summary = lambda *args: send(signal.SIGINT)
 send(signal.SIGINT)
 """)
         self.assertLeft(self.run_python("-m", "runner", "test_a"))

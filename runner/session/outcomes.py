@@ -1,0 +1,55 @@
+"""Names and outcomes of tests, as a test tool passes them to a session: text only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal[
+    "success", "failure", "error", "skipped", "expected failure", "unexpected success"
+]
+
+UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected success"})
+"""The statuses that make a run fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestName:
+    """The names of a test.
+
+    `id` is what the test tool calls it, `class_name` is empty for a function, `method` is the rest
+    of the id, and `description` is how the tool prints it. `runs` is False if the test is skipped
+    before any code of it runs.
+    """
+
+    __test__ = False  # other runners collect classes by their name
+
+    id: str
+    module: str
+    class_name: str
+    method: str
+    description: str = ""
+    runs: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One outcome of a test, of a subtest or of a fixture; a test may have several.
+
+    `id` is what the test tool calls it (for unittest's fixtures `setUpClass (pkg.mod.Class)`).
+    `owner` is the id of the test, class or module that it belongs to. `message` is the exception
+    without its traceback, or the reason of a skip, and `details` the traceback. `subtest` describes
+    the subtest. `fixture` says that it belongs to a fixture, `load_failure` that the module could
+    not be imported. `stdout` and `stderr` are what was captured of a fixture.
+    """
+
+    id: str
+    owner: str
+    status: Status
+    message: str = ""
+    details: str = ""
+    subtest: str | None = None
+    fixture: bool = False
+    load_failure: bool = False
+    stdout: str = ""
+    stderr: str = ""
