@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # not from `typing`: each name is imported only when it is asked for
-if TYPE_CHECKING:
-    from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
     from .cli.main import main
     from .execution.result import TidyTestResult
     from .execution.runner import TidyTestRunner
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase", "main"]
 
-_HOMES = {
+_MODULES = {  # imported when a name is first used: the start of a run needs none of them
     "TrackedAsyncTestCase": "testcase",
     "TrackedTestCase": "testcase",
     "main": "cli.main",
@@ -23,11 +22,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-    # A submodule of the same name (`runner.execution.runner`) would otherwise stand in its place.
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    # Import has set the name to a submodule if there is one of that name; the value replaces it.
     globals()[name] = value
     return value

@@ -1,4 +1,4 @@
-"""`python -m runner`, and the console script `tidytest`."""
+"""The entry points: `python -m runner`, and the console script `tidytest`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 
 def main() -> None:
-    """Run `tidytest`: as `python -m runner`, but the user's own modules of our names come first."""
+    """Run `tidytest`: as `python -m runner`, but a user's own package `runner` hides this one."""
     from .cli import shadowing
 
     cwd = os.getcwd()
@@ -39,11 +36,11 @@ def _run_as_module() -> None:
 
 
 def _directories() -> list[str]:
-    """Return where the modules of the tests are found before ours; refuse a `tempfiles` there."""
+    """Return the directories that the tests import from first; refuse a `tempfiles` there."""
     from .cli import shadowing
 
     before = shadowing.before_ours()
-    _refuse_tempfiles(shadowing.shadowed("tempfiles", before))  # ours is not imported yet
+    _refuse_tempfiles(shadowing.shadowed("tempfiles", before))  # our own is not imported yet
     more = shadowing.discovered(sys.argv[1:])
     _refuse_tempfiles(shadowing.shadowed("tempfiles", more))
     return [*before, *more]
@@ -51,7 +48,7 @@ def _directories() -> list[str]:
 
 @contextlib.contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Import the program, and unittest with it, without looking for garbage: there is none."""
+    """Switch the garbage collector off while the program is imported: there is no garbage yet."""
     collects = gc.isenabled()
     gc.disable()
     try:

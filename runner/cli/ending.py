@@ -60,7 +60,7 @@ class Ending:
         os.umask(self._components.umask)
         with syscalls.genuine():  # the tests may have replaced functions of `os`
             self._end()
-        self._steps.over()
+        self._steps.close()
         self._raise_interrupt()
         return self._failed
 

@@ -1,6 +1,6 @@
-"""The end of the process, a little early, and the signals that end it.
+"""Handle SIGTERM and ^C, and run the exit handlers before the run ends.
 
-Exit handlers are called before the end of the run is told, so that what they remove is no leak.
+Exit handlers run before the leaks are reported, so that files they remove are no leaks.
 """
 
 from __future__ import annotations
@@ -14,17 +14,14 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import FrameType
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-# Above it, `signal` makes members of an enumeration of handlers that are numbers.
+# `signal` would turn a handler that is a number into a member of an enumeration.
 _signal: Any = import_module("_signal")
 
 
 def wait_for_threads() -> None:
-    """Wait as the interpreter does when it exits, which then finds nothing left to do."""
+    """Wait for threads as the interpreter does at its exit, which then has none to wait for."""
     _flush()
     threading: Any = sys.modules.get("threading")
     if threading is not None:
@@ -32,7 +29,7 @@ def wait_for_threads() -> None:
 
 
 def run_exit_handlers() -> None:
-    """Call them as the interpreter does when it exits, which then finds nothing left to do."""
+    """Run the exit handlers as the interpreter does at its exit, which then has none left."""
     if is_terminated():
         _wait_for_no_process()
     atexit._run_exitfuncs()
@@ -56,13 +53,13 @@ class Terminated(KeyboardInterrupt):
 
 
 def catch_termination(prepare: Callable[[], None]) -> None:
-    """Turn the first SIGTERM into `Terminated`; a second one ends the process at once.
+    """Raise `Terminated` at the first SIGTERM; a second one ends the process at once.
 
-    Nothing is done where the signal is handled already, or outside the main thread.
+    This has no effect if the signal has a handler already, or outside the main thread.
 
     Args:
-        prepare: called at the first: a test may swallow the exception, and the second one may
-            come while the main thread is in C code, so that nothing of ours is done any more.
+        prepare: called at the first signal. A test may catch the exception, and the second signal
+            may come while the main thread is in C code: then no other code of the run is executed.
     """
     _handler.prepare, _handler.act = prepare, _raise_terminated
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -73,12 +70,12 @@ def catch_termination(prepare: Callable[[], None]) -> None:
         return
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(
-            before=_hold, after_in_parent=_let_go, after_in_child=_restore_in_child
+            before=_block, after_in_parent=_release, after_in_child=_restore_in_child
         )
 
 
 def is_terminated() -> bool:
-    """Whether a SIGTERM has come."""
+    """Return whether a SIGTERM has come."""
     return _handler.has_come
 
 
@@ -95,10 +92,10 @@ def _raise_terminated() -> None:
 
 
 class _Handler(int):
-    """Raises `Terminated`, or does what it was diverted to.
+    """The handler of SIGTERM: prepares the end of the run, then calls `act`.
 
-    As a number it is SIG_DFL, which is what `signal.getsignal` makes of it: a test that asks for
-    the handler, or saves it to put it back, gets what it would without us.
+    As a number it equals SIG_DFL, and `signal.getsignal` returns that: a test that reads the
+    handler, or saves and restores it, gets the same value as without the runner.
     """
 
     has_come = False
@@ -107,7 +104,7 @@ class _Handler(int):
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self.has_come:
-            return  # while the first one is prepared for
+            return  # `prepare` is still running for the first one
         self.has_come = True
         try:
             self.prepare()
@@ -117,43 +114,41 @@ class _Handler(int):
 
 
 _handler = _Handler(signal.SIG_DFL)
+_blocked = _thread._local()
 
 
-_held = _thread._local()
-
-
-def _hold() -> None:
-    # A signal that comes to a new process before it has restored the handler would be lost.
-    _held.mask = None
+def _block() -> None:
+    # A signal would be lost that reaches the child before it has restored the handler.
+    _blocked.mask = None
     if _signal.getsignal(signal.SIGTERM) is _handler:
-        _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        _blocked.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
-def _let_go() -> None:
-    if _held.mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, _held.mask)
+def _release() -> None:
+    if _blocked.mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, _blocked.mask)
 
 
 def _restore_in_child() -> None:
     _handler.has_come = False
     _restore()
-    _let_go()
+    _release()
 
 
 def _restore() -> None:
-    # A forked child's parent expects it to die of SIGTERM.
+    # The parent of a forked child expects SIGTERM to end it.
     if _signal.getsignal(signal.SIGTERM) is _handler:
         _signal.signal(signal.SIGTERM, _signal.SIG_DFL)
 
 
 class _BrokenOffError(KeyboardInterrupt):
-    """Raised in the step under way."""
+    """Raised in the running step when a signal comes."""
 
 
 class Steps:
-    """Does the steps of an end, from its making to `over`.
+    """Runs the steps of the end of a run, from its creation until `close`.
 
-    A signal raises an exception within a step only: what is done between two steps is done.
+    A signal raises an exception only within a step, never between two steps.
 
     Attributes:
         broken_off: whether a signal has come.
@@ -163,33 +158,33 @@ class Steps:
         self.broken_off = False
         self._is_within = False
         self._before: Any = None
-        self._tell_ignored = sys.unraisablehook
+        self._previous_hook = sys.unraisablehook
         sys.unraisablehook = self._ignore
         _handler.act = self._break_off
         self._catch_interrupts()
 
     def do(self, step: Callable[[], object]) -> bool:
-        """Do a step; return whether it came to its end. What else it raises is passed on."""
+        """Run a step; return False if ^C or SIGTERM broke it off. Other exceptions propagate."""
         try:
             self._is_within = True
             step()
-        except KeyboardInterrupt:  # ours, or a test's
+        except KeyboardInterrupt:  # raised here or by a test
             self.broken_off = True
             return False
         finally:
             self._is_within = False
         return True
 
-    def over(self) -> None:
-        """Give ^C back; whoever has used it meanwhile wants out, without another traceback."""
-        sys.unraisablehook = self._tell_ignored
+    def close(self) -> None:
+        """Restore the handler of ^C; if a signal has come, ^C ends the process at once."""
+        sys.unraisablehook = self._previous_hook
         if self._before is not None:
             _signal.signal(signal.SIGINT, _signal.SIG_DFL if self.broken_off else self._before)
 
     def _catch_interrupts(self) -> None:
         before = _signal.getsignal(signal.SIGINT)
         if not callable(before):
-            return  # it is ignored, as in the background, or not Python's to handle
+            return  # ignored, as in a background process, or handled outside Python
         try:
             _signal.signal(signal.SIGINT, self._interrupt)
         except ValueError:  # not in the main thread
@@ -206,6 +201,6 @@ class Steps:
             raise _BrokenOffError
 
     def _ignore(self, ignored: Any) -> None:
-        # Callbacks, and the wait for threads, tell of what they cannot raise.
+        # Exit handlers and the wait for threads report exceptions instead of raising them.
         if ignored.exc_type is not _BrokenOffError:
-            self._tell_ignored(ignored)
+            self._previous_hook(ignored)
