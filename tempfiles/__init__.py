@@ -16,13 +16,16 @@ if typing.TYPE_CHECKING:
     from .records import *
     from .registry.callbacks import *
     from .registry.cleanup import *
+    from .registry.contexts import Context as Context
     from .registry.settings import *
     from .reports import *
+    from .run.retain import *
     from .run.run import *
 
 # The public names by the module that defines them: the only list of them.
 _HOMES = {
     "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",
+    "registry.contexts": "Context",
     "registry.cleanup": "cleanup_all cleanup_context context contexts current_context",
     "api.create": (
         "copy_to_temp create_nested_directory create_temp_directory create_with_content "
@@ -45,6 +48,7 @@ _HOMES = {
     ),
     "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
+    "run.retain": "Retention RetentionSettings",
     "run.run": "Run",
     "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
 }

@@ -117,9 +117,10 @@ class ContextReport:
         Raises:
             ValueError: a field has a wrong type or is missing.
         """
+        from . import records
         from .serialize import from_dict
 
-        return from_dict(cls, content)
+        return from_dict(cls, content, vars(records))
 
 
 class Summary(NamedTuple):
@@ -190,6 +191,7 @@ class RunReport(NamedTuple):
         Raises:
             ValueError: a field has a wrong type or is missing.
         """
+        from . import records
         from .serialize import from_dict
 
-        return from_dict(cls, content)
+        return from_dict(cls, content, vars(records))

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from . import records, reports
-
 R = TypeVar("R")
+Names = Mapping[str, Any] | None
 
 
 def to_dict(record: Any) -> dict[str, Any]:
     """Return the fields of a record; nested records are dictionaries, tuples are lists."""
-    return {name: _plain(getattr(record, name)) for name in _types(type(record))}
+    return {name: _plain(getattr(record, name)) for name in _fields(type(record))}
 
 
-def from_dict(cls: type[R], content: Mapping[str, Any]) -> R:
+def from_dict(cls: type[R], content: Mapping[str, Any], names: Names = None) -> R:
     """Return the record that `to_dict` has converted. Unknown keys are ignored.
+
+    Args:
+        cls: the class of the record.
+        content: the dictionary.
+        names: the classes that the annotations of `cls` name, where its module lacks them.
 
     Raises:
         ValueError: a field has a wrong type or is missing.
     """
-    types = _types(cls)
+    types = get_type_hints(cls, localns=dict(names or {}))
     try:
-        values = {name: _value(types[name], content[name]) for name in types if name in content}
+        values = {
+            name: _value(types[name], content[name], names)
+            for name in _fields(cls) if name in content
+        }  # fmt: skip
         return cls(**values)
     except (TypeError, AttributeError) as error:
         raise ValueError(f"not a {cls.__name__}: {error}") from error
+
+
+def _fields(cls: Any) -> Sequence[str]:
+    return tuple(cls.__dataclass_fields__) if is_dataclass(cls) else cls._fields
 
 
 def _plain(value: Any) -> Any:
@@ -39,16 +50,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _value(hint: Any, value: Any) -> Any:
+def _value(hint: Any, value: Any, names: Names) -> Any:
     options = get_args(hint)
     if NoneType in options:
-        return None if value is None else _value(options[0], value)
+        return None if value is None else _value(options[0], value, names)
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
             raise TypeError(f"{value!r} is not a list")
-        return tuple(_value(options[0], item) for item in value)
+        return tuple(_value(options[0], item, names) for item in value)
     if _is_record(hint):
-        return from_dict(hint, value)
+        return from_dict(hint, value, names)
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint and value not in options:
@@ -58,14 +69,3 @@ def _value(hint: Any, value: Any) -> Any:
 
 def _is_record(hint: Any) -> bool:
     return is_dataclass(hint) or hasattr(hint, "_fields")
-
-
-def _types(cls: type) -> dict[str, Any]:
-    if cls not in _known:
-        hints = get_type_hints(cls, localns={**vars(records), **vars(reports)})
-        names: Any = getattr(cls, "_fields", None) or getattr(cls, "__dataclass_fields__", ())
-        _known[cls] = {name: hints[name] for name in names}
-    return _known[cls]
-
-
-_known: dict[type, dict[str, Any]] = {}

@@ -143,8 +143,7 @@ class Ending:
 
     def _print_summary(self) -> None:
         if self._report is not None:
-            keeper = self._components.keeping.keeper
-            notes = [*(keeper.told() if keeper is not None else ()), *self._notes]
+            notes = [*self._components.keeping.lines(), *self._notes]
             if not (notes or self._late or self._report.tells or self._session.policy.known):
                 return  # do not import the summary to print nothing
             from ..session.summary import write_summary

@@ -1,79 +1,100 @@
-"""Who keeps in the run under way. What keeps is imported and made when there is something to keep.
+"""Retention of the current run's files, created when there is something to keep.
 
-Outside of our runner, artifacts are kept by the settings in the environment and in the project's
-settings file, as they were where this process began.
+Outside of this runner, artifacts are kept by the settings in the environment and in the project's
+settings file, as they were when this process began.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tempfiles.roots.root import system_directory
 
-TYPE_CHECKING = False
+from ..errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tempfiles.registry.contexts import Context
+    from tempfiles import Context, Retention
 
     from ..settings.config import Config
-    from .keeping import Keeper
 
 
 class Keeping:
-    """The keeper of one run.
+    """The retention of one run.
 
     Args:
-        settings: of the run.
+        settings: those of the run.
         directory: the working directory at its start.
-        temp: the system's temp directory at its start; None to ask for it when it is needed.
+        temp: the system's temp directory at its start; None for the present one.
 
     Attributes:
         keeper: None as long as nothing is to be kept.
     """
 
     def __init__(self, settings: Config, directory: str, temp: str | None) -> None:
-        self.keeper: Keeper | None = None
+        self.keeper: Retention | None = None
         self._settings = settings
         self._directory = directory
         self._temp = temp
 
-    def make(self) -> Keeper:
-        """Return the keeper; it is made if it is not yet.
+    def make(self) -> Retention:
+        """Return the retention; it is created by the first call.
 
         Raises:
             UsageError: nothing can be kept in the directory of `--keep-dir`.
         """
         if self.keeper is None:
-            from .keeping import Keeper, KeepSettings
+            from tempfiles import Retention, RetentionSettings, SettingError
 
             asked = self._settings
-            self.keeper = Keeper(
-                KeepSettings(
-                    asked.keep, asked.keep_dir, asked.keep_runs, asked.keep_bytes,
-                    asked.clean_outside, self._directory, self._temp,
-                )
+            settings = RetentionSettings(
+                asked.keep, asked.keep_dir, asked.keep_runs, asked.keep_bytes,
+                asked.clean_outside, self._directory, self._temp,
             )  # fmt: skip
+            try:
+                self.keeper = Retention(settings, _warn)
+            except SettingError as error:
+                raise UsageError(f"--keep-dir {error}") from error
         return self.keeper
 
+    def lines(self) -> Iterator[str]:
+        """Yield the line on where files were kept, if any were."""
+        kept = self.keeper.kept_contexts() if self.keeper is not None else []
+        if self.keeper is not None and kept:
+            from tempfiles.formatting import printable
+
+            from ..output.lines import counted_contexts
+
+            yield f"Kept files of {counted_contexts(kept)}: {printable(self.keeper.place or '')}"
+
     def begin(self) -> None:
-        """From now on artifacts go to this keeper."""
+        """Make this the retention to which artifacts go."""
         _under_way.append(self)
 
     def finish(self) -> None:
-        """End that, and what the keeper does."""
+        """End that, and remove the oldest kept runs beyond the limits."""
         if self in _under_way:
             _under_way.remove(self)
         if self.keeper is not None:
             self.keeper.finish()
 
 
+def _warn(text: str) -> None:
+    with contextlib.suppress(Exception):  # a test may have replaced stderr by anything
+        sys.stderr.write(f"tidytest: {text}\n")
+
+
 _under_way: list[Keeping] = []
 
 
 def artifact(context: Context, name: str) -> Path:
-    """Return the path of an artifact; see `Keeper.artifact`."""
+    """Return the path of an artifact; see `Retention.artifact`."""
     if not _under_way:
         _begin_without_runner()
     return _under_way[-1].make().artifact(context, name)

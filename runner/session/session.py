@@ -18,11 +18,11 @@ from .outcomes import UNSUCCESSFUL, Outcome
 from .policy import Policy, with_leaks
 
 if TYPE_CHECKING:
+    from tempfiles import Retention
     from tempfiles.records import Scope
     from tempfiles.reports import RunReport
     from tempfiles.run.run import Run, Source
 
-    from .keeping import Keeper
     from .summary import RunSummary
 
 __unittest = True
@@ -71,7 +71,7 @@ class Session:
     """
 
     def __init__(
-        self, run: Run, policy: Policy, *, retention: Keeper | None = None,
+        self, run: Run, policy: Policy, *, retention: Retention | None = None,
         listeners: Sequence[Listener] = (),
     ) -> None:
         self.run = run
@@ -133,7 +133,7 @@ class Session:
         return ClosedContext(report, new, self.policy.failure(new))
 
     def _close_and_keep(
-        self, context: Context, retention: Keeper, failed: bool
+        self, context: Context, retention: Retention, failed: bool
     ) -> ClosedContext:
         judged: list[tuple[ContextReport, str | None]] = []
 
@@ -196,7 +196,7 @@ class Session:
         """
         report, late = self.run.finish(self.tests_run)
         if self.retention is not None:
-            report = self.retention.noted(report)
+            report = self.retention.mark_kept(report)
         self._note_late(late)
         return report, tuple(self._late)
 

@@ -1,4 +1,4 @@
-"""The directory that holds what one run keeps: made with the first of it, marked; older ones go."""
+"""Directories of kept files: create and mark that of a run, remove those of older runs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 
-from tempfiles.errors import TempFilesError
-from tempfiles.fileops.measure import measure
-from tempfiles.formatting import printable
-from tempfiles.recovery import reap
-from tempfiles.registry import naming, registrations
-from tempfiles.registry.contexts import Context
-from tempfiles.roots import dispose, marker, marker_view
-from tempfiles.roots.ownership import KEPT_PREFIX, PREFIX, Claim, Verdict, mark_kept
-
-from ..errors import UsageError
+from ..errors import SettingError, TempFilesError
+from ..fileops.measure import measure
+from ..formatting import printable
+from ..registry import naming, registrations
+from ..registry.contexts import Context
+from ..roots import dispose, marker, marker_view
+from ..roots.ownership import KEPT_PREFIX, PREFIX, Claim, Verdict, mark_kept
+from . import reap
 
 _UNSAFE = re.compile(r"[^\w.-]")
 _LONGEST = 200  # bytes of a name of ours: what stands behind it still fits
@@ -26,12 +24,12 @@ _PROBE = ".tidy-probe-"
 
 
 class KeptRun:
-    """A directory in `base` with one for each context that keeps something.
+    """The directory of one run's kept files, with a directory for each context.
 
     Args:
-        base: where to make it, absolute.
-        project: the working directory of the run; runs of other projects are never removed.
-        makes_base: whether `base` is made too.
+        base: the absolute path of the directory in which it is created, when something is kept.
+        project: the working directory of the run; kept runs of other projects are never removed.
+        makes_base: whether `base` may be created too.
 
     Attributes:
         place: the directory of the run; None where there is none yet.
@@ -47,10 +45,10 @@ class KeptRun:
         self._on_the_way: list[str] = []
 
     def directory(self, context: Context) -> str:
-        """Return the directory of a context; it is made.
+        """Return the directory of a context; it is created if it is missing.
 
         Raises:
-            OSError: it cannot be.
+            OSError: it cannot be created.
         """
         found = self._directories.get(context)
         if found is None or not os.path.isdir(found):  # a test may have removed it
@@ -60,10 +58,10 @@ class KeptRun:
         return found
 
     def room_for(self, context: Context, name: str) -> str:
-        """Return the path of an artifact, with the directories that lead to it.
+        """Return the path of an artifact; the directories above it are created.
 
         Raises:
-            OSError: these cannot be made.
+            OSError: they cannot be created.
         """
         path = os.path.join(self.directory(context), name)
         missing = []
@@ -81,15 +79,15 @@ class KeptRun:
         return found if found is not None and _names(found) else None
 
     def contexts(self) -> Iterator[Context]:
-        """Yield the contexts that something is kept of."""
+        """Yield the contexts of which something is kept."""
         return filter(self.holding, self._directories)
 
     def finish(self, runs: int, size: int) -> None:
-        """Remove what is empty of this run, and of the project's earlier ones those beyond a limit.
+        """Remove empty directories of this run, and the oldest kept runs beyond the limits.
 
         Args:
-            runs: how many runs to hold, this one included.
-            size: how many bytes they may have, this one included.
+            runs: how many runs of the project to keep, this one included.
+            size: how many bytes they may take together, this one included.
         """
         claim, self._claim = self._claim, None
         if claim is None or self.place is None:
@@ -128,7 +126,7 @@ class KeptRun:
         return place
 
     def _earlier(self) -> list[Verdict]:
-        """Return the kept runs of the project that nobody is at, the newest first."""
+        """Return the kept runs of the project that no process uses, the newest first."""
         own = os.path.realpath(self.place or "")
         found = [
             verdict
@@ -140,28 +138,29 @@ class KeptRun:
 
 
 def check(directory: str) -> None:
-    """See to it, by a trial, that a directory is or can be one to keep runs in; nothing stays.
+    """Check, by a trial, that runs can be kept in a directory; nothing of the trial stays.
 
     Raises:
-        UsageError: it cannot; the message names `--keep-dir`.
+        SettingError: they cannot.
     """
-    told = f"--keep-dir {printable(directory)}"
     existing, missing = directory, []
     while not os.path.lexists(existing) and os.path.dirname(existing) != existing:
         existing, name = os.path.split(existing)
         missing.append(name)
     if not os.path.isdir(existing):
         what = f"{printable(existing)} is " if missing else ""
-        raise UsageError(f"{told}: {what}not a directory")
+        raise SettingError(f"{printable(directory)}: {what}not a directory")
     made: list[str] = []
     try:
-        # Below a name of our own, where no other run can come between.
+        # Below a name of our own, so that no other run can interfere.
         for name in (naming.unguessable_name(_PROBE), *reversed(missing)):
             path = os.path.join(made[-1] if made else existing, name)
             os.mkdir(path, 0o700)
             made.append(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{told}: cannot be written to: {reason(error)}") from error
+        raise SettingError(
+            f"{printable(directory)}: cannot be written to: {reason(error)}"
+        ) from error
     finally:
         for path in reversed(made):
             with contextlib.suppress(OSError):
@@ -169,7 +168,7 @@ def check(directory: str) -> None:
 
 
 def outside_of_own_run(directory: str) -> str:
-    """Return a temp directory, or where the run root is if it is a slot of this process's run."""
+    """Return a temp directory; for a slot of this process's run, the directory of the run root."""
     directory = os.path.realpath(directory)
     root, slot = os.path.split(directory)
     if slot.isdigit() and os.path.basename(root).startswith(PREFIX):
@@ -181,7 +180,7 @@ def outside_of_own_run(directory: str) -> str:
 
 
 def free_path(path: str) -> str:
-    """Return a path that is not there, with a number where it would be."""
+    """Return a path that does not exist: the given one, or it with a number."""
     directory, name = os.path.split(path)
     number, found = 1, path
     while os.path.lexists(found):
@@ -192,7 +191,7 @@ def free_path(path: str) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return in a few words what went wrong."""
+    """Return the message of an error without its number and path."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
@@ -204,7 +203,7 @@ def _name_of(context: Context) -> str:
 
 
 def _shortened(name: str, most: int) -> str:
-    """Return a name cut to so many bytes, at the end of a character."""
+    """Return a name cut to a number of bytes, at the end of a character."""
     while len(os.fsencode(name)) > most:
         name = name[:-1]
     return name
@@ -218,7 +217,7 @@ def _names(directory: str) -> list[str]:
 
 
 def _beyond(found: list[Verdict], number: int, size: int) -> Iterator[Verdict]:
-    """Yield those that are too many, or too large with those before them."""
+    """Yield the runs beyond a number, or beyond a size together with those before them."""
     for index, verdict in enumerate(found):
         size -= measure(verdict.root).taken
         if index >= number or size < 0:
@@ -226,7 +225,7 @@ def _beyond(found: list[Verdict], number: int, size: int) -> Iterator[Verdict]:
 
 
 def _reap(surplus: Iterable[Verdict]) -> None:
-    """Remove runs; what another process has removed meanwhile is as it should be."""
+    """Remove runs, except those that another process has removed meanwhile."""
     reap.reap(reap.Plan(tuple(surplus)))
 
 

@@ -1,46 +1,54 @@
-"""Keep what failed tests still have (`--keep`), and artifacts.
+"""Keep the files of failed tests, and artifacts.
 
-What is registered would be removed when its context closes, and is moved then. Of what else it
-left in the temp directory a copy is made then, as it is at that moment: the original stays for
-the tests that follow, as without `--keep`. What it left elsewhere stays where it is.
+Registered files would be removed when their context closes: they are moved then. Leaks in the temp
+directory are copied then, as they are at that moment: the originals stay for the tests that follow.
+Leaks elsewhere stay where they are.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from tempfiles.errors import EscapeError, InvalidNameError
-from tempfiles.fileops.copy import Missed, copy
-from tempfiles.fileops.measure import measure
-from tempfiles.formatting import format_size, printable
-from tempfiles.records import Leak
-from tempfiles.registry import contexts, move, registrations
-from tempfiles.registry.contexts import Context
-from tempfiles.registry.reclaim import is_in_place
-from tempfiles.reports import RunReport
-from tempfiles.run import survivors
+from ..errors import EscapeError, InvalidNameError
+from ..fileops.copy import Missed, copy
+from ..fileops.measure import measure
+from ..formatting import format_size, printable
+from ..records import Leak
+from ..recovery.kept import KeptRun, check, free_path, outside_of_own_run, reason
+from ..registry import contexts, move, registrations
+from ..registry.contexts import Context
+from ..registry.reclaim import is_in_place
+from ..reports import RunReport
+from . import survivors
 
-from .kept_runs import KeptRun, check, free_path, outside_of_own_run, reason
+_MOST_LISTED = 10  # paths of one context that are not kept, and that are left where they are
+_LONGEST_LISTED = 160  # characters of such a path
 
-_MOST_TOLD = 10  # paths of one context that are not kept, and that are left where they are
-_LONGEST_TOLD = 160  # characters of such a path
+_log = logging.getLogger("tempfiles")
+
+Annotate = Callable[[str], bool]
+"""Add lines to the failure of a context; return whether there was one to add them to."""
 
 
-class KeepSettings(NamedTuple):
-    """How to keep.
+class RetentionSettings(NamedTuple):
+    """What to keep, where, and how much of it.
 
-    `when` is `never`, `on-failure` or `always`. `directory` is where; None: `temp`, the system's
-    temp directory at the start of the run (None: as it is now). At most `runs` runs and `bytes`
-    bytes are held. `cleans_outside` says that leaks outside the temp directory are removed too.
-    `project` is the working directory of the run.
+    Args:
+        when: `never`, `on-failure` or `always`.
+        directory: where to keep runs; None for `temp`.
+        runs: how many runs of the project to keep.
+        bytes: how many bytes the kept runs may take together.
+        cleans_outside: whether leaks outside the temp directory are removed too, and so copied.
+        project: the working directory of the run.
+        temp: the system's temp directory at the start of the run; None for the present one.
     """
 
     when: str = "never"
@@ -52,21 +60,29 @@ class KeepSettings(NamedTuple):
     temp: str | None = None
 
 
-class Keeper:
-    """Keeps things of one run in a directory of its own, made with the first of them.
+class Retention:
+    """Keep files of one run in a directory of its own, created when the first file is kept.
 
-    Nothing that goes wrong in keeping is raised, but for artifacts: it is told in one line.
+    A host calls `keep_registered` before a context closes and `keep_leaks` after. Errors of keeping
+    are not raised, except for artifacts: they cost one warning.
+
+    Args:
+        settings: what to keep, where, and how much of it.
+        warn: called with each warning, one line; logs it by default.
 
     Attributes:
-        registered_kept: how many registered files and directories were kept, not removed.
+        registered_kept: how many registered files and directories were kept instead of removed.
 
     Raises:
-        UsageError: `directory` is something else, or cannot be written to.
+        SettingError: `directory` is not a directory, or cannot be written to.
     """
 
-    def __init__(self, settings: KeepSettings) -> None:
+    def __init__(
+        self, settings: RetentionSettings, warn: Callable[[str], object] = _log.warning
+    ) -> None:
         self.registered_kept = 0
         self._settings = settings
+        self._warn = warn
         directory = settings.directory
         if directory is not None:
             check(directory)
@@ -75,18 +91,28 @@ class Keeper:
         self._room = settings.bytes
         self._kept: set[tuple[str, str, str]] = set()
         self._missed: dict[Context, list[str]] = {}
-        self._complaints: set[str] = set()
+        self._warned: set[str] = set()
 
-    def keep_registered(self, context: Context, failed: bool) -> None:
-        """Move what a context has registered, if it failed.
+    @property
+    def place(self) -> str | None:
+        """The directory of this run's kept files; None if nothing was kept yet."""
+        return self._run.place
+
+    def kept_contexts(self) -> list[tuple[str, str]]:
+        """Return the scope and id of each context of which something is kept."""
+        return [(context.scope, context.id) for context in self._run.contexts()]
+
+    def keep_registered(self, context: Context, failed: bool = True) -> None:
+        """Move what a context has registered, before it closes.
 
         Args:
-            context: the context; it is about to close.
-            failed: whether it failed, or is about to fail for what it leaked.
+            context: the context; still open.
+            failed: whether it failed. A host that knows it only after the close says True where it
+                may still fail.
         """
+        if not self._is_wanted(failed):
+            return
         with contexts.untracked(), self._attempt(context):
-            if not self._is_wanted(failed):
-                return
             paths = sorted({*(context.files or ()), *(context.directories or ())})
             registrations.before_removal(paths)
             for path in paths:
@@ -96,31 +122,31 @@ class Keeper:
                     self.registered_kept += moved
 
     def keep_leaks(
-        self, context: Context, leaks: Iterable[Leak], failed: bool,
-        annotate: Callable[[str], bool],
+        self, context: Context, leaks: Iterable[Leak], failed: bool = True,
+        annotate: Annotate = lambda text: False,
     ) -> None:
-        """Copy what a context leaked, if it failed, and add to its failure what was kept.
+        """Copy what a context has leaked, and add to its failure where its files are.
 
         Args:
-            context: the context; it has closed.
-            leaks: what it leaked.
+            context: the context; closed already.
+            leaks: what it left.
             failed: whether it failed.
-            annotate: adds text to the failure; returns whether there is a failure to add it to.
+            annotate: adds lines to its failure; returns whether there was one.
         """
+        if not self._is_wanted(failed):
+            return
         with contexts.untracked(), self._attempt(context):
-            if not self._is_wanted(failed):
-                return
             chosen = [leak for leak in leaks if self._is_removed(leak)]
             survivors.flush([leak.path for leak in chosen if leak.never_closed])
             for leak in chosen:
                 if self._put(context, leak.path, copy):
                     self._kept.add((leak.scope, leak.context, leak.path))
-            self._tell(context, [leak.path for leak in leaks if leak not in chosen], annotate)
+            self._annotate(context, [leak.path for leak in leaks if leak not in chosen], annotate)
 
-    def noted(self, report: RunReport) -> RunReport:
-        """Return the report of the run with what was kept told as such."""
+    def mark_kept(self, report: RunReport) -> RunReport:
+        """Return the report of the run with the outcome `kept` for what was kept."""
         summary = report.summary
-        # What was gone when its context closed counts as removed by its test.
+        # What was gone when its context closed was counted as removed by its test.
         self.registered_kept = min(self.registered_kept, summary.removed_by_tests)
         report = report._replace(
             summary=summary._replace(
@@ -139,12 +165,16 @@ class Keeper:
         return report._replace(leaks=tuple(leaks))
 
     def artifact(self, context: Context, name: str) -> Path:
-        """Return the path of an artifact of a test; the directories on the way are made.
+        """Return the path of an artifact of a context; the directories above it are created.
+
+        Args:
+            context: the context whose directory it lies in.
+            name: a relative path.
 
         Raises:
-            InvalidNameError: the name is empty or has NUL in it.
-            EscapeError: it leads out of the test's directory.
-            OSError: the directories cannot be made.
+            InvalidNameError: the name is empty or contains NUL.
+            EscapeError: it leads out of the directory of the context.
+            OSError: the directories cannot be created.
         """
         if not name or "\0" in name:
             raise InvalidNameError(f"not a name for an artifact: {name!r}")
@@ -153,39 +183,31 @@ class Keeper:
         with contexts.untracked():
             return Path(self._run.room_for(context, name))
 
-    def told(self) -> Iterator[str]:
-        """Yield the line on where things were kept, if any were."""
-        kept = [(context.scope, context.id) for context in self._run.contexts()]
-        if kept:
-            from ..output.lines import counted_contexts
-
-            place = printable(self._run.place or "")
-            yield f"Kept files of {counted_contexts(kept)}: {place}"
-
     def finish(self) -> None:
-        """Remove the oldest runs beyond what is to be held, and let go of this one's directory."""
+        """Remove the oldest kept runs beyond the limits, and release this one's directory."""
         try:
             self._run.finish(self._settings.runs, self._settings.bytes)
         except Exception as error:
-            _say(f"cannot remove older runs in {printable(self._run.base)}: {reason(error)}")
+            self._warn(f"cannot remove older runs in {printable(self._run.base)}: {reason(error)}")
 
     def _is_wanted(self, failed: bool) -> bool:
-        return self._settings.when == "always" or (self._settings.when == "on-failure" and failed)
+        return self._settings.when == "always" or (failed and self._settings.when == "on-failure")
 
     def _is_removed(self, leak: Leak) -> bool:
-        """Whether a leak is removed at the end of the run, as far as is known by now."""
+        """Return whether a leak will be removed at the end of the run, as far as is known."""
         if leak.where == "temp":
             return True
         holds_us = f"{os.path.realpath(self._run.base)}{os.sep}".startswith(leak.path + os.sep)
         return self._settings.cleans_outside and leak.evidence == "observed" and not holds_us
 
-    def _put(self, context: Context, path: str, put: Any) -> bool:
+    def _put(self, context: Context, path: str, put: Callable[[str, str, Missed], object]
+    ) -> bool:
         """Move or copy a path into the directory of a context; return whether it is there."""
         missed = self._listing(context, os.path.dirname(path))
         size = measure(path).taken
         if size > self._room:
-            room = f"{format_size(size)}, and --keep-bytes leaves room for"
-            missed(path, OSError(f"{room} {format_size(self._room)}"))
+            room = format_size(self._room)
+            missed(path, OSError(f"{format_size(size)}, and the limit leaves room for {room}"))
             return False
         target = free_path(os.path.join(self._run.directory(context), os.path.basename(path)))
         try:
@@ -198,22 +220,20 @@ class Keeper:
         return True
 
     def _listing(self, context: Context, directory: str) -> Missed:
-        """Return what notes paths that are not kept, as they are called in a directory."""
+        """Return a callback that lists a path that is not kept, relative to a directory."""
 
         def missed(path: str, error: OSError) -> None:
             if os.path.lexists(path):  # else it has vanished meanwhile
                 name = os.path.relpath(path, directory)
-                if len(name) > _LONGEST_TOLD:
-                    name = f"...{name[-_LONGEST_TOLD:]}"
-                told = f"{printable(name)}: {reason(error)}"
-                self._missed.setdefault(context, []).append(told)
+                if len(name) > _LONGEST_LISTED:
+                    name = f"...{name[-_LONGEST_LISTED:]}"
+                listed = f"{printable(name)}: {reason(error)}"
+                self._missed.setdefault(context, []).append(listed)
 
         return missed
 
-    def _tell(
-        self, context: Context, left: list[str], annotate: Callable[[str], bool]
-    ) -> None:
-        """Tell in a failure where its files are; where there is none, only what is not kept."""
+    def _annotate(self, context: Context, left: list[str], annotate: Annotate) -> None:
+        """Add to a failure where its files are; warn of what is not kept if there is no failure."""
         missed, place = self._missed.pop(context, []), self._run.holding(context)
         lines = []
         if place is not None:
@@ -224,27 +244,22 @@ class Keeper:
         if left:
             lines.append(_some([f"left where it is: {printable(path)}" for path in left], "\n"))
         text = "".join(f"{line}\n" for line in lines)
-        is_told = bool(text) and annotate(text)
-        if missed and not is_told:
-            _say(f"cannot keep all of {printable(context.id)}: {_some(missed, '; ')}")
+        annotated = bool(text) and annotate(text)
+        if missed and not annotated:
+            self._warn(f"cannot keep all of {printable(context.id)}: {_some(missed, '; ')}")
 
     @contextlib.contextmanager
     def _attempt(self, context: Context) -> Iterator[None]:
-        """Tell, once, where nothing can be kept, as on a full disk; the run goes on."""
+        """Warn once where nothing can be kept, as on a full disk; the run goes on."""
         try:
             yield
-        except Exception as error:  # whatever it is: the results of the tests matter more
-            said = f"{printable(self._run.base)}: {reason(error)}"
-            if said not in self._complaints:
-                self._complaints.add(said)
-                _say(f"cannot keep the files of {printable(context.id)} in {said}")
-
-
-def _say(text: str) -> None:
-    with contextlib.suppress(Exception):  # a test may have put anything in its place
-        sys.stderr.write(f"tidytest: {text}\n")
+        except Exception as error:  # any: the results of the tests matter more
+            problem = f"{printable(self._run.base)}: {reason(error)}"
+            if problem not in self._warned:
+                self._warned.add(problem)
+                self._warn(f"cannot keep the files of {printable(context.id)} in {problem}")
 
 
 def _some(texts: list[str], between: str) -> str:
-    more = [f"and {len(texts) - _MOST_TOLD} more"] if len(texts) > _MOST_TOLD else []
-    return between.join([*texts[:_MOST_TOLD], *more])
+    more = [f"and {len(texts) - _MOST_LISTED} more"] if len(texts) > _MOST_LISTED else []
+    return between.join([*texts[:_MOST_LISTED], *more])

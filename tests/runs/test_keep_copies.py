@@ -140,7 +140,7 @@ class WhatCannotBeCopied(KeepTestCase):
         (run,) = self.kept()
         self.assertEqual([p.name for p in run.glob("*/*")], ["2.small"])
         self.assertIn(
-            "test_a.T.test (without 1.large: 48.8 KiB, and --keep-bytes leaves room for 10.0 KiB)",
+            "test_a.T.test (without 1.large: 48.8 KiB, and the limit leaves room for 10.0 KiB)",
             outcome.err,
         )
-        self.assertIn("Not kept: 3.more: 7.8 KiB, and --keep-bytes leaves room for", outcome.err)
+        self.assertIn("Not kept: 3.more: 7.8 KiB, and the limit leaves room for", outcome.err)

@@ -171,7 +171,7 @@ LAYERS = {
         f"tempfiles.{name}": number
         for number, names in enumerate((
             "commands", "run", "detection", "observation", "recovery", "monitor", "roots", "api",
-            "registry", "fileops", "formatting records reports errors record text", "system",
+            "registry", "fileops", "reports", "records", "serialize formatting errors", "system",
         ))
         for name in names.split()
     },
@@ -191,7 +191,6 @@ LAYERS = {
 UNPLACED: set[str] = set()
 UPWARD: set[tuple[str, str]] = {
     ("tempfiles.roots.root", "tempfiles.recovery.guard"),
-    ("tempfiles.system.procfs", "tempfiles.record"),
 }
 
 

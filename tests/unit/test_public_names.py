@@ -19,9 +19,9 @@ FUNCTIONS = [
     "set_temp_dir", "stats", "temp_directory", "temp_file", "temp_tree", "unregister",
 ]
 CLASSES = [
-    "ContextRecord", "ContextReport", "Leak", "Origin", "RemovalFailure", "RemovalReport",
-    "Resource", "Run", "RunReport", "RunSettings",
-    "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
+    "Context", "ContextRecord", "ContextReport", "Leak", "Origin", "RemovalFailure",
+    "RemovalReport", "Resource", "Retention", "RetentionSettings", "Run", "RunReport",
+    "RunSettings", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
     "TempDirectory", "TempTree", "Usage",
 ]
 ERRORS = [
