@@ -1,1 +1,5 @@
-"""Where to begin, and a line to paste."""
+"""Where to begin with many leaks, and a line of code to paste for each."""
+
+from .where_to_begin import advice
+
+__all__ = ["advice"]

@@ -1,4 +1,4 @@
-"""Where a remedy is pasted: whose the line is that made a leak, its words, and its imports."""
+"""Find where a remedy is pasted, and what a line of code can use there."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tempfiles.records import Leak
 
 from ..source_code import file_of_context, text_of
 from .syntax import (
+    CallSite,
     Function,
     Nodes,
-    Spot,
+    call_sites,
     called_in,
     functions_in,
     functions_named,
     imported_at,
-    spots,
     statement_at,
 )
 
@@ -39,9 +39,9 @@ _IMPORTS = {"mock": "from unittest import mock"}
 
 
 class Words(NamedTuple):
-    """How the place where a line is pasted says it: to enter a context, and to clean up.
+    """The calls that enter a context and register a clean-up at a paste site.
 
-    `first` is where a line stands before all that makes something.
+    `first` names the function in which a line must precede everything that creates files.
     """
 
     enter: str
@@ -52,10 +52,11 @@ class Words(NamedTuple):
 AT_EXIT = Words("", "atexit.register", "")
 
 
-class Place(NamedTuple):
-    """Where a leak was made: the statement, with what is around it, as far as it is found.
+class PasteSite(NamedTuple):
+    """The statement that created a leak, with the nodes around it, as far as it was found.
 
-    `own` says that the line is of a method of the test; else this calls it, or it is not known.
+    `own` tells whether the line is in a method of the test or fixture itself, not in code that it
+    calls.
     """
 
     leak: Leak
@@ -66,32 +67,32 @@ class Place(NamedTuple):
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """The functions around the statement, the innermost first; the last is no nested one."""
+        """The functions around the statement, the innermost first."""
         return functions_in(self.nodes[1:])
 
     @property
     def is_at_import(self) -> bool:
-        """Whether the line is in no function."""
+        """Whether the line is outside of all functions."""
         function = self.leak.origin.function if self.leak.origin is not None else ""
         classes = {node.name for node in self.nodes if isinstance(node, ast.ClassDef)}
         return function == "<module>" or (not self.functions and function in classes)
 
     @property
     def outlives(self) -> bool:
-        """Whether what is made is for longer than a test, a class or a module, or may be."""
+        """Whether the path may be kept for longer than a test, a class or a module."""
         keeps = any(map(_keeps, self.functions))
         scope = self.leak.scope
         return scope not in _WORDS or (keeps and (scope == "test" or not self.own))
 
     def hides(self, line: str) -> bool:
-        """Whether a name that a line needs is a parameter where it is pasted."""
+        """Return whether a parameter at the paste site hides a module that a line needs."""
         functions = (*self.functions, *_tests(self.leak))
         given = {n.arg for each in functions for n in ast.walk(each) if isinstance(n, ast.arg)}
         return not given.isdisjoint(_used(line) & _MODULES)
 
     @property
     def words(self) -> Words:
-        """How it is said where the leak is cleaned up."""
+        """The calls that a remedy can use."""
         owner, enter, clean_up, first = _WORDS[self.leak.scope]
         if self.own:
             first = self.functions[-1].name
@@ -100,7 +101,7 @@ class Place(NamedTuple):
 
     @property
     def can_clean_up(self) -> bool:
-        """Whether the line itself can: it is the test's, in its process, and can name it."""
+        """Whether the line can register a clean-up: it has the test in scope, in its process."""
         if not self.own:
             return False
         *nested, method = self.functions
@@ -111,7 +112,7 @@ class Place(NamedTuple):
 
     @property
     def is_once(self) -> bool:
-        """Whether the line runs once for a clean-up, and nothing else removes what it makes."""
+        """Whether the line runs once for each clean-up, and nothing else removes the path."""
         names = {"test": {_name(self.leak)}}.get(self.leak.scope, _FIXTURES)
         if not self.own or [each.name in names for each in self.functions] != [True]:
             return False
@@ -120,37 +121,37 @@ class Place(NamedTuple):
         is_repeated = any(isinstance(node, _REPEATING) for node in around)
         return not is_repeated and _REMOVING.isdisjoint(called_in(outer))
 
-    def calls(self, name: str) -> list[Spot]:
-        """Return the calls of a function in the statement or on the line."""
+    def calls(self, name: str) -> list[CallSite]:
+        """Return the calls of a function in the statement or on its line."""
         return [
-            spot for spot in (spots(self.file, name) if self.nodes else ())
-            if spot.statement is self.nodes[0]
-            or spot.call.lineno <= self.line <= (spot.call.end_lineno or self.line)
+            call_site for call_site in (call_sites(self.file, name) if self.nodes else ())
+            if call_site.statement is self.nodes[0]
+            or call_site.call.lineno <= self.line <= (call_site.call.end_lineno or self.line)
         ]  # fmt: skip
 
 
-def place_of(leak: Leak) -> Place:
-    """Return where a leak was made."""
+def paste_site_of(leak: Leak) -> PasteSite:
+    """Return where the remedy of a leak is pasted."""
     if leak.origin is None:
-        return Place(leak, "", 0, (), own=False)
+        return PasteSite(leak, "", 0, (), own=False)
     nodes = statement_at(leak.origin.file, leak.origin.line)
     own = _is_own(leak, functions_in(nodes[1:]), nodes)
-    return Place(leak, leak.origin.file, leak.origin.line, nodes, own)
+    return PasteSite(leak, leak.origin.file, leak.origin.line, nodes, own)
 
 
 def is_function_test(leak: Leak) -> bool:
-    """Whether a leak is of a test that is a function of its module (`--functions`)."""
+    """Return whether a leak belongs to a test that is a plain function (`--functions`)."""
     found = getattr(sys.modules.get(leak.context.rpartition(".")[0]), _name(leak), None)
     return leak.scope == "test" and isinstance(found, FunctionType)
 
 
 def with_imports(line: str, file: str, number: int) -> str:
-    """Return a line with the imports that it needs and the file of it lacks.
+    """Return a remedy with the imports that it needs and its file lacks.
 
     Args:
-        line: what is told.
-        file: where it is pasted; if that is not known nothing is added.
-        number: near which line; 0 for anywhere.
+        line: the remedy.
+        file: where it is pasted; if it cannot be read nothing is added.
+        number: the line near which it is pasted; 0 for anywhere.
     """
     if not text_of(file):
         return line
@@ -164,7 +165,7 @@ def _used(line: str) -> set[str]:
 
 
 def _keeps(function: Function) -> bool:
-    """Whether a function may keep something for its next call, or for others than its object."""
+    """Return whether a function may store a path in a cache, a global, or another object."""
     if any("cache" in ast.unparse(each) for each in function.decorator_list):
         return True
     if any(isinstance(each, (ast.List, ast.Dict, ast.Set)) for each in function.args.defaults):
@@ -181,7 +182,7 @@ def _keeps(function: Function) -> bool:
 
 
 def _base(node: ast.AST) -> str:
-    """Return the name that a chain of attributes and subscripts begins with, empty without one."""
+    """Return the name at the start of a chain of attributes and subscripts, or an empty text."""
     while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
@@ -205,7 +206,7 @@ def _name(leak: Leak) -> str:
 
 
 def _classes(leak: Leak) -> list[str]:
-    """Return the names of the class of a test, and of those that it inherits from."""
+    """Return the names of the class of a test and of its base classes."""
     module, _, name = leak.context.rpartition(".")
     if leak.scope == "test":
         module, _, name = module.rpartition(".")
@@ -214,7 +215,7 @@ def _classes(leak: Leak) -> list[str]:
 
 
 def _first_parameter(function: Function) -> str:
-    """Return the name of the instance or the class; empty for a static method."""
+    """Return the first parameter, `self` or `cls`; empty for a static method."""
     given = [*function.args.posonlyargs, *function.args.args]
     is_static = "staticmethod" in map(ast.unparse, function.decorator_list)
     return given[0].arg if given and not is_static else ""
@@ -225,5 +226,5 @@ def _tests(leak: Leak) -> list[Function]:
 
 
 def _forks(function: ast.AST) -> bool:
-    """Whether a function starts forks: what these do to the test is lost with them."""
+    """Return whether a function forks: clean-ups registered in the child process are lost."""
     return not _FORKING.isdisjoint(called_in(function))

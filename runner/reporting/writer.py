@@ -1,4 +1,4 @@
-"""Where a report goes: a stream, or a file that is replaced in one step."""
+"""Check and write the destination of a report: a stream, or a file that is replaced in one step."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS}
 
 
 class ReportError(OSError):
-    """A report that cannot be written; the message is one line for the user."""
+    """A report could not be written; the message is one line for the user."""
 
 
 def check(destination: str | TextIO | None) -> None:
-    """Find out whether a report can be written there, and leave no trace of having tried.
+    """Find out whether a report can be written, and leave no trace of the attempt.
 
     Args:
-        destination: a path or a stream; None is a stream that was closed when the process started.
+        destination: a path or a stream; None for a stream that the process was started without.
 
     Raises:
-        ReportError: it cannot; why is in the message.
+        ReportError: it cannot be written; the message has the cause.
     """
     if destination is None:
         raise ReportError("cannot write to standard output: it is closed")
@@ -40,10 +40,10 @@ def check(destination: str | TextIO | None) -> None:
 
 
 def write_text(text: str, destination: str | TextIO) -> None:
-    """Write text as UTF-8 to a path, or to a stream in what encoding that has.
+    """Write text as UTF-8 to a path, or to a stream in the encoding of the stream.
 
     Raises:
-        ReportError: it could not be written; what a file held before is untouched.
+        ReportError: it could not be written; an existing file is unchanged.
     """
     if isinstance(destination, str):
         write_bytes(text.encode("utf-8", "backslashreplace"), destination)
@@ -57,10 +57,10 @@ def write_text(text: str, destination: str | TextIO) -> None:
 
 
 def write_document(text: str, destination: str | TextIO) -> None:
-    """Write text as UTF-8, to a stream of whatever encoding too: the document says that it is.
+    """Write a document that declares itself to be UTF-8, whatever the encoding of a stream.
 
     Raises:
-        ReportError: it could not be written; what a file held before is untouched.
+        ReportError: it could not be written; an existing file is unchanged.
     """
     if isinstance(destination, str):
         write_text(text, destination)
@@ -68,7 +68,7 @@ def write_document(text: str, destination: str | TextIO) -> None:
     try:
         destination.flush()
         buffer = getattr(destination, "buffer", None)
-        if buffer is None:  # it takes text only, as io.StringIO
+        if buffer is None:  # a stream of text only, such as io.StringIO
             write_text(text, destination)
         else:
             buffer.write(text.encode("utf-8", "backslashreplace"))
@@ -78,13 +78,14 @@ def write_document(text: str, destination: str | TextIO) -> None:
 
 
 def write_bytes(content: bytes, destination: str) -> None:
-    """Replace a file in one step; a device or a pipe is written to as it is.
+    """Replace a file in one step.
 
-    So is a file that cannot be replaced, as one that is a mount point.
+    Devices and pipes, and files that cannot be replaced, such as mount points, are written in
+    place.
 
     Raises:
-        ReportError: it could not be written; what a file held before is untouched, unless there
-            was no room to write it where it is.
+        ReportError: it could not be written; an existing file is unchanged, unless the disk was
+            full while it was written in place.
     """
     try:
         if _is_replaceable(destination):
@@ -104,7 +105,7 @@ def _check_file(path: str) -> None:
         if in_place is None and error.errno in _IRREPLACEABLE:
             return
         raise
-    if in_place is not None and _bars_replacing(in_place, path):
+    if in_place is not None and _prevents_replacing(in_place, path):
         raise in_place
 
 
@@ -116,10 +117,11 @@ def _error_of_opening(path: str) -> OSError | None:
     return None
 
 
-def _bars_replacing(error: OSError, path: str) -> bool:
-    """Whether a file that cannot be opened for writing cannot be replaced either.
+def _prevents_replacing(error: OSError, path: str) -> bool:
+    """Return whether a file that cannot be opened for writing cannot be replaced either.
 
-    That is so for an immutable one, a read-only mount, and another user's where only owners may.
+    That holds for immutable files, read-only mounts, and files of another user in a directory with
+    the sticky bit.
     """
     if error.errno != errno.EACCES:
         return error.errno in (errno.EPERM, errno.EROFS)
@@ -135,7 +137,7 @@ def _write_file(content: bytes, path: str) -> None:
     except OSError as error:
         if error.errno not in _IRREPLACEABLE or _error_of_opening(path) is not None:
             raise
-        # Without O_CREAT, which Linux refuses for another user's file in a directory like /tmp.
+        # Linux refuses O_CREAT for another user's file in a directory like /tmp.
         with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
             file.write(content)
 

@@ -72,7 +72,7 @@ def _verdict(summary: RunSummary) -> Iterator[str]:
 def _advice(summary: RunSummary, verbosity: int) -> Iterator[str]:
     leaks = summary.report.leaks
     if verbosity > 0 and len(leaks) > 2:
-        from ..advice.advice import advice
+        from ..advice import advice
 
         yield from advice([leak for leak in leaks if leak.key not in summary.known_keys])
     if summary.known:

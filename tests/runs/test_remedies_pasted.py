@@ -1,4 +1,4 @@
-"""What is told is pasted where the words say: then the tests pass, and nothing is left."""
+"""Remedies pasted where their comments say: then the tests pass and nothing leaks."""
 
 from __future__ import annotations
 
@@ -182,8 +182,8 @@ TOLD = re.compile(r"^    \d+ leaks?, .*?  (\S+):(\d+) in (\S+)  .*\n        (.+)
 # Everything is told, not only the worst.
 RUN = """
 import runpy, sys
-from runner.advice import advice
-advice._MOST_TOLD = 999
+from runner.advice import where_to_begin
+where_to_begin._MOST_LISTED = 999
 sys.argv[0] = "tidytest"
 runpy.run_module("runner", run_name="__main__")
 """
@@ -349,7 +349,7 @@ class Pasted(ProjectTestCase):
         for name, body in UNTOLD.items():
             self.write(f"test_{name}.py", module(f"path = 'settings.ini'\n{body}", top=top))
         shown = self.paste_all()
-        told = [line for line in shown.splitlines() if ", ...)" in line or "make it in" in line]
+        told = [line for line in shown.splitlines() if ", ...)" in line or "create it in" in line]
         self.assertEqual("\n".join(told), shown, shown)
         self.assertGreaterEqual(len(told), len(UNTOLD), shown)
         self.run_python("-m", "unittest", "discover")
@@ -361,7 +361,7 @@ class Pasted(ProjectTestCase):
             self.write(f"test_{name}.py", module("pass", top=helper + top))
         output = self.run_all()
         told = set(re.findall(r"^        (.+)$", output[output.index("Where to"):], re.MULTILINE))
-        words = "# make it in setUpModule, setUpClass or setUp, and clean up there"
+        words = "# create it in setUpModule, setUpClass or setUp, and clean up there"
         self.assertEqual(told, {words})
 
     def test_in_helpers(self) -> None:

@@ -1,4 +1,4 @@
-"""What is told to paste fits what made the leak, and where, and is Python."""
+"""A remedy fits the call and the place that created a leak, and is valid Python."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import tempfile
 import unittest
 from unittest import mock
 
-from runner.advice.advice import advice
 from runner.advice.remedies import remedy
+from runner.advice.where_to_begin import advice
 from tempfiles.records import Leak, Origin, ResourceType, Scope, Where
 
 ENTER = "self.enterContext(tempfile.TemporaryDirectory())"
@@ -41,11 +41,11 @@ class Remedies(unittest.TestCase):
 
     def test_in_a_test(self) -> None:
         for call, written, expected in (
-            ("open", "open(NAME)", 'self.createTempFile(extension="csv")  # its path instead; '
-                                   "of TrackedTestCase"),
-            ("shelve.open", "shelve.open(NAME)", f"{ENTER}  # make it in there; import tempfile"),
+            ("open", "open(NAME)", 'self.createTempFile(extension="csv")  # use its path; '
+                                   "needs TrackedTestCase"),
+            ("shelve.open", "shelve.open(NAME)", f"{ENTER}  # create it in there; import tempfile"),
             ("tempfile.mkstemp", "tempfile.mkstemp(dir=TOP)",
-             f"{ENTER}  # make it in there; import tempfile"),
+             f"{ENTER}  # create it in there; import tempfile"),
             ("tempfile.TemporaryDirectory", "with tempfile.TemporaryDirectory() as made: pass",
              f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
             ("os.mkdir", "os.mkdir(mktemp())",
@@ -86,7 +86,7 @@ class Remedies(unittest.TestCase):
     def test_in_a_function_that_is_a_test_there_is_no_self(self) -> None:
         here = f"{__name__}.leak"
         self.assert_remedy(
-            "with tempfile.TemporaryDirectory() as directory: ...  # make it in there",
+            "with tempfile.TemporaryDirectory() as directory: ...  # create it in there",
             leak("open", context=here),
         )
         self.assert_remedy("os.unlink(...)  # its path; in a `finally`",
@@ -135,7 +135,8 @@ class Remedies(unittest.TestCase):
 class Defects(unittest.TestCase):
     def test_a_remedy_that_cannot_be_found_does_not_end_the_advice(self) -> None:
         leaks = [leak("tempfile.mkdtemp", context=f"unit.test_a.T.test_{n}") for n in range(5)]
-        with mock.patch("runner.advice.advice.remedy", side_effect=RuntimeError("on purpose")):
+        defect = RuntimeError("on purpose")
+        with mock.patch("runner.advice.where_to_begin.remedy", side_effect=defect):
             told = list(advice(leaks))
         self.assertIn("(no remedy, by a defect in tidytest: RuntimeError('on purpose'))", told[3])
         self.assertIn("  tests:", told)
