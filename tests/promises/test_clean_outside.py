@@ -44,16 +44,16 @@ class CleanOutside(ProjectTestCase):
         )  # fmt: skip
         with neighbour:
             assert neighbour.stdin is not None and neighbour.stdout is not None
-            ends = neighbour.stdin.fileno(), neighbour.stdout.fileno()
-            self.write("test_a.py", f"ASK, ANSWER = {ends}{HEAD}{textwrap.indent(body, ' ' * 8)}")
-            words = ("-m", "runner", "--clean-outside", "--leak-json", "../leaks.json", *more)
-            done = subprocess.run(
-                [sys.executable, *words, "test_a"], cwd=self.project, env=self.environment(),
-                capture_output=True, text=True, pass_fds=ends, timeout=120, check=False,
-            )  # fmt: skip
+            ends = (neighbour.stdin.fileno(), os.O_WRONLY), (neighbour.stdout.fileno(), os.O_RDONLY)
+            ask, answer = (f"os.open('/proc/{os.getpid()}/fd/{fd}', {mode})" for fd, mode in ends)
+            head = f"import os\nASK, ANSWER = {ask}, {answer}"
+            self.write("test_a.py", f"{head}{HEAD}{textwrap.indent(body, ' ' * 8)}")
+            outcome = self.run_python(
+                "-m", "runner", "--clean-outside", "--leak-json", "../leaks.json", *more, "test_a"
+            )
             neighbour.stdin.close()
-        self.assertNotIn("defect", done.stderr)
-        return done.stderr, json.loads((self.project.parent / "leaks.json").read_text())["leaks"]
+        self.assertNotIn("defect", outcome.err)
+        return outcome.err, json.loads((self.project.parent / "leaks.json").read_text())["leaks"]
 
     def assert_removed(self, body: str, *more: str) -> None:
         _, leaks = self.leave(body, *more)

@@ -13,9 +13,12 @@ import importlib
 import json
 import os
 import pkgutil
+import select
+import signal
 import socket
 import sys
 import tempfile
+import time
 from typing import Any
 
 PACKAGES = ("tempfiles", "runner")
@@ -39,19 +42,45 @@ def preload() -> None:
 def serve(control: socket.socket) -> tuple[Any, list[int]]:
     """Fork for each request and report pid and exit code; return in each child.
 
-    The parent ends when the other end of `control` is closed.
+    A request comes with four descriptors: the three streams of the run, and a socket for the
+    answers. The server ends when the other end of `control` is closed.
     """
+    answers: dict[int, socket.socket] = {}
+    woken, wakes = socket.socketpair()
+    wakes.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
     while True:
-        message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
-        if not message:
-            os._exit(0)
-        pid = os.fork()
+        ready, _, _ = select.select([control, woken], [], [])
+        if woken in ready:
+            woken.recv(4096)
+            report_ended(answers)
+        if control in ready:
+            message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 4)
+            if not message:
+                os._exit(0)
+            pid = os.fork()
+            if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for opened in (woken, wakes, *answers.values()):
+                    opened.close()
+                os.close(descriptors.pop())
+                return json.loads(message), descriptors
+            answers[pid] = socket.socket(fileno=descriptors.pop())
+            answers[pid].send(b"%d" % pid)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def report_ended(answers: dict[int, socket.socket]) -> None:
+    """Send the exit codes of the children that have ended."""
+    while answers:
+        pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
-            return json.loads(message), streams
-        control.send(b"%d" % pid)
-        for descriptor in streams:
-            os.close(descriptor)
-        control.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            break
+        with answers.pop(pid) as answer:
+            answer.send(b"%d" % os.waitstatus_to_exitcode(status))
 
 
 def become(request: Any, streams: list[int]) -> None:
@@ -59,6 +88,10 @@ def become(request: Any, streams: list[int]) -> None:
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    os.setsid()
+    # The times of files have the grain of the kernel's tick, at most 10 ms. What a test has
+    # written before it asked for the run must be older than the run.
+    time.sleep(max(0.0, request["asked"] + 0.011 - time.monotonic()))
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["environment"])

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ import fork_server
 runpy._run_module_as_main(fork_server.main())
 """
 MODULES = ("runner", "tempfiles")
+LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
 BY_DEFAULT = {"PYTHONPATH": REPOSITORY, "PYTHONDONTWRITEBYTECODE": "1"}
 TIMEOUT = 120.0  # seconds; far more than a run takes, also on a machine that is busy
 
@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 def run_python(
     words: Sequence[str], *, cwd: Path, environment: Mapping[str, str], stdin: str = "",
-    new_process: bool = False,
+    merged: bool = False, new_process: bool = False,
 ) -> Outcome:
     """Run the interpreter with these arguments and wait until all that write to its pipes ended.
 
@@ -49,15 +49,20 @@ def run_python(
         cwd: its working directory.
         environment: all of its environment.
         stdin: what it can read.
+        merged: whether both its streams are one, which is `out`.
         new_process: never fork the preloaded interpreter, as where it matters what is imported.
     """
     if not new_process and forkable(words, environment):
-        return _server().run(words[1], words[2:], cwd, environment, stdin)
+        server = _server(*(environment.get(name, "") for name in LOCALE))
+        request = {"module": words[1], "words": words[2:], "cwd": str(cwd),
+                   "environment": dict(environment), "asked": time.monotonic()}
+        return server.run(request, stdin, merged=merged)
     done = subprocess.run(
-        [sys.executable, *words], cwd=cwd, env=environment, input=stdin,
-        capture_output=True, text=True, errors="backslashreplace", timeout=TIMEOUT,
+        [sys.executable, *words], cwd=cwd, env=environment, input=stdin, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT if merged else subprocess.PIPE,
+        errors="backslashreplace", timeout=TIMEOUT, start_new_session=True,
     )
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return Outcome(done.returncode, done.stdout, done.stderr or "")
 
 
 def forkable(words: Sequence[str], environment: Mapping[str, str]) -> bool:
@@ -69,48 +74,47 @@ def forkable(words: Sequence[str], environment: Mapping[str, str]) -> bool:
     if not hasattr(os, "fork") or "FRESH_PROCESSES" in os.environ:
         return False
     start = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
-    same_locale = all(environment.get(name) == os.environ.get(name) for name in ("LANG", "LC_ALL"))
     as_module = words[:1] == ("-m",) and words[1] in MODULES
-    return as_module and start == BY_DEFAULT and same_locale
+    return as_module and {"PYTHONDONTWRITEBYTECODE": "1", **start} == BY_DEFAULT
 
 
 class ForkServer:
-    """The preloaded interpreter, and the socket on which it is asked to fork."""
+    """The preloaded interpreter, and the socket on which it is asked to fork.
 
-    def __init__(self) -> None:
+    Args:
+        locale: the environment variables that decide how text is encoded.
+    """
+
+    def __init__(self, locale: Mapping[str, str]) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {"PATH": os.environ.get("PATH", os.defpath), **BY_DEFAULT}
-        environment |= {name: os.environ[name] for name in ("LANG", "LC_ALL") if name in os.environ}
+        environment = {"PATH": os.environ.get("PATH", os.defpath), **BY_DEFAULT, **locale}
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", SERVER, str(theirs.fileno())], cwd="/", env=environment,
-                stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], process_group=0,
+                stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
             )
         self._control = ours
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """End the server and wait for it."""
         self._control.close()
         self._process.wait()
 
-    def run(
-        self, module: str, words: Sequence[str], cwd: Path, environment: Mapping[str, str],
-        stdin: str,
-    ) -> Outcome:
-        """Run a module in a fork of the server."""
-        request = {"module": module, "words": [*words], "cwd": str(cwd),
-                   "environment": dict(environment)}
-        pipes = [os.pipe() for _ in range(3)]
-        theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
-        with self._lock:
-            socket.send_fds(self._control, [json.dumps(request).encode()], theirs)
-            for descriptor in theirs:
+    def run(self, request: Mapping[str, object], stdin: str, *, merged: bool) -> Outcome:
+        """Fork the server; see `fork_server` for what is in a request."""
+        (in_read, in_write), (out_read, out_write) = os.pipe(), os.pipe()
+        err_read, err_write = os.pipe()
+        answer, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with answer:
+            with theirs:
+                socket.send_fds(self._control, [json.dumps(request).encode()], [
+                    in_read, out_write, out_write if merged else err_write, theirs.fileno(),
+                ])
+            for descriptor in (in_read, out_write, err_write):
                 os.close(descriptor)
-            pid = int(self._control.recv(99))
-            out, err = _communicate(pid, pipes[0][1], (pipes[1][0], pipes[2][0]), stdin)
-            code = int(self._control.recv(99))
-        return Outcome(code, out, err)
+            pid = int(answer.recv(99))
+            out, err = _communicate(pid, in_write, (out_read, err_read), stdin)
+            return Outcome(int(answer.recv(99)), out, err)
 
 
 def _communicate(pid: int, stdin: int, streams: tuple[int, int], text: str) -> list[str]:
@@ -139,7 +143,7 @@ def _communicate(pid: int, stdin: int, streams: tuple[int, int], text: str) -> l
 
 
 @functools.cache
-def _server() -> ForkServer:
-    server = ForkServer()
+def _server(*locale: str) -> ForkServer:
+    server = ForkServer({name: value for name, value in zip(LOCALE, locale, strict=True) if value})
     atexit.register(server.close)
     return server

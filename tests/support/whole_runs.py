@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tempfiles.roots import ownership
-from tests.support.programs import REPOSITORY
+from tests.support.programs import REPOSITORY, run_python
 
 STATE, CACHE = ".tidytest-state.json", "__pycache__"
 ENOUGH = 120.0  # seconds; far more than anything here takes, also on a machine that is busy
@@ -85,7 +85,7 @@ class Place:
 
     def run(self, *options: str, project: str = "", **more: str) -> tuple[int, str]:
         """Run to the end; return the exit code and the output."""
-        return finish(self.start(*options, project=project, more=more))
+        return self._run_python("runner", *options, cwd=project or self.project, more=more)
 
     def run_next(self, *options: str) -> str:
         """Run the suite that does nothing, as any later run would be; return its output."""
@@ -96,12 +96,16 @@ class Place:
 
     def command(self, *words: str) -> tuple[int, str]:
         """Run `python -m tempfiles` on the temp directory; return exit code and output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tempfiles", words[0], "--temp-dir", self.tmp, *words[1:]],
-            cwd=self.top, env=self.environment(), text=True, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=ENOUGH,
+        return self._run_python("tempfiles", words[0], "--temp-dir", self.tmp, *words[1:])
+
+    def _run_python(
+        self, module: str, *words: str, cwd: str = "", more: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        outcome = run_python(
+            ("-m", module, *words), cwd=Path(cwd or self.top), merged=True,
+            environment=self.environment(**(more or {})),
         )
-        return done.returncode, done.stdout
+        return outcome.code, outcome.out
 
     def roots(self) -> list[str]:
         """Return what is in the temp directory and was not there at first."""
