@@ -13,7 +13,7 @@ import unittest
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from ..errors import UsageError
@@ -179,10 +179,10 @@ def _message(error: argparse.ArgumentError, words: Sequence[str]) -> str:
         return f"{name}: {error.message}"
     if option.is_switch or is_opposite:
         return f"{name} takes no value"
-    following = words[words.index(name) + 1 :]
-    if not following:
-        return f"{name} needs a value: {option.type.noun}"
-    return f"{name} needs a value before {following[0]!r} (or write {name}={following[0]})"
+    for word, following in pairwise(words):
+        if word == name and following.startswith("-"):
+            return f"{name} needs a value before {following!r} (or write {name}={following})"
+    return f"{name} needs a value: {option.type.noun}"
 
 
 def _refuse_misspelt(word: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings from pyproject.toml and setup.cfg: which file counts, and what a bad one is told."""
+"""Settings in pyproject.toml and setup.cfg: which file counts, and the errors of bad ones."""
 
 from __future__ import annotations
 
@@ -6,42 +6,16 @@ import contextlib
 import io
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 from runner.cli.main import main
-from runner.errors import UsageError
-from runner.settings.load import Loaded, load
+from tests.support.settings import SettingsTestCase
 
 ROOT = Path(__file__).parents[3]
 
 
-class Project(unittest.TestCase):
-    """A project directory that each test fills; it is the top of a checkout."""
-
-    def setUp(self) -> None:
-        place = self.enterContext(tempfile.TemporaryDirectory())
-        self.root = Path(place).resolve() / "project"
-        (self.root / ".git").mkdir(parents=True)
-
-    def write(self, name: str, text: str) -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def load(self, *argv: str, below: str = "") -> Loaded:
-        return load(argv, cwd=self.root / below, environ={})
-
-    def error(self, below: str = "") -> str:
-        with self.assertRaises(UsageError) as caught:
-            self.load(below=below)
-        message = str(caught.exception)
-        self.assertEqual(len(message.splitlines()), 1, message)
-        return message
-
-
-class WhichFile(Project):
+class SettingsFileTests(SettingsTestCase):
     def test_pyproject_in_the_working_directory_counts(self) -> None:
         self.write("pyproject.toml", "[project]\nname = 'x'\n\n[tool.tidytest]\nleaks = 'fail'\n")
         loaded = self.load()
@@ -55,7 +29,7 @@ class WhichFile(Project):
         self.assertEqual((loaded.config.leaks, loaded.config.guard), ("fail", True))
         self.assertEqual(loaded.sources["guard"], "setup.cfg:5")
 
-    def test_from_a_subdirectory_the_nearest_file_with_a_section_counts(self) -> None:
+    def test_nearest_file_with_a_section_counts(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nleaks = 'fail'\nhtml = 'out/leaks.html'\n")
         self.write("a/pyproject.toml", "[project]\nname = 'tidytest-user'\n")
         self.write("a/b/keep.txt", "")
@@ -67,26 +41,26 @@ class WhichFile(Project):
         self.write("a/setup.cfg", "[tidytest]\nleaks = off\n")
         self.assertEqual(self.load(below="a/b").config.leaks, "off")
 
-    def test_nothing_above_the_top_of_the_checkout_is_read(self) -> None:
+    def test_files_above_the_checkout_are_not_read(self) -> None:
         (self.root.parent / "pyproject.toml").write_text("[tool.tidytest]\nleaks = 'fail'\n")
         self.assertEqual(self.load().config.leaks, "report")
         (self.root / ".git").rmdir()
         self.assertEqual(self.load().config.leaks, "fail")
 
-    def test_settings_in_both_files_of_a_directory_are_refused(self) -> None:
+    def test_settings_in_both_files_are_refused(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\n")
         self.write("setup.cfg", "[tidytest]\n")
         self.assertEqual(
-            self.error(),
+            self.refused(),
             "settings in both pyproject.toml and setup.cfg: keep them in one of the two",
         )
 
-    def test_a_file_without_a_section_of_ours_is_not_even_parsed(self) -> None:
+    def test_file_without_a_section_is_not_parsed(self) -> None:
         self.write("pyproject.toml", "dependencies = ['tidytest>=1'] this is not TOML")
         self.write("setup.cfg", "tidytest: this has no header")
         self.assertEqual(self.load().config.leaks, "report")
 
-    def test_parsers_are_imported_only_where_a_section_is(self) -> None:
+    def test_parser_is_imported_only_for_a_section(self) -> None:
         script = (
             "import sys; from runner.settings.load import load\n"
             "load([], cwd=sys.argv[1], environ={})\n"
@@ -104,7 +78,7 @@ class WhichFile(Project):
         self.write("pyproject.toml", "[tool.tidytest]\n")
         self.assertEqual(imported(), "tomllib")
 
-    def test_every_way_to_write_the_table_is_seen(self) -> None:
+    def test_every_spelling_of_the_table_is_found(self) -> None:
         for text in (
             "[tool.tidytest]\nguard = true\n",
             '[ tool . "tidytest" ]\nguard = true\n',
@@ -119,7 +93,7 @@ class WhichFile(Project):
                 self.assertTrue(self.load().config.guard)
 
 
-class Values(Project):
+class FileValuesTests(SettingsTestCase):
     def test_keys_take_dashes_and_underscores(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nlate_grace = 1\nkeep-runs = 7\n")
         config = self.load().config
@@ -129,13 +103,13 @@ class Values(Project):
         config = self.load().config
         self.assertEqual((config.late_grace, config.keep_runs), (0.5, 8))
 
-    def test_a_list_is_an_array_or_a_single_string(self) -> None:
+    def test_list_is_an_array_or_a_string(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nleak-ignore = ['a,b', '*.log']\n")
         self.assertEqual(self.load().config.leak_ignore, ("a,b", "*.log"))
         self.write("pyproject.toml", "[tool.tidytest]\nleak-ignore = '*.log'\n")
         self.assertEqual(self.load().config.leak_ignore, ("*.log",))
 
-    def test_a_list_in_setup_cfg_is_of_lines_or_commas(self) -> None:
+    def test_list_in_setup_cfg_has_lines_or_commas(self) -> None:
         self.write("setup.cfg", "[tidytest]\nleak-ignore =\n    %(x)s*\n    b.log\nleaks = fail\n")
         loaded = self.load()
         self.assertEqual(loaded.config.leak_ignore, ("%(x)s*", "b.log"))
@@ -143,13 +117,13 @@ class Values(Project):
         self.write("setup.cfg", "[tidytest]\ncoverage = on\ncoverage_report = html, xml\n")
         self.assertEqual(self.load().config.coverage_report, ("html", "xml"))
 
-    def test_an_opposite_may_be_a_key(self) -> None:
+    def test_opposite_may_be_a_key(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nno-reap = true\n")
         self.assertFalse(self.load().config.reap)
         self.write("pyproject.toml", "[tool.tidytest]\nno_reap = false\n")
         self.assertTrue(self.load().config.reap)
         self.write("pyproject.toml", "[tool.tidytest]\nno-reap = true\nreap = true\n")
-        self.assertEqual(self.error(), "pyproject.toml:3: reap is set already (pyproject.toml:2)")
+        self.assertEqual(self.refused(), "pyproject.toml:3: reap is set already (pyproject.toml:2)")
 
     def test_shuffle_is_a_seed_or_a_switch(self) -> None:
         for text, seed in (("0", 0), ("1", 1), ("false", None)):
@@ -166,8 +140,8 @@ class Values(Project):
         self.assertEqual(self.load().config.keep_bytes, 4096)
 
 
-class Refused(Project):
-    def test_bad_toml_settings_name_file_line_and_what_is_wrong(self) -> None:
+class BadFileTests(SettingsTestCase):
+    def test_bad_toml_setting_names_file_and_line(self) -> None:
         cases = {
             "leek = 'fail'": "no setting is called 'leek'; the nearest is 'leaks'",
             "leak_jsn = 'x'": "no setting is called 'leak_jsn'; the nearest is 'leak-json'",
@@ -193,9 +167,9 @@ class Refused(Project):
         for line, words in cases.items():
             self.write("pyproject.toml", f"[tool.x]\nleaks = 1\n\n[tool.tidytest]\n{line}\n")
             with self.subTest(line=line):
-                self.assertEqual(self.error(), f"pyproject.toml:5: {words}")
+                self.assertEqual(self.refused(), f"pyproject.toml:5: {words}")
 
-    def test_bad_settings_of_setup_cfg_name_file_line_and_what_is_wrong(self) -> None:
+    def test_bad_setup_cfg_setting_names_file_and_line(self) -> None:
         cases = {
             "leek = fail": "no setting is called 'leek'; the nearest is 'leaks'",
             "leaks = loud": "leaks: 'loud' is not one of report, fail, off",
@@ -207,9 +181,9 @@ class Refused(Project):
             text = f"[other]\nleaks = 1\n[tidytest]\nleak-ignore =\n  leaks = 2\n# x\n{line}\n"
             self.write("setup.cfg", text)
             with self.subTest(line=line):
-                self.assertEqual(self.error(), f"setup.cfg:7: {words}")
+                self.assertEqual(self.refused(), f"setup.cfg:7: {words}")
 
-    def test_the_line_is_right_after_look_alikes(self) -> None:
+    def test_line_is_right_after_similar_text(self) -> None:
         self.write(
             "pyproject.toml",
             "[tool.other]\nleaks = 1\ntext = '''\n[tool.tidytest]\nleaks = 2\n'''\n"
@@ -217,11 +191,11 @@ class Refused(Project):
             "# leaks\nleaks = 5\n",
         )
         self.assertEqual(
-            self.error(),
+            self.refused(),
             "pyproject.toml:14: leaks: must be one of report, fail, off, not an integer",
         )
 
-    def test_malformed_files_are_told_in_one_line(self) -> None:
+    def test_malformed_file_is_one_line(self) -> None:
         cases = {
             "[tool.tidytest]\nleaks = \n": "pyproject.toml:2: not valid TOML: Invalid value",
             "[tool.tidytest]\nleaks = 'a\n": "pyproject.toml:2: not valid TOML: ",
@@ -237,7 +211,7 @@ class Refused(Project):
         for text, beginning in cases.items():
             self.write("pyproject.toml", text)
             with self.subTest(text=text):
-                self.assertTrue(self.error().startswith(beginning), self.error())
+                self.assertTrue(self.refused().startswith(beginning), self.refused())
         self.write("pyproject.toml", "")
         cases = {
             "[tidytest]\npdb = 1\npdb = 2\n": "setup.cfg:3: 'pdb' is set twice in [tidytest]",
@@ -248,13 +222,13 @@ class Refused(Project):
         for text, message in cases.items():
             self.write("setup.cfg", text)
             with self.subTest(text=text):
-                self.assertEqual(self.error(), message)
+                self.assertEqual(self.refused(), message)
 
-    def test_a_file_that_is_not_utf_8_is_told_with_its_line(self) -> None:
+    def test_file_that_is_not_utf_8_is_refused_with_line(self) -> None:
         (self.root / "pyproject.toml").write_bytes(b"[tool.tidytest]\nhtml = '\xff'\n")
-        self.assertEqual(self.error(), "pyproject.toml:2: not valid UTF-8")
+        self.assertEqual(self.refused(), "pyproject.toml:2: not valid UTF-8")
 
-    def test_help_and_version_work_beside_a_bad_file(self) -> None:
+    def test_help_and_version_work_with_a_bad_file(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nleek = 1\n")
         self.enterContext(contextlib.chdir(self.root))
         printed = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
