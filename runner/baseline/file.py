@@ -1,7 +1,8 @@
-"""The file of known leaks (`--leak-baseline`), and what a leak is known by.
+"""Read and write the file of known leaks (`--leak-baseline`), and identify a leak in it.
 
-That is its context, its name with the random parts replaced (see `normalising`), and the call that
-made it; how many of these one closing of the context may leave is written down.
+An entry has the context, the name with its random parts replaced by `*`, the call that created the
+file, and how many such files the context may leave each time that it closes. The random part cannot
+always be recognised: `matching` also matches leaks of one call whose names differ.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from tempfiles.fileops.write import try_draft, write_atomically
@@ -20,13 +21,25 @@ from tempfiles.records import Leak
 from ..errors import UsageError
 from ..settings.config import DEFAULT_BASELINE
 from ..source_code import file_of_context, words_of
-from .normalising import drawn_by_anyone, drawn_by_tempfile, normalised
 
 VERSION = 1
 
+_UUID = re.compile(r"[0-9a-f]{8}([-_]?)(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}", re.IGNORECASE)
+_HEX = re.compile(r"(?<![0-9a-z])(?:0x)?[0-9a-f]{6,}(?![0-9a-z])", re.IGNORECASE)
+# After letters a word may be spelt with the same characters: longer, and with a digit.
+_GLUED_HEX = re.compile(r"(?=[a-f]*[0-9])[0-9a-f]{12,}", re.IGNORECASE)
+_TEMPFILE = re.compile(r"(?<![A-Za-z0-9])tmp[a-z0-9_]{8}(?![A-Za-z0-9])")
+# Eight characters, as `tempfile` draws them, after the punctuation of a prefix or a suffix.
+_SET_OFF = re.compile(r"(?<=[-.])(?=[a-z_]*[0-9])[a-z0-9_]{8}(?![A-Za-z0-9_])")
+# A prefix may join the random part, so the whole word is replaced: `tempfile` draws eight
+# characters, `mktemp` and the C library six or more.
+_WORD_OF_TEMPFILE = re.compile(r"[a-z0-9_]{8,}")
+_WORD_OF_ANY_TOOL = re.compile(r"[A-Za-z0-9_]{6,}")
+_NUMBER = re.compile(r"[0-9]+")
+
 
 class Entry(NamedTuple):
-    """What a leak is known by. `call` is empty where a child process or native code made it."""
+    """Identifies a known leak. `call` is empty if a child process or native code created it."""
 
     context: str
     name: str
@@ -34,34 +47,50 @@ class Entry(NamedTuple):
 
     @property
     def is_drawn(self) -> bool:
-        """Whether `tempfile` has drawn the name, which is then another each time."""
+        """Whether `tempfile` drew the name, so that it differs in each run."""
         return self.call.startswith("tempfile.")
 
 
 Baseline = Mapping[Entry, int]
-"""How many leaks of each kind are known, by what they are known by."""
+"""The number of known leaks of each entry."""
 
 
 def entry_of(leak: Leak, project: str) -> Entry:
-    """Return what a leak is known by."""
+    """Return the entry that identifies a leak."""
     call = _call(leak)
     if leak.where == "temp" and leak.evidence == "scanned":
-        name = drawn_by_anyone(os.path.basename(leak.path), _words(leak, project))
+        words = _words(leak, project)
+        name = _normalised_words(words, _WORD_OF_ANY_TOOL, os.path.basename(leak.path))
         return Entry(leak.context, name, call)
     name = _raw_name(leak, project)
     if call.startswith("tempfile."):
-        return Entry(leak.context, drawn_by_tempfile(name, _words(leak, project)), call)
+        name = _TEMPFILE.sub("tmp*", name)
+        name = _normalised_words(_words(leak, project), _WORD_OF_TEMPFILE, name)
+        return Entry(leak.context, name, call)
     return Entry(leak.context, normalised(name), call)
 
 
+def normalised(name: str) -> str:
+    """Return a name or path with its numbers, and all that looks random, replaced by `*`."""
+    name = _TEMPFILE.sub("tmp*", _UUID.sub("*", name))
+    for pattern in (_SET_OFF, _HEX, _GLUED_HEX, _NUMBER):
+        name = pattern.sub("*", name)
+    return name
+
+
+def _normalised_words(words: Collection[str], pattern: re.Pattern[str], name: str) -> str:
+    """Replace also the words of a drawn name, except those that the source of the test has."""
+    return normalised(pattern.sub(lambda found: found[0] if found[0] in words else "*", name))
+
+
 def names(entry: Entry, path: str, project: str) -> bool:
-    """Whether what lies at a path outside the temp directory may keep an entry from being made."""
+    """Return whether an entry may name an existing path outside the temp directory."""
     return not entry.is_drawn and entry.name == normalised(_portable(path, project))
 
 
 def _call(leak: Leak) -> str:
     if leak.evidence == "scanned":
-        return ""  # by the children that ran: a guess, if there were several
+        return ""  # which of the child processes created it is a guess
     return leak.origin.call if leak.origin is not None else leak.call
 
 
@@ -71,7 +100,7 @@ def _raw_name(leak: Leak, project: str) -> str:
 
 
 def _words(leak: Leak, project: str) -> frozenset[str]:
-    """Return the words of the source that made a leak, else of its test's."""
+    """Return the words of the source file that created a leak, or else of the test's file."""
     if leak.origin is None:
         return words_of(file_of_context(leak.context))
     return words_of(os.path.join(project, leak.origin.file))

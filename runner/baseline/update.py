@@ -1,4 +1,4 @@
-"""The baseline of known leaks in a run: read before the tests, told and written after them."""
+"""The baseline of a run: read before the tests, reported or updated after them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ..settings.config import DEFAULT_BASELINE, Config
 from . import file
 from .matching import Ledger
 
-_MOST_TOLD = 10
+_MOST_LISTED = 10
 
 
-class Adoption:
+class KnownLeaks:
     """The baseline of one run.
 
     Args:
-        settings: of the run.
+        settings: the settings of the run.
 
     Attributes:
-        ledger: holds what leaks against the baseline; None where there is none.
+        ledger: matches leaks with the baseline; None where there is no baseline.
 
     Raises:
-        UsageError: the file is missing, is no baseline, or cannot be written though it must be.
+        UsageError: the file is missing or is no baseline, or `--update-baseline` cannot write it.
     """
 
     def __init__(self, settings: Config) -> None:
@@ -32,62 +32,62 @@ class Adoption:
         self._strict = settings.strict_baseline
         found = file.locate(settings.leak_baseline, self._project)
         self._path = found or os.path.join(self._project, DEFAULT_BASELINE)
-        self._known: file.Baseline = {}
         self.ledger: Ledger | None = None
         if found is not None or self._updates:
-            if os.path.exists(self._path) or not self._updates:
-                self._known = file.read(self._path)
-            self.ledger = Ledger(self._known, self._project)
+            exists = os.path.exists(self._path) or not self._updates
+            self.ledger = Ledger(file.read(self._path) if exists else {}, self._project)
         if self._updates:
             file.check_writable(self._path)
 
     def finish(self, completeness: Completeness) -> tuple[list[str], bool]:
-        """Write the baseline if that is asked for.
+        """Write the baseline if it is to be updated, else compare it with the run.
 
         Args:
             completeness: which tests ran to their end.
 
         Returns:
-            The lines to tell, and whether the run fails for them.
+            The lines to print, and whether they fail the run.
 
         Raises:
-            UsageError: it cannot be written.
+            UsageError: the file cannot be written.
         """
         if self.ledger is None:
             return [], False
 
-        def is_judged(id: str) -> bool:
+        def is_decided(id: str) -> bool:
             return completeness.is_complete(id) or completeness.is_gone(id)
 
         shown = os.path.relpath(self._path, self._project)
         if self._updates:
-            updated = self.ledger.updated(is_judged, completeness.interrupted, completeness.is_gone)
+            updated = self.ledger.updated(
+                is_decided, completeness.interrupted, completeness.is_gone
+            )
             file.write(self._path, updated)
             number = sum(updated.values())
-            return [f"Baseline: {number} known {_leaks(number)} written to {shown}"], False
-        fixed = self.ledger.fixed(is_judged)
-        told = [*self._told(fixed, shown), *_undecided(self.ledger.undecided(is_judged))]
-        return told, bool(fixed) and self._strict
+            noun = "leak" if number == 1 else "leaks"
+            return [f"Baseline: {number} known {noun} written to {shown}"], False
+        fixed = self.ledger.fixed(is_decided)
+        lines = [*self._fixed_lines(fixed, shown), *_undecided(self.ledger.undecided(is_decided))]
+        return lines, bool(fixed) and self._strict
 
-    def _told(self, fixed: dict[file.Entry, int], shown: str) -> Iterator[str]:
+    def _fixed_lines(self, fixed: dict[file.Entry, int], shown: str) -> Iterator[str]:
         if not fixed:
             return
         yield f"Baseline {shown}: {sum(fixed.values())} fixed: run with --update-baseline"
         if self._strict:
-            for entry in list(fixed)[:_MOST_TOLD]:
+            for entry in list(fixed)[:_MOST_LISTED]:
                 yield f"    {entry.context}  {entry.name}  {entry.call}".rstrip()
-            if len(fixed) > _MOST_TOLD:
-                yield f"    ... and {len(fixed) - _MOST_TOLD} more"
-            yield "FAILED: the baseline still holds what is fixed (--strict-baseline)"
+            yield from _more(fixed)
+            yield "FAILED: the baseline still has leaks that are fixed (--strict-baseline)"
 
 
 def _undecided(entries: Sequence[file.Entry]) -> Iterator[str]:
-    for entry in entries[:_MOST_TOLD]:
+    for entry in entries[:_MOST_LISTED]:
         name = entry.name.removeprefix("./")
-        yield f"{name} lies there from an earlier run: remove it to see whether it is left again"
-    if len(entries) > _MOST_TOLD:
-        yield f"    ... and {len(entries) - _MOST_TOLD} more"
+        yield f"{name} exists from an earlier run: remove it to see whether a test leaves it again"
+    yield from _more(entries)
 
 
-def _leaks(number: int) -> str:
-    return "leak" if number == 1 else "leaks"
+def _more(entries: Sequence[file.Entry] | dict[file.Entry, int]) -> Iterator[str]:
+    if len(entries) > _MOST_LISTED:
+        yield f"    ... and {len(entries) - _MOST_LISTED} more"

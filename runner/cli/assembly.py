@@ -19,7 +19,7 @@ from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
 from .reaping import Reaper
 
 if TYPE_CHECKING:
-    from ..baseline.update import Adoption
+    from ..baseline.update import KnownLeaks
     from ..listeners.coverage import Measurement
     from ..reporting.usage_watch import Watcher
     from ..selection.select import Selection
@@ -37,7 +37,7 @@ class Components:
         measurement: measures coverage.
         keeping: keeps files of failed tests, and artifacts.
         watcher: samples the disk usage of the temp directory.
-        adoption: the baseline of known leaks.
+        known_leaks: the baseline of known leaks.
         selection: chooses and orders the tests.
         loaded: the ids of the loaded tests, if the baseline or the selection needs them at the end.
         words: the part of the command line for unittest.
@@ -54,7 +54,7 @@ class Components:
         self.measurement: Measurement | None = None
         self.keeping = Keeping(settings, self.directory, system_directory())
         self.watcher: Watcher | None = None
-        self.adoption: Adoption | None = None
+        self.known_leaks: KnownLeaks | None = None
         self.selection: Selection | None = None
         self.reaper: Reaper | None = None
         self.loaded: frozenset[str] = frozenset()
@@ -76,7 +76,7 @@ class Components:
         if settings.keep != "never" or settings.keep_dir is not None:
             self.keeping.make()
         adopts = settings.leaks != "off" and self._has_baseline()
-        self.adoption = _component(adopts, "baseline.update", "Adoption", settings)
+        self.known_leaks = _component(adopts, "baseline.update", "KnownLeaks", settings)
         if _selects(settings) or os.path.lexists(STATE_FILE):
             self.selection = self.new_selection()
         watches = settings.monitor is not None or settings.html is not None
@@ -90,7 +90,7 @@ class Components:
 
     def note_loaded(self, test: Any) -> None:
         """Record the ids of the loaded tests, to find at the end which tests no longer exist."""
-        if self.adoption is not None or self.selection is not None:
+        if self.known_leaks is not None or self.selection is not None:
             from ..selection.completeness import ids_of
 
             self.loaded = frozenset(ids_of(test))
@@ -103,7 +103,7 @@ class Components:
 
     def policy(self) -> Policy:
         """Create the policy: what a leak does."""
-        ledger = self.adoption.ledger if self.adoption is not None else None
+        ledger = self.known_leaks.ledger if self.known_leaks is not None else None
         fails = self.settings.leaks == "fail" and not self.settings.update_baseline
         return Policy(fails, ledger)
 

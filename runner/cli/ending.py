@@ -79,8 +79,8 @@ class Ending:
         if not self._attempt(self._finish_session):
             self._give_up()
         self._attempt(components.keeping.finish)
-        if components.adoption is not None:
-            self._attempt(self._adopt)
+        if components.known_leaks is not None:
+            self._attempt(self._finish_baseline)
         if not self._attempt(self._print_summary) or self._report is None:
             self._report_remaining_root()
         if components.measurement is not None:
@@ -156,10 +156,10 @@ class Ending:
         assert self._components.watcher is not None
         self._components.reports.samples = self._components.watcher.stop()
 
-    def _adopt(self) -> None:
-        assert self._components.adoption is not None
+    def _finish_baseline(self) -> None:
+        assert self._components.known_leaks is not None
         if self._result is not None:
-            self._notes, failed = self._components.adoption.finish(self._completeness())
+            self._notes, failed = self._components.known_leaks.finish(self._completeness())
             self._failed |= failed
 
     def _completeness(self) -> Completeness:

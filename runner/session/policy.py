@@ -42,7 +42,7 @@ class Policy:
         if self.ledger is None:
             self.new += len(report.leaks)
             return report
-        matched = self.ledger.judge(report, late)
+        matched = self.ledger.match(report, late)
         self.known += len(matched.known)
         self.new += len(matched.new)
         self._known_keys.update(leak.key for leak in matched.known)

@@ -202,7 +202,7 @@ class Baseline(ProjectTestCase):
         self.write("test_old.py", suite(range(1)))
         outcome = self.tidytest("--strict-baseline")
         self.assertEqual(outcome.code, 1)
-        self.assertIn("\nFAILED: the baseline still holds what is fixed (--strict-baseline)\n",
+        self.assertIn("\nFAILED: the baseline still has leaks that are fixed (--strict-baseline)\n",
                       outcome.err)
 
     def test_what_lies_there_from_an_earlier_run_is_not_fixed(self) -> None:
@@ -217,7 +217,7 @@ class Baseline(ProjectTestCase):
         outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertNotIn("fixed", outcome.err)
-        self.assertIn("\ndebug.log lies there from an earlier run: remove it to see", outcome.err)
+        self.assertIn("\ndebug.log exists from an earlier run: remove it to see", outcome.err)
         self.tidytest("--update-baseline")
         self.assertEqual(len(self.leaks()), 2)
 

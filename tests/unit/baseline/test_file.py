@@ -13,9 +13,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from runner.baseline.file import Entry, entry_of, locate, read, write
+from runner.baseline.file import Entry, entry_of, locate, normalised, read, write
 from runner.baseline.matching import Ledger
-from runner.baseline.normalising import normalised
 from runner.errors import UsageError
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import ContextReport
@@ -127,34 +126,34 @@ class Judging(unittest.TestCase):
     def test_as_many_as_are_known_are_known_and_the_rest_is_new(self) -> None:
         leaks = [leak(f"/tmp/x/out{number}") for number in range(3)]
         ledger = Ledger({Entry("t.T.test", "out*", "open"): 2}, "/p")
-        judgement = ledger.judge(report(*leaks))
-        self.assertEqual(judgement.known, tuple(leaks[:2]))
-        self.assertEqual(judgement.new, tuple(leaks[2:]))
+        matched = ledger.match(report(*leaks))
+        self.assertEqual(matched.known, tuple(leaks[:2]))
+        self.assertEqual(matched.new, tuple(leaks[2:]))
 
     def test_another_call_or_a_test_that_comes_after_the_known_one_is_new(self) -> None:
         baseline = {Entry("t.T.test", "a", "open"): 1}
         for other in (leak("/t/a", context="t.U.test"), leak("/t/a", "os.mkdir")):
             ledger = Ledger(baseline, "/p")
             ledger.ended.add("t.T.test")
-            judgement = ledger.judge(report(other, context=other.context))
-            self.assertEqual(judgement.new, (other,))
+            matched = ledger.match(report(other, context=other.context))
+            self.assertEqual(matched.new, (other,))
             self.assertEqual(ledger.fixed(everything), baseline)
-        self.assertEqual(len(Ledger(baseline, "/p").judge(report(leak("/t/a"))).known), 1)
+        self.assertEqual(len(Ledger(baseline, "/p").match(report(leak("/t/a"))).known), 1)
 
     def test_a_renamed_one_of_the_same_call_is_known_but_one_more_is_new_by_its_name(self) -> None:
         entry = Entry("t.T.test", "a", "open")
         ledger = Ledger({entry: 1}, "/p")
-        self.assertEqual(ledger.judge(report(leak("/t/b"))).new, ())
+        self.assertEqual(ledger.match(report(leak("/t/b"))).new, ())
         self.assertEqual(ledger.fixed(everything), {})
         self.assertEqual(ledger.updated(everything), {entry: 1})
         more, known = leak("/t/b"), leak("/t/a")
-        self.assertEqual(Ledger({entry: 1}, "/p").judge(report(more, known)).new, (more,))
+        self.assertEqual(Ledger({entry: 1}, "/p").match(report(more, known)).new, (more,))
 
     def test_outside_the_temp_directory_a_new_name_is_written_down(self) -> None:
         entry = Entry("t.T.test", "./a.log", "open")
         ledger = Ledger({entry: 1}, "/p")
         for name in "bc":  # a repeated test
-            self.assertEqual(ledger.judge(report(leak(f"/p/{name}.log", where="outside"))).new, ())
+            self.assertEqual(ledger.match(report(leak(f"/p/{name}.log", where="outside"))).new, ())
         self.assertEqual(ledger.updated(everything), {entry._replace(name="./b.log"): 1})
 
     def test_a_name_that_is_always_the_same_is_known_whichever_test_comes_first(self) -> None:
@@ -164,9 +163,9 @@ class Judging(unittest.TestCase):
                 ledger = Ledger({entry: 1}, "/p")
                 first = leak(f"/t/{name}", context="u.U.test_b")
                 again = leak(f"/t/{name}", context="t.T.test_c")
-                self.assertEqual(ledger.judge(report(first, context="u.U.test_b")).new, ())
-                self.assertEqual(ledger.judge(report(first, context="u.U.test_b")).new, ())
-                self.assertEqual(ledger.judge(report(again, context="t.T.test_c")).new, (again,))
+                self.assertEqual(ledger.match(report(first, context="u.U.test_b")).new, ())
+                self.assertEqual(ledger.match(report(first, context="u.U.test_b")).new, ())
+                self.assertEqual(ledger.match(report(again, context="t.T.test_c")).new, (again,))
                 self.assertEqual(ledger.fixed(everything), {})
 
     def test_what_a_context_leaves_late_counts_with_what_it_left_before(self) -> None:
@@ -174,39 +173,39 @@ class Judging(unittest.TestCase):
         first, late = (leak(f"/t/tmpa1b2c3d{n}", "tempfile.mkdtemp") for n in range(2))
         for number in (1, 2):
             ledger = Ledger({entry: number}, "/p")
-            self.assertEqual(ledger.judge(report(first)).new, ())
-            new = ledger.judge(report(late), late=True).new
+            self.assertEqual(ledger.match(report(first)).new, ())
+            new = ledger.match(report(late), late=True).new
             self.assertEqual(new, (late,) if number == 1 else ())
             self.assertEqual(ledger.updated(everything), {entry: 2})
 
     def test_of_what_no_event_named_the_call_does_not_count(self) -> None:
         known = entry_of(leak("/t/tmp.aBcDeF", "subprocess sh", evidence="scanned"), "/p")
         other = leak("/t/tmp.gHiJkL", "", evidence="scanned")
-        self.assertEqual(Ledger({known: 1}, "/p").judge(report(other)).new, ())
+        self.assertEqual(Ledger({known: 1}, "/p").match(report(other)).new, ())
 
     def test_what_was_interrupted_is_not_written_down(self) -> None:
         entry = Entry("t.T.test", "a", "open")
         ledger = Ledger({entry: 1}, "/p")
-        ledger.judge(report(leak("/t/a"), leak("/t/b", "os.mkdir")))
+        ledger.match(report(leak("/t/a"), leak("/t/b", "os.mkdir")))
         updated = ledger.updated(lambda id: False, {"t.T.test"})
         self.assertEqual(updated, {entry: 1})
 
     def test_a_random_name_is_known_of_its_own_test_only(self) -> None:
         ledger = Ledger({Entry("t.T.test_a", "tmp*", "tempfile.mkdtemp"): 1}, "/p")
         other = leak("/t/tmpa1b2c3d4", "tempfile.mkdtemp", "t.T.test_b")
-        self.assertEqual(ledger.judge(report(other, context="t.T.test_b")).new, (other,))
+        self.assertEqual(ledger.match(report(other, context="t.T.test_b")).new, (other,))
 
     def test_what_leaks_no_more_or_less_often_is_fixed(self) -> None:
         often, gone = Entry("t.T.test", "a", "open"), Entry("t.T.gone", "b", "open")
         ledger = Ledger({often: 3, gone: 1}, "/p")
-        ledger.judge(report(leak("/t/a")))
+        ledger.match(report(leak("/t/a")))
         self.assertEqual(ledger.fixed(everything), {often: 2, gone: 1})
         self.assertEqual(ledger.updated(everything), {often: 1})
 
     def test_of_a_context_that_did_not_run_nothing_is_known(self) -> None:
         elsewhere = Entry("t.T.elsewhere", "b", "open")
         ledger = Ledger({elsewhere: 1}, "/p")
-        ledger.judge(report(leak("/t/a")))
+        ledger.match(report(leak("/t/a")))
         self.assertEqual(ledger.fixed({"t.T.test"}.__contains__), {})
         updated = ledger.updated({"t.T.test"}.__contains__)
         self.assertEqual(updated, {elsewhere: 1, Entry("t.T.test", "a", "open"): 1})
@@ -214,14 +213,14 @@ class Judging(unittest.TestCase):
     def test_of_a_test_that_failed_early_no_entry_is_lost(self) -> None:
         entry = Entry("t.T.test", "a", "open")
         ledger = Ledger({entry: 3}, "/p")
-        ledger.judge(report(leak("/t/a")))
+        ledger.match(report(leak("/t/a")))
         self.assertEqual(ledger.updated(lambda id: False), {entry: 3})
 
     def test_a_repeated_test_is_judged_each_time_by_itself(self) -> None:
         entry = Entry("t.T.test", "a", "open")
         ledger = Ledger({entry: 1}, "/p")
         for _ in range(3):
-            self.assertEqual(ledger.judge(report(leak("/t/a"))).new, ())
+            self.assertEqual(ledger.match(report(leak("/t/a"))).new, ())
         found = ledger.fixed(everything), ledger.updated(everything)
         self.assertEqual(found, ({}, {entry: 1}))
 
@@ -241,12 +240,12 @@ class Judging(unittest.TestCase):
             return made
 
         first = Ledger({}, "/p")
-        self.assertEqual(sum(len(first.judge(one).new) for one in leaks(1)), 300)
+        self.assertEqual(sum(len(first.match(one).new) for one in leaks(1)), 300)
         with tempfile.TemporaryDirectory() as place:
             path = f"{place}/leaks.json"
             write(path, first.updated(everything))
             second = Ledger(read(path), "/p")
-        self.assertEqual(sum(len(second.judge(one).new) for one in reversed(leaks(50))), 0)
+        self.assertEqual(sum(len(second.match(one).new) for one in reversed(leaks(50))), 0)
         self.assertEqual(second.fixed(everything), {})
 
 
