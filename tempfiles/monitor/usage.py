@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..errors import SettingError
 from ..fileops.measure import Extent, Walk, WalkRules, mount_points
 from ..formatting import printable
-from ..roots import attribution, ownership
+from ..roots import ownership, reader
 from ..system import syscalls
 
 LARGEST = 5
@@ -96,7 +96,7 @@ def take_sample(
     timestamp = syscalls.time()
     walk.run()
     whole = walk.total()
-    owner = attribution.describe(walk.top)
+    owner = reader.describe(walk.top)
     if owner is not None:
         _leave_out_own_files(walk, whole)
     return Sample(
@@ -127,7 +127,7 @@ def _shares(walk: Walk) -> Iterable[Share]:
     for name, extent in walk.extents.items():
         owner = None
         if name.startswith(ownership.PREFIX):
-            owner = attribution.describe(os.path.join(walk.top, name))
+            owner = reader.describe(os.path.join(walk.top, name))
         if owner is not None:
             yield _share(name, extent, *owner)
         elif extent.entries:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ..fileops.measure import CancelledError, WalkRules, measure, mount_points, type_of
 from ..records import Leak, ResourceType
-from ..roots import journal_view
-from ..roots.journal_view import Current
+from ..roots import reader
 from ..roots.marker import Marker
+from ..roots.reader import Current
 
 MOST_NAMED = 200
 """How many of the things that no line of the journal names are told one by one."""
@@ -39,7 +39,7 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         deadline: when to stop reading and measuring, on the clock of `time.monotonic`; None
             for no limit.
     """
-    view = journal_view.read(root, deadline=deadline)
+    view = reader.read_journal(root, deadline=deadline)
     if view.unread:
         # Whose the things in the slots are cannot be told then.
         return Aftermath(view.current, view.leaks, view.unread, complete=False)

@@ -11,9 +11,9 @@ from typing import Literal
 from ..records import Leak
 from ..reports import RemovalFailure, RemovalReport
 from ..roots import dispose, locks, ownership
-from ..roots.journal_view import Current
 from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
+from ..roots.reader import Current
 from ..system import procfs
 from . import aftermath, rescue
 from .aftermath import Aftermath

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from ..errors import DestinationExistsError, FileSystemError
 from ..fileops.access import let_in
+from ..fileops.birth_time import born_before
+from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
+from ..roots.reader import preexisting
 from ..system import syscalls
 
 _log = logging.getLogger("tempfiles")
@@ -79,8 +82,6 @@ def rescue_from_dead(
         Where each is now, by the path it had in the run; and the paths that could not be moved.
         None if there was no time to look for all.
     """
-    from ..fileops.birth_time import born_before
-
     older = born_before(root, deadline)
     if older is None:
         return None
@@ -92,10 +93,9 @@ def rescue_from_dead(
 
 def _noted(root: str, home: str) -> dict[str, str]:
     """Return what the journal says: the path it had in the run, by the one it has now."""
-    from ..roots.journal_view import brought
 
     here: dict[str, str] = {}
-    for path, source in brought(root).items():
+    for path, source in preexisting(root).items():
         place = root + path[len(home) :]
         if not path.startswith(home + os.sep) or not syscalls.lexists(place):
             continue
@@ -106,8 +106,6 @@ def _noted(root: str, home: str) -> dict[str, str]:
 
 
 def _move_out(path: str, directory: str) -> str | None:
-    from ..registry.move import move_without_replacing
-
     let_in(os.path.dirname(path))
     stem, extension = os.path.splitext(os.path.basename(path))
     for number in range(_ATTEMPTS):

@@ -1,9 +1,9 @@
-"""What was under way in a run, written so that the process that comes after a crash can tell.
+"""Write the journal of a run, so that the reaper can report what a crashed run was doing.
 
-Two files in the run root: `current` holds the id of the context under way, in shared memory, so
-that naming it costs no system call and survives a kill at any instruction; `journal` gets a line
-for each context that left something, before any of it is removed, and for each thing from before
-the run, before it is moved into the root.
+Two files in the run root. `current` holds the id of the current context, in shared memory, so
+that writing it costs no system call and survives a kill at any instruction. `journal` gets a line
+for each context that leaked, before any leak is removed, and for each preexisting path, before it
+is moved into the root.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 CURRENT = "current"
 JOURNAL = "journal"
-BROUGHT = "brought"
-FORKED = "forked"  # a third file, of what forked children tell
+PREEXISTING = "brought"  # the key in a line of the journal
+FORKED = "forked"  # a third file, which forked children write
 
 OTHER_SCOPE = 9  # a word of the host that is not listed here
 SCOPES: dict[Scope, int] = {
@@ -35,7 +35,7 @@ SCOPES: dict[Scope, int] = {
 }  # fmt: skip
 LONGEST = 1000
 # Two slots, written in turn; byte 0 says which one counts. A slot is complete before that byte is
-# changed, and one byte cannot be torn, so a kill in between leaves the context before.
+# changed, and one byte cannot be torn, so a kill in between leaves the previous one.
 SLOT = f"<HB{LONGEST}s"  # for `struct`
 OFFSETS = (64, 2048)
 SIZE = 4096
@@ -44,10 +44,10 @@ _NOTHING = (0, 0, b"")
 
 
 class Journal:
-    """Writes the journal of the run whose root this is; forked children write nothing.
+    """Writes the journal of one run root; forked children write nothing.
 
-    Each file is made when there is something to write into it. Where that cannot be done, the disk
-    being full, the run goes on without.
+    Each file is created with the first entry. Where that fails, on a full disk, the run continues
+    without it.
     """
 
     __slots__ = ("__weakref__", "_closed", "_fd", "_pack", "_page", "_root", "_stack", "_turn")
@@ -63,7 +63,7 @@ class Journal:
         _journals.add(self)
 
     def enter(self, id: str, scope: Scope) -> None:
-        """Note that a context is under way now, within the one that was."""
+        """Record that a context was entered, within the one that was current."""
         try:
             name = id.encode()
         except UnicodeEncodeError:
@@ -77,7 +77,7 @@ class Journal:
         self._page[0] = turn
 
     def leave(self) -> None:
-        """Note that the context entered last has ended, and the one around it goes on."""
+        """Record that the current context has ended, and the one around it is current again."""
         stack = self._stack
         if stack:
             stack.pop()
@@ -95,21 +95,21 @@ class Journal:
                 self._page = _map(os.path.join(self._root, CURRENT))
         return self._pack
 
-    def left(self, report: ContextReport) -> None:
-        """Append what a closed context left, before anything of it is removed.
+    def record_leaks(self, report: ContextReport) -> None:
+        """Append the leaks of a closed context, before any of them is removed.
 
-        A context that left nothing costs nothing. A full disk loses the line, not the run.
+        A context without leaks costs nothing. A full disk loses the line, not the run.
         """
         if not report.leaks:
             return
         self._append({"id": report.id, "scope": report.scope, "leaks": report.leaks})
 
-    def brought(self, path: str, source: str) -> None:
-        """Append that something from before the run is about to come to a path in the root.
+    def record_preexisting(self, path: str, source: str) -> None:
+        """Append that a preexisting file is about to be moved to a path in the root.
 
-        It is not the run's: whoever removes the root of a dead run moves it out before.
+        The reaper moves it out before it removes the root of a dead run.
         """
-        self._append({BROUGHT: [path, source]})
+        self._append({PREEXISTING: [path, source]})
 
     def _append(self, content: dict[str, Any]) -> None:
         import json
@@ -137,13 +137,13 @@ class Journal:
             page.close()
 
     def _cut_off(self) -> None:
-        """From now on write into memory of our own; costs nothing where it is not needed."""
+        """Write into private memory from now on."""
         self._page = bytearray(SIZE)
         self._fd = -1
         self._closed = True
 
 
-_open, _write = os.open, os.write  # a test may have replaced them when its leaks are written down
+_open, _write = os.open, os.write  # a test may have replaced them when its leaks are recorded
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _journals: weakref.WeakSet[Journal] = weakref.WeakSet()
 

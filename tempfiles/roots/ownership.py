@@ -16,7 +16,7 @@ from ..errors import OwnershipError
 from ..fileops.identity import FileId, file_id
 from ..system import procfs
 from ..system.platform import POSIX
-from . import locks, marker, marker_view
+from . import locks, marker, reader
 from .claim import BARE_MODE, KEPT_PREFIX, PREFIX, TRASH_PREFIX, Claim, claim, establish, mark_kept
 from .marker import Marker
 
@@ -122,7 +122,7 @@ def _read(verdict: Verdict, status: os.stat_result) -> Verdict:
     try:
         if dir_fd is not None and not os.path.samestat(os.fstat(dir_fd), status):
             return replace(verdict, reason="it was replaced while it was examined")
-        found = marker_view.read(root, dir_fd)
+        found = reader.read_marker(root, dir_fd)
         if found is None:
             return _without_marker(verdict, status, os.listdir(root if dir_fd is None else dir_fd))
     finally:

@@ -103,7 +103,7 @@ class Closing:
             modifications=self._modifications_of(context),
             removal=removal,
         )
-        self._root.journal.left(report)
+        self._root.journal.record_leaks(report)
         self.totals.add(report)
         self._settle(context, activity, leftovers)
         return report

@@ -163,7 +163,7 @@ class Run:
         self._ignored = Ignored(settings.ignore, self._project)
         self._tree = ProjectTree(self._project, self._ignored, excluded=root.path)
         self._observer = Observer(root.path, trace=settings.trace, before_foreign=before_unaudited)
-        self._observer.brought.before = root.journal.brought
+        self._observer.brought.before = root.journal.record_preexisting
         self._observe_further()
         self._slots = Slots(root, self._observer)
         self._quick_check = Glance(

@@ -75,7 +75,7 @@ class Survivors:
         self._totals.note_moved(moved, sources)
         left = left_of(wanted, moved, self._root.path)
         for path in left:
-            self._root.journal.brought(path, sources.get(path, ""))
+            self._root.journal.record_preexisting(path, sources.get(path, ""))
         return left
 
     def _from_before(self, all_seen: bool, within: Sequence[str] = ()) -> dict[str, str]:

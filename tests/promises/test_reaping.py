@@ -22,7 +22,7 @@ from tempfiles.recovery import reap as orphans
 from tempfiles.recovery.reap import Plan, ReapReport
 from tempfiles.registry import move
 from tempfiles.roots import dispose, locks, marker, ownership
-from tempfiles.roots.journal_view import Current
+from tempfiles.roots.reader import Current
 from tests.campaigns.torture_reaping import torture
 from tests.support.programs import REPOSITORY
 from tests.support.real_runs import dead_run, live_run
@@ -34,7 +34,7 @@ from tempfiles.reports import ContextReport
 journal.enter("a.B.test_one", "test")
 os.write(os.open(root + "/0/early", os.O_CREAT | os.O_WRONLY), b"1234")
 leak = Leak(root + "/0/early", "file", 4, 1, "a.B.test_one", "test", Origin("a.py", 1, "f", "open"))
-journal.left(ContextReport("a.B.test_one", "test", leaks=(leak,)))
+journal.record_leaks(ContextReport("a.B.test_one", "test", leaks=(leak,)))
 journal.leave()
 journal.enter("a.B.test_two", "test")
 os.mkdir(root + "/0/late")
@@ -47,7 +47,7 @@ os.mkdir(root + "/0/d")
 for path, source in (
     ("/0/config", root + "/../config"), ("/0/d/deep", "/gone"), ("/0/missing", "/gone"),
 ):
-    journal.brought(root + path, source)
+    journal.record_preexisting(root + path, source)
 os.rename(root + "/../config", root + "/0/config")
 open(root + "/0/d/deep", "w").close()
 """
@@ -168,8 +168,8 @@ class AReap(InATempDirectory):
         Path(other, "file").touch()
         body = (f"os.symlink({str(other)!r}, root + '/0/link')\n"
                 "for path in ('/0/link/file', '/../other/file', ''):\n"
-                "    journal.brought(root + path, '/gone')\n"
-                f"journal.brought({str(other)!r}, '/gone')")
+                "    journal.record_preexisting(root + path, '/gone')\n"
+                f"journal.record_preexisting({str(other)!r}, '/gone')")
         dead_run(self.temp, body)
         (reaped,) = self.reap().roots
         self.assertEqual((reaped.fate, reaped.rescued), ("removed", {}))

@@ -15,7 +15,7 @@ from unittest import mock
 from tempfiles.records import Child, Leak, Origin
 from tempfiles.reports import ContextReport
 from tempfiles.roots.journal import Journal
-from tempfiles.roots.journal_view import Current, JournalView, read
+from tempfiles.roots.reader import Current, JournalView, read_journal
 from tempfiles.system import platform
 from tests.support.programs import REPOSITORY
 
@@ -36,7 +36,7 @@ class InARoot(unittest.TestCase):
         return opened
 
     def current(self) -> Current | None:
-        return read(self.root).current
+        return read_journal(self.root).current
 
     def file(self, name: str) -> Path:
         return Path(self.root, name)
@@ -94,7 +94,7 @@ class WhatIsUnderWay(InARoot):
                 assert process.stdout is not None
                 process.stdout.readline()
                 process.send_signal(signal.SIGKILL)
-            self.assertIn(read(root).current, good)
+            self.assertIn(read_journal(root).current, good)
 
     def test_is_the_context_before_where_the_kill_came_between_the_writes(self) -> None:
         class Killed(Exception):
@@ -113,7 +113,7 @@ class WhatIsUnderWay(InARoot):
             self.assertIn(id.encode(), page)
             self.file("torn").mkdir(exist_ok=True)
             self.file("torn/current").write_bytes(page)
-            self.assertEqual(read(str(self.file("torn"))).current, Current("run", "run"))
+            self.assertEqual(read_journal(str(self.file("torn"))).current, Current("run", "run"))
             writer._turn = self.file("current").read_bytes()[0]
 
     def test_is_the_parents_also_after_a_forked_child_has_written(self) -> None:
@@ -122,10 +122,10 @@ class WhatIsUnderWay(InARoot):
         pid = os.fork()
         if pid == 0:
             writer.enter("child", "test")
-            writer.left(ContextReport("child", "test", leaks=(LEAK,)))
+            writer.record_leaks(ContextReport("child", "test", leaks=(LEAK,)))
             os._exit(0)
         os.waitpid(pid, 0)
-        self.assertEqual(read(self.root), JournalView(Current("parent", "test")))
+        self.assertEqual(read_journal(self.root), JournalView(Current("parent", "test")))
 
     def test_stays_after_closing_and_closing_twice_is_harmless(self) -> None:
         writer = self.open()
@@ -133,8 +133,8 @@ class WhatIsUnderWay(InARoot):
         writer.close()
         writer.close()
         writer.enter("unheard", "test")
-        writer.left(ContextReport("unheard", "test", leaks=(LEAK,)))
-        self.assertEqual(read(self.root), JournalView(Current("last", "test")))
+        writer.record_leaks(ContextReport("unheard", "test", leaks=(LEAK,)))
+        self.assertEqual(read_journal(self.root), JournalView(Current("last", "test")))
 
     def test_is_nothing_where_the_file_is_cut_off_or_garbage(self) -> None:
         writer = self.open()
@@ -154,38 +154,38 @@ class WhatIsUnderWay(InARoot):
     def test_does_not_wait_for_a_fifo_nor_follow_a_link(self) -> None:
         os.mkfifo(self.file("current"))
         os.symlink("/etc/passwd", self.file("journal"))
-        self.assertEqual(read(self.root), JournalView())
+        self.assertEqual(read_journal(self.root), JournalView())
 
 
 class Leaks(InARoot):
     def test_come_back_as_they_were(self) -> None:
         writer = self.open()
         other = Leak("/tmp/y", "directory", 0, 3, "a.B", "class")
-        writer.left(ContextReport("a.B.test_c", "test", leaks=(LEAK,)))
-        writer.left(ContextReport("a.B", "class", leaks=(other,)))
-        view = read(self.root)
+        writer.record_leaks(ContextReport("a.B.test_c", "test", leaks=(LEAK,)))
+        writer.record_leaks(ContextReport("a.B", "class", leaks=(other,)))
+        view = read_journal(self.root)
         self.assertEqual(view.leaks, (LEAK, other))
         self.assertEqual(view.by_context(), {"a.B.test_c": (LEAK,), "a.B": (other,)})
 
     def test_a_context_that_left_nothing_writes_nothing(self) -> None:
-        self.open().left(ContextReport("a", "test", made=3))
+        self.open().record_leaks(ContextReport("a", "test", made=3))
         self.assertEqual(os.listdir(self.root), [])
 
     def test_survive_a_line_cut_off_anywhere_and_are_taken_up_again_after_it(self) -> None:
         writer = self.open()
         report = ContextReport("a", "test", leaks=(LEAK,))
-        writer.left(report)
+        writer.record_leaks(report)
         line = self.file("journal").read_bytes()
         for length in range(0, len(line), 7):
             self.file("journal").write_bytes(line + line[:length])
-            writer.left(report)
-            self.assertEqual(read(self.root).leaks[:1], (LEAK,))
-            self.assertEqual(read(self.root).leaks[-1], LEAK)
-            self.assertGreaterEqual(len(read(self.root).leaks), 2)
+            writer.record_leaks(report)
+            self.assertEqual(read_journal(self.root).leaks[:1], (LEAK,))
+            self.assertEqual(read_journal(self.root).leaks[-1], LEAK)
+            self.assertGreaterEqual(len(read_journal(self.root).leaks), 2)
 
     def test_lines_of_garbage_are_counted_and_skipped(self) -> None:
         writer = self.open()
-        writer.left(ContextReport("a", "test", leaks=(LEAK,)))
+        writer.record_leaks(ContextReport("a", "test", leaks=(LEAK,)))
         bad: list[bytes] = [
             b"{", b"null", b"[]", b"3", b'{"leaks": 3}', b'{"leaks": [3]}', b"\xff\xfe\x00",
             b'{"leaks": [{"path": 3}]}', b"[" * 100_000,
@@ -195,28 +195,28 @@ class Leaks(InARoot):
         ]
         with self.file("journal").open("ab") as file:
             file.write(b"\n".join(bad))
-        view = read(self.root)
+        view = read_journal(self.root)
         self.assertEqual((view.leaks, view.damaged), ((LEAK,), len(bad)))
 
     def test_a_full_disk_loses_the_line_and_not_the_run(self) -> None:
         writer = self.open()
         held: Any = writer
-        writer.left(ContextReport("a", "test", leaks=(LEAK,)))
+        writer.record_leaks(ContextReport("a", "test", leaks=(LEAK,)))
         os.dup2(self.full_device(), held._fd, inheritable=False)
-        writer.left(ContextReport("b", "test", leaks=(LEAK,)))
-        self.assertEqual(read(self.root).leaks, (LEAK,))
+        writer.record_leaks(ContextReport("b", "test", leaks=(LEAK,)))
+        self.assertEqual(read_journal(self.root).leaks, (LEAK,))
 
     def test_where_no_file_can_be_made_any_more_the_run_goes_on_without(self) -> None:
         writer = self.open()
         os.rmdir(self.root)
         writer.enter("a", "test")
-        writer.left(ContextReport("a", "test", leaks=(replace(LEAK, path="/lost"),)))
+        writer.record_leaks(ContextReport("a", "test", leaks=(replace(LEAK, path="/lost"),)))
         self.assertFalse(os.path.lexists(self.root))
         os.mkdir(self.root)
         writer.leave()
-        writer.left(ContextReport("b", "test", leaks=(LEAK,)))
+        writer.record_leaks(ContextReport("b", "test", leaks=(LEAK,)))
         writer.close()
-        view = read(self.root)
+        view = read_journal(self.root)
         self.assertEqual((view.leaks, view.current), ((LEAK,), None))
 
     def full_device(self) -> int:
@@ -243,8 +243,9 @@ class Descriptors(InARoot):
             f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
             "from tempfiles.roots.journal import Journal\n"
-            "from tempfiles.roots.journal_view import read\n"
-            "j = Journal(sys.argv[1]); j.enter('a', 'test'); print(read(sys.argv[1]).current.id)\n"
+            "from tempfiles.roots.reader import read_journal\n"
+            "j = Journal(sys.argv[1]); j.enter('a', 'test')\n"
+            "print(read_journal(sys.argv[1]).current.id)\n"
         )
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program, self.root],
