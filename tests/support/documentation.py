@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.support.programs import run_python
 
 SHOWN_AS = "/home/ann/project"
 """What the directory of the reader is called in the pages."""
@@ -29,6 +32,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 _EXTERNAL = (
     "TIDYTEST_", "GITHUB_", "COVERAGE_", "PYTHON", "FORCE_COLOR", "MAKE", "MFLAGS", "VENV",
 )  # fmt: skip
+_PYTHON_MODULE = re.compile(r"python -m [\w.]+( [\w./,:=-]+)*")
 _COMMENT = re.compile(r"<!-- (in|file|shown): (.+?) -->")
 _FENCE = re.compile(r"(```+)([\w-]*)$")
 _VARIABLE = (
@@ -162,15 +166,25 @@ class Workshop:
 
     def type(self, command: str) -> tuple[int, str]:
         """Run a command in the shell; return its status, and all that it printed."""
+        status, printed = self._run(command)
+        self._status = status
+        printed = printed.replace(str(self.path), SHOWN_AS)
+        return status, printed.replace(str(self._temp), "/tmp")
+
+    def _run(self, command: str) -> tuple[int, str]:
+        if _PYTHON_MODULE.fullmatch(command):  # which needs no shell
+            code, out, _ = run_python(
+                shlex.split(command)[1:], cwd=self.path, environment=self._environment(),
+                merged=True,
+            )
+            return code, out
         script = f"(exit {self._status})\n{command}"
         done = subprocess.run(
             ["sh", "-c", script], cwd=self.path, env=self._environment(), timeout=60,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             encoding="utf-8", check=False,
         )  # fmt: skip
-        self._status = done.returncode
-        printed = done.stdout.replace(str(self.path), SHOWN_AS)
-        return done.returncode, printed.replace(str(self._temp), "/tmp")
+        return done.returncode, done.stdout
 
     def run_script(self, text: str) -> tuple[int, str]:
         """Run a text as a Python script; return its status, and all that it printed."""

@@ -74,7 +74,7 @@ def forkable(words: Sequence[str], environment: Mapping[str, str]) -> bool:
     if not hasattr(os, "fork") or "FRESH_PROCESSES" in os.environ:
         return False
     start = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
-    as_module = words[:1] == ("-m",) and words[1] in MODULES
+    as_module = len(words) > 1 and words[0] == "-m" and words[1] in MODULES
     return as_module and {"PYTHONDONTWRITEBYTECODE": "1", **start} == BY_DEFAULT
 
 
