@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tempfiles.reports import RunSettings
@@ -70,17 +69,22 @@ class Components:
         if settings.temp_root != "disk":
             self._base = _temp_directory(settings)
         self.reaper = Reaper(self._base) if settings.reap else None
-        self.measurement = _component(
-            settings.coverage, "listeners.coverage", "Measurement", settings
-        )
+        if settings.coverage:
+            from ..listeners.coverage import Measurement
+
+            self.measurement = Measurement(settings)
         if settings.keep != "never" or settings.keep_dir is not None:
             self.keeping.make()
-        adopts = settings.leaks != "off" and self._has_baseline()
-        self.known_leaks = _component(adopts, "baseline.update", "KnownLeaks", settings)
+        if settings.leaks != "off" and self._has_baseline():
+            from ..baseline.update import KnownLeaks
+
+            self.known_leaks = KnownLeaks(settings)
         if _selects(settings) or os.path.lexists(STATE_FILE):
             self.selection = self.new_selection()
-        watches = settings.monitor is not None or settings.html is not None
-        self.watcher = _component(watches, "reporting.usage_watch", "Watcher", settings.monitor)
+        if settings.monitor is not None or settings.html is not None:
+            from ..reporting.usage_watch import Watcher
+
+            self.watcher = Watcher(settings.monitor)
 
     def _has_baseline(self) -> bool:
         chosen = self.settings.leak_baseline
@@ -156,28 +160,29 @@ class Components:
     def listeners(self) -> list[Listener]:
         """Return the listeners that the settings ask for; others are not imported."""
         settings = self.settings
-        lacks_durations = settings.durations is not None and sys.version_info < (3, 12)
-        live = settings.progress and _is_live(sys.stderr)
-        asked: tuple[Any, ...] = (
-            _component(live, "listeners.progress", "Progress"),
-            self.reports.recorder,
-            self.measurement,
-            _component(lacks_durations, "listeners.slowest", "Durations", settings.durations),
-            _component(settings.slowest_temp is not None, "listeners.slowest", "SlowestTemp",
-                  settings.slowest_temp),
-            _component(settings.until_leak, "listeners.until_leak", "UntilLeak"),
-            _component(settings.pdb, "listeners.pdb", "Debugging"),
-        )  # fmt: skip
-        return [listener for listener in asked if listener is not None]
+        found: list[Listener] = []
+        if settings.progress and _is_live(sys.stderr):
+            from ..listeners.progress import Progress
 
+            found.append(Progress())
+        found += [one for one in (self.reports.recorder, self.measurement) if one is not None]
+        if settings.durations is not None and sys.version_info < (3, 12):  # else unittest does it
+            from ..listeners.slowest import Durations
 
-def _component(is_asked: bool, module: str, name: str, *given: Any) -> Any:
-    """Create a component from its arguments if it is asked for, else return None."""
-    return _imported(module, name)(*given) if is_asked else None
+            found.append(Durations(settings.durations))
+        if settings.slowest_temp is not None:
+            from ..listeners.slowest import SlowestTemp
 
+            found.append(SlowestTemp(settings.slowest_temp))
+        if settings.until_leak:
+            from ..listeners.until_leak import UntilLeak
 
-def _imported(module: str, name: str) -> Any:
-    return getattr(import_module(f"..{module}", __package__), name)
+            found.append(UntilLeak())
+        if settings.pdb:
+            from ..listeners.pdb import Debugging
+
+            found.append(Debugging())
+        return found
 
 
 def _temp_directory(settings: Config) -> str | None:

@@ -171,8 +171,9 @@ def _prepare_for_termination(run: Run) -> None:
 
 
 def _is_interrupted_under_catch() -> bool:
-    signals: Any = sys.modules.get("unittest.signals")
-    return bool(getattr(getattr(signals, "_interrupt_handler", None), "called", False))
+    """Return whether ^C came under unittest's `--catch`, which ends the run after the test."""
+    handler = getattr(unittest.signals, "_interrupt_handler", None)
+    return bool(getattr(handler, "called", False))
 
 
 def _first(interrupt: BaseException) -> BaseException:
