@@ -1,6 +1,6 @@
-"""The order of tests, and how often each runs: pure functions on flat lists of tests.
+"""Order and repeat tests: functions on flat lists of tests.
 
-Tests of a class, and classes of a module, stay side by side, so that each fixture is set up once.
+Tests of a class, and classes of a module, stay together, so that each fixture is set up once.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 from ..unittest_api import test_id
 
-_CONTEXT = "_asyncioTestContext"  # of an asynchronous test: its context variables
+_CONTEXT = "_asyncioTestContext"  # the context variables of an asynchronous test
 
-Test = Any  # a TestCase, or whatever else a suite may hold: something that is called with a result
+Test = Any  # a TestCase, or any other callable that takes a result
 
 
 def flatten(test: Test) -> list[Test]:
     """Return the tests of a suite in order.
 
-    A suite that runs its tests in a way of its own is one test here.
+    A suite that runs its tests its own way is one test here.
     """
     found: list[Test] = []
     waiting = [iter([test])]
@@ -38,9 +38,9 @@ def flatten(test: Test) -> list[Test]:
 
 
 def shuffled(tests: Iterable[Test], seed: int) -> list[Test]:
-    """Return the tests in an order that depends on the seed and on names only.
+    """Return the tests in an order that depends only on the seed and on their names.
 
-    So of any two tests the same comes first, whichever others run, on every Python and machine.
+    So two tests have the same order on every Python and machine, and whichever other tests run.
     """
     from hashlib import blake2b
 
@@ -62,31 +62,31 @@ def shuffled(tests: Iterable[Test], seed: int) -> list[Test]:
 
 
 def reversed_order(tests: Iterable[Test]) -> list[Test]:
-    """Return the tests, last first."""
+    """Return the tests in reverse order."""
     return list(tests)[::-1]
 
 
 def repeated(tests: Iterable[Test], times: int) -> list[Test]:
-    """Return each test the given number of times in a row, each an object of its own."""
+    """Return each test several times in a row, each time as another object."""
     return [test if turn == 0 else fresh(test) for test in tests for turn in range(times)]
 
 
 def fresh(test: Test) -> Test:
-    """Return another object of a test that has not run, to be run by itself."""
+    """Return another object of a test that has not run."""
     if isinstance(test, unittest.TestCase):
-        anew = _made_anew(test)
-        return anew if anew is not None else _copied(test)
+        created = _created(test)
+        return created if created is not None else _copied(test)
     again = copy.copy(test)
     if isinstance(again, unittest.BaseTestSuite):
-        again._tests = [fresh(inner) for inner in again._tests]  # a suite lets go of what has run
+        again._tests = [fresh(inner) for inner in again._tests]  # a suite drops tests that have run
     return again
 
 
-def _made_anew(test: Test) -> Test | None:
-    """Make a test as the loader does, so that what its `__init__` makes is its own.
+def _created(test: Test) -> Test | None:
+    """Create a test as the loader does, so that it does not share what its `__init__` creates.
 
-    What was set on the test since is set here too. None if its class is not made by the name of
-    a method, or fails.
+    Attributes that were set on the test later are copied. None if the class takes more than the
+    name of a method, or raises.
     """
     kind: Any = type(test)
     method = test._testMethodName
@@ -96,10 +96,10 @@ def _made_anew(test: Test) -> Test | None:
         again, other = kind(method), kind(method)
         own = vars(again)
         for name, value in vars(test).items():
-            # What differs each time that it is made (a lock, a path) tells nothing.
+            # An attribute that differs each time (a lock, a path) was not set later.
             if name not in own or (own[name] == vars(other)[name] != value and name != _CONTEXT):
                 own[name] = _own(value)
-    except Exception:  # whatever a user's `__init__` or `__eq__` may raise
+    except Exception:  # a user's `__init__` or `__eq__` may raise anything
         return None
     return again
 
@@ -113,9 +113,9 @@ def _takes_only_a_name(kind: type) -> bool:
 
 
 def _copied(test: Test) -> Test:
-    """Copy a test with the plain containers that it holds.
+    """Copy a test and the plain containers in its attributes.
 
-    No deeper: a copy of what a test was given, such as a connection, would be another thing.
+    The copy goes no deeper: a copy of a connection would be another connection.
     """
     again = copy.copy(test)
     vars(again).update({name: _own(value) for name, value in vars(test).items()})
@@ -131,29 +131,33 @@ def _own(value: object) -> object:
 
 
 class Rounds(unittest.TestSuite):
-    """Runs its tests again and again, all of them in each round, until the result says stop.
+    """Runs its tests round after round, until the result says stop (`--until-leak`).
 
-    Class and module fixtures are set up and torn down in each round. `limit` is the number of
-    rounds; None is without end. `tell` is called with the number of a round that went by, and
-    that of its tests; where rounds are short, about once a second. A result that has `round_ends`
-    is told of each round.
+    Each round sets up and tears down the class and module fixtures. A result that has `round_ends`
+    gets a call after each round.
+
+    Args:
+        tests: the tests of a round.
+        limit: the number of rounds; None is without limit.
+        report: called with the number of the round that ended and the number of its tests, about
+            once a second where rounds are short.
     """
 
     def __init__(
         self, tests: Sequence[Test], limit: int | None = None,
-        tell: Callable[[int, int], None] | None = None,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         super().__init__(tests)
         self.limit = limit
-        self._tell = tell
+        self._report = report
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the rounds."""
-        turn, told = 0, 0.0
+        turn, reported = 0, 0.0
         tests = list(self)
         round_ends = getattr(result, "round_ends", None)
         while tests and turn != self.limit and not result.shouldStop:
-            # Without these two a suite goes on with the fixtures of the test before.
+            # Otherwise the suite would not set up the fixtures of the previous test again.
             result._testRunEntered = False  # type: ignore[attr-defined]
             result._previousTestClass = None  # type: ignore[attr-defined]
             unittest.TestSuite(map(fresh, tests)).run(result, debug)
@@ -161,16 +165,16 @@ class Rounds(unittest.TestSuite):
             if round_ends is not None:
                 round_ends()
             now = time.monotonic()
-            if self._tell is not None and not result.shouldStop and now - told >= 1:
-                told = now
+            if self._report is not None and not result.shouldStop and now - reported >= 1:
+                reported = now
                 if getattr(result, "dots", False):
                     result.stream.writeln()  # type: ignore[attr-defined]
-                self._tell(turn, len(tests))
+                self._report(turn, len(tests))
         return result
 
 
 def prefixes(id: str) -> list[str]:
-    """Return the ids that something is in, from its outermost package on, and its own."""
+    """Return the ids of the packages, module and class of an id, outermost first, and the id."""
     parts = id.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 

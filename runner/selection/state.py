@@ -1,4 +1,4 @@
-"""What the last runs left to do (`.tidytest-state.json`): the tests that failed or leaked."""
+"""State between runs (`.tidytest-state.json`): which tests failed or leaked when they ran last."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = 1
 class State(NamedTuple):
     """The ids of the tests, classes and modules that failed or leaked when they ran last.
 
-    `damaged` says why what the last run kept cannot be read.
+    `damaged` says why the state file could not be read; empty otherwise.
     """
 
     failed: frozenset[str] = frozenset()
@@ -31,19 +31,19 @@ class State(NamedTuple):
     def after(
         self, ran: Collection[str], failed: Iterable[str], leaked: Iterable[str]
     ) -> State:
-        """Return the state after a run; what did not run is as it was.
+        """Return the state after a run; what did not run stays as it was.
 
         Args:
-            ran: the ids of all contexts that ran, those that failed or leaked among them.
-            failed: the ids that failed. A class or module stands for a fixture of it.
+            ran: the ids of all contexts that ran, with those that failed or leaked.
+            failed: the ids that failed; that of a class or module stands for its fixture.
             leaked: the ids that leaked.
         """
-        mended = self.failed.difference(ran, _imported(ran))
-        return State(mended.union(failed), self.leaked.difference(ran).union(leaked))
+        still_failed = self.failed.difference(ran, _imported(ran))
+        return State(still_failed.union(failed), self.leaked.difference(ran).union(leaked))
 
 
 def read(directory: str) -> State:
-    """Return the state kept in a directory; an empty one where there is none that can be read."""
+    """Return the state from a directory; an empty one if there is no file that can be read."""
     try:
         with open(os.path.join(directory, STATE_FILE), encoding="utf-8") as file:
             document: Any = json.load(file)
@@ -56,12 +56,12 @@ def read(directory: str) -> State:
     except OSError as error:
         return State(damaged=str(error.strerror))
     except (ValueError, KeyError, TypeError, RecursionError):
-        # It is made anew by each run: a damaged one is no reason to stop.
+        # Each run writes it anew: a damaged file is no reason to stop.
         return State(damaged="it is malformed")
 
 
 def write(directory: str, state: State) -> None:
-    """Keep a state in a directory; an empty one is no file.
+    """Write a state into a directory; an empty state removes the file.
 
     Raises:
         OSError: the file cannot be written or removed.
@@ -81,25 +81,25 @@ def write(directory: str, state: State) -> None:
 def select(
     tests: Iterable[Test], wanted: Collection[str], words: Iterable[str] = ()
 ) -> list[Test]:
-    """Return the tests that ids stand for: that of a test, or of the class, module or package it
-    is in.
+    """Return the tests whose id, class, module or package is among some ids.
 
-    What cannot be loaded is among them if it may hold such a test, or was asked for by name.
+    A module that cannot be loaded is returned if it may have such a test, or if the command line
+    names it.
 
     Args:
-        tests: to choose from.
+        tests: the tests to select from.
         wanted: the ids.
-        words: the command line, for the names on it.
+        words: the command line.
     """
     wanted = frozenset(wanted)
-    holders = {prefix for id in wanted for prefix in prefixes(id)}
-    for word in words:  # unittest makes `pkg.test_a` of `pkg/test_a.py`, if there is such a file
-        holders.update(word.split("."), word.replace(os.sep, ".").split("."))
+    parents = {prefix for id in wanted for prefix in prefixes(id)}
+    for word in words:  # unittest turns `pkg/test_a.py` into `pkg.test_a`, if that file exists
+        parents.update(word.split("."), word.replace(os.sep, ".").split("."))
 
     def is_wanted(test: Test) -> bool:
         if is_import_failure(test):
             name = test._testMethodName
-            return name in holders or not wanted.isdisjoint(_parts(name))
+            return name in parents or not wanted.isdisjoint(_parts(name))
         return not wanted.isdisjoint(_names(test))
 
     return list(filter(is_wanted, tests))
@@ -110,15 +110,15 @@ def _names(test: Test) -> Iterator[str]:
     yield test_id(test)
     yield f"{kind.__module__}.{kind.__qualname__}"
     yield from _parts(kind.__module__)
-    if hasattr(kind, "__iter__"):  # a suite that runs its tests in a way of its own
+    if hasattr(kind, "__iter__"):  # a suite that runs its tests its own way
         for inner in test:
             yield from _names(inner)
 
 
 def _imported(ran: Iterable[str]) -> Iterator[str]:
-    """Yield what the modules among the ids of contexts may be called when they cannot be imported.
+    """Yield the names that unittest gives to the modules among some ids if their import fails.
 
-    Of `pkg.test_a` unittest may say no more than `test_a`, or `pkg` if that is what fails.
+    It may call `pkg.test_a` just `test_a`, or `pkg` if that is what fails.
     """
     for id in ran:
         if id in sys.modules:

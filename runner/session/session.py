@@ -195,10 +195,21 @@ class Session:
             The report of the run, and the new leaks that contexts left after they had closed.
         """
         report, late = self.run.finish(self.tests_run)
-        if self.retention is not None:
-            report = self.retention.mark_kept(report)
         self._note_late(late)
-        return report, tuple(self._late)
+        return self._with_kept(report), tuple(self._late)
+
+    def judge(self) -> tuple[RunReport, tuple[ContextReport, ...]]:
+        """End the run without removing anything yet, for a host that calls `remove` later."""
+        report, late = self.run.judge(self.tests_run)
+        self._note_late(late)
+        return self._with_kept(report), tuple(self._late)
+
+    def remove(self) -> RunReport:
+        """Remove what the run left, after `judge`."""
+        return self._with_kept(self.run.remove())
+
+    def _with_kept(self, report: RunReport) -> RunReport:
+        return report if self.retention is None else self.retention.mark_kept(report)
 
     def summary(self, report: RunReport, late: tuple[ContextReport, ...]) -> RunSummary:
         """Return what the end of the run prints, from what `finish` returned."""
