@@ -18,7 +18,7 @@ from .runs import compiled
 from .table import line, page, summary
 
 Family = Callable[[Scale], Iterator[Row]]
-# What makes few files comes before what removes them by the ten thousand: docs/performance.md tells
+# What makes few files comes before what removes them by the ten thousand: docs/contributing/measurements.md tells
 # what that does to a disk.
 FAMILIES: Mapping[str, tuple[str, Family]] = {
     "suites": (suites.NAME, suites.rows),
