@@ -18,8 +18,8 @@ from .runs import compiled
 from .table import line, page, summary
 
 Family = Callable[[Scale], Iterator[Row]]
-# What makes few files comes before what removes them by the ten thousand: docs/contributing/measurements.md tells
-# what that does to a disk.
+# Rows with few files come before those that remove ten thousands: this slows a disk down, as
+# docs/contributing/measurements.md describes.
 FAMILIES: Mapping[str, tuple[str, Family]] = {
     "suites": (suites.NAME, suites.rows),
     "stdlib": (stdlib.NAME, stdlib.rows),
