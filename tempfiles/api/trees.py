@@ -94,7 +94,7 @@ def temp_tree(tree: Tree, prefix: str | None = None) -> TempTree:
     top = TempTree(create_temp_directory(prefix))
     top.given_as_bytes = frozenset(name for name in flat if not isinstance(flat[name], str))
     try:
-        _make_all(str(top), contents)
+        _create_all(str(top), contents)
     except BaseException as error:
         reclaim.discard(str(top))
         if isinstance(error, OSError):
@@ -223,21 +223,21 @@ def _can_be_target(target: object) -> bool:
         return False
 
 
-def _make_all(top: str, contents: Mapping[str, Stored]) -> None:
-    made = {""}
+def _create_all(top: str, contents: Mapping[str, Stored]) -> None:
+    existing = {""}
     for name, value in contents.items():
         above = name.rpartition("/")[0]  # for an empty directory, `a/`, its own name
-        if above not in made:
-            _make_directories(top, above, made)
+        if above not in existing:
+            _create_directories(top, above, existing)
         if isinstance(value, Symlink):
             os.symlink(value.target, f"{top}/{name}")
         elif isinstance(value, bytes):
             write_new(f"{top}/{name}", value, 0o666)
 
 
-def _make_directories(top: str, name: str, made: set[str]) -> None:
+def _create_directories(top: str, name: str, existing: set[str]) -> None:
     missing = []
-    while name not in made:
+    while name not in existing:
         missing.append(name)
         name = name.rpartition("/")[0]
     for each in reversed(missing):
@@ -247,7 +247,7 @@ def _make_directories(top: str, name: str, made: set[str]) -> None:
         except FileExistsError:  # the file system ignores case
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 raise
-        made.add(each)
+        existing.add(each)
 
 
 def _scan(top: str) -> dict[str, Stored]:
