@@ -14,11 +14,16 @@ if typing.TYPE_CHECKING:
     from .api.trees import *
     from .errors import *
     from .records import *
+    from .recovery.orphans import *
+    from .recovery.reap import Reaped as Reaped
+    from .recovery.reap import ReapReport as ReapReport
+    from .recovery.termination import *
     from .registry.callbacks import *
     from .registry.cleanup import *
     from .registry.contexts import Context as Context
     from .registry.settings import *
     from .reports import *
+    from .roots.root import system_directory as system_directory
     from .run.retain import *
     from .run.run import *
 
@@ -46,8 +51,14 @@ _HOMES = {
     "records": (
         "ContextRecord Leak Origin Resource"
     ),
+    "recovery.orphans": "has_orphans reap root_directories",
+    "recovery.reap": "Reaped ReapReport",
+    "recovery.termination": (
+        "Terminated catch_termination is_terminated on_termination terminate"
+    ),
     "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
+    "roots.root": "system_directory",
     "run.retain": "Retention RetentionSettings",
     "run.run": "Run",
     "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",

@@ -15,7 +15,7 @@ from ..reporting.manager import Reports
 from ..session.policy import Policy
 from ..session.retention import Keeping
 from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
-from .reaping import Reaper
+from .dead_runs import Reaper
 
 if TYPE_CHECKING:
     from ..baseline.update import KnownLeaks

@@ -46,7 +46,7 @@ class Ending:
         self._notes: list[str] = []
         self._failed = False
         self._steps = signals.Steps()
-        self._interrupted = not whole or signals.is_terminated()
+        self._interrupted = not whole or tempfiles.is_terminated()
 
     def __call__(self) -> bool:
         """Clean up, print the summary and write the reports; return whether that fails the run.
@@ -54,7 +54,7 @@ class Ending:
         Raises:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
-        if not signals.is_terminated():
+        if not tempfiles.is_terminated():
             self._attempt(signals.wait_for_threads)
         self._attempt(signals.run_exit_handlers)
         os.umask(self._components.umask)
@@ -65,8 +65,8 @@ class Ending:
         return self._failed
 
     def _raise_interrupt(self) -> None:
-        if signals.is_terminated():
-            raise signals.Terminated from None
+        if tempfiles.is_terminated():
+            raise tempfiles.Terminated from None
         # A KeyboardInterrupt that is propagating already has the line of the test.
         if self._steps.broken_off and not isinstance(sys.exception(), KeyboardInterrupt):
             raise KeyboardInterrupt from None

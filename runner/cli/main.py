@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import unittest
@@ -11,18 +10,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import tempfiles
-from tempfiles.system import syscalls
 
 from ..errors import UsageError
 from ..execution.runner import TidyTestRunner
 from ..session.session import Session
 from ..settings import load
-from . import signals
 from .assembly import Components
 from .ending import Ending
 
 if TYPE_CHECKING:
-    from tempfiles.run.run import Run
+    pass
 
 ExitCode = str | int | None
 
@@ -51,8 +48,8 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
     except BrokenPipeError:  # from printing the help or the settings to `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except signals.Terminated:
-        signals.terminate()
+    except tempfiles.Terminated:
+        tempfiles.terminate()
     except KeyboardInterrupt as interrupt:
         first = _first(interrupt)
         as_in_unittest = first.__context__, _without_ours(first.__traceback__)
@@ -90,7 +87,7 @@ class Program:
             components.reaper.begin(sys.stderr)
         run = components.new_run()
         run.open(before_imports=True)
-        signals.catch_termination(lambda: _prepare_for_termination(run))
+        run.catch_termination()
         components.keeping.begin()
         session = Session(
             run, components.policy(),
@@ -157,17 +154,6 @@ class Program:
         if self._settings.durations is not None and sys.version_info >= (3, 12):
             given["durations"] = self._settings.durations
         return given
-
-
-def _prepare_for_termination(run: Run) -> None:
-    """On the first SIGTERM, start no further test, and a guard that cleans up if this one dies."""
-
-    def enter(id: str, scope: str, *, source: object = None) -> Any:
-        raise signals.Terminated  # again: a test has caught the first one
-
-    run.enter = enter  # type: ignore[method-assign]
-    with contextlib.suppress(OSError), syscalls.genuine():
-        run.root.guard()
 
 
 def _is_interrupted_under_catch() -> bool:

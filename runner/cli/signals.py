@@ -1,20 +1,19 @@
-"""Handle SIGTERM and ^C, and run the exit handlers before the run ends.
+"""Run the exit handlers before the run ends, and handle signals during its end.
 
 Exit handlers run before the leaks are reported, so that files they remove are no leaks.
 """
 
 from __future__ import annotations
 
-import _thread
 import atexit
-import contextlib
-import os
 import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from types import FrameType
 from typing import Any
+
+import tempfiles
 
 # `signal` would turn a handler that is a number into a member of an enumeration.
 _signal: Any = import_module("_signal")
@@ -30,7 +29,7 @@ def wait_for_threads() -> None:
 
 def run_exit_handlers() -> None:
     """Run the exit handlers as the interpreter does at its exit, which then has none left."""
-    if is_terminated():
+    if tempfiles.is_terminated():
         _wait_for_no_process()
     atexit._run_exitfuncs()
     _flush()
@@ -46,99 +45,6 @@ def _wait_for_no_process() -> None:
     multiprocessing: Any = sys.modules.get("multiprocessing.util")
     if multiprocessing is not None:
         atexit.unregister(multiprocessing._exit_function)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised like ^C so that fixtures are torn down and the run ends in order."""
-
-
-def catch_termination(prepare: Callable[[], None]) -> None:
-    """Raise `Terminated` at the first SIGTERM; a second one ends the process at once.
-
-    This has no effect if the signal has a handler already, or outside the main thread.
-
-    Args:
-        prepare: called at the first signal. A test may catch the exception, and the second signal
-            may come while the main thread is in C code: then no other code of the run is executed.
-    """
-    _handler.prepare, _handler.act = prepare, _raise_terminated
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return
-    try:
-        _signal.signal(signal.SIGTERM, _handler)
-    except ValueError:  # not in the main thread
-        return
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_block, after_in_parent=_release, after_in_child=_restore_in_child
-        )
-
-
-def is_terminated() -> bool:
-    """Return whether a SIGTERM has come."""
-    return _handler.has_come
-
-
-def terminate() -> None:
-    """End this process as an unhandled SIGTERM does."""
-    with contextlib.suppress(OSError, ValueError):
-        _flush()
-    _signal.signal(signal.SIGTERM, _signal.SIG_DFL)
-    _signal.raise_signal(signal.SIGTERM)
-
-
-def _raise_terminated() -> None:
-    raise Terminated
-
-
-class _Handler(int):
-    """The handler of SIGTERM: prepares the end of the run, then calls `act`.
-
-    As a number it equals SIG_DFL, and `signal.getsignal` returns that: a test that reads the
-    handler, or saves and restores it, gets the same value as without the runner.
-    """
-
-    has_come = False
-    prepare: Callable[[], None] = staticmethod(lambda: None)
-    act: Callable[[], None] = staticmethod(_raise_terminated)
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.has_come:
-            return  # `prepare` is still running for the first one
-        self.has_come = True
-        try:
-            self.prepare()
-        finally:
-            _restore()
-            self.act()
-
-
-_handler = _Handler(signal.SIG_DFL)
-_blocked = _thread._local()
-
-
-def _block() -> None:
-    # A signal would be lost that reaches the child before it has restored the handler.
-    _blocked.mask = None
-    if _signal.getsignal(signal.SIGTERM) is _handler:
-        _blocked.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-
-def _release() -> None:
-    if _blocked.mask is not None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, _blocked.mask)
-
-
-def _restore_in_child() -> None:
-    _handler.has_come = False
-    _restore()
-    _release()
-
-
-def _restore() -> None:
-    # The parent of a forked child expects SIGTERM to end it.
-    if _signal.getsignal(signal.SIGTERM) is _handler:
-        _signal.signal(signal.SIGTERM, _signal.SIG_DFL)
 
 
 class _BrokenOffError(KeyboardInterrupt):
@@ -160,7 +66,7 @@ class Steps:
         self._before: Any = None
         self._previous_hook = sys.unraisablehook
         sys.unraisablehook = self._ignore
-        _handler.act = self._break_off
+        tempfiles.on_termination(self._break_off)
         self._catch_interrupts()
 
     def do(self, step: Callable[[], object]) -> bool:

@@ -129,7 +129,7 @@ def _confirmed() -> bool:
 def _clean(plan: _Plan, min_age: float) -> _Done:
     roots: list[Reaped] = []
     for verdict in progress.follow(plan.roots.chosen, "roots"):
-        roots += reap.reap(Plan((verdict,))).roots
+        roots += reap.execute(Plan((verdict,))).roots
     surely = litter.confirm(plan.litter, min_age=min_age)
     removed = [(item, _remove(item)) for item in progress.follow(surely.chosen, "litter")]
     items = plan.litter.left + surely.left

@@ -226,7 +226,7 @@ def _beyond(found: list[Verdict], number: int, size: int) -> Iterator[Verdict]:
 
 def _reap(surplus: Iterable[Verdict]) -> None:
     """Remove runs, except those that another process has removed meanwhile."""
-    reap.reap(reap.Plan(tuple(surplus)))
+    reap.execute(reap.Plan(tuple(surplus)))
 
 
 def _dispose(place: str, claim: Claim) -> None:

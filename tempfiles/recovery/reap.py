@@ -72,6 +72,11 @@ class ReapReport:
         return sum((root.removal for root in self.roots), RemovalReport())
 
     @property
+    def complete(self) -> bool:
+        """Whether nothing remains for want of time."""
+        return self.remaining.complete and not self.remaining.chosen
+
+    @property
     def ok(self) -> bool:
         """Whether nothing failed and nothing remains."""
         return not self.remaining.chosen and all(root.fate != "failed" for root in self.roots)
@@ -107,7 +112,7 @@ def plan(
     return Plan(tuple(chosen), tuple(left))
 
 
-def reap(plan: Plan, *, deadline: float | None = None) -> ReapReport:
+def execute(plan: Plan, *, deadline: float | None = None) -> ReapReport:
     """Remove what a plan has chosen, as far as it still is what it was.
 
     Args:
@@ -126,7 +131,7 @@ def reap(plan: Plan, *, deadline: float | None = None) -> ReapReport:
         done.append(reaped)
         if reaped.fate == "remaining":
             remaining.append(replace(verdict, root=reaped.root))
-    return ReapReport(tuple(done), Plan(tuple(remaining)))
+    return ReapReport(tuple(done), Plan(tuple(remaining), complete=plan.complete))
 
 
 def _story(root: str, marker: Marker | None, end: float | None) -> Aftermath:

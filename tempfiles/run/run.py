@@ -6,11 +6,13 @@ A context in which nothing happened costs one `stat` of the temp directory.
 from __future__ import annotations
 
 import _thread
+import contextlib
 import errno
 import gc
 import os
 from typing import TYPE_CHECKING
 
+from ..recovery import termination
 from ..registry import callbacks, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
@@ -371,6 +373,25 @@ class Run:
             self._stop_tracking()
             self.root.restore()
             self.root.remove()
+
+    def catch_termination(self) -> None:
+        """Handle SIGTERM for this run: raise `Terminated` at the first one.
+
+        A host catches it like a `KeyboardInterrupt`, finishes the run, and calls `terminate`. No
+        context can be entered any more: code under test may have caught the exception. A second
+        SIGTERM ends the process at once; a guard process then removes the run root.
+
+        This has no effect if the signal has a handler already, or outside the main thread.
+        """
+        termination.catch_termination(self._prepare_for_termination)
+
+    def _prepare_for_termination(self) -> None:
+        def enter(id: str, scope: Scope, *, source: Source | None = None) -> Context:
+            raise termination.Terminated
+
+        self.enter = enter  # type: ignore[method-assign]
+        with contextlib.suppress(OSError), syscalls.genuine():
+            self.root.guard()
 
     def report_unfinished(self, tests: int = 0) -> RunReport:
         """Return what is known, and what could not be removed, where `finish` was interrupted."""

@@ -67,7 +67,7 @@ def torture(dice: random.Random, temp_dir: str) -> int:
             fill(claim.root, dice)
             claim.release()
         killed = run_workers(place, dice)
-        report = reap.reap(reap.plan([place]))
+        report = reap.execute(reap.plan([place]))
         found = listing(place) - {place}
         live.release()
         if not report.ok:
@@ -122,7 +122,7 @@ def _work(work: Callable[[str, random.Random], None], place: str, dice: random.R
 def reap_on_and_on(place: str, dice: random.Random) -> None:
     """Reap once, with a limit of time or without."""
     deadline = dice.choice([None, 0.001, 0.01])
-    report = reap.reap(reap.plan([place]), deadline=deadline)
+    report = reap.execute(reap.plan([place]), deadline=deadline)
     failed = [root for root in report.roots if root.fate == "failed"]
     if failed:
         raise BrokenPromiseError(f"failed: {failed}")

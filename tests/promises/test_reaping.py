@@ -61,7 +61,7 @@ class InATempDirectory(unittest.TestCase):
         return orphans.plan([self.temp])
 
     def reap(self, deadline: float | None = None) -> ReapReport:
-        return orphans.reap(self.plan(), deadline=deadline)
+        return orphans.execute(self.plan(), deadline=deadline)
 
     def assert_empty(self) -> None:
         self.assertEqual(os.listdir(self.temp), [])
@@ -96,7 +96,7 @@ class APlan(InATempDirectory):
         ownership.mark_kept(path, project="/p", argv=[]).release()
         self.assertEqual(self.plan().chosen, ())
         plan = orphans.plan([self.temp], include_kept=True)
-        self.assertEqual(orphans.reap(plan).roots[0].fate, "removed")
+        self.assertEqual(orphans.execute(plan).roots[0].fate, "removed")
         self.assert_empty()
 
     def test_of_a_directory_that_is_named_twice_or_missing_names_each_root_once(self) -> None:
@@ -185,7 +185,7 @@ class AReap(InATempDirectory):
         plan = self.plan()
         os.rename(dead, dead + "-aside")
         os.mkdir(dead)
-        (reaped,) = orphans.reap(plan).roots
+        (reaped,) = orphans.execute(plan).roots
         self.assertEqual(reaped.fate, "skipped")
         self.assertIn("changed", reaped.reason)
         self.assertEqual(len(os.listdir(self.temp)), 2)
@@ -196,7 +196,7 @@ class AReap(InATempDirectory):
         other = dead_run(self.temp)
         os.rename(one, one + "-aside")
         os.rename(other, one)
-        self.assertEqual(orphans.reap(plan).roots[0].fate, "skipped")
+        self.assertEqual(orphans.execute(plan).roots[0].fate, "skipped")
         self.assertEqual(len(os.listdir(self.temp)), 2)
 
     def test_leaves_a_root_that_became_a_link_since_it_was_planned(self) -> None:
@@ -204,7 +204,7 @@ class AReap(InATempDirectory):
         plan = self.plan()
         os.rename(dead, dead + "-aside")
         os.symlink(dead + "-aside", dead)
-        self.assertEqual(orphans.reap(plan).roots[0].fate, "skipped")
+        self.assertEqual(orphans.execute(plan).roots[0].fate, "skipped")
         self.assertIn(marker.NAME, os.listdir(dead + "-aside"))
 
     def test_leaves_a_root_that_another_reaper_holds_or_has_removed(self) -> None:
@@ -212,12 +212,12 @@ class AReap(InATempDirectory):
         plan = self.plan()
         lock = locks.acquire(dead)
         assert lock is not None
-        (reaped,) = orphans.reap(plan).roots
+        (reaped,) = orphans.execute(plan).roots
         self.assertEqual(reaped.fate, "skipped")
         self.assertEqual(reaped.reason, "another process holds its lock")
         lock.release()
         self.assertEqual(self.reap().roots[0].fate, "removed")
-        self.assertEqual(orphans.reap(plan).roots[0].reason, "it is gone already")
+        self.assertEqual(orphans.execute(plan).roots[0].reason, "it is gone already")
 
     def test_removes_what_its_owner_made_hard_to_remove(self) -> None:
         body = (
@@ -269,7 +269,7 @@ class ADeadline(InATempDirectory):
         report = self.reap(0.0)
         self.assertEqual((report.roots, len(report.remaining.chosen)), ((), 3))
         self.assertFalse(report.ok)
-        self.assertTrue(orphans.reap(report.remaining).ok)
+        self.assertTrue(orphans.execute(report.remaining).ok)
         self.assert_empty()
 
     def test_in_the_middle_of_a_root_leaves_a_rest_that_is_gone_on_with(self) -> None:
@@ -284,7 +284,7 @@ class ADeadline(InATempDirectory):
         (name,) = os.listdir(self.temp)
         self.assertTrue(name.startswith(ownership.TRASH_PREFIX))
         self.assertEqual([verdict.root for verdict in report.remaining.chosen], [reaped.root])
-        rest = orphans.reap(report.remaining)
+        rest = orphans.execute(report.remaining)
         self.assertTrue(rest.ok)
         self.assertEqual(reaped.removal.files + rest.removal.files, 202)
         self.assert_empty()
@@ -300,7 +300,7 @@ class ADeadline(InATempDirectory):
         self.assertEqual((reaped.fate, reaped.leaks, reaped.removal.removed), ("remaining", (), 0))
         self.assertEqual(reaped.running, Current("a.B.test_two", "test"))
         self.assertEqual(sorted(os.walk(dead)), before)
-        (rest,) = orphans.reap(report.remaining).roots
+        (rest,) = orphans.execute(report.remaining).roots
         self.assertEqual((rest.fate, len(rest.leaks) + rest.more), ("removed", 203))
         self.assert_empty()
 
@@ -349,7 +349,7 @@ class AnInterruptedReap(InATempDirectory):
                 "die": lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL),
             }
             exec(patch, names)
-            orphans.reap(plan, deadline=deadline)
+            orphans.execute(plan, deadline=deadline)
             os._exit(1)
         _, status = os.waitpid(child, 0)
         self.assertEqual(os.waitstatus_to_exitcode(status), -signal.SIGKILL)
@@ -365,7 +365,7 @@ class ManyAtOnce(InATempDirectory):
             f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "from tempfiles.recovery import reap as orphans\n"
             "print('ready', flush=True); sys.stdin.readline()\n"
-            "report = orphans.reap(orphans.plan([sys.argv[1]]))\n"
+            "report = orphans.execute(orphans.plan([sys.argv[1]]))\n"
             "print(sum(root.fate == 'removed' for root in report.roots), report.ok)\n"
         )
         with live_run(self.temp) as (live, _):

@@ -170,7 +170,7 @@ class AFullDisk(ProjectTestCase):
         """))
         # As if there were so much that the time at the start does not suffice.
         hurry = (
-            "from runner.cli import main, reaping; reaping._SECONDS_AT_START = 0; main.main()"
+            "from runner.cli import main, dead_runs; dead_runs._SECONDS_AT_START = 0; main.main()"
         )
         self.program = ("-c", hurry)
         for words in ((), ("--guard",)):

@@ -21,6 +21,7 @@ ONLY_IN = {
 }
 BY_NAME_ONLY = {
     ("runner.listeners.progress", "tqdm"), ("runner.cli.signals", "_signal"),
+    ("tempfiles.recovery.termination", "_signal"),
     ("tempfiles.roots.locks", "msvcrt"),
 }
 """Where a module is imported by `import_module`, which type checkers do not look into."""

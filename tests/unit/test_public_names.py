@@ -10,25 +10,27 @@ import runner
 import tempfiles
 
 FUNCTIONS = [
-    "assert_tree", "cleanup_all", "cleanup_context", "configure", "context", "contexts",
-    "copy_to_temp", "create_nested_directory", "create_temp_directory",
+    "assert_tree", "catch_termination", "cleanup_all", "cleanup_context", "configure",
+    "context", "contexts", "copy_to_temp", "create_nested_directory", "create_temp_directory",
     "create_with_content", "current_context", "generate_temp_path", "get_context_for_file",
-    "get_registered_directories", "get_registered_files", "get_temp_dir", "is_registered",
-    "keep", "on_context_close", "on_context_open", "on_run_close", "persist", "read_tree",
-    "register_directory", "register_file", "remove", "remove_callback", "remove_directory",
-    "set_temp_dir", "stats", "temp_directory", "temp_file", "temp_tree", "unregister",
+    "get_registered_directories", "get_registered_files", "get_temp_dir", "has_orphans",
+    "is_registered", "is_terminated", "keep", "on_context_close", "on_context_open",
+    "on_run_close", "on_termination", "persist", "read_tree", "reap", "register_directory",
+    "register_file", "remove", "remove_callback", "remove_directory", "root_directories",
+    "set_temp_dir", "stats", "system_directory", "temp_directory", "temp_file", "temp_tree",
+    "terminate", "unregister",
 ]
 CLASSES = [
-    "Context", "ContextRecord", "ContextReport", "Leak", "Origin", "RemovalFailure",
-    "RemovalReport", "Resource", "Retention", "RetentionSettings", "Run", "RunReport",
-    "RunSettings", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
-    "TempDirectory", "TempTree", "Usage",
+    "Context", "ContextRecord", "ContextReport", "Leak", "Origin", "ReapReport", "Reaped",
+    "RemovalFailure", "RemovalReport", "Resource", "Retention", "RetentionSettings", "Run",
+    "RunReport", "RunSettings", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
+    "TempDirectory", "TempTree", "Terminated", "Usage",
 ]
 ERRORS = [
     "ContentError", "DestinationExistsError", "EscapeError", "FileSystemError",
-    "InvalidNameError", "LimitError", "NotFoundError", "NotRegisteredError",
-    "OwnershipError", "PathTypeError", "PermissionDeniedError", "RefusedError",
-    "RemovalError", "SettingError", "TempFilesError", "UnknownContextError",
+    "InvalidNameError", "LimitError", "NotFoundError", "NotRegisteredError", "OwnershipError",
+    "PathTypeError", "PermissionDeniedError", "RefusedError", "RemovalError", "SettingError",
+    "TempFilesError", "UnknownContextError",
 ]
 
 
