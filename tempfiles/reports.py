@@ -1,12 +1,11 @@
 """Settings and reports of runs, contexts and removals: the records that every run needs.
 
-Those that need no operators are named tuples: a data class takes ten times as long to define.
+They are named tuples, since a data class takes ten times as long to define.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ class RunSettings(NamedTuple):
     guarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RemovalFailure:
+class RemovalFailure(NamedTuple):
     """One path that could not be removed, and why in words."""
 
     path: str
@@ -50,8 +48,7 @@ class RemovalFailure:
     errno: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RemovalReport:
+class RemovalReport(NamedTuple):
     """What a removal did. `files` counts everything that is not a directory; `bytes` is what
     the removed regular files took on the disk (holes take nothing) that had no other name (a hard
     link frees nothing)."""
@@ -72,7 +69,7 @@ class RemovalReport:
         """Whether nothing failed."""
         return not self.failed
 
-    def __add__(self, other: RemovalReport) -> RemovalReport:
+    def __add__(self, other: RemovalReport) -> RemovalReport:  # type: ignore[override]
         return RemovalReport(
             self.files + other.files,
             self.directories + other.directories,
@@ -82,8 +79,7 @@ class RemovalReport:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ContextReport:
+class ContextReport(NamedTuple):
     """What one context made and left, once it is closed.
 
     `bytes_made` is what that took on the disk: holes in files take nothing.
@@ -96,7 +92,7 @@ class ContextReport:
     bytes_made: int = 0
     leaks: tuple[Leak, ...] = ()
     modifications: tuple[Modification, ...] = ()
-    removal: RemovalReport = field(default_factory=RemovalReport)
+    removal: RemovalReport = RemovalReport()
 
     @property
     def is_empty(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tempfiles.records import Leak
     from tempfiles.reports import ContextReport
 
     from ..baseline.matching import Ledger
@@ -46,7 +45,7 @@ class Policy:
         self.known += len(matched.known)
         self.new += len(matched.new)
         self._known_keys.update(leak.key for leak in matched.known)
-        return with_leaks(report, matched.new) if matched.known else report
+        return report._replace(leaks=matched.new) if matched.known else report
 
     def mistaken(self) -> list[ContextReport]:
         """Return, once, the leaks that were taken for known ones and turned out to be new."""
@@ -77,10 +76,3 @@ class Policy:
         from ..output.lines import failure_message
 
         return failure_message(new)
-
-
-def with_leaks(report: ContextReport, leaks: tuple[Leak, ...]) -> ContextReport:
-    """Return a report with these leaks in place of its own."""
-    from dataclasses import replace
-
-    return replace(report, leaks=leaks)

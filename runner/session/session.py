@@ -15,7 +15,7 @@ from tempfiles.reports import ContextReport
 
 from .listener import Events, Listener
 from .outcomes import UNSUCCESSFUL, Outcome
-from .policy import Policy, with_leaks
+from .policy import Policy
 
 if TYPE_CHECKING:
     from tempfiles import Retention
@@ -147,7 +147,7 @@ class Session:
         if not judged:
             return _NOTHING
         new, failure = judged[0]
-        return ClosedContext(report, with_leaks(report, new.leaks), failure)
+        return ClosedContext(report, report._replace(leaks=new.leaks), failure)
 
     def note_failure(self, closed: ClosedContext) -> None:
         """Record that a failure of the test tool reports the leaks of a context."""

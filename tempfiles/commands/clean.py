@@ -250,5 +250,5 @@ def _root_as_json(root: Reaped) -> dict[str, Any]:
 
 
 def _counts(report: RemovalReport) -> dict[str, Any]:
-    failed = [asdict(failure) for failure in report.failed]
+    failed = [failure._asdict() for failure in report.failed]
     return {"entries": report.removed, "bytes": report.bytes, "failed": failed}
