@@ -22,36 +22,36 @@ demo: $(READY)  ## run a small suite that leaks in several ways
 test: $(READY)  ## run this project's tests with its own runner; a leak fails
 	$(BIN)/python -m runner discover -s tests -t . --leaks fail
 
-lint: $(READY)  ## ruff
+lint: $(READY)  ## run ruff
 	$(BIN)/ruff check .
 
-types: $(READY)  ## mypy --strict, tests included
+types: $(READY)  ## run mypy --strict, tests included
 	$(BIN)/mypy .
 
-check: lint types test  ## lint, types and tests
+check: lint types test  ## run lint, types and test
 
-docs: $(READY)  ## the documentation, into docs/_build; a warning is an error
+docs: $(READY)  ## build the documentation into docs/_build; a warning is an error
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build
 
-zoo: $(READY)  ## every way to leak, each in a run of its own
+zoo: $(READY)  ## try every way to leak, each in its own run
 	$(BIN)/python -m tests.campaigns.zoo
 
-parity: $(READY)  ## the standard library's tests and nose2's under both runners
+parity: $(READY)  ## run the tests of the standard library and of nose2 under both runners
 	$(BIN)/python -m tests.campaigns.parity
 
-torture: $(READY)  ## kill, race and swap until something breaks
+torture: $(READY)  ## kill runs, race reapers and swap directories; takes minutes
 	$(BIN)/python -m tests.campaigns.torture_removal --full
 	$(BIN)/python -m tests.campaigns.torture_reaping --full
 	$(BIN)/python -m tests.campaigns.torture_kills --full
 	$(BIN)/python -m tests.campaigns.torture_neighbours --full
 	$(BIN)/python -m tests.campaigns.torture_start --full
 
-bench: $(READY)  ## every benchmark against its rival; writes benchmarks/results.md
+bench: $(READY)  ## run every benchmark against its rival; writes benchmarks/results.md
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
-bench-quick: $(READY)  ## a part of it in under a minute; prints only
+bench-quick: $(READY)  ## run a part of the benchmarks in under a minute; prints only
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks --quick
 
