@@ -23,6 +23,7 @@ if typing.TYPE_CHECKING:
     from .registry.contexts import Context as Context
     from .registry.settings import *
     from .reports import *
+    from .roots.location import root_directories as root_directories
     from .roots.root import system_directory as system_directory
     from .run.retain import *
     from .run.run import *
@@ -51,13 +52,14 @@ _HOMES = {
     "records": (
         "ContextRecord Leak Origin Resource"
     ),
-    "recovery.orphans": "has_orphans reap root_directories",
+    "recovery.orphans": "has_orphans reap",
     "recovery.reap": "Reaped ReapReport",
     "recovery.termination": (
         "Terminated catch_termination is_terminated on_termination terminate"
     ),
     "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
+    "roots.location": "root_directories",
     "roots.root": "system_directory",
     "run.retain": "Retention RetentionSettings",
     "run.run": "Run",

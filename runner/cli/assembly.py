@@ -187,9 +187,9 @@ class Components:
 
 def _temp_directory(settings: Config) -> str | None:
     """Return the directory for the run's root; None for the system's temp directory."""
-    from tempfiles.roots import places
+    from tempfiles.roots import location
 
-    place = places.choose(settings.temp_root, settings.temp_root_min_free)
+    place = location.choose_location(settings.temp_root, settings.temp_root_min_free)
     if place.remark:
         sys.stderr.write(f"tidytest: {place.remark}\n")
     return place.directory

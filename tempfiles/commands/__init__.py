@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 from ..errors import SettingError
 from ..formatting import format_count, format_size, parse_age
 from ..monitor.usage import Sample
-from ..roots.places import all_places
+from ..roots.location import root_directories
 from . import litter
 
 OK, FAILED, BAD_USAGE = 0, 1, 2
@@ -46,7 +46,7 @@ def temp_dirs(chosen: list[str] | None) -> list[str]:
 
     These are the platform's temp directory and the places in memory, as far as they exist.
     """
-    return list(dict.fromkeys(map(os.path.realpath, chosen))) if chosen else all_places()
+    return list(dict.fromkeys(map(os.path.realpath, chosen))) if chosen else root_directories()
 
 
 def add_temp_dir(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from ..errors import RefusedError
 from ..fileops.remove import remove_path
 from ..formatting import format_age, format_count, format_size, printable
 from ..recovery import reap
-from ..recovery.aftermath import Aftermath
+from ..recovery.dead_run import DeadRun
 from ..recovery.reap import Plan, Reaped
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.ownership import Verdict
@@ -169,7 +169,7 @@ def _done_as_text(done: _Done) -> str:
         if root.marker:
             words += f", {printable(root.marker.project)}, {format_age(root.age)} old"
         lines.append(words + (f"; {printable(root.reason)}" if root.reason else ""))
-        story = Aftermath(root.running, root.leaks, root.more)
+        story = DeadRun(root.running, root.leaks, root.more)
         lines += [f"  {text}" for text in status.told(story)]
         lines += [f"  from before that run: {printable(path)} is now {printable(now)}"
                   for path, now in root.rescued.items()]

@@ -15,7 +15,7 @@ from ..formatting import parse_age, parse_size, printable
 from ..monitor.plot import check_ending
 from ..monitor.recording import Recording
 from ..monitor.usage import name_matcher
-from ..roots.places import choose
+from ..roots.location import choose_location
 from . import BAD_USAGE, warn
 from .watch import Session, Settings
 
@@ -108,7 +108,7 @@ def _recording(path: str | None) -> Iterator[Recording | None]:
 
 def _directory(path: str | None) -> str:
     if path == "ram":
-        place = choose("ram", least_free=0)
+        place = choose_location("ram", least_free=0)
         if place.directory is None:
             raise SettingError(place.remark.removesuffix(", using disk"))
         return place.directory

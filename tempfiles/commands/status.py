@@ -12,8 +12,8 @@ from typing import Any
 from ..formatting import format_age, format_contents, format_count, format_size, printable
 from ..monitor.usage import Sample, take_sample
 from ..records import Leak
-from ..recovery import aftermath, reap
-from ..recovery.aftermath import Aftermath
+from ..recovery import dead_run, reap
+from ..recovery.dead_run import DeadRun
 from ..roots.ownership import Verdict
 from ..roots.reader import user_name
 from . import OK, add_temp_dir, amount, progress, temp_dirs
@@ -25,7 +25,7 @@ class _Root:
 
     verdict: Verdict
     usage: Sample | None
-    aftermath: Aftermath
+    dead_run: DeadRun
 
 
 def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -58,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _look(verdict: Verdict) -> _Root:
     if verdict.marker is None or verdict.state in ("foreign", "refused"):
-        return _Root(verdict, None, Aftermath())
-    story = aftermath.examine(verdict.root, verdict.marker)
+        return _Root(verdict, None, DeadRun())
+    story = dead_run.examine(verdict.root, verdict.marker)
     if verdict.state != "orphaned":
-        story = Aftermath(story.running)  # what a live run has made is not a leak yet
+        story = DeadRun(story.running)  # what a live run has made is not a leak yet
     return _Root(verdict, take_sample(verdict.root), story)
 
 
@@ -90,9 +90,9 @@ def _root_as_json(root: _Root) -> dict[str, Any]:
         "age": _age(verdict),
         "entries": usage.files + usage.directories if usage else None,
         "bytes": usage.bytes if usage else None,
-        "running": asdict(root.aftermath.running) if root.aftermath.running else None,
-        "leaks": [asdict(leak) for leak in root.aftermath.leaks],
-        "more": root.aftermath.more,
+        "running": asdict(root.dead_run.running) if root.dead_run.running else None,
+        "leaks": [asdict(leak) for leak in root.dead_run.leaks],
+        "more": root.dead_run.more,
     }
 
 
@@ -124,10 +124,10 @@ def _root_lines(root: _Root) -> list[str]:
     lines = [line, f"            {printable(verdict.reason)}"]
     if verdict.marker:
         lines.append(f"            command: {printable(' '.join(verdict.marker.argv))}")
-    return lines + [f"            {text}" for text in told(root.aftermath)]
+    return lines + [f"            {text}" for text in told(root.dead_run)]
 
 
-def told(story: Aftermath) -> list[str]:
+def told(story: DeadRun) -> list[str]:
     """Return the lines on what a run was about: what was running, and what was left by whom."""
     lines = []
     if story.running is not None and story.running.scope != "run":

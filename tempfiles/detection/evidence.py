@@ -17,7 +17,7 @@ from types import CodeType
 
 from ..observation.activity import ChildProcess, source_text
 from ..registry.contexts import Context
-from ..roots import ownership, places
+from ..roots import location, ownership
 
 _LARGEST_SOURCE = 1024 * 1024
 _SHORTEST_STEM = 4
@@ -148,7 +148,7 @@ def has_neighbours(root: str, project: str) -> bool:
         root: the root of this run.
         project: the real path of the directory.
     """
-    directories = {*places.all_places(), os.path.dirname(root)}
+    directories = {*location.root_directories(), os.path.dirname(root)}
     others = (path for each in directories for path in ownership.candidates(each) if path != root)
     return any(
         found.state == "live" and found.marker is not None and found.marker.project == project

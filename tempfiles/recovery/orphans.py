@@ -11,15 +11,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..roots.claim import KEPT_PREFIX, PREFIX, is_held
-from ..roots.places import all_places
+from ..roots.location import root_directories
 
 if TYPE_CHECKING:
     from .reap import ReapReport
-
-
-def root_directories() -> list[str]:
-    """Return the directories in which runs create their roots, on disk and in memory."""
-    return list(all_places())
 
 
 def reap(
@@ -39,7 +34,7 @@ def reap(
     from . import reap as reaping
 
     start = time.monotonic()
-    places = list(all_places() if directories is None else directories)
+    places = list(root_directories() if directories is None else directories)
     if same_device_as is not None:
         device = _device(same_device_as)
         places = [place for place in places if _device(place) == device]
@@ -54,7 +49,7 @@ def has_orphans(directories: Iterable[str] | None = None) -> bool:
     Args:
         directories: as for `reap`.
     """
-    return any(map(_has_orphan, all_places() if directories is None else directories))
+    return any(map(_has_orphan, root_directories() if directories is None else directories))
 
 
 def _has_orphan(directory: str) -> bool:

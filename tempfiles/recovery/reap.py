@@ -1,4 +1,4 @@
-"""Plan and reap the roots of dead runs: first say what would go, then let it go."""
+"""Plan and reap the roots of dead runs: first list what would be removed, then remove it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
 from ..roots.reader import Current
 from ..system import procfs
-from . import aftermath, rescue
-from .aftermath import Aftermath
+from . import dead_run, rescue
+from .dead_run import DeadRun
 
 Fate = Literal["removed", "remaining", "failed", "skipped"]
-_PATIENCE = 0.01  # those who only look hold the lock for microseconds
+_PATIENCE = 0.01  # a process that only examines a root holds the lock for microseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`chosen` is what a reap would remove, `left` what it would not; each says why.
 
-    `complete` is false where the time was up before all had been judged.
+    `complete` is false where the time was up before all had been examined.
     """
 
     chosen: tuple[Verdict, ...] = ()
@@ -38,13 +38,13 @@ class Plan:
 class Reaped:
     """What became of one root.
 
-    `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is; if
-    that was so before all could be told, nothing is removed yet and `leaks` is empty.
-    `failed`: something in it could not be removed. `skipped`: it is not what it was when it was
-    planned, or another process is at it; `reason` says which. `age` is in seconds. `running` is
-    the context that was under way, `leaks` what it and those before it had left; `more`
-    counts what is not told one by one. `rescued` is where things are now that were there before
-    the run, which had moved them into its root, by the path they had there.
+    `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is. If the
+    time was up before all leaks were read, nothing is removed yet and `leaks` is empty.
+    `failed`: an entry could not be removed. `skipped`: the root has changed since it was planned,
+    or another process holds it; `reason` says which. `age` is in seconds. `running` is the context
+    that was current, `leaks` what it and earlier contexts had left; `more` counts the leaks that
+    are not listed. `rescued` is where preexisting files are now that the run had moved into its
+    root, by the path they had there.
     """
 
     root: str
@@ -61,7 +61,7 @@ class Reaped:
 
 @dataclass(frozen=True, slots=True)
 class ReapReport:
-    """What a reap did, root by root; `remaining` is a plan for what there was no time for."""
+    """What a reap did, root by root; `remaining` is a plan of the roots that time did not allow."""
 
     roots: tuple[Reaped, ...] = ()
     remaining: Plan = field(default_factory=Plan)
@@ -86,12 +86,12 @@ def plan(
     temp_dirs: Iterable[str], *, min_age: float | None = None, include_kept: bool = False,
     deadline: float | None = None,
 ) -> Plan:
-    """Judge all that may be a run root in some directories; nothing is changed.
+    """Examine every possible run root in some directories; nothing is changed.
 
     Args:
         temp_dirs: the directories; one that cannot be read has no roots.
-        min_age: leave what is younger, in seconds.
-        include_kept: choose also what a user asked to keep.
+        min_age: skip roots that are younger, in seconds.
+        include_kept: choose also roots that a user asked to keep.
         deadline: how many seconds this may take; None: no limit.
     """
     end = None if deadline is None else time.monotonic() + deadline
@@ -113,12 +113,11 @@ def plan(
 
 
 def execute(plan: Plan, *, deadline: float | None = None) -> ReapReport:
-    """Remove what a plan has chosen, as far as it still is what it was.
+    """Remove the roots that a plan has chosen, unless they have changed since.
 
     Args:
         plan: what to remove.
-        deadline: how many seconds this may take; what is left then is in `remaining`. None: no
-            limit.
+        deadline: how many seconds this may take; the rest is in `remaining` then. None: no limit.
     """
     end = None if deadline is None else time.monotonic() + deadline
     done: list[Reaped] = []
@@ -134,11 +133,11 @@ def execute(plan: Plan, *, deadline: float | None = None) -> ReapReport:
     return ReapReport(tuple(done), Plan(tuple(remaining), complete=plan.complete))
 
 
-def _story(root: str, marker: Marker | None, end: float | None) -> Aftermath:
-    """Read what it was about, in half of the time at most: the rest is for the removal."""
+def _examine(root: str, marker: Marker | None, end: float | None) -> DeadRun:
+    """Examine a root in at most half of the time: the rest is for the removal."""
     now = time.monotonic()
     half = None if end is None else now + (end - now) / 2
-    return aftermath.examine(root, marker, deadline=half) if marker else Aftermath()
+    return dead_run.examine(root, marker, deadline=half) if marker else DeadRun()
 
 
 def _reap(verdict: Verdict, end: float | None) -> Reaped:
@@ -166,12 +165,12 @@ def _reap_locked(
         return replace(reaped, reason="it is gone already")
     if now.identity != verdict.identity or now.state != verdict.state:
         return replace(reaped, reason=f"it has changed since it was planned: {now.reason}")
-    story = _story(verdict.root, now.marker, end)
+    story = _examine(verdict.root, now.marker, end)
     if not story.complete:
-        # What is removed now could not be told any more.
+        # What is removed now could not be reported any more.
         return replace(reaped, fate="remaining", running=story.running)
     reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
-    if now.marker is not None and not now.marker.kept:  # what is kept was moved there
+    if now.marker is not None and not now.marker.kept:  # its files were moved there
         found = rescue.rescue_from_dead(verdict.root, now.marker.root, end)
         if found is None:
             return replace(reaped, fate="remaining", leaks=(), more=0)

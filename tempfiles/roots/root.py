@@ -9,34 +9,41 @@ import contextlib
 import os
 import sys
 import time
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from ..registry import contexts
 from ..registry.contexts import Context
+from ..reports import RemovalReport
 from ..system.syscalls import getcwd
 from . import journal, locks, marker
 from .claim import BARE_MODE, establish, refusal
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from ..recovery.guard import Guard
-    from ..reports import RemovalReport
 
 _PATIENCE = 0.25
 _OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED})
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
+class Guard(Protocol):
+    """A process that removes the root of a run that has died (see `recovery.guard`)."""
+
+    def announce(self, root: str) -> None:
+        """Tell it a path that is about to become the root."""
+
+    def release(self) -> None:
+        """Let it check whether anything is left, and end."""
+
+
 class RunRoot:
     """A new directory in `base` (default: the system's temp directory), private to this run.
 
-    It is marked and locked as this process's (see `claims`), and has a journal.
+    It is marked and locked as this process's (see `claim`), and has a journal.
 
     Args:
-        base: where to make it; None for the system's temp directory.
+        base: where to create it; None for the system's temp directory.
         project: the working directory of the run, for the marker.
-        guarded: start a process that removes the directory when this one has died.
+        start_guard: starts a guard of roots in a directory; None where there can be none.
+        guarded: start a guard now, not only with `guard`.
 
     Attributes:
         is_going: whether the removal has begun.
@@ -46,9 +53,13 @@ class RunRoot:
         OwnershipError: no directory could be made there.
     """
 
-    def __init__(self, base: str | None, project: str, guarded: bool = False) -> None:
+    def __init__(
+        self, base: str | None, project: str, start_guard: Callable[[str], Guard | None],
+        guarded: bool = False,
+    ) -> None:
         parent = os.path.realpath(base or system_directory())
-        self._guard = _guard(parent) if guarded else None
+        self._start_guard = start_guard
+        self._guard = start_guard(parent) if guarded else None
         announce = self._guard.announce if self._guard is not None else None
         try:
             self._claim = establish(parent, project=project, argv=sys.orig_argv, announce=announce)
@@ -76,7 +87,7 @@ class RunRoot:
         return self.slots[-1]
 
     def add_slot(self, leaving_to: Context) -> None:
-        """Make a new slot; what appears in the old one from now on is `leaving_to`'s."""
+        """Create a new slot; what appears in the old one from now on belongs to `leaving_to`."""
         path = os.path.join(self.path, str(len(self.slots)))
         os.mkdir(path, 0o700)
         if self.owners:
@@ -94,7 +105,7 @@ class RunRoot:
         self._point()
 
     def restore(self) -> None:
-        """Put back what `redirect` changed, unless somebody has changed it again since."""
+        """Undo `redirect`, except where a test has changed the same variable since."""
         if self._saved is None:
             return
         directory, environment = self._saved
@@ -111,16 +122,16 @@ class RunRoot:
                 os.environ[name] = value
 
     def guard(self) -> None:
-        """Have a process wait, from now on, that removes the directory when this one has died."""
+        """Start a process that removes the directory when this one has died."""
         if self._guard is None:
-            self._guard = _guard(os.path.dirname(self.path))
+            self._guard = self._start_guard(os.path.dirname(self.path))
             if self._guard is not None:
                 self._guard.announce(self.path)
 
     def remove_empty(self) -> bool:
         """Remove the directory if nothing was left in it; return whether that was so.
 
-        The marker goes last, as in `disposal`, so that a kill in between leaves a known root.
+        The marker goes last, as in `dispose`, so that a kill in between leaves a known root.
         """
         try:
             for slot in self.slots:
@@ -141,8 +152,7 @@ class RunRoot:
         return False
 
     def remove(self) -> RemovalReport:
-        """Remove the directory with all in it; leave it first if the process works in it."""
-        from ..reports import RemovalReport
+        """Remove the directory with everything in it; leave it if it is the working directory."""
         from .dispose import dispose
 
         self.is_going = True
@@ -158,13 +168,13 @@ class RunRoot:
                 self._release()
                 return RemovalReport()
         if lock is None:
-            return RemovalReport()  # a reaper has come before us, and removes it
+            return RemovalReport()  # a reaper is removing it
         report, _ = dispose(self.path, lock, measure=False)
         self._release()
         return report
 
     def leave(self) -> None:
-        """Let go of the directory with what is in it: the next run will try to remove it."""
+        """Release the directory with its content: the next run will try to remove it."""
         self.journal.close()
         self._release()
 
@@ -181,25 +191,19 @@ class RunRoot:
             os.environ[name] = self.slot
 
 
-def _guard(parent: str) -> Guard | None:
-    from ..recovery import guard
-
-    return guard.start(parent)
-
-
 def _tempfile() -> Any:
-    """Return the module `tempfile` if somebody has imported it.
+    """Return the module `tempfile` if it was imported.
 
-    Otherwise it reads TMPDIR when it is: a suite without temporary files need not pay for it.
+    Otherwise it will read TMPDIR, and a suite without temporary files need not pay for it.
     """
     return sys.modules.get("tempfile")
 
 
 def system_directory() -> str:
-    """Return where run roots lie by default: what `tempfile.gettempdir()` would say.
+    """Return where run roots lie by default: the result of `tempfile.gettempdir()`.
 
-    Without its import where that is enough, and without the file that it makes there to try: a
-    kill would leave that behind.
+    Where possible without importing `tempfile`, and without the file that it creates to try the
+    directory: a kill would leave that behind.
     """
     module = _tempfile()
     if module is not None and module.tempdir is not None:

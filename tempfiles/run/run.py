@@ -12,7 +12,7 @@ import gc
 import os
 from typing import TYPE_CHECKING
 
-from ..recovery import termination
+from ..recovery import guard, termination
 from ..registry import callbacks, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
@@ -69,7 +69,7 @@ class Run:
         _refuse_second()
         self._settings = settings = settings or RunSettings()
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
-        self.root = RunRoot(settings.base, self._project, settings.guarded)
+        self.root = RunRoot(settings.base, self._project, guard.start, settings.guarded)
         self._journal = self.root.journal
         self._tracking = False
         self._stopped = False

@@ -1,4 +1,4 @@
-"""What a dead run was about: the context under way, and all that it and those before it left."""
+"""Examine what a dead run was doing and what it left in its root; nothing is changed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ..roots.marker import Marker
 from ..roots.reader import Current
 
 MOST_NAMED = 200
-"""How many of the things that no line of the journal names are told one by one."""
+"""How many leaks that no line of the journal names are reported one by one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Aftermath:
-    """`running` is the context that was under way, None where none was. `leaks` are what it had
-    left, then those of the contexts before it, which the journal names. Their paths are those
-    that the run itself had seen. `more` counts what is not told: beyond the first 200 that
-    no line of the journal names. `complete` is false where the time was up before the end."""
+class DeadRun:
+    """The remains of a run. `running` is the context that was current, None where there was none.
+    `leaks` are what it had left, then those of earlier contexts, which the journal names; their
+    paths are those that the run itself used. `more` counts the leaks beyond the first 200 that no
+    line of the journal names. `complete` is false where the time was up before the end."""
 
     running: Current | None = None
     leaks: tuple[Leak, ...] = ()
@@ -30,35 +30,35 @@ class Aftermath:
     complete: bool = True
 
 
-def examine(root: str, marker: Marker | None, *, deadline: float | None = None) -> Aftermath:
-    """Read what a dead run has left in its root; nothing is changed.
+def examine(root: str, marker: Marker | None, *, deadline: float | None = None) -> DeadRun:
+    """Read what a dead run has left in its root.
 
     Args:
         root: where the root is now.
-        marker: its marker; its paths are told as they were at `marker.root`.
+        marker: its marker; paths are reported as they were at `marker.root`.
         deadline: when to stop reading and measuring, on the clock of `time.monotonic`; None
             for no limit.
     """
     view = reader.read_journal(root, deadline=deadline)
     if view.unread:
-        # Whose the things in the slots are cannot be told then.
-        return Aftermath(view.current, view.leaks, view.unread, complete=False)
+        # The entries of the slots cannot be attributed without the whole journal.
+        return DeadRun(view.current, view.leaks, view.unread, complete=False)
     home = marker.root if marker else root
     known = {leak.path for leak in view.leaks}
     found: list[Leak] = []
     more = 0
     for path, name in _slot_entries(root):
-        told = os.path.join(home, name)
-        if told in known:
+        original = os.path.join(home, name)
+        if original in known:
             continue
         if len(found) < MOST_NAMED:
-            found.append(_leak(path, told, view.current, deadline))
+            found.append(_leak(path, original, view.current, deadline))
         else:
             more += 1
-        if _late(deadline):
+        if _is_over(deadline):
             break
     found.sort(key=lambda leak: leak.path)
-    return Aftermath(view.current, tuple(found) + view.leaks, more, not _late(deadline))
+    return DeadRun(view.current, tuple(found) + view.leaks, more, not _is_over(deadline))
 
 
 def _slot_entries(root: str) -> Iterator[tuple[str, str]]:
@@ -91,12 +91,12 @@ def _size(path: str, deadline: float | None) -> tuple[ResourceType, int, int, in
     if type != "directory":
         return type, status.st_size if type == "file" else 0, 1, 1
     try:
-        rules = WalkRules(None, mount_points(path), set(), lambda: _late(deadline))
+        rules = WalkRules(None, mount_points(path), set(), lambda: _is_over(deadline))
         extent = measure(path, status, rules)
     except CancelledError:
         return type, 0, 1, 0
     return type, extent.bytes, extent.entries, extent.files
 
 
-def _late(deadline: float | None) -> bool:
+def _is_over(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline

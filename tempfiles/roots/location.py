@@ -1,4 +1,4 @@
-"""Where a run root can lie: on the system's disk, in memory, or where a user says."""
+"""Choose the directory that a run root lies in: on disk, in memory, or where the user says."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NamedTuple
 from .root import system_directory
 
 _SHARED_MEMORY = "/dev/shm"
-# What a run root takes at the least, with its marker, its journal and a slot.
+# What a run root needs at least, with its marker, its journal and a slot.
 _LEAST_BYTES, _LEAST_INODES = 64 << 10, 16
 
 
-class Place(NamedTuple):
-    """A chosen directory, None for the system's temp directory; `remark` says in one line why
-    memory, which was asked for, is not used, or what to fear in the directory."""
+class Location(NamedTuple):
+    """A chosen directory; None is the system's temp directory. `remark` is a line for the user: why
+    memory is not used though it was asked for, or which risk the directory has."""
 
     directory: str | None
     remark: str = ""
 
 
-def choose(wanted: str, least_free: int) -> Place:
+def choose_location(wanted: str, least_free: int) -> Location:
     """Return the directory that a run root goes into.
 
     Args:
@@ -33,39 +33,39 @@ def choose(wanted: str, least_free: int) -> Place:
         SettingError: the directory is none, or cannot be written to.
     """
     if wanted == "disk":
-        return Place(None)
+        return Location(None)
     from ..formatting import printable
 
     if wanted != "ram":
         risk = _unsafe(os.stat(_checked(wanted)))
         remark = f"{printable(wanted)} {risk}: what a killed run leaves there stays" if risk else ""
-        return Place(wanted, remark)
+        return Location(wanted, remark)
     refusals = []
     for directory in _named():
         reason = _unfit(directory, least_free)
         if not reason:
-            return Place(directory)
+            return Location(directory)
         refusals.append(f"{printable(directory)} {reason}")
-    return Place(None, f"no temp directory in memory, using disk: {'; '.join(refusals)}")
+    return Location(None, f"no temp directory in memory, using disk: {'; '.join(refusals)}")
 
 
-def memory_places() -> list[str]:
+def memory_directories() -> list[str]:
     """Return the directories that are usually in memory and exist here."""
-    return [place for place in _named() if os.path.isabs(place) and os.path.isdir(place)]
+    return [path for path in _named() if os.path.isabs(path) and os.path.isdir(path)]
 
 
-def all_places() -> list[str]:
-    """Return every directory where run roots of this user may lie by themselves.
+def root_directories() -> list[str]:
+    """Return the directories in which runs create their roots by default, on disk and in memory.
 
-    The user's directory in memory is one also where XDG_RUNTIME_DIR does not tell it any more, as
-    in a cron job after a login.
+    The user's directory in memory is one also where XDG_RUNTIME_DIR is not set any more, as in a
+    cron job after a login.
     """
-    places = memory_places()
+    directories = memory_directories()
     if hasattr(os, "getuid") and os.path.isdir(own := f"/run/user/{os.getuid()}"):
-        places.append(own)
+        directories.append(own)
     with contextlib.suppress(FileNotFoundError):  # where no disk can be written to
-        places.insert(0, system_directory())
-    return list(dict.fromkeys(map(os.path.realpath, places)))
+        directories.insert(0, system_directory())
+    return list(dict.fromkeys(map(os.path.realpath, directories)))
 
 
 def _named() -> list[str]:
@@ -105,7 +105,7 @@ def _unfit(directory: str, least_free: int) -> str:
 
 
 def _unsafe(status: os.stat_result) -> str:
-    """Return why others could replace a run root there, so that no reaper would trust it."""
+    """Return why other users could replace a run root there, so that no reaper would trust it."""
     sticky = status.st_mode & stat.S_ISVTX
     if status.st_mode & stat.S_IWOTH and not sticky:
         return "is writable by everyone and has no sticky bit"
@@ -121,8 +121,8 @@ def _lacking(status: os.statvfs_result, least_free: int) -> str:
     if status.f_blocks and free < least_free:  # a tmpfs without a limit has no blocks
         from ..formatting import format_size
 
-        told = format_size(free), format_size(least_free)
-        if told[0] == told[1]:
-            told = f"{free:,} B", f"{least_free:,} B"
-        return f"has {told[0]} free, not {told[1]}"
+        shown = format_size(free), format_size(least_free)
+        if shown[0] == shown[1]:
+            shown = f"{free:,} B", f"{least_free:,} B"
+        return f"has {shown[0]} free, not {shown[1]}"
     return ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 from tempfiles.errors import SettingError
-from tempfiles.roots import places
+from tempfiles.roots import location
 from tempfiles.system.procfs import file_system_type
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -26,29 +26,29 @@ class Choosing(unittest.TestCase):
         os.environ.pop("XDG_RUNTIME_DIR", None)
 
     def test_disk_is_the_systems_temp_directory(self) -> None:
-        self.assertEqual(places.choose("disk", 0), places.Place(None))
+        self.assertEqual(location.choose_location("disk", 0), location.Location(None))
 
     def test_a_directory_is_taken_as_it_is(self) -> None:
-        self.assertEqual(places.choose(self.directory, 0).directory, self.directory)
+        self.assertEqual(location.choose_location(self.directory, 0).directory, self.directory)
 
     def test_a_missing_directory_is_refused_by_name(self) -> None:
         with self.assertRaisesRegex(SettingError, "--temp-root: no such directory: .*/none"):
-            places.choose(os.path.join(self.directory, "none"), 0)
+            location.choose_location(os.path.join(self.directory, "none"), 0)
 
     @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
     def test_memory_is_a_tmpfs(self) -> None:
-        self.assertEqual(places.choose("ram", 1).directory, "/dev/shm")
+        self.assertEqual(location.choose_location("ram", 1).directory, "/dev/shm")
 
     @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
     def test_memory_without_the_room_asked_for_gives_way_to_disk(self) -> None:
-        chosen = places.choose("ram", 1 << 60)
+        chosen = location.choose_location("ram", 1 << 60)
         self.assertIsNone(chosen.directory)
         self.assertRegex(chosen.remark, r"using disk: /dev/shm has .* free, not .*")
 
     @unittest.skipIf(file_system_type(tempfile.gettempdir()) == "tmpfs", "it is in memory")
     def test_what_is_not_in_memory_is_not_taken_for_it(self) -> None:
         os.environ["XDG_RUNTIME_DIR"] = self.directory
-        chosen = places.choose("ram", 1 << 60)
+        chosen = location.choose_location("ram", 1 << 60)
         self.assertIn(f"{self.directory} is no tmpfs", chosen.remark)
 
     def refused(self, options: str) -> str:
@@ -61,8 +61,8 @@ class Choosing(unittest.TestCase):
             self.skipTest(f"cannot mount here: {mounted.stderr.decode().strip()}")
         self.addCleanup(subprocess.run, ["umount", self.directory], check=True)
         os.environ["XDG_RUNTIME_DIR"] = self.directory
-        with mock.patch.object(places, "_SHARED_MEMORY", "/nowhere"):
-            return places.choose("ram", 0).remark
+        with mock.patch.object(location, "_SHARED_MEMORY", "/nowhere"):
+            return location.choose_location("ram", 0).remark
 
     def test_a_noexec_mount_is_not_taken(self) -> None:
         self.assertIn("is mounted noexec", self.refused("noexec,size=1m"))
@@ -92,23 +92,23 @@ class Choosing(unittest.TestCase):
             ("run", "run is no absolute path"),
         ):
             os.environ["XDG_RUNTIME_DIR"] = name
-            with self.subTest(name), mock.patch.object(places, "_SHARED_MEMORY", "/nowhere"):
-                refusal = places.choose("ram", 0).remark
+            with self.subTest(name), mock.patch.object(location, "_SHARED_MEMORY", "/nowhere"):
+                refusal = location.choose_location("ram", 0).remark
                 self.assertIn(reason, refusal)
                 self.assertNotIn("\n", refusal)
 
     def test_a_file_is_refused_as_no_directory(self) -> None:
         with self.assertRaisesRegex(SettingError, "--temp-root: not a directory: .*py"):
-            places.choose(__file__, 0)
+            location.choose_location(__file__, 0)
 
     def test_memory_alone_is_known_where_no_disk_can_be_written_to(self) -> None:
-        none = mock.patch.object(places, "system_directory", side_effect=FileNotFoundError)
+        none = mock.patch.object(location, "system_directory", side_effect=FileNotFoundError)
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         with none:
-            self.assertIn(os.path.realpath(self.directory), places.all_places())
+            self.assertIn(os.path.realpath(self.directory), location.root_directories())
 
-    def test_all_places_has_the_temp_directory_first(self) -> None:
-        self.assertEqual(places.all_places()[0], os.path.realpath(tempfile.gettempdir()))
+    def test_root_directories_has_the_temp_directory_first(self) -> None:
+        self.assertEqual(location.root_directories()[0], os.path.realpath(tempfile.gettempdir()))
 
 
 @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
