@@ -51,7 +51,7 @@ def create_with_content(content: Content = "", extension: str = "tmp") -> Path:
         LimitError: `max_temp_files` registered files exist already.
         FileSystemError: it could not be created or written; a partial file was removed.
     """
-    content = encoded(content)
+    content = content_bytes(content)
     suffix = naming.suffix_of(extension)
     return _create(suffix, lambda fd: write_all(fd, content))
 
@@ -180,7 +180,7 @@ def temp_directory(prefix: str | None = None) -> Iterator[Path]:
         reclaim.discard(str(path))
 
 
-def encoded(content: object) -> bytes:
+def content_bytes(content: object) -> bytes:
     """Return the content of a file as bytes.
 
     Raises:

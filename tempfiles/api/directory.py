@@ -21,7 +21,7 @@ from ..fileops.identity import file_id_at
 from ..registry import naming, reclaim
 from ..registry.naming import StrPath
 from . import safe_lookup
-from .create import Content, create_temp_directory, encoded, write_all
+from .create import Content, content_bytes, create_temp_directory, write_all
 
 _COMMON = (
     getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -94,7 +94,7 @@ class TempDirectory:
             ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
             DestinationExistsError: the name exists.
         """
-        data = encoded(content)
+        data = content_bytes(content)
         with self._located(name, create=True) as (dir_fd, last):
             try:
                 fd = os.open(last, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _COMMON, 0o600,
@@ -118,7 +118,7 @@ class TempDirectory:
             ContentError: the content is neither text nor bytes, or UTF-8 cannot encode it.
             PathTypeError: the name exists and is not a regular file.
         """
-        data = encoded(content)
+        data = content_bytes(content)
         with (
             self._located(name, create=True) as (dir_fd, last),
             _opened(last, os.O_WRONLY | os.O_CREAT, dir_fd) as fd,

@@ -23,7 +23,7 @@ from ..formatting import printable
 from ..records import ResourceType
 from ..registry import naming, reclaim
 from ..registry.naming import StrPath
-from .create import create_temp_directory, encoded, write_new
+from .create import content_bytes, create_temp_directory, write_new
 
 _READ = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -213,7 +213,7 @@ def _stored(value: object, *, special: bool = False) -> Stored:
         raise ContentError(f"not a valid target of a link: {value.target!a}")
     if value is None or isinstance(value, Symlink) or (special and isinstance(value, SpecialFile)):
         return value
-    return encoded(value)
+    return content_bytes(value)
 
 
 def _can_be_target(target: object) -> bool:

@@ -136,7 +136,7 @@ def absolute(path: StrPath | bytes) -> str:
     if not text or "\0" in text:
         raise InvalidNameError(f"not a path: {text!r}")
     if not text.isascii():
-        encoded(text, "path")
+        fs_encoded(text, "path")
     if os.pardir in text:
         parent, name = os.path.split(text.rstrip(os.sep))
         if name == os.pardir:
@@ -149,7 +149,7 @@ def absolute(path: StrPath | bytes) -> str:
         raise translated(error) from error
 
 
-def encoded(name: str, what: str) -> bytes:
+def fs_encoded(name: str, what: str) -> bytes:
     """Return a name in the encoding of the file system.
 
     Raises:
@@ -162,6 +162,6 @@ def encoded(name: str, what: str) -> bytes:
 
 
 def _check_length(name: str, what: str = "name") -> None:
-    length = len(encoded(name, what))
+    length = len(fs_encoded(name, what))
     if length > MAX_BYTES:
         raise InvalidNameError(f"{what} of {length} bytes; the limit is {MAX_BYTES}: {name[:40]!r}")
