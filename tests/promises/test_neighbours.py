@@ -21,7 +21,7 @@ class Telling(unittest.TestCase):
 class Neighbours(unittest.TestCase):
     def test_runs_beside_each_other_and_a_cleaner_are_as_if_alone(self) -> None:
         with place(torture_neighbours.PASSING) as ground:
-            tally = torture_neighbours.neighbours(ground, 2.0)
+            tally = torture_neighbours.neighbours(ground, 1.0)
         self.assertEqual(tally.runs.keys(), torture_neighbours.SUITES.keys())
         self.assertGreater(tally.cleans, 0)
 

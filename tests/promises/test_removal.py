@@ -129,7 +129,7 @@ class AttackTests(_InTemp):
     directory = IN_MEMORY
 
     def test_directories_that_become_links_lead_nowhere(self) -> None:
-        self.assertGreater(swapped_removals(self.base, 1000, remove_path), 1)
+        self.assertGreater(swapped_removals(self.base, 400, remove_path), 1)
 
     def test_a_directory_that_is_moved_away_does_not_take_the_removal_along(self) -> None:
         canary = self.base / "canary"
@@ -148,7 +148,7 @@ class AttackTests(_InTemp):
         ready = spawn_event()
         with running(fill, str(self.top), ready):
             self.assertTrue(ready.wait(60))
-            for _ in range(5):
+            for _ in range(2):
                 report = remove_path(self.top)
                 self.assertTrue(all(failure.cause for failure in report.failed))
         self.assertTrue(remove_path(self.top).ok)

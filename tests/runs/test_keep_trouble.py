@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.keeping import KeepTestCase
 
@@ -175,17 +174,11 @@ class Neighbours(KeepTestCase):
                     for _ in range(20): self.createTempTree({f"{n}": "x" for n in range(10)})
         """)
         words = ("-m", "runner", "--keep", "always", "--keep-dir", "kept", "--keep-runs", "1")
-        running = [
-            subprocess.Popen(
-                [sys.executable, *words, "test_a"], cwd=self.project, env=self.environment(),
-                stderr=subprocess.PIPE, text=True,
-            )
-            for _ in range(8)
-        ]  # fmt: skip
-        for process in running:
-            _, err = process.communicate(timeout=120)
-            self.assertEqual(process.returncode, 0, err)
-            self.assertNotRegex(err, "tidytest: (error|cannot)")
+        with ThreadPoolExecutor(8) as pool:
+            running = [pool.submit(self.run_python, *words, "test_a") for _ in range(8)]
+        for outcome in (future.result() for future in running):
+            self.assertEqual(outcome.code, 0, outcome.err)
+            self.assertNotRegex(outcome.err, "tidytest: (error|cannot)")
 
     def test_that_remove_a_run_while_it_is_looked_at_fail_nobody(self) -> None:
         self.write("test_a.py", FAILING)
