@@ -321,10 +321,10 @@ interpreters.run_string(interpreters.create(), code)""")
 
     def test_what_cannot_be_moved_out_is_not_removed(self) -> None:
         self.write("tempfiles_breaks.py", """
-            from tempfiles.registry import move as moving
             from tempfiles.errors import FileSystemError
+            from tempfiles.recovery import rescue
             def fail(source, target): raise FileSystemError(5, "no", source)
-            moving.move_without_replacing = fail
+            rescue.move_without_replacing = fail
         """)
         told, report = self.leave("import tempfiles_breaks\ntempfile.mkdtemp()\n" + self.MOVE)
         self.assertEqual({leak["outcome"] for leak in report["leaks"]}, {"failed"})
