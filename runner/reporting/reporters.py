@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from ..errors import UsageError
 
@@ -35,8 +34,7 @@ class Reporter(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class ReporterEntry:
+class ReporterEntry(NamedTuple):
     """Where a reporter is, and what it needs.
 
     Attributes:

@@ -50,7 +50,7 @@ def slow() -> SuiteReport:
 
 def wordy() -> SuiteReport:
     """Return a run with states of leaks whose first test has a long name and a long outcome."""
-    report = judged()
+    report = judged(100, 30)
     name = "test_" + "_".join(["export"] * 14)
     test = replace(report.tests[0], id=f"tests.unit.test_export.SpreadsheetTests.{name}",
                    status="unexpected success", seconds=65.0)
@@ -75,21 +75,25 @@ def _rendered(page: str) -> str:
     return html.render(REPORTS[page]())
 
 
-@unittest.skipIf(bool(MISSING), MISSING or "")
+def start_browser() -> None:
+    """Start the one browser of a module, from its `setUpModule`; skip the module without one."""
+    if MISSING:
+        raise unittest.SkipTest(MISSING)
+    PageCase.directory = Path(unittest.enterModuleContext(tempfile.TemporaryDirectory()))
+    PageCase.browser = Browser()
+    unittest.addModuleCleanup(PageCase.browser.close)
+
+
 class PageCase(unittest.TestCase):
-    """A test of the pages in the one browser of its class; the console must stay empty."""
+    """A test of the pages in the browser of its module; the console must stay empty."""
 
     browser: ClassVar[Browser]
     directory: ClassVar[Path]
     _loads = itertools.count()
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.directory = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-        cls.browser = Browser()
-        cls.addClassCleanup(cls.browser.close)
-
     def setUp(self) -> None:
+        self.browser.resize(1280)
+        self.browser.prefer("light")
         self.browser.log()
 
     def tearDown(self) -> None:

@@ -66,11 +66,13 @@ def _paths(leaks: Iterable[Leak]) -> dict[str, tuple[str, ...]]:
     return paths
 
 
-def judged() -> SuiteReport:
-    """Return a run with a baseline: 90 of its 150 leaks are known, and 20 of the new ones fail."""
-    report = sample(600, 150)
+def judged(tests: int = 600, leaks: int = 150) -> SuiteReport:
+    """Return a run with a baseline: 6 of 10 leaks are known, and a third of the others fail."""
+    report = sample(tests, leaks)
     keys = [leak.key for leak in report.run.leaks]
-    return replace(report, known=frozenset(keys[:90]), failing=frozenset(keys[90:110]))
+    known, failing = leaks * 6 // 10, leaks * 2 // 15
+    return replace(report, known=frozenset(keys[:known]),
+                   failing=frozenset(keys[known : known + failing]))
 
 
 def repeated() -> SuiteReport:
