@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tempfiles.errors import SettingError
-from tempfiles.monitor.recording import Recording
-from tempfiles.monitor.sampler import Monitor
+from tempfiles.monitor.sampler import Monitor, Recording
 from tempfiles.monitor.usage import Sample
 
 from ..errors import UsageError

@@ -170,7 +170,7 @@ def _done_as_text(done: _Done) -> str:
             words += f", {printable(root.marker.project)}, {format_age(root.age)} old"
         lines.append(words + (f"; {printable(root.reason)}" if root.reason else ""))
         story = DeadRun(root.running, root.leaks, root.more)
-        lines += [f"  {text}" for text in status.told(story)]
+        lines += [f"  {text}" for text in status.dead_run_lines(story)]
         lines += [f"  from before that run: {printable(path)} is now {printable(now)}"
                   for path, now in root.rescued.items()]
         lines += _failures(root.removal)

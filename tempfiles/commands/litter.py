@@ -19,8 +19,15 @@ from ..fileops.identity import FileId, file_id
 from ..roots import marker
 from ..roots.ownership import PREFIX
 from ..system import procfs
-from ..system.platform import HAS_PROC, POSIX
-from . import file_locks
+from ..system.platform import HAS_FCNTL, HAS_PROC, POSIX
+
+if HAS_FCNTL:
+    import fcntl
+
+_OPEN = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,46 @@ def _unsafe(path: str, directory: str, parent: os.stat_result, mounted: dict[str
     return ""
 
 
+def _is_locked(path: str, status: os.stat_result) -> bool:
+    """Whether a process holds a lock on a path, whose `lstat` is `status`.
+
+    Only files and directories are opened to see that; a FIFO or a device never is.
+
+    Raises:
+        OSError: it cannot be opened, for another reason than its permissions.
+    """
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return False
+    try:
+        fd = os.open(path, _OPEN)
+    except PermissionError:
+        return False  # a lock that this system's table shows has been seen
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISREG(status.st_mode):
+            fcntl.lockf(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _lock_table() -> frozenset[tuple[int, int]]:
+    """Return device and inode of each file that `/proc/locks` shows as locked."""
+    found = set()
+    try:
+        with open("/proc/locks", encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                match = re.search(r" ([0-9a-f]+):([0-9a-f]+):([0-9]+) ", line)
+                if match:
+                    device = os.makedev(int(match[1], 16), int(match[2], 16))
+                    found.add((device, int(match[3])))
+    except OSError:
+        pass
+    return frozenset(found)
+
+
 @dataclass(slots=True)
 class _Survey:
     """What is found of one path and all below it; `reason` is the first thing against it."""
@@ -160,7 +207,7 @@ class _Survey:
     bytes: int = 0
     entries: int = 0
     reason: str = ""
-    _locked: frozenset[tuple[int, int]] = field(default_factory=file_locks.table)
+    _locked: frozenset[tuple[int, int]] = field(default_factory=_lock_table)
 
     def look(self, top: str, status: os.stat_result) -> None:
         self._add(top, status)
@@ -185,7 +232,7 @@ class _Survey:
             return f"{path} belongs to user {status.st_uid}"
         if status.st_dev != self.device:
             return f"{path} is a mount point"
-        if (status.st_dev, status.st_ino) in self._locked or file_locks.is_held(path, status):
+        if (status.st_dev, status.st_ino) in self._locked or _is_locked(path, status):
             return f"{path} is locked"
         return ""
 

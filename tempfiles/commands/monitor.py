@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from ..errors import SettingError
 from ..formatting import parse_age, parse_size, printable
 from ..monitor.plot import check_ending
-from ..monitor.recording import Recording
+from ..monitor.sampler import Recording
 from ..monitor.usage import name_matcher
 from ..roots.location import choose_location
 from . import BAD_USAGE, warn
-from .watch import Session, Settings
+from .watch import Watch, WatchSettings
 
-# Taken as texts and judged by `_settings`: each refusal is then one line that names the option.
+# Taken as texts and parsed by `_settings`: each refusal is then one line that names the option.
 _OPTIONS = {
     "--temp-dir": (
         "DIR|ram|disk",
@@ -58,13 +58,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = _settings(args)
         with _recording(args.output) as recording:
-            return Session(settings, recording).run()
+            return Watch(settings, recording).run()
     except SettingError as error:
         warn(f"monitor: error: {printable(str(error))}")
         return BAD_USAGE
 
 
-def _settings(args: argparse.Namespace) -> Settings:
+def _settings(args: argparse.Namespace) -> WatchSettings:
     with _naming("--temp-dir"):
         directory = _directory(args.temp_dir)
     with _naming("--interval"):
@@ -81,12 +81,12 @@ def _settings(args: argparse.Namespace) -> Settings:
         if args.plot is not None:
             check_ending(args.plot)
             _check_writable(args.plot)
-    return Settings(directory, interval, max_runtime, matches, max_files, max_bytes, args.plot)
+    return WatchSettings(directory, interval, max_runtime, matches, max_files, max_bytes, args.plot)
 
 
 @contextlib.contextmanager
 def _naming(option: str) -> Iterator[None]:
-    """Say of what is refused inside which option it was."""
+    """Name the option in each refusal inside."""
     try:
         yield
     except SettingError as error:
@@ -108,10 +108,10 @@ def _recording(path: str | None) -> Iterator[Recording | None]:
 
 def _directory(path: str | None) -> str:
     if path == "ram":
-        place = choose_location("ram", least_free=0)
-        if place.directory is None:
-            raise SettingError(place.remark.removesuffix(", using disk"))
-        return place.directory
+        location = choose_location("ram", least_free=0)
+        if location.directory is None:
+            raise SettingError(location.remark.removesuffix(", using disk"))
+        return location.directory
     directory = tempfile.gettempdir() if path in (None, "disk") else path
     if "\0" in directory or not os.path.isdir(directory):
         raise SettingError(f"no such directory: {directory!r}")

@@ -1,4 +1,4 @@
-"""`python -m tempfiles status`: the roots of runs, whose they are, and what dead runs have left."""
+"""`python -m tempfiles status`: list run roots, their owners, and what dead runs have left."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ def run(args: argparse.Namespace) -> int:
     places = temp_dirs(args.temp_dir)
     plan = reap.plan(places)
     roots = sorted((*plan.chosen, *plan.left), key=lambda verdict: verdict.root)
-    looked = [_look(verdict) for verdict in progress.follow(roots, "roots")]
+    examined = [_examine(verdict) for verdict in progress.follow(roots, "roots")]
     totals = {place: take_sample(place) for place in progress.follow(places, "directories")}
     if args.json:
-        print(json.dumps(_as_json(looked, totals), indent=2))
+        print(json.dumps(_as_json(examined, totals), indent=2))
     else:
-        print("\n".join(_lines(looked, totals)))
+        print("\n".join(_lines(examined, totals)))
     return OK
 
 
-def _look(verdict: Verdict) -> _Root:
+def _examine(verdict: Verdict) -> _Root:
     if verdict.marker is None or verdict.state in ("foreign", "refused"):
         return _Root(verdict, None, DeadRun())
     story = dead_run.examine(verdict.root, verdict.marker)
     if verdict.state != "orphaned":
-        story = DeadRun(story.running)  # what a live run has made is not a leak yet
+        story = DeadRun(story.running)  # the files of a live run are not leaks yet
     return _Root(verdict, take_sample(verdict.root), story)
 
 
@@ -105,8 +105,8 @@ def _lines(roots: list[_Root], totals: dict[str, Sample]) -> list[str]:
                 lines += _root_lines(root)
     counts = [(state, sum(root.verdict.state == state for root in roots))
               for state in ("live", "orphaned", "kept", "foreign", "refused")]
-    told = ", ".join(f"{number} {state}" for state, number in counts if number)
-    lines.append(f"{format_count(len(roots), 'root')}{': ' + told if told else ''}")
+    by_state = ", ".join(f"{number} {state}" for state, number in counts if number)
+    lines.append(f"{format_count(len(roots), 'root')}{': ' + by_state if by_state else ''}")
     return lines
 
 
@@ -124,11 +124,11 @@ def _root_lines(root: _Root) -> list[str]:
     lines = [line, f"            {printable(verdict.reason)}"]
     if verdict.marker:
         lines.append(f"            command: {printable(' '.join(verdict.marker.argv))}")
-    return lines + [f"            {text}" for text in told(root.dead_run)]
+    return lines + [f"            {text}" for text in dead_run_lines(root.dead_run)]
 
 
-def told(story: DeadRun) -> list[str]:
-    """Return the lines on what a run was about: what was running, and what was left by whom."""
+def dead_run_lines(story: DeadRun) -> list[str]:
+    """Return lines on what a run was doing, and what each of its contexts left."""
     lines = []
     if story.running is not None and story.running.scope != "run":
         lines.append(f"running: {printable(story.running.id)} ({story.running.scope})")

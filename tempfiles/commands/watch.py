@@ -1,4 +1,4 @@
-"""What `monitor` does once its options are understood: sample, show, record, judge, draw."""
+"""Run `monitor` with parsed options: sample, show, record, compare with limits, draw."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 
 from ..formatting import format_count, format_size, printable
 from ..monitor.plot import write_plot
-from ..monitor.recording import Recording
-from ..monitor.sampler import Sample, Share, watch
-from ..monitor.usage import take_sample
+from ..monitor.sampler import Recording, watch
+from ..monitor.usage import Sample, Share, take_sample
 from . import FAILED, OK, amount, warn
 
 LIMIT_PASSED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WatchSettings:
     """What to sample, how often (seconds), until when (seconds), and what must not be passed."""
 
     directory: str
@@ -36,10 +35,10 @@ class Settings:
 
 
 @dataclass(slots=True)
-class Session:
-    """One run of the monitor, from the first sample to the last word."""
+class Watch:
+    """One run of the monitor, from the first sample to the summary."""
 
-    settings: Settings
+    settings: WatchSettings
     recording: Recording | None
     started: float = field(default_factory=time.monotonic)
     samples: list[Sample] = field(default_factory=list)
@@ -48,7 +47,7 @@ class Session:
     _live: bool = field(default_factory=lambda: sys.stderr.isatty())
 
     def run(self) -> int:
-        """Sample until told to end or a limit is passed; return the exit code."""
+        """Sample until a signal arrives or a limit is passed; return the exit code."""
         try:
             with _ending() as ended:
                 code = self._watch(ended)
@@ -91,21 +90,21 @@ class Session:
         return sample
 
     def _passed(self, sample: Sample) -> bool:
-        """Whether a limit is passed; says which, by what, and who holds the most."""
-        told = []
+        """Return whether a limit is passed; print which, by how much, and the largest holders."""
+        lines = []
         files, size = self.settings.max_files, self.settings.max_bytes
         if files is not None and sample.files > files:
-            told.append(f"--max-files {files} passed: {format_count(sample.files, 'file')}")
-            told += _largest(sample, lambda share: share.files)
+            lines.append(f"--max-files {files} passed: {format_count(sample.files, 'file')}")
+            lines += _largest(sample, lambda share: share.files)
         if size is not None and sample.bytes > size:
-            told.append(
+            lines.append(
                 f"--max-bytes {size} passed: {sample.bytes} bytes ({format_size(sample.bytes)})"
             )
-            told += _largest(sample, lambda share: share.bytes)
-        if told:
+            lines += _largest(sample, lambda share: share.bytes)
+        if lines:
             self._clear_line()
-            warn("\n".join(f"monitor: {line}" for line in told))
-        return bool(told)
+            warn("\n".join(f"monitor: {line}" for line in lines))
+        return bool(lines)
 
     def _show(self, sample: Sample) -> None:
         """Write over the line on the terminal."""

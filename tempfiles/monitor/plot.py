@@ -1,14 +1,17 @@
-"""Write the curve of samples over time, as an SVG file or an HTML page with a table."""
+"""Draw samples over time: an SVG file, or an HTML page with a table, that needs no other file."""
 
 from __future__ import annotations
 
+import math
 import os
+import textwrap
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from ..errors import SettingError
 from ..formatting import format_size
-from .curve import draw, title
 from .usage import Sample
 
 _ENDINGS = (".html", ".htm", ".svg")
@@ -37,6 +40,30 @@ td.number, th.number {{ text-align: right; }}
 </html>
 """
 
+WIDTH, HEIGHT = 960, 560
+_LEFT, _RIGHT = 84, 936
+_MOST_POINTS = 800
+_MOST_MARKS = 200
+_TICKS = 5
+
+_STYLE = """
+svg { background: #fcfcfb; font: 13px system-ui, sans-serif; }
+.ink { fill: #1f2328; } .title { font-size: 18px; font-weight: 600; } .muted { fill: #57606a; }
+.grid { stroke: #e4e4e0; } .axis { stroke: #9a9a94; }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.bytes { stroke: #1f6fc4; } .files { stroke: #1f6fc4; } .directories { stroke: #b4500b; }
+.area { fill: #1f6fc4; fill-opacity: 0.12; }
+.mark { fill: #1f6fc4; fill-opacity: 0; } .mark:hover { fill-opacity: 1; }
+.peak { fill: #1f6fc4; }
+@media (prefers-color-scheme: dark) {
+  svg { background: #1a1a19; }
+  .ink { fill: #f0f0ee; } .muted { fill: #a9a9a4; }
+  .grid { stroke: #343432; } .axis { stroke: #6c6c68; }
+  .bytes, .files { stroke: #5aa2ee; } .directories { stroke: #ee9148; }
+  .area, .mark, .peak { fill: #5aa2ee; }
+}
+"""
+
 
 def check_ending(path: str) -> None:
     """Raise SettingError unless a path ends in what can be drawn."""
@@ -55,7 +82,7 @@ def write_plot(path: str, samples: Sequence[Sample], directory: str) -> None:
     drawing = draw(samples, directory)
     if not path.lower().endswith(".svg"):
         table = _table(samples)
-        drawing = _PAGE.format(title=escape(title(directory)), drawing=drawing, table=table)
+        drawing = _PAGE.format(title=escape(_title(directory)), drawing=drawing, table=table)
     with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(drawing)
 
@@ -80,3 +107,213 @@ def _table(samples: Sequence[Sample]) -> str:
         f"<table>\n<caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(rows) + "\n</tbody>\n</table>"
     )
+
+
+def draw(samples: Sequence[Sample], directory: str) -> str:
+    """Return an SVG of the bytes, files and directories of a directory over time."""
+    heading, summary = _title(directory), summarise(samples)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        f' width="{WIDTH}" height="{HEIGHT}" aria-labelledby="plot-title plot-summary">',
+        f'<title id="plot-title">{escape(heading)}</title>',
+        f'<desc id="plot-summary">{escape(summary)}</desc>',
+        f"<style>{_STYLE}</style>",
+        _text(24, 32, _shorten(heading, 90), "ink title"),
+        *_paragraph(summary),
+    ]
+    shown = thin(samples)
+    if shown:
+        span = max(sample.timestamp for sample in shown) - shown[0].timestamp
+        time_axis = _time_axis(span)
+        parts += _size_panel(shown, time_axis)
+        parts += _entries_panel(shown, time_axis)
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def summarise(samples: Sequence[Sample]) -> str:
+    """Return in one sentence what the curve shows, for those who cannot see it."""
+    if not samples:
+        return "No samples were taken."
+    first, last = samples[0], samples[-1]
+    peak = max(samples, key=lambda sample: sample.bytes)
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(first.timestamp))
+    count = "1 sample" if len(samples) == 1 else f"{len(samples):,} samples"
+    during = f" Current at the peak: {context}." if (context := _current_contexts(peak)) else ""
+    return (
+        f"{count} from {began} over {last.timestamp - first.timestamp:.0f} s: peak "
+        f"{format_size(peak.bytes)} after {peak.timestamp - first.timestamp:.0f} s, "
+        f"at most {max(sample.files for sample in samples):,} files, "
+        f"{format_size(last.bytes)} at the end.{during}"
+    )
+
+
+def thin(samples: Sequence[Sample], most: int = _MOST_POINTS) -> list[Sample]:
+    """Return at most about `most` samples: the first, the last, and of each stretch between them
+    those with the most bytes and the most files, so that no peak is lost."""
+    if len(samples) <= most:
+        return list(samples)
+    width = math.ceil(2 * len(samples) / most)
+    kept = {0, len(samples) - 1}
+    for start in range(0, len(samples), width):
+        stretch = range(start, min(start + width, len(samples)))
+        kept.add(max(stretch, key=lambda index: samples[index].bytes))
+        kept.add(max(stretch, key=lambda index: samples[index].files))
+    return [samples[index] for index in sorted(kept)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A scale from 0 to `limit`, in units of `unit` named `label`, with a tick each `step`."""
+
+    label: str
+    unit: float
+    step: float
+    limit: float
+
+    def ticks(self) -> list[tuple[float, str]]:
+        count = math.floor(self.limit / self.step + 1e-9)
+        return [(n * self.step, f"{n * self.step / self.unit:,.10g}") for n in range(count + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """One pair of axes: where it lies (y of its top and bottom), and its scales."""
+
+    top: int
+    bottom: int
+    time: _Axis
+    value: _Axis
+
+    def x(self, seconds: float) -> float:
+        return round(_LEFT + seconds / self.time.limit * (_RIGHT - _LEFT), 1)
+
+    def y(self, value: float) -> float:
+        return round(self.bottom - value / self.value.limit * (self.bottom - self.top), 1)
+
+    def points(self, samples: Sequence[Sample], field: str) -> list[str]:
+        start = samples[0].timestamp
+        return [
+            f"{self.x(max(sample.timestamp - start, 0.0))},{self.y(getattr(sample, field))}"
+            for sample in samples
+        ]
+
+
+def _size_panel(samples: Sequence[Sample], time_axis: _Axis) -> list[str]:
+    panel = _Panel(116, 316, time_axis, _size_axis(max(sample.bytes for sample in samples)))
+    points = panel.points(samples, "bytes")
+    first, last = points[0].split(",")[0], points[-1].split(",")[0]
+    area = f"{first},{panel.bottom} {' '.join(points)} {last},{panel.bottom}"
+    peak = max(samples, key=lambda sample: sample.bytes)
+    x, y = points[list(samples).index(peak)].split(",")
+    return [
+        *_frame(panel),
+        f'<polygon class="area" points="{area}"/>',
+        _line(points, "bytes"),
+        f'<circle class="peak" cx="{x}" cy="{y}" r="4"/>',
+        *_marks(samples, points),
+    ]
+
+
+def _entries_panel(samples: Sequence[Sample], time_axis: _Axis) -> list[str]:
+    most = max(max(sample.files, sample.directories) for sample in samples)
+    step = max(1.0, _round_step(most / _TICKS))
+    axis = _Axis("Entries (count)", 1, step, step * max(1, math.ceil(most / step)))
+    panel = _Panel(368, 508, time_axis, axis)
+    legend = []
+    for index, name in enumerate(("files", "directories")):
+        x = _RIGHT - 190 + index * 80
+        place = f'x1="{x}" x2="{x + 18}" y1="352" y2="352"'
+        legend.append(f'<line class="line {name}"{_dashes(name)} {place}/>')
+        legend.append(_text(x + 24, 356, name, "ink"))
+    lines = [_line(panel.points(samples, name), name) for name in ("directories", "files")]
+    return [*_frame(panel), *legend, *lines, _text(510, 550, time_axis.label, "ink", "middle")]
+
+
+def _frame(panel: _Panel) -> list[str]:
+    parts = [_text(24, panel.top - 12, panel.value.label, "ink")]
+    for value, label in panel.value.ticks():
+        y = panel.y(value)
+        css = "grid" if value else "axis"
+        parts.append(f'<line class="{css}" x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>')
+        parts.append(_text(_LEFT - 8, y + 4, label, "muted", "end"))
+    for value, label in panel.time.ticks():
+        parts.append(_text(panel.x(value), panel.bottom + 20, label, "muted", "middle"))
+    return parts
+
+
+def _line(points: Sequence[str], css: str) -> str:
+    if len(points) == 1:
+        x, y = points[0].split(",")
+        return f'<circle class="line {css}" cx="{x}" cy="{y}" r="3"/>'
+    return f'<polyline class="line {css}"{_dashes(css)} points="{" ".join(points)}"/>'
+
+
+def _dashes(name: str) -> str:
+    return ' stroke-dasharray="6 4"' if name == "directories" else ""  # not by colour alone
+
+
+def _marks(samples: Sequence[Sample], points: Sequence[str]) -> list[str]:
+    """Return what shows the numbers of a sample when pointed at, where there is room for it."""
+    if len(samples) > _MOST_MARKS:
+        return []
+    marks = []
+    for sample, point in zip(samples, points, strict=True):
+        x, y = point.split(",")
+        tip = f"{format_size(sample.bytes)}, {sample.files:,} files"
+        tip += f"\n{context}" if (context := _current_contexts(sample)) else ""
+        title_element = f"<title>{escape(tip)}</title>"
+        marks.append(f'<circle class="mark" cx="{x}" cy="{y}" r="5">{title_element}</circle>')
+    return marks
+
+
+def _text(x: float, y: float, text: str, css: str, anchor: str = "start") -> str:
+    return f'<text class="{css}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+def _time_axis(span: float) -> _Axis:
+    unit, name = next(
+        (unit, name) for unit, name in ((3600, "h"), (60, "min"), (1, "s")) if span >= 3 * unit
+        or unit == 1
+    )
+    axis = _axis(f"Time since the first sample ({name})", span or 1.0, unit)
+    return replace(axis, limit=span or 1.0)
+
+
+def _size_axis(most: int) -> _Axis:
+    names = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+    power = next(
+        (power for power in range(len(names)) if most < 1024 ** (power + 1)), len(names) - 1
+    )
+    return _axis(f"Size ({names[power]})", most or 1, 1024**power)
+
+
+def _axis(label: str, most: float, unit: float) -> _Axis:
+    step = _round_step(most / unit / _TICKS) * unit
+    return _Axis(label, unit, step, step * math.ceil(most / step))
+
+
+def _round_step(least: float) -> float:
+    """Return the next of 1, 2, 5, 10, 20, ... that is no less."""
+    if least <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.999999)
+
+
+def _title(directory: str) -> str:
+    """Return the title of the curve of a directory."""
+    return f"Temporary files in {directory}"
+
+
+def _current_contexts(sample: Sample) -> str:
+    contexts = [sample.context, *(share.context for share in sample.shares)]
+    return "; ".join(dict.fromkeys(filter(None, contexts)))
+
+
+def _paragraph(text: str) -> list[str]:
+    lines = textwrap.wrap(text, 125, max_lines=2, placeholder=" …")
+    return [_text(24, 54 + 18 * index, line, "muted") for index, line in enumerate(lines)]
+
+
+def _shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -11,7 +11,7 @@ import unittest
 from unittest import mock
 
 from runner.reporting.usage_watch import Watcher
-from tempfiles.monitor.recording import Recording
+from tempfiles.monitor.sampler import Recording
 from tests.support.programs import REPOSITORY, Outcome
 from tests.support.projects import ProjectTestCase
 

@@ -9,8 +9,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 from tempfiles.errors import SettingError
-from tempfiles.monitor.curve import WIDTH, draw, summarise, thin
-from tempfiles.monitor.plot import write_plot
+from tempfiles.monitor.plot import WIDTH, draw, summarise, thin, write_plot
 from tempfiles.monitor.usage import Sample, Share
 
 SVG = "{http://www.w3.org/2000/svg}"

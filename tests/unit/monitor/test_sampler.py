@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tempfiles.errors import SettingError
-from tempfiles.monitor.recording import COLUMNS, Recording
-from tempfiles.monitor.sampler import Monitor, Sample, Share, watch
+from tempfiles.monitor.sampler import COLUMNS, Monitor, Recording, watch
+from tempfiles.monitor.usage import Sample, Share
 
 SAMPLE = Sample(
     12.3456, 7, 2, 900, 1, 0, "tests.own",
