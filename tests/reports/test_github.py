@@ -138,7 +138,7 @@ class CommandTests(unittest.TestCase):
         self.assertEqual(properties["file"], "a:,b%0A\\x1b/::error::")
         self.assertIn("%0A ::error::x", message)
 
-    def test_nothing_to_tell_is_nothing_written(self) -> None:
+    def test_run_without_leaks_or_failures_writes_nothing(self) -> None:
         self.assertEqual(github.commands(SuiteReport()), [])
 
 
@@ -174,7 +174,7 @@ class SummaryTests(unittest.TestCase):
         self.assertIn("a_b", bare)
         bare.encode("utf-8")
 
-    def test_it_never_grows_beyond_what_github_takes(self) -> None:
+    def test_summary_never_exceeds_the_limit_of_github(self) -> None:
         report = sample(500, 300)
         many = replace(report, run=report.run._replace(leaks=report.run.leaks * 40))
         self.path.write_bytes(b"x" * 500_000 + b"\n")
@@ -184,13 +184,13 @@ class SummaryTests(unittest.TestCase):
         self.assertGreater(len(content), 1000 * 1024)
         self.assertRegex(content.decode(), r"\nand [\d,]+ more, which the summary has no room for")
 
-    def test_a_full_summary_is_left_as_it_is(self) -> None:
+    def test_full_summary_is_unchanged(self) -> None:
         self.path.write_bytes(b"x" * 1024 * 1024)
         github.write(SuiteReport(run=left(LEAK)), self.step)
         self.assertEqual(self.path.stat().st_size, 1024 * 1024)
         self.assertIn("summary is full", self.stream.getvalue())
 
-    def test_a_summary_that_cannot_be_written_is_told_before_and_after(self) -> None:
+    def test_unwritable_summary_is_an_error_before_and_after(self) -> None:
         step = self.step._replace(summary=str(self.path / "missing" / "x"))
         with self.assertRaisesRegex(ReportError, "^GITHUB_STEP_SUMMARY: .*missing.*--no-github"):
             github.check(step)

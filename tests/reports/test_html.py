@@ -96,7 +96,7 @@ class PageTests(unittest.TestCase):
         expected = [tag for tag, _ in Page(html.render(plain)).tags]
         self.assertEqual([tag for tag, _ in Page(html.render(hostile())).tags], expected)
 
-    def test_what_cannot_be_seen_is_escaped_everywhere(self) -> None:
+    def test_invisible_characters_are_escaped_everywhere(self) -> None:
         page = html.render(hostile())
         self.assertNotRegex(page, "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202e]")
         told = str(json.loads(Page(page).texts["application/json"]))
@@ -124,7 +124,7 @@ class PageTests(unittest.TestCase):
         self.assertNotIn("Could not be removed", page)
         self.assertNotIn('id="chart"', page)
 
-    def test_what_could_not_be_removed_is_listed(self) -> None:
+    def test_removal_failures_are_listed(self) -> None:
         failures = tuple(RemovalFailure(f"/tmp/x{n}/", "is a mount point") for n in range(103))
         page = html.render(SuiteReport(run=RunReport(Summary(), failures=failures)))
         self.assertIn("<li><code>/tmp/x99/</code> is a mount point</li>", page)
@@ -139,22 +139,22 @@ class PageTests(unittest.TestCase):
                       html.render(replace(report, known=every, failing=frozenset())))
         self.assertNotIn(" new</small>", html.render(sample(5, 5)))
 
-    def test_a_run_that_looked_for_no_leaks_says_so_and_claims_no_number(self) -> None:
+    def test_page_without_leak_detection_gives_no_number_of_leaks(self) -> None:
         page = Page(html.render(replace(sample(20, 0), looked=False)))
         self.assertIn("Leaks were not looked for", page.whole)
         self.assertNotRegex(page.whole, "Nothing left behind|leaked|made")
         self.assertRegex(page.whole, r"\n20 tests \S tidytest")
 
-    def test_a_run_that_was_broken_off_says_so_first(self) -> None:
+    def test_page_of_an_interrupted_run_begins_with_a_banner(self) -> None:
         page = html.render(replace(sample(20, 5), interrupted=True))
         self.assertLess(page.index("The run was interrupted:"), page.index("<h1>"))
         self.assertNotIn("interrupted", html.render(sample(20, 5)).split("<script")[0])
 
-    def test_what_was_seen_at_most_is_said_to_be_of_samples(self) -> None:
+    def test_peak_names_the_number_of_samples(self) -> None:
         text = Page(html.render(sample(20, 5))).whole
         self.assertRegex(text, r"peak\s+of the temp directory, in 600 samples")
 
-    def test_nothing_has_no_part_of_the_bar(self) -> None:
+    def test_zero_has_no_part_of_the_bar(self) -> None:
         report = SuiteReport(run=RunReport(Summary(tests=1, made=2, leaked=2), (LEAK, LEAK)))
         parts = [attributes for tag, attributes in Page(html.render(report)).tags if tag == "i"]
         self.assertEqual(parts, [{"class": "leaked", "style": "flex-grow:2"}])

@@ -123,7 +123,7 @@ class TableTests(PageCase):
         self.assertEqual(self.run_script(ROWS), 1_000)
         self.assertEqual(self.run_script("return document.getElementById('more').offsetHeight"), 0)
 
-    def test_typing_filters_and_the_number_is_told(self) -> None:
+    def test_typing_filters_and_updates_the_number(self) -> None:
         self.show("medium")
         self.browser.type("#filter", "test_export.py copytree")
         rows = self.run_script(COLUMN, 5)
@@ -166,7 +166,7 @@ class TableTests(PageCase):
             self.run_script("return document.querySelectorAll('.opened').length"), 0
         )
 
-    def test_nothing_that_a_test_says_becomes_markup(self) -> None:
+    def test_text_of_tests_never_becomes_markup(self) -> None:
         for view in ("leaks", "contexts", "origins", "directories", "tests"):
             self.show("hostile", f"#view={view}")
             self.assertGreater(self.run_script(ROWS), 0)
@@ -184,7 +184,7 @@ class TableTests(PageCase):
             self.run_script("return performance.getEntriesByType('resource').map(e => e.name)"), []
         )
 
-    def test_failing_and_new_leaks_come_before_known_ones_and_can_be_filtered(self) -> None:
+    def test_failing_and_new_leaks_precede_known_ones(self) -> None:
         self.show("judged")
         self.browser.click("#more [data-rows=next]")
         states = self.run_script(CELLS, "State")
@@ -194,7 +194,7 @@ class TableTests(PageCase):
         self.show("medium")
         self.assertEqual(self.run_script(CELLS, "State"), [])
 
-    def test_where_leaks_were_not_looked_for_nothing_claims_a_number_of_them(self) -> None:
+    def test_tables_without_leak_detection_give_no_number_of_leaks(self) -> None:
         self.show("off")
         self.assertEqual(self.run_script(TABS), ["Tests and fixtures 61"])
         page = self.run_script("return document.body.innerText")
@@ -221,7 +221,7 @@ class TableTests(PageCase):
         self.show("medium")
         self.assertIn("By directory 8", self.run_script(TABS))
 
-    def test_a_long_name_leaves_the_columns_as_they_are_and_opens_with_the_keyboard(self) -> None:
+    def test_long_name_is_folded_and_unfolds_with_the_keyboard(self) -> None:
         self.show("medium")
         usual = self.run_script(COLUMN_WIDTHS)
         self.show("hostile")
@@ -235,7 +235,7 @@ class TableTests(PageCase):
         self.assertFalse(self.run_script(hidden))
         self.assertEqual(self.run_script("return document.activeElement.innerText"), "Less")
 
-    def test_a_filter_that_the_page_does_not_know_is_shown_and_can_be_cleared(self) -> None:
+    def test_unknown_filter_is_shown_and_can_be_cleared(self) -> None:
         self.show("medium", "#view=leaks&facet=zzz&q=nothing")
         self.assertEqual(self.run_script(CHIPS), ["✕ Type: zzz"])
         self.assertEqual(self.run_script(ROWS), 0)
@@ -243,7 +243,7 @@ class TableTests(PageCase):
         self.assertEqual(self.run_script(CHIPS), [])
         self.assertIn("150 leaks", self.run_script(COUNT))
 
-    def test_tiles_are_as_large_as_their_bytes_and_lead_to_their_leaks(self) -> None:
+    def test_tiles_have_the_area_of_their_bytes_and_link_to_leaks(self) -> None:
         self.show("medium")
         tiles = self.run_script("""const map = document.querySelector('#treemap ul');
             const whole = map.clientWidth * map.clientHeight;
@@ -329,14 +329,14 @@ class NavigationTests(PageCase):
                     .map(control => control.outerHTML)""")
             self.assertEqual(nameless, [])
 
-    def test_a_link_in_the_table_takes_the_focus_to_the_title_of_what_it_leads_to(self) -> None:
+    def test_link_in_the_table_moves_the_focus_to_the_title(self) -> None:
         self.show("medium")
         self.run_script(MOVE, 80)
         self.browser.press(ENTER)
         self.assertEqual(len(self.run_script(CHIPS)), 1)
         self.assertTrue(self.run_script(AT_TITLE))
 
-    def test_back_shows_as_many_rows_as_there_were_and_the_link_that_was_followed(self) -> None:
+    def test_back_restores_the_rows_and_the_focused_link(self) -> None:
         self.show("large")
         self.browser.click("#more [data-rows=next]")
         self.run_script(MOVE, 400)
@@ -351,7 +351,7 @@ class NavigationTests(PageCase):
             const box = document.activeElement.getBoundingClientRect();
             return box.top >= 0 && box.bottom <= innerHeight"""))
 
-    def test_back_finds_the_link_and_the_details_that_were_open_above_it(self) -> None:
+    def test_back_restores_open_details_above_the_link(self) -> None:
         self.show("repeated", "#view=tests&sort=-left")
         self.browser.click("button.texts")
         self.run_script("document.querySelector('.opened + tr a').focus()")
@@ -367,12 +367,12 @@ class NavigationTests(PageCase):
         self.wait_for("return document.querySelector('button.texts')")
         self.assertEqual(self.run_script(EXPANDED), ["false"])
 
-    def test_no_ornament_is_said_with_a_heading(self) -> None:
+    def test_heading_has_only_its_label_as_accessible_name(self) -> None:
         self.show("medium", "#view=tests&sort=-entries")
         for key, name in (("id", "Test"), ("entries", "Created")):
             self.assertEqual(self.browser.label(f"th[data-key={key}] button"), name)
 
-    def test_the_axes_of_a_long_run_have_one_unit_and_no_halves_of_a_byte(self) -> None:
+    def test_axes_of_a_long_run_have_one_unit_and_whole_bytes(self) -> None:
         self.show("slow")
         words = self.run_script(
             "return [...document.querySelectorAll('#chart text')].map(text => text.textContent)"
@@ -435,7 +435,7 @@ class NavigationTests(PageCase):
         self.browser.point("#chart", 0.4)
         self.assertIn("m.C.test_x (run 2) (failure", self.run_script(TOLD))
 
-    def test_what_is_told_of_a_moment_is_spoken_once_and_moves_nothing(self) -> None:
+    def test_moment_is_spoken_once_and_moves_nothing(self) -> None:
         self.show("hostile")
         self.assertEqual(self.run_script("""const text = document.getElementById('moment-text');
             return [text.tagName, text.role, text.ariaLive]"""), ["P", None, None])
@@ -513,7 +513,7 @@ class LookTests(PageCase):
                 self.assertEqual(self.run_script(CUT), [], (theme, width, view))
                 self.assertEqual(self.run_script(BROKEN), [], (theme, width, view))
 
-    def test_of_a_test_with_a_long_name_all_is_told_but_the_middle_of_the_name(self) -> None:
+    def test_long_name_on_the_timeline_is_shortened_in_the_middle(self) -> None:
         self.show("wordy")
         for width in (320, *WIDTHS):
             self.browser.resize(width)
@@ -523,7 +523,7 @@ class LookTests(PageCase):
             self.assertRegex(moment, r"^0\.00 s  ·  .*B in \d+ files")
             self.assertIn("(unexpected success, 1 min 05 s", outcome)
 
-    def test_controls_and_marks_can_be_told_from_what_is_behind_them(self) -> None:
+    def test_controls_and_marks_have_enough_contrast(self) -> None:
         for theme in ("dark", "light"):
             self.browser.prefer(theme)
             self.show("medium")
@@ -539,7 +539,7 @@ class LookTests(PageCase):
         for above, below in itertools.pairwise(lanes):
             self.assertGreater(below["y"], above["y"] + above["height"])
 
-    def test_on_a_narrow_screen_cells_stand_under_each_other_with_their_headings(self) -> None:
+    def test_narrow_screen_stacks_cells_with_their_headings(self) -> None:
         self.browser.resize(400)
         self.show("medium")
         cells = self.run_script("""return [...document.querySelector('#table tbody tr').cells]
@@ -598,7 +598,7 @@ class LookTests(PageCase):
                     getComputedStyle(document.querySelector('#table thead')).display]"""),
                 ["avoid", "table-header-group"])
 
-    def test_on_paper_it_is_told_how_many_of_the_rows_there_are_and_which(self) -> None:
+    def test_paper_names_the_number_of_rows_and_the_filters(self) -> None:
         self.browser.prefer("light", "print")
         self.show("medium", "#facet=file&q=cache")
         caption = self.run_script("""const caption = document.querySelector('#table caption');

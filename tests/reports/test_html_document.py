@@ -52,7 +52,7 @@ class DocumentTests(unittest.TestCase):
         self.assertLessEqual(len(found), 2_000)
         self.assertEqual(max(found, key=lambda entry: entry[2]), [77.0, 1, 10**9])
 
-    def test_a_leak_is_known_failing_or_new_and_the_largest_comes_first(self) -> None:
+    def test_leak_is_known_failing_or_new_and_the_largest_is_first(self) -> None:
         leaks = tuple(replace(LEAK, path=name, bytes=size)
                       for name, size in (("a", 1), ("b", 3), ("c", 2)))
         a, b, _ = (leak.key for leak in leaks)
@@ -61,20 +61,20 @@ class DocumentTests(unittest.TestCase):
         self.assertEqual([(leak["name"], leak["state"]) for leak in found],
                          [("b", "failing"), ("c", "new"), ("a", "known")])
 
-    def test_leaks_are_of_the_record_that_left_them_though_ids_are_the_same(self) -> None:
+    def test_leaks_belong_to_their_record_where_ids_are_equal(self) -> None:
         found = document(repeated())
         self.assertEqual([leak["test"] for leak in found["leaks"]], [0, 0, 1, 3])
         self.assertEqual([test["left"] for test in found["tests"]], [2, 1, 0, 1])
         self.assertEqual([test.get("run") for test in found["tests"]], ["1", "2", "3", None])
 
-    def test_the_same_path_left_twice_is_of_each_run_in_turn(self) -> None:
+    def test_path_leaked_twice_belongs_to_each_run_in_turn(self) -> None:
         tests = (replace(TEST, leaked_paths=(LEAK.path,)),) * 2
         run = RunReport(Summary(), (LEAK, replace(LEAK, bytes=99)))
         found = document(SuiteReport(tests, run=run))
         self.assertEqual([(leak["bytes"], leak["test"]) for leak in found["leaks"]],
                          [(99, 1), (12, 0)])
 
-    def test_a_leak_of_a_class_is_of_the_fixture_that_tells_it(self) -> None:
+    def test_leak_of_a_class_belongs_to_its_fixture(self) -> None:
         fixture = FixtureRecord("tearDownClass (m.C)", "tearDownClass", "m.C", "m", "failure")
         leaks = (replace(LEAK, context="m.C", scope="class"), replace(LEAK, context="m"))
         found = document(SuiteReport((TEST,), (fixture,), RunReport(Summary(), leaks)))

@@ -105,7 +105,7 @@ class ContentTests(unittest.TestCase):
         self.assertEqual([(e.tag, e.text) for e in case],
                          [("system-out", "out\n"), ("system-err", "err\n")])
 
-    def test_a_leak_is_a_property_of_the_suite_and_told_by_its_test(self) -> None:
+    def test_leak_is_in_the_suite_properties_and_its_tests_output(self) -> None:
         root = root_of(replace(PASSED, stdout="out", leaked_paths=(LEAK.path,)), run=left(LEAK))
         line = "file /tmp/x.csv 1.2 KiB, created at t.py:4 in f  open, left"
         found = root.find("testsuite/properties/property")
@@ -113,7 +113,7 @@ class ContentTests(unittest.TestCase):
         self.assertEqual(found.attrib, {"name": "leak:m.C.test_a", "value": line})
         self.assertEqual(root.findtext("testsuite/testcase/system-out"), f"left: {line}\nout")
 
-    def test_leaks_of_classes_modules_and_the_run_are_told_too(self) -> None:
+    def test_leaks_of_classes_modules_and_the_run_are_included(self) -> None:
         owners: tuple[tuple[str, Scope, str], ...] = (
             ("m.C", "class", "m"), ("m", "module", "m"), ("run", "run", "run"),
             ("other.X.test", "test", "run"),
@@ -124,7 +124,7 @@ class ContentTests(unittest.TestCase):
             self.assertIn("/tmp/x.csv", told, context)
             self.assertEqual(root.get("tests"), "1")
 
-    def test_what_could_not_be_removed_is_told_by_the_run(self) -> None:
+    def test_removal_failures_are_in_the_suite_of_the_run(self) -> None:
         stuck = RemovalFailure("/tmp/x/", "is a mount point")
         root = root_of(PASSED, run=RunReport(Summary(), failures=(stuck,)))
         suite = root.find("testsuite[@name='run']")
@@ -134,7 +134,7 @@ class ContentTests(unittest.TestCase):
         self.assertEqual(told.attrib, {"name": "not-removed", "value": "/tmp/x/: is a mount point"})
         self.assertIn("could not be removed: /tmp/x/", suite.findtext("system-out") or "")
 
-    def test_a_leak_of_a_test_that_ran_twice_is_told_once(self) -> None:
+    def test_leak_of_a_repeated_test_is_included_once(self) -> None:
         root = root_of(PASSED, PASSED, run=left(LEAK))
         self.assertEqual(len(root.findall(".//system-out")), 1)
 
@@ -214,7 +214,7 @@ class SchemaTests(unittest.TestCase):
             test = replace(PASSED, stdout=block)
             self.check(SuiteReport(tests=(test,)))
 
-    def test_ten_megabytes_of_output_are_kept_and_parse_with_default_limits(self) -> None:
+    def test_ten_megabytes_of_output_parse_with_default_limits(self) -> None:
         line = "0123456789abcde\n"
         for letter in ("", "\u00fc", "\U0001f600"):
             output = (letter + line) * (10 * 1024 * 1024 // len(line))
@@ -223,7 +223,7 @@ class SchemaTests(unittest.TestCase):
                 root = self.check(SuiteReport(tests=(test,)))
                 self.assertEqual("".join(e.text for e in root.iter("system-out")), output)
 
-    def test_a_long_message_parses_with_default_limits_whatever_must_be_escaped_in_it(self) -> None:
+    def test_long_message_with_escapes_parses_with_default_limits(self) -> None:
         for character in ("\udcff", "\x1b"):
             text = f"AssertionError: {character * 1_700_000}"
             with self.subTest(character=ascii(character)):

@@ -64,7 +64,7 @@ class ContentTests(unittest.TestCase):
                        "outcome": "removed"}],
         })
 
-    def test_what_more_is_known_comes_in_further_keys(self) -> None:
+    def test_optional_facts_are_in_further_keys(self) -> None:
         leak = parsed(full_run())["leaks"][1]
         self.assertEqual(leak["origin"], {
             "file": "tests/test_a.py", "line": 41, "function": "test_export",
@@ -84,11 +84,11 @@ class ContentTests(unittest.TestCase):
             "what": ["size", "mtime"],
         })
 
-    def test_only_a_run_that_was_broken_off_says_so(self) -> None:
+    def test_only_an_interrupted_run_is_marked(self) -> None:
         self.assertIs(parsed(full_run(), interrupted=True)["interrupted"], True)
         self.assertNotIn("interrupted", parsed(full_run()))
 
-    def test_what_could_not_be_removed_is_listed_with_its_cause(self) -> None:
+    def test_removal_failures_are_listed_with_their_cause(self) -> None:
         stuck = {"path": "/tmp/stuck", "cause": "Operation not permitted"}
         self.assertEqual(parsed(full_run())["not_removed"], [stuck])
         self.assertNotIn("not_removed", parsed(RunReport(Summary())))
@@ -126,7 +126,7 @@ class SchemaTests(unittest.TestCase):
             self.validator.validate(parsed(run))
             self.validator.validate(parsed(run, interrupted=True))
 
-    def test_what_is_no_report_is_refused(self) -> None:
+    def test_invalid_document_is_refused(self) -> None:
         good = parsed(full_run())
         changes: tuple[dict[str, Any], ...] = (
             {"version": 2}, {"leaks": None}, {"more": 1}, {"modified": []},

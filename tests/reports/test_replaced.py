@@ -1,4 +1,4 @@
-"""Reports of runs whose tests have replaced what they are written with, and not put it back."""
+"""Reports of runs whose tests replaced the functions that write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.projects import ProjectTestCase
 REPORTS = ("--leak-json", "out.json", "--junit-xml", "out.xml", "--html", "out.html")
 
 
-class Replaced(ProjectTestCase):
+class ReplacedFunctionTests(ProjectTestCase):
     def assertReported(self, deed: str) -> None:
         """Fail unless all reports are there after a test that leaks, does this and leaks again."""
         self.write("test_a.py", f"""

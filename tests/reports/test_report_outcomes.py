@@ -1,4 +1,4 @@
-"""Outcomes and leaks of real runs in the reports: as many as unittest's, each with its test."""
+"""Outcomes and leaks of real runs in the reports: as many as unittest's, with their tests."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tempfiles.monitor import usage
 from tests.support.projects import ProjectTestCase
 
 
-class Sizes(ProjectTestCase):
-    """A size is the length of a file, whatever it takes on the disk: the monitor's, too."""
+class SizeTests(ProjectTestCase):
+    """A size is the length of a file, also in the monitor, whatever space it takes on the disk."""
 
     SUITE = """
         import mmap, os, tempfile, unittest
@@ -27,7 +27,7 @@ class Sizes(ProjectTestCase):
             def test_directory(self): self.make(tempfile.mkdtemp(prefix="d-"))
     """
 
-    def test_of_leaks_are_lengths_also_of_files_with_holes(self) -> None:
+    def test_leaks_have_the_length_of_files_with_holes(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--leak-json", "leaks.json", "test_a")
         leaks = json.loads((self.project / "leaks.json").read_text())["leaks"]
@@ -42,8 +42,8 @@ class Sizes(ProjectTestCase):
         self.assertEqual(outside.bytes, both)
 
 
-class Subtests(ProjectTestCase):
-    """Whatever a test does after a failed subtest, the reports count as unittest does."""
+class SubtestTests(ProjectTestCase):
+    """After a failed subtest, the reports count as many outcomes as unittest."""
 
     SUITE = """
         import unittest
@@ -62,7 +62,7 @@ class Subtests(ProjectTestCase):
                 raise KeyError("own")
     """
 
-    def test_a_subtest_that_ended_worse_leaves_the_outcome_of_its_test(self) -> None:
+    def test_outcome_of_a_test_is_kept_when_a_subtest_ended_worse(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--junit-xml", "out.xml", "--github", "test_a")
         self.assertIn("FAILED (failures=4, errors=2, skipped=2)", outcome.err)
@@ -75,7 +75,7 @@ class Subtests(ProjectTestCase):
         self.assertEqual(outcome.out.count("::error file=test_a.py,line="), 6, outcome.out)
         self.assertEqual(outcome.out.count("::error "), 6, outcome.out)
 
-    def test_a_huge_parameter_of_a_subtest_leaves_the_reports_readable(self) -> None:
+    def test_huge_parameter_of_a_subtest_is_shortened(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest
             class T(unittest.TestCase):
@@ -93,8 +93,8 @@ class Subtests(ProjectTestCase):
         self.assertLess(len(outcome.out), 6_000)
 
 
-class Skips(ProjectTestCase):
-    """A test that skips and fails: CI servers take any case with a skip for skipped."""
+class SkipTests(ProjectTestCase):
+    """CI servers count a case with a skip as skipped, also if the test failed."""
 
     SUITE = """
         import tempfile, unittest
@@ -140,8 +140,8 @@ class Skips(ProjectTestCase):
         self.assertIn("<small>6 skipped</small>", (self.project / "out.html").read_text("utf-8"))
 
 
-class Streams(ProjectTestCase):
-    def test_the_test_that_broke_the_run_by_closing_its_output_is_in_the_reports(self) -> None:
+class StreamTests(ProjectTestCase):
+    def test_test_that_closed_its_output_is_in_the_reports(self) -> None:
         for deed in ("sys.stdout.close()", "sys.stderr.close(); self.fail()"):
             with self.subTest(deed):
                 self.write("test_a.py", f"""
@@ -164,7 +164,7 @@ class Streams(ProjectTestCase):
                 self.assertIn('"id":"test_a.T.test_b","status":"error"', page)
 
 
-class LateLeaks(ProjectTestCase):
+class LateLeakTests(ProjectTestCase):
     def junit(self, *words: str) -> ElementTree.Element:
         self.write("child.py", """
             import sys, tempfile
@@ -183,7 +183,7 @@ class LateLeaks(ProjectTestCase):
         self.assertIn(" leaked by 1 test", outcome.err)
         return ElementTree.parse(self.project / "out.xml").getroot()
 
-    def test_a_late_leak_is_told_with_its_test(self) -> None:
+    def test_late_leak_is_listed_with_its_test(self) -> None:
         for words in ((), ("--leaks", "fail")):
             with self.subTest(words):
                 root = self.junit(*words)
@@ -193,13 +193,13 @@ class LateLeaks(ProjectTestCase):
                 names = [found.get("name") for found in root.iterfind(".//property")]
                 self.assertEqual(names, ["leak:test_a.T.test_late"])
 
-    def test_one_of_a_test_that_ran_twice_is_told_with_its_module(self) -> None:
+    def test_late_leak_of_a_repeated_test_is_listed_with_its_module(self) -> None:
         root = self.junit("--repeat", "2")
         self.assertEqual([suite.get("name") for suite in root], ["test_a"])
 
 
-class Places(ProjectTestCase):
-    """Annotations are at a line of the repository, or at none."""
+class AnnotationLineTests(ProjectTestCase):
+    """Annotations are at a line of the repository or at no line."""
 
     SUITE = """
         import unittest
@@ -217,14 +217,14 @@ class Places(ProjectTestCase):
                 exec("import tempfile; tempfile.mkdtemp()", {})
     """
 
-    def test_groups_and_code_without_a_file_are_at_the_line_of_the_test(self) -> None:
+    def test_groups_and_code_without_a_file_are_at_the_tests_line(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--github", "test_a")
         self.assertIn("::error file=test_a.py,line=10,title=ERROR%3A test_a.T.test_g", outcome.out)
         self.assertIn("::error file=test_a.py,line=12,title=ERROR%3A test_a.T.test_w", outcome.out)
         self.assertNotIn("file=<", outcome.out)
 
-    def test_code_named_like_a_file_that_is_not_there_is_at_the_line_of_the_test(self) -> None:
+    def test_code_of_a_missing_file_is_at_the_tests_line(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest
             def render(source): exec(compile(source, "page.html", "exec"), {"tempfile": tempfile})
@@ -238,7 +238,7 @@ class Places(ProjectTestCase):
         self.assertIn("::error file=test_a.py,line=6,title=ERROR%3A test_a.T.test_syn", outcome.out)
         self.assertNotIn("file=page.html", outcome.out)
 
-    def test_nothing_is_at_a_line_where_the_run_is_outside_of_the_workspace(self) -> None:
+    def test_run_outside_of_the_workspace_has_no_lines(self) -> None:
         self.write("test_a.py", self.SUITE)
         (self.project / "workspace").mkdir()
         workspace = str(self.project / "workspace")

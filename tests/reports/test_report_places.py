@@ -1,4 +1,4 @@
-"""Where reports go through the command line: streams, the file of another part, stubborn files."""
+"""Destinations of reports: streams, files with another use, files that cannot be replaced."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LEAKY = """
 """
 
 
-class Streams(ProjectTestCase):
-    def test_a_document_on_standard_output_is_whole_under_github_actions(self) -> None:
+class StreamTests(ProjectTestCase):
+    def test_document_on_stdout_is_whole_under_github_actions(self) -> None:
         self.write("test_a.py", LEAKY)
         for option in ("--leak-json", "--junit-xml", "--html"):
             with self.subTest(option):
@@ -32,14 +32,14 @@ class Streams(ProjectTestCase):
         outcome = self.tidytest("-q", "--leak-json", "-", "test_a", GITHUB_ACTIONS="true")
         self.assertEqual(len(json.loads(outcome.out)["leaks"]), 1)
 
-    def test_a_document_on_standard_output_is_whole_beside_a_coverage_report(self) -> None:
+    def test_document_on_stdout_is_whole_with_a_coverage_report(self) -> None:
         self.write("test_a.py", LEAKY)
         words = ("--coverage", "--coverage-report", "term", "--leak-json", "-")
         outcome = self.tidytest("-q", *words, "test_a")
         self.assertEqual(len(json.loads(outcome.out)["leaks"]), 1)
         self.assertIn("TOTAL", outcome.err)
 
-    def test_a_document_is_utf_8_whatever_the_encoding_of_standard_output(self) -> None:
+    def test_document_on_stdout_is_utf_8_whatever_its_encoding(self) -> None:
         self.write("test_a.py", """
             import unittest
             class T(unittest.TestCase):
@@ -53,7 +53,7 @@ class Streams(ProjectTestCase):
         self.assertIn("\N{NO-BREAK SPACE}s", outcome.out)
 
 
-class SharedFiles(ProjectTestCase):
+class SharedFileTests(ProjectTestCase):
     def test_no_report_takes_the_place_of_the_default_baseline(self) -> None:
         self.write("test_a.py", LEAKY)
         self.tidytest("--update-baseline", "test_a")
@@ -67,10 +67,10 @@ class SharedFiles(ProjectTestCase):
         self.assertEqual(outcome.code, 0, outcome.err)
 
 
-class Steps(ProjectTestCase):
-    """The summary of a step is where the environment says at the start."""
+class StepSummaryTests(ProjectTestCase):
+    """The path of the step's summary is read from the environment at the start."""
 
-    def test_what_a_test_does_to_the_environment_moves_neither_summary_nor_paths(self) -> None:
+    def test_changed_environment_moves_neither_summary_nor_paths(self) -> None:
         self.write("test_a.py", """
             import os, tempfile, unittest
             class T(unittest.TestCase):
@@ -108,8 +108,8 @@ AS_NOBODY = (
 )  # fmt: skip
 
 
-class StubbornFiles(ProjectTestCase):
-    """What is at the destination already, and cannot be replaced in one step."""
+class IrreplaceableFileTests(ProjectTestCase):
+    """Existing files at the destination that cannot be replaced in one step."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -126,7 +126,7 @@ class StubbornFiles(ProjectTestCase):
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     @unittest.skipUnless(works(*IN_A_NAMESPACE, "true"), "nothing can be mounted here")
-    def test_a_mounted_file_is_written_where_it_is(self) -> None:
+    def test_mounted_file_is_written_in_place(self) -> None:
         source = self.write("source.json", "before")
         mount = "mount --bind source.json out/report.json\n"
         outcome = self.shell(*IN_A_NAMESPACE, "sh", "-ec", mount + self.command)
@@ -137,7 +137,7 @@ class StubbornFiles(ProjectTestCase):
         self.assertRefused(outcome, "--leak-json: cannot write", "Read-only file system")
 
     @unittest.skipUnless(shutil.which("chattr"), "no chattr here")
-    def test_an_immutable_file_is_told_before_the_tests(self) -> None:
+    def test_immutable_file_is_refused_before_the_tests(self) -> None:
         if not works("chattr", "+i", str(self.report)):
             self.skipTest("no file can be made immutable here")
         self.addCleanup(subprocess.run, ["chattr", "-i", str(self.report)], check=True)
@@ -145,7 +145,7 @@ class StubbornFiles(ProjectTestCase):
         self.assertRefused(outcome, "--leak-json: cannot write", "Operation not permitted")
 
     @unittest.skipUnless(works(*AS_NOBODY, "true"), "one cannot be another user here")
-    def test_another_users_file_among_everyones_is_written_only_if_it_may_be(self) -> None:
+    def test_file_of_another_user_is_written_only_if_permitted(self) -> None:
         os.chown(self.base, 65534, -1)
         os.chmod(self.report.parent, 0o1777)
         outcome = self.shell(*AS_NOBODY, "sh", "-c", self.command)
@@ -157,7 +157,7 @@ class StubbornFiles(ProjectTestCase):
         self.assertEqual(len(json.loads(self.report.read_text())["leaks"]), 1)
 
     @unittest.skipUnless(works(*AS_NOBODY, "true"), "one cannot be another user here")
-    def test_a_file_in_a_directory_of_others_is_written_where_it_is(self) -> None:
+    def test_file_in_a_directory_of_another_user_is_written_in_place(self) -> None:
         os.chown(self.base, 65534, -1)
         os.chmod(self.report, 0o666)
         outcome = self.shell(*AS_NOBODY, "sh", "-c", self.command)

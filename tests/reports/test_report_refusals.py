@@ -1,4 +1,4 @@
-"""Reports that cannot be written: refused before the tests, or told after them."""
+"""Unwritable reports: refused before the tests, or an error after them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ LEAKY = """
 """
 
 
-class Refusals(ProjectTestCase):
+class RefusalTests(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.write("test_a.py", "raise SystemExit('a test module was imported')")
 
-    def test_a_place_that_cannot_be_written_to_is_told_before_the_tests(self) -> None:
+    def test_unwritable_path_is_refused_before_the_tests(self) -> None:
         for option in ("--leak-json", "--junit-xml", "--html", "--monitor"):
             with self.subTest(option):
                 outcome = self.tidytest(option, "no/such/place.csv", "test_a")
                 self.assertRefused(outcome, option, "No such file or directory")
 
-    def test_a_missing_extra_is_told_with_what_installs_it(self) -> None:
+    def test_missing_library_is_refused_with_the_install_command(self) -> None:
         for option, module, extra in (
             ("--junit-xml=x", "junitparser", "junit"),
             ("--html=x", "jinja2", "html"),
@@ -47,7 +47,7 @@ class Refusals(ProjectTestCase):
                 outcome = self.tidytest(option, "test_a", PYTHONPATH=path)
                 self.assertRefused(outcome, f'pip install "tidytest[{extra}]"')
 
-    def test_an_extra_that_cannot_be_used_is_told_with_what_installs_one_that_can(self) -> None:
+    def test_unusable_library_is_refused_with_the_upgrade_command(self) -> None:
         self.new_processes = True
         for option, module, extra in (("--junit-xml=x", "junitparser", "junit"),
                                       ("--html=x", "jinja2", "html")):
@@ -61,7 +61,7 @@ class Refusals(ProjectTestCase):
     def test_a_monitor_file_of_no_known_kind_is_refused(self) -> None:
         self.assertRefused(self.tidytest("--monitor", "usage.txt", "test_a"), ".csv")
 
-    def test_a_report_that_fails_after_the_tests_fails_the_run_and_keeps_the_others(self) -> None:
+    def test_unwritable_report_fails_the_run_and_keeps_the_others(self) -> None:
         self.write("test_b.py", """
             import os, shutil, unittest
             class T(unittest.TestCase):
@@ -75,13 +75,13 @@ class Refusals(ProjectTestCase):
         self.assertIn("tidytest: error: --junit-xml: cannot write", outcome.err)
         self.assertTrue((self.project / "out.json").exists())
 
-    def test_standard_output_that_is_closed_is_told_before_the_tests(self) -> None:
+    def test_closed_stdout_is_refused_before_the_tests(self) -> None:
         for option in ("--leak-json", "--junit-xml", "--html"):
             with self.subTest(option):
                 outcome = self.with_closed_output(option, "-", "test_a")
                 self.assertRefused(outcome, f"{option}: cannot write to standard output: it is clo")
 
-    def test_annotations_go_to_standard_error_where_standard_output_is_closed(self) -> None:
+    def test_annotations_go_to_stderr_when_stdout_is_closed(self) -> None:
         self.write("test_b.py", LEAKY)
         outcome = self.with_closed_output("--github", "test_b")
         self.assertEqual(outcome.code, 0, outcome.err)
@@ -94,7 +94,7 @@ class Refusals(ProjectTestCase):
         self.assertEqual(os.listdir(self.base), [])
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def test_what_a_report_stumbles_over_fails_the_run_and_keeps_the_others(self) -> None:
+    def test_defect_in_one_report_fails_the_run_and_keeps_the_others(self) -> None:
         self.write("test_b.py", """
             import importlib, unittest
             class T(unittest.TestCase):
@@ -106,7 +106,7 @@ class Refusals(ProjectTestCase):
         self.assertFalse((self.project / "out.xml").exists())
         self.assertTrue((self.project / "out.html").exists())
 
-    def test_what_all_reports_stumble_over_fails_the_run(self) -> None:
+    def test_defect_in_all_reports_fails_the_run(self) -> None:
         self.write("test_b.py", """
             import platform, unittest
             class T(unittest.TestCase):

@@ -51,8 +51,8 @@ SUITE = """
 """
 
 
-class Junit(ProjectTestCase):
-    def test_each_kind_of_end_is_told_once(self) -> None:
+class JUnitTests(ProjectTestCase):
+    def test_each_outcome_is_reported_once(self) -> None:
         self.write("test_kinds.py", SUITE)
         outcome = self.tidytest("-b", "--junit-xml", "out.xml", "test_kinds")
         self.assertEqual(outcome.code, 1)
@@ -98,8 +98,8 @@ class Junit(ProjectTestCase):
         self.assertEqual(root.get("failures"), "1")
 
 
-class FailingLeaks(ProjectTestCase):
-    """Each leak that fails a run is told once, wherever that is told."""
+class FailingLeakTests(ProjectTestCase):
+    """Each leak that fails a run is reported once in each report."""
 
     SUITE = """
         import tempfile, threading, time, unittest
@@ -112,7 +112,7 @@ class FailingLeaks(ProjectTestCase):
                 tempfile.mkdtemp(prefix="late-")
     """
 
-    def test_a_late_leak_says_why_the_run_fails(self) -> None:
+    def test_late_leak_is_the_reason_of_the_failure(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--leaks", "fail", "test_a.T.test_b")
         self.assertEqual(outcome.code, 1)
@@ -158,7 +158,7 @@ class FailingLeaks(ProjectTestCase):
         self.assertEqual(outcome.out, "False leaked late (__main__.T.test)\n", outcome.err)
         self.assertIn("\nFAILED: 1 leak was found after the tests", outcome.err)
 
-    def test_a_leak_is_told_by_its_failure_only(self) -> None:
+    def test_failing_leak_is_not_reported_twice(self) -> None:
         self.write("test_a.py", self.SUITE)
         outcome = self.tidytest("--leaks", "fail", "--github", "test_a.T.test_a")
         self.assertEqual(outcome.err.count("here-"), 1, outcome.err)
@@ -168,7 +168,7 @@ class FailingLeaks(ProjectTestCase):
         verbose = self.tidytest("-v", "--leaks", "fail", "test_a.T.test_a")
         self.assertEqual(verbose.err.count("here-"), 2, verbose.err)
 
-    def test_what_the_baseline_knows_is_no_warning(self) -> None:
+    def test_known_leak_is_not_a_warning(self) -> None:
         self.write("test_a.py", self.SUITE)
         self.tidytest("--update-baseline", "test_a.T.test_a")
         self.write("test_b.py", """
@@ -185,8 +185,8 @@ class FailingLeaks(ProjectTestCase):
         self.assertEqual(names, ["known-leak:test_a.T.test_a", "leak:test_b.T.test"])
 
 
-class OddEnds(ProjectTestCase):
-    """Reports of runs that do not end, or do not print, as runs usually do."""
+class AbnormalEndTests(ProjectTestCase):
+    """Reports of interrupted runs, and of tests that replace or close streams."""
 
     LEAKY = """
         import os, signal, sys, tempfile, unittest
@@ -199,7 +199,7 @@ class OddEnds(ProjectTestCase):
     def junit(self) -> ElementTree.Element:
         return ElementTree.parse(self.project / "out.xml").getroot()
 
-    def test_an_interrupted_test_is_no_success_and_all_say_so(self) -> None:
+    def test_interrupted_test_is_an_error_in_all_reports(self) -> None:
         for body, kind, code in (
             ("raise KeyboardInterrupt", "KeyboardInterrupt", -2),
             ("os.kill(os.getpid(), signal.SIGTERM); import time; time.sleep(9)", "Terminated", -15),
@@ -236,7 +236,7 @@ class OddEnds(ProjectTestCase):
         self.assertNotIn("Traceback", outcome.err)  # of which all frames would be ours
         self.assertEqual(self.junit().get("errors"), "2")
 
-    def test_tests_of_one_id_have_each_their_own_leaks(self) -> None:
+    def test_tests_with_equal_ids_have_their_own_leaks(self) -> None:
         self.write("test_a.py", self.LEAKY.format(body="pass"))
         self.tidytest("--repeat", "3", "--junit-xml", "out.xml", "--leaks", "fail", "test_a")
         told = [
@@ -245,7 +245,7 @@ class OddEnds(ProjectTestCase):
         ]
         self.assertEqual(told, [1, 1, 1])
 
-    def test_a_failure_and_an_error_of_its_cleanup_are_both_told(self) -> None:
+    def test_failure_and_error_of_its_cleanup_are_both_reported(self) -> None:
         body = "self.addCleanup(lambda: 1 / 0); self.fail()"
         self.write("test_a.py", self.LEAKY.format(body=body))
         outcome = self.tidytest("--junit-xml", "out.xml", "--github", "test_a")
@@ -257,7 +257,7 @@ class OddEnds(ProjectTestCase):
                          [("error", "ZeroDivisionError"), ("failure", "AssertionError")])
         self.assertEqual(outcome.out.count("::error "), 2, outcome.out)
 
-    def test_annotations_begin_a_line_whatever_the_tests_print_or_replace(self) -> None:
+    def test_annotations_begin_a_line_whatever_the_tests_print(self) -> None:
         for body in ("print('x', end='')", "sys.stdout = None", "os.environ.clear()"):
             with self.subTest(body):
                 self.write("test_a.py", self.LEAKY.format(body=body))
@@ -265,7 +265,7 @@ class OddEnds(ProjectTestCase):
                 self.assertEqual(outcome.code, 0, outcome.err)
                 self.assertIn("\n::warning file=test_a.py,line=4,", outcome.out)
 
-    def test_where_the_tests_have_closed_the_output_the_run_fails(self) -> None:
+    def test_run_fails_when_tests_have_closed_the_output(self) -> None:
         self.write("test_a.py", self.LEAKY.format(body="sys.stdout.close()"))
         outcome = self.tidytest("--github", "test_a")
         self.assertEqual(outcome.code, 1, outcome.err)
@@ -286,8 +286,8 @@ class OddEnds(ProjectTestCase):
         self.assertFalse((self.project / "-").exists())
 
 
-class ManyAlike(ProjectTestCase):
-    def test_are_told_up_to_a_number_and_then_counted(self) -> None:
+class SimilarLeakTests(ProjectTestCase):
+    def test_similar_leaks_are_listed_up_to_a_limit_and_counted(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest
             class T(unittest.TestCase):
@@ -304,7 +304,7 @@ class ManyAlike(ProjectTestCase):
             self.assertEqual(len(leaks), 501)
 
 
-class Other(ProjectTestCase):
+class OtherReportTests(ProjectTestCase):
     def test_html_holds_the_tests_and_the_usage(self) -> None:
         self.write("test_kinds.py", SUITE)
         self.assertEqual(self.tidytest("--html", "out.html", "test_kinds").code, 1)

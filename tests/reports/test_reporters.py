@@ -1,4 +1,4 @@
-"""What all reports share: the table of them, missing extras, destinations, and safe text."""
+"""The shared parts of reports: the table, optional libraries, destinations, and escaping."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TableTests(unittest.TestCase):
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         self.assertEqual((done.stdout.strip(), done.stderr), ("[]", ""))
 
-    def test_all_that_a_run_lacks_is_told_at_once(self) -> None:
+    def test_all_missing_libraries_are_named_at_once(self) -> None:
         script = (
             "import sys; sys.modules.update(dict.fromkeys(('junitparser', 'jinja2', 'tqdm')))\n"
             "from runner.cli.main import main\nmain(sys.argv[1:])"
@@ -110,7 +110,7 @@ class DestinationTests(unittest.TestCase):
         with open(self.path) as file:
             self.assertEqual(file.read(), "before")
 
-    def test_what_cannot_be_written_is_refused_in_one_line(self) -> None:
+    def test_unwritable_destination_is_refused_in_one_line(self) -> None:
         bad = (
             os.path.join(self.directory, "missing", "x.html"), self.directory,
             self.directory + os.sep, "", "nul\0byte", os.path.join(self.directory, "n" * 300),
@@ -186,7 +186,7 @@ class TextTests(unittest.TestCase):
 
 
 class LineTests(unittest.TestCase):
-    def test_a_leak_is_told_in_one_line(self) -> None:
+    def test_leak_is_one_line(self) -> None:
         leak = Leak("/tmp/x\n/d", "directory", 2048, 4, "c", "test",
                     Origin("t.py", 3, "f", "open"), never_closed=True, where="outside")
         self.assertEqual(
@@ -195,7 +195,7 @@ class LineTests(unittest.TestCase):
             "outside the temp directory, never closed, left",
         )
 
-    def test_what_is_in_a_directory_is_told_as_on_the_terminal(self) -> None:
+    def test_contents_of_a_directory_are_as_on_the_terminal(self) -> None:
         for entries, files, told in ((1, 0, "empty"), (2, 1, "1 file"), (2, 0, "1 entry"),
                                      (5, 3, "4 entries"), (2_001, 2_000, "2,000 files")):
             leak = Leak("/tmp/d", "directory", 9, entries, "c", "test", outcome="removed",
@@ -204,7 +204,7 @@ class LineTests(unittest.TestCase):
             *_, row = context_lines(ContextReport("c", "test", leaks=(leak,)))
             self.assertIn(f"d/  {told}", row)
 
-    def test_why_a_leak_is_left_and_where_things_went_is_told(self) -> None:
+    def test_notes_name_the_reason_and_rescued_files(self) -> None:
         leak = Leak("/p/d", "directory", 0, 2, "c", "test", outcome="left", where="outside",
                     reason="it holds x", rescued=("/tmp/y\n",))
         self.assertEqual(leak_notes(leak), [
@@ -222,7 +222,7 @@ class PlaceTests(unittest.TestCase):
         self.project, self.other = str(self.top / "p"), str(self.top / "q")
         self.test = str(self.top / "p/tests/test_a.py"), 3
 
-    def test_the_place_of_a_failure_is_the_innermost_line_of_the_project(self) -> None:
+    def test_failure_is_at_the_innermost_line_of_the_project(self) -> None:
         traceback = (
             'Traceback (most recent call last):\n'
             f'  File "{self.test[0]}", line 3, in test_x\n    json.loads("")\n'
@@ -235,7 +235,7 @@ class PlaceTests(unittest.TestCase):
         self.assertIsNone(failure_place(traceback, self.project, self.other))
         self.assertIsNone(failure_place("no traceback", self.project, self.project))
 
-    def test_the_directory_of_the_run_comes_before_the_rest_of_the_workspace(self) -> None:
+    def test_directory_of_the_run_precedes_the_workspace(self) -> None:
         traceback = (
             'Traceback (most recent call last):\n'
             f'  File "{self.test[0]}", line 3, in test_x\n    c.f()\n'

@@ -26,7 +26,7 @@ def leak(
     return Leak(path, kind, 1, 1, context, scope, origin, where=where)
 
 
-class Remedies(unittest.TestCase):
+class RemedyTests(unittest.TestCase):
     def assert_remedy(self, expected: str, *leaks: Leak) -> None:
         told = remedy(leaks)
         self.assertEqual(told, expected)
@@ -64,7 +64,7 @@ class Remedies(unittest.TestCase):
                 told = remedy([leak(name, "/tmp/tidy-a/0/y.csv", file=self.written(call))])
                 self.assertNotIn("x.csv", told)
 
-    def test_in_code_that_is_no_tests_it_is_for_who_calls_it(self) -> None:
+    def test_remedy_for_other_code_is_pasted_into_its_caller(self) -> None:
         whose: tuple[tuple[Scope, str, str, str], ...] = (
             ("test", "unit.test_a.T.test_it", "self.addCleanup", CALLER),
             ("class", "unit.test_a.T", "cls.addClassCleanup", "in setUpClass"),
@@ -78,12 +78,12 @@ class Remedies(unittest.TestCase):
                          function="export", scope=scope, context=context),
                 )  # fmt: skip
 
-    def test_at_import_it_is_for_the_end_of_the_process(self) -> None:
+    def test_remedy_at_import_runs_at_exit(self) -> None:
         made = leak("tempfile.mkdtemp", kind="directory", function="<module>", scope="run",
                     context="run")  # fmt: skip
         self.assert_remedy("atexit.register(shutil.rmtree, ...)  # its path", made)
 
-    def test_in_a_function_that_is_a_test_there_is_no_self(self) -> None:
+    def test_remedy_in_a_function_uses_no_self(self) -> None:
         here = f"{__name__}.leak"
         self.assert_remedy(
             "with tempfile.TemporaryDirectory() as directory: ...  # create it in there",
@@ -92,16 +92,16 @@ class Remedies(unittest.TestCase):
         self.assert_remedy("os.unlink(...)  # its path; in a `finally`",
                            leak("open", context=here, where="outside"))  # fmt: skip
 
-    def test_an_import_below_the_line_is_none(self) -> None:
+    def test_import_below_the_line_is_not_used(self) -> None:
         file = self.written("fd, p = tempfile.mkstemp()", "import os", "os.close(fd)")
         self.assert_remedy("self.addCleanup(os.unlink, p)  # import os",
                            leak("tempfile.mkstemp", file=file))
 
-    def test_a_variable_that_is_bound_again_on_the_line_is_not_told(self) -> None:
+    def test_variable_that_is_rebound_on_the_line_is_not_used(self) -> None:
         file = self.written("fd, p = tempfile.mkstemp(); p = 'settings.ini'")
         self.assertNotIn("unlink, p)", remedy([leak("tempfile.mkstemp", file=file)]))
 
-    def test_of_a_child_goes_by_the_name_if_it_stands_in_the_source(self) -> None:
+    def test_remedy_for_a_child_uses_a_name_from_the_source(self) -> None:
         file = self.written("import os, tempfile; os.system('touch $TMPDIR/out.txt')")
         self.assert_remedy(
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
@@ -110,9 +110,7 @@ class Remedies(unittest.TestCase):
         self.assert_remedy(f"{ENTER}  # as TMPDIR of the child",
                            leak("os.system", "/tmp/tidy-a/0/out", file=file))  # fmt: skip
 
-    def test_outside_a_path_is_told_only_if_it_is_the_projects_and_stands_in_the_source(
-        self,
-    ) -> None:
+    def test_outside_path_is_named_only_if_it_is_in_the_source(self) -> None:
         for path, told in (
             (os.path.abspath("debug.log"), '"debug.log"'),
             (os.path.abspath("a/é.log"), '"a/é.log"'),
@@ -132,8 +130,8 @@ class Remedies(unittest.TestCase):
                 self.assert_remedy("self.addCleanup(os.unlink, ...)  # its path", made)
 
 
-class Defects(unittest.TestCase):
-    def test_a_remedy_that_cannot_be_found_does_not_end_the_advice(self) -> None:
+class DefectTests(unittest.TestCase):
+    def test_failing_remedy_does_not_end_the_advice(self) -> None:
         leaks = [leak("tempfile.mkdtemp", context=f"unit.test_a.T.test_{n}") for n in range(5)]
         defect = RuntimeError("on purpose")
         with mock.patch("runner.advice.where_to_begin.remedy", side_effect=defect):
