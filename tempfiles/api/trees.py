@@ -14,7 +14,6 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ..errors import ContentError, InvalidNameError, PathTypeError, translated
@@ -64,12 +63,7 @@ class TempTree(type(Path())):  # type: ignore[misc] # the Path class of this sys
     def __enter__(self) -> TempTree:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         reclaim.discard(str(self))
 
 

@@ -1,4 +1,4 @@
-"""The sub-commands of `python -m tempfiles`: they parse and print; this is what they share."""
+"""The sub-commands of `python -m tempfiles`, which parse and print; what they share."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from types import TracebackType
 
 from ..errors import InvalidNameError, SettingError, UnknownContextError
 from ..records import ContextRecord
@@ -48,12 +47,7 @@ class context:
             callbacks.context_opened(ContextRecord(opened.id, opened.scope, parent))
         return self._name
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         closing = self._opened.pop()
         has_callbacks = callbacks.has_close_callbacks()
         registered = len(closing.files or ()) + len(closing.directories or ())
@@ -63,16 +57,10 @@ class context:
         finally:
             tree.close(closing)
             if has_callbacks:
-                callbacks.context_closed(
-                    ContextReport(
-                        closing.id,
-                        closing.scope,
-                        made=registered,
-                        registered=registered,
-                        bytes_made=removal.bytes,
-                        removal=removal,
-                    )
-                )
+                callbacks.context_closed(ContextReport(
+                    closing.id, closing.scope, made=registered, registered=registered,
+                    bytes_made=removal.bytes, removal=removal,
+                ))  # fmt: skip
 
 
 def current_context() -> str:
