@@ -83,15 +83,17 @@ class Boundaries(Hooks):
             return
         if context.attachment is not None and "_asyncioRunner" in test.__dict__:
             finish_event_loop(test)
-        closed = self._close(context, test)
+        session = self.session
+        failed = session.retention is not None and self._has_failed(context, test)
+        closed = session.close(context, failed=failed)
         outcome = test._outcome  # type: ignore[attr-defined]
-        if outcome.success:
-            self.session.succeeded(context.id)
+        if outcome.success and session.policy.ledger is not None:
+            session.succeeded(context.id)
         if closed.is_empty:
             return
         # A test that has failed already gets no second failure; a skipped test can still leak.
         if closed.failure is not None and not has_failed(outcome.result, test):
-            self.session.note_failure(closed)
+            session.note_failure(closed)
             with outcome.testPartExecutor(test):
                 self.leak_failure = test.failureException(closed.failure)
                 raise self.leak_failure

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..output.colour import Painter
-from ..session.outcomes import Outcome, Status, TestName
+from ..session.outcomes import CaseName, Outcome, Status
 from ..session.session import Session
 from ..unittest_api import (
     is_failure_of,
@@ -325,7 +325,7 @@ class TidyTestResult(unittest.TextTestResult):
         self.stream.flush()
 
 
-def _name_of(test: Any) -> TestName:
+def _name_of(test: Any) -> CaseName:
     id = test_id(test)
     kind = type(test)
     module, class_name = kind.__module__, kind.__qualname__
@@ -339,7 +339,7 @@ def _name_of(test: Any) -> TestName:
     except Exception:  # a user's method may raise anything
         description = id
     runs = not is_skipped_by_decorator(test)
-    return TestName(id, module, class_name, method, description, runs)
+    return CaseName(id, module, class_name, method, description, runs)
 
 
 def _text_of(buffer: Any) -> str:

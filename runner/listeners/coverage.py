@@ -14,7 +14,7 @@ from tempfiles.registry import contexts
 
 from ..errors import UsageError
 from ..session.listener import Listener
-from ..session.outcomes import TestName
+from ..session.outcomes import CaseName
 from ..settings.config import Config
 from ..settings.conflicts import OUTPUTS
 
@@ -79,11 +79,11 @@ class Measurement(Listener):
         self._coverage.erase()
         self._coverage.start()
 
-    def test_started(self, test: TestName) -> None:
+    def test_started(self, test: CaseName) -> None:
         """Attribute the lines that run from now on to a test."""
         self._switch(test.id)
 
-    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+    def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Attribute the lines that run from now on to no test."""
         self._switch("")
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..session.listener import Listener, RunControl
-from ..session.outcomes import UNSUCCESSFUL, Outcome, TestName
+from ..session.outcomes import UNSUCCESSFUL, CaseName, Outcome
 
 if TYPE_CHECKING:
     from tempfiles.reports import ContextReport
@@ -37,12 +37,12 @@ class Progress(Listener):
             miniters=1,
         )  # fmt: skip
 
-    def test_started(self, test: TestName) -> None:
+    def test_started(self, test: CaseName) -> None:
         """Draw the line as it is now: the test may take long."""
         if self._bar is not None:
             self._bar.refresh()
 
-    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+    def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Draw the line again, one test further."""
         if self._bar is not None:
             counts = f"{self._failed} failed, {self._leaks} leaked"

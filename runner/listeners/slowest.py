@@ -11,7 +11,7 @@ from tempfiles.formatting import format_size, printable
 from tempfiles.reports import ContextReport
 
 from ..session.listener import Listener
-from ..session.outcomes import TestName
+from ..session.outcomes import CaseName
 
 _SHORT = 0.001  # seconds; as in unittest
 _RULE = "-" * 70
@@ -31,11 +31,11 @@ class Durations(Listener):
         self._started: dict[str, float] = {}
         self._took: list[tuple[float, str]] = []
 
-    def test_started(self, test: TestName) -> None:
+    def test_started(self, test: CaseName) -> None:
         """Start the clock."""
         self._started[test.id] = perf_counter()
 
-    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+    def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Record the duration."""
         started = self._started.pop(test.id, None)
         if started is not None and test.runs:

@@ -13,7 +13,7 @@ from tempfiles.monitor.usage import Sample
 from tempfiles.reports import ContextReport, RunReport
 
 from ..session.listener import Listener
-from ..session.outcomes import Outcome, Status, TestName
+from ..session.outcomes import CaseName, Outcome, Status
 from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
 
 _SEVERITY: tuple[Status, ...] = (
@@ -51,7 +51,7 @@ class _Draft:
     def raise_to(self, status: Status) -> None:
         self.status = max(self.status, status, key=_SEVERITY.index)
 
-    def record(self, test: TestName, output: tuple[str, str]) -> TestRecord:
+    def record(self, test: CaseName, output: tuple[str, str]) -> TestRecord:
         """Return the record of the test, which has ended."""
         if self.status != self.own_status != "success":  # a subtest ended worse
             self.others.insert(0, SubtestRecord("", self.own_status, self.message, self.details))
@@ -75,11 +75,11 @@ class Recorder(Listener):
         self._clock = perf_counter()
         self._directory = os.getcwd()
 
-    def test_started(self, test: TestName) -> None:
+    def test_started(self, test: CaseName) -> None:
         """Start the record of a test."""
         self._drafts.append(_Draft(test.id))
 
-    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+    def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Finish the record of a test."""
         draft = self._draft(test.id)
         self._drafts.remove(draft)

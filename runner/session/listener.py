@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .outcomes import Outcome, TestName
+from .outcomes import CaseName, Outcome
 
 if TYPE_CHECKING:
     from tempfiles.reports import ContextReport
@@ -36,10 +36,10 @@ class Listener:
     def tests_counted(self, number: int | None) -> None:
         """So many tests will run; None if there is no limit (`--until-leak`)."""
 
-    def test_started(self, test: TestName) -> None:
+    def test_started(self, test: CaseName) -> None:
         """A test begins."""
 
-    def test_stopped(self, test: TestName, stdout: str, stderr: str) -> None:
+    def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """A test is over; the texts are what was captured of it (`-b`)."""
 
     def outcome(self, outcome: Outcome) -> None:
@@ -73,8 +73,8 @@ class Events:
 
     run_started: list[Callable[[RunControl, Any], None]]
     tests_counted: list[Callable[[int | None], None]]
-    test_started: list[Callable[[TestName], None]]
-    test_stopped: list[Callable[[TestName, str, str], None]]
+    test_started: list[Callable[[CaseName], None]]
+    test_stopped: list[Callable[[CaseName, str, str], None]]
     outcome: list[Callable[[Outcome], None]]
     exception: list[Callable[[str, BaseException, Any], None]]
     context_closed: list[Callable[[ContextReport, ContextReport], None]]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Status = Literal[
     "success", "failure", "error", "skipped", "expected failure", "unexpected success"
@@ -13,16 +12,13 @@ UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected succes
 """The statuses that make a run fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class TestName:
+class CaseName(NamedTuple):
     """The names of a test.
 
     `id` is what the test tool calls it, `class_name` is empty for a function, `method` is the rest
     of the id, and `description` is how the tool prints it. `runs` is False if the test is skipped
     before any code of it runs.
     """
-
-    __test__ = False  # other runners collect classes by their name
 
     id: str
     module: str
@@ -32,8 +28,7 @@ class TestName:
     runs: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One outcome of a test, of a subtest or of a fixture; a test may have several.
 
     `id` is what the test tool calls it (for unittest's fixtures `setUpClass (pkg.mod.Class)`).

@@ -7,8 +7,7 @@ around each module, class and test, and reports each outcome.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tempfiles.registry.contexts import Context, open_contexts
 from tempfiles.reports import ContextReport
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
 __unittest = True
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedContext:
+class ClosedContext(NamedTuple):
     """What a context left.
 
     `report` has all of it, `new` only the leaks that no baseline knows. `failure` is the message to
@@ -113,24 +111,21 @@ class Session:
         """
         if interrupted:
             self.interrupted.add(context.id)
-        closed = (
-            self._close(context) if self.retention is None
-            else self._close_and_keep(context, self.retention, failed)
-        )  # fmt: skip
-        if closed is _NOTHING:
-            return closed
+        if self.retention is not None:
+            closed = self._close_and_keep(context, self.retention, failed)
+            if closed is _NOTHING:
+                return closed
+        else:
+            report = self.run.close(context)
+            if not report.id:
+                return _NOTHING  # as after most tests
+            new = self.policy.judge(report)
+            closed = ClosedContext(report, new, self.policy.failure(new))
         if closed.report.leaks:
             self.leaked.add(closed.report.id)
         for notify in self.events.context_closed:
             notify(closed.report, closed.new)
         return closed
-
-    def _close(self, context: Context) -> ClosedContext:
-        report = self.run.close(context)
-        if not report.id:
-            return _NOTHING
-        new = self.policy.judge(report)
-        return ClosedContext(report, new, self.policy.failure(new))
 
     def _close_and_keep(
         self, context: Context, retention: Retention, failed: bool

@@ -13,7 +13,7 @@ from tempfiles import Retention, RetentionSettings, Run, RunSettings
 from runner.baseline.matching import Ledger
 from runner.baseline.file import Entry
 from runner.session.listener import Listener
-from runner.session.outcomes import Outcome, TestName
+from runner.session.outcomes import Outcome, CaseName
 from runner.session.policy import Policy
 from runner.session.session import Session
 
@@ -108,7 +108,7 @@ class HostTests(ProjectTestCase):
             "test = session.enter('a', 'test')\n"
             "leave('x')\n"
             "session.close(test, interrupted=True)\n"
-            "for call in session.events.test_started: call(TestName('b', 'm', '', 'b'))\n"
+            "for call in session.events.test_started: call(CaseName('b', 'm', '', 'b'))\n"
             "end(session)\n"
             "print(json.dumps([log.lines, sorted(session.failed), sorted(session.incomplete),\n"
             "    sorted(session.interrupted), session.load_failed,\n"
