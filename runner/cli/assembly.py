@@ -7,9 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tempfiles.reports import RunSettings
-from tempfiles.roots.root import system_directory
-from tempfiles.run.run import Run
+from tempfiles import Run, RunSettings, system_directory
 
 from ..reporting.manager import Reports
 from ..session.policy import Policy

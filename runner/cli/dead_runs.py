@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import tempfiles
+from tempfiles import RemovalReport
 from tempfiles.formatting import format_count, format_size, printable
-from tempfiles.reports import RemovalReport
 
 if TYPE_CHECKING:
     from tempfiles import Reaped, ReapReport

@@ -18,7 +18,7 @@ from . import signals
 from .assembly import Components
 
 if TYPE_CHECKING:
-    from tempfiles.reports import ContextReport, RunReport
+    from tempfiles import ContextReport, RunReport
 
     from ..selection.completeness import Completeness
 
@@ -127,9 +127,7 @@ class Ending:
     def _report_remaining_root(self) -> None:
         root = self._session.run.root.path
         if os.path.lexists(root):
-            from tempfiles.run.totals import UNFINISHED
-
-            self._write(f"Could not be removed: {root}: {UNFINISHED}\n")
+            self._write(f"Could not be removed: {root}: interrupted; the next run removes it\n")
 
     def _fail_for(self, late: ContextReport) -> None:
         """Fail the run for leaks of a context that appeared after it was closed, if leaks fail."""

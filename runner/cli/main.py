@@ -7,7 +7,7 @@ import sys
 import unittest
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tempfiles
 
@@ -17,9 +17,6 @@ from ..session.session import Session
 from ..settings import load
 from .assembly import Components
 from .ending import Ending
-
-if TYPE_CHECKING:
-    pass
 
 ExitCode = str | int | None
 
