@@ -12,6 +12,8 @@ if typing.TYPE_CHECKING:
     from .api.directory import *
     from .api.inventory import *
     from .api.trees import *
+    from .detection.detector import Detector as Detector
+    from .detection.running import ProcessDetector as ProcessDetector
     from .errors import *
     from .records import *
     from .recovery.orphans import *
@@ -38,6 +40,8 @@ _HOMES = {
         "generate_temp_path temp_directory temp_file"
     ),
     "api.directory": "TempDirectory",
+    "detection.detector": "Detector",
+    "detection.running": "ProcessDetector",
     "errors": (
         "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
         "LimitError NotFoundError NotRegisteredError OwnershipError PathTypeError "
@@ -50,7 +54,7 @@ _HOMES = {
         "stats unregister"
     ),
     "records": (
-        "ContextRecord Leak Origin Resource"
+        "ContextRecord Finding Leak Origin Resource"
     ),
     "recovery.orphans": "has_orphans reap",
     "recovery.reap": "Reaped ReapReport",

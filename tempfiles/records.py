@@ -159,3 +159,18 @@ class Modification:
     context: str
     scope: Scope
     what: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something other than a file that a context left, found by a `Detector`.
+
+    `detector` is the detector's name, `text` says in one line what it found. `origin` is the line
+    of code that created it, if known.
+    """
+
+    detector: str
+    context: str
+    scope: Scope
+    text: str
+    origin: Origin | None = None

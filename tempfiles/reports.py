@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from .records import Leak, Modification, Rescued, Scope, Unattributed
+    from .records import Finding, Leak, Modification, Rescued, Scope, Unattributed
 
 
 class RunSettings(NamedTuple):
@@ -93,12 +93,14 @@ class ContextReport(NamedTuple):
     leaks: tuple[Leak, ...] = ()
     modifications: tuple[Modification, ...] = ()
     removal: RemovalReport = RemovalReport()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether the context left nothing and there is nothing else to report of it."""
         counted = self.made or self.registered or self.bytes_made
-        return not (counted or self.leaks or self.modifications or self.removal.failed)
+        found = self.leaks or self.modifications or self.findings
+        return not (counted or found or self.removal.failed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary that JSON can hold."""
@@ -146,6 +148,7 @@ class RunReport(NamedTuple):
     removed_later: tuple[Leak, ...] = ()
     failures: tuple[RemovalFailure, ...] = ()
     rescued: tuple[Rescued, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def tells(self) -> bool:
@@ -172,6 +175,7 @@ class RunReport(NamedTuple):
             tuple(leak for run in runs for leak in run.removed_later),
             tuple(failure for run in runs for failure in run.failures),
             tuple(rescued for run in runs for rescued in run.rescued),
+            tuple(found for run in runs for found in run.findings),
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
 from .dead_runs import Reaper
 
 if TYPE_CHECKING:
+    from tempfiles import Detector
+
     from ..baseline.update import KnownLeaks
     from ..listeners.coverage import Measurement
     from ..reporting.usage_watch import Watcher
@@ -133,11 +135,18 @@ class Components:
         """
         settings = self.run_settings()
         try:
-            return Run(settings)
+            return Run(settings, self._detectors())
         except OSError as error:
             if self.reaper is None or not self.reaper.make_room(error, sys.stderr):
                 raise
-        return Run(settings)
+        return Run(settings, self._detectors())
+
+    def _detectors(self) -> list[Detector]:
+        if "processes" not in self.settings.detect:
+            return []
+        from tempfiles import ProcessDetector
+
+        return [ProcessDetector()]
 
     def _own_files(self) -> Iterator[str]:
         """Yield globs of the files that the runner writes while the tests run."""

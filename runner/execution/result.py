@@ -243,7 +243,7 @@ class TidyTestResult(unittest.TextTestResult):
         """Print what a context left, now or later."""
         if not self.showAll:
             report = new  # known leaks are printed one by one with `-v` only
-        if not report.leaks and not report.modifications:
+        if not (report.leaks or report.modifications or report.findings):
             return
         self._unprinted.append(report)
         if self.showAll and report.scope != "test":
@@ -257,7 +257,8 @@ class TidyTestResult(unittest.TextTestResult):
         failing = self.session.policy.failing_keys if self.session is not None else ()
         self._unprinted = [
             report for report in self._unprinted
-            if report.modifications or not all(leak.key in failing for leak in report.leaks)
+            if report.modifications or report.findings
+            or not all(leak.key in failing for leak in report.leaks)
         ]
         self.print_rest()
         super().printErrors()

@@ -38,6 +38,9 @@ def context_lines(report: ContextReport, known: Container[tuple[str, str]] = ())
         yield f"  changed {len(report.modifications)} of the project's files:"
         for modification in report.modifications:
             yield f"    {_modification_text(modification)}"
+    for finding in report.findings:
+        made_by = f"  {printable(str(finding.origin))}" if finding.origin is not None else ""
+        yield f"  {printable(finding.text)}{made_by}"
 
 
 def failure_message(report: ContextReport) -> str:
@@ -48,7 +51,7 @@ def failure_message(report: ContextReport) -> str:
 def titled_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
     """Yield the name of a context, then `context_lines`; nothing if it left and changed nothing."""
     scope = "" if report.scope == "test" else f"{report.scope} "
-    if report.leaks or report.modifications:
+    if report.leaks or report.modifications or report.findings:
         run = report.scope == "run"
         yield "the run, outside its tests" if run else f"{scope}{printable(report.id)}"
         yield from context_lines(report, known)

@@ -41,7 +41,7 @@ class ClosedContext(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether the context created and changed nothing."""
-        return not self.report.id
+        return self.report.is_empty
 
 
 _NOTHING = ClosedContext(ContextReport("", ""), ContextReport("", ""))
@@ -117,7 +117,7 @@ class Session:
                 return closed
         else:
             report = self.run.close(context)
-            if not report.id:
+            if not report.scope:
                 return _NOTHING  # as after most tests
             new = self.policy.judge(report)
             closed = ClosedContext(report, new, self.policy.failure(new))
@@ -139,8 +139,10 @@ class Session:
             retention.keep_registered(context, failed or failure is not None)
 
         report = self.run.close(context, keep)
-        if not judged:
+        if report.is_empty:
             return _NOTHING
+        if not judged:  # it left no file
+            return ClosedContext(report, report)
         new, failure = judged[0]
         return ClosedContext(report, report._replace(leaks=new.leaks), failure)
 

@@ -24,6 +24,7 @@ class Config(NamedTuple):
     leak_trace: bool = False
     leak_ignore: tuple[str, ...] = ()
     watch_modified: bool = False
+    detect: tuple[str, ...] = ()
     late_grace: float = 2.0
     leak_baseline: str | None = None
     update_baseline: bool = False

@@ -134,6 +134,10 @@ OPTIONS: tuple[Option, ...] = (
            repeatable=True, joins=True),
     Option("watch-modified", SWITCH, LEAKS,
            "also report files of the project that a test changed or deleted, never as a failure"),
+    Option("detect", choice("processes"), LEAKS,
+           "also report what tests leave other than files, never as a failure: processes that"
+           " they started and left running", "processes",
+           repeatable=True, commas=True),
     Option("late-grace", SECONDS, LEAKS,
            "how long the end of the run waits for processes that outlived their test",
            "SECONDS"),

@@ -132,7 +132,7 @@ class LateProcesses:
         """Note which of the processes that a context started are alive now that it closes."""
         if not activity.children:
             return
-        living = [process for process in self._watch.new_since_last() if not _is_shared(process)]
+        living = [process for process in self._watch.new_since_last() if not is_shared(process)]
         if living:
             self._alive[context] = living
 
@@ -157,7 +157,8 @@ class LateProcesses:
             syscalls.sleep(_POLL)
 
 
-def _is_shared(process: Process) -> bool:
+def is_shared(process: Process) -> bool:
+    """Return whether a process is a server of multiprocessing, shared by the whole run."""
     command = procfs.read(process.pid, "cmdline") or b""
     return any(server in command for server in _SHARED_SERVERS)
 

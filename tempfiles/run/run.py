@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
 
+    from ..detection.detector import Detector
     from ..detection.ignore import Ignored
     from ..detection.project_tree import ProjectTree
     from ..detection.temp_dir import Slots
     from ..observation.observer import Observer
-    from ..records import Scope
+    from ..records import Finding, Scope
     from ..reports import RunReport
     from .close import Closing, Listener
     from .quick_check import Glance
@@ -45,7 +46,8 @@ class Run:
     scope, and finishes it. One run can be open in a process at a time.
 
     Args:
-        settings: how the run tracks.
+        settings: how the run tracks; the defaults if None.
+        detectors: look for what contexts leave other than files.
 
     Attributes:
         root: the run root.
@@ -65,7 +67,9 @@ class Run:
     _slots: Slots
     _quick_check: Glance
 
-    def __init__(self, settings: RunSettings | None = None) -> None:
+    def __init__(
+        self, settings: RunSettings | None = None, detectors: Iterable[Detector] = ()
+    ) -> None:
         _refuse_second()
         self._settings = settings = settings or RunSettings()
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
@@ -76,6 +80,8 @@ class Run:
         self._tests = 0
         self._first_write_event = FirstWriteEvent(self._start_tracking)
         self._closing_part: Closing | None = None
+        self._detectors = list(detectors)
+        self._findings: list[Finding] = []
 
     @staticmethod
     def current() -> Run | None:
@@ -136,6 +142,7 @@ class Run:
         if self._tracking:
             return
         self._tracking = True
+        self._ask_detectors(lambda detector: detector.start(self.root.path))
         from ..registry import registrations
         from . import so_far
 
@@ -202,6 +209,8 @@ class Run:
         if source is not None:
             context.source = source
         self._journal.enter(id, scope)
+        if self._detectors:
+            self._ask_detectors(lambda detector: detector.opened(context))
         if callbacks.has_open_callbacks():
             from ..records import ContextRecord
 
@@ -224,6 +233,7 @@ class Run:
             without id and scope.
         """
         report = _NOTHING_LEFT
+        findings = self._findings_of(context) if self._detectors else ()
         # The garbage collector is off: an object in a cycle may be about to leave what its
         # finalizer would remove.
         collects = gc.isenabled()
@@ -237,6 +247,10 @@ class Run:
                 gc.enable()
         contexts.close(context)
         self._journal.leave()
+        if findings:
+            if report is _NOTHING_LEFT:
+                report = ContextReport(context.id, context.scope)
+            report = report._replace(findings=findings)
         if report is not _NOTHING_LEFT:
             callbacks.context_closed(report)
         return report
@@ -407,6 +421,7 @@ class Run:
         if self._settings.tracks and self._something_happened():
             self.attribute_new_to(contexts.root)
             late = self._closing.close_run()
+        self._findings_of(contexts.root)
         self._stop_tracking()
         self.root.restore()
         return late
@@ -423,11 +438,30 @@ class Run:
         if self._closing_part is None:
             from ..reports import RunReport, Summary
 
-            return RunReport(Summary(tests=self._tests, made=created, removed_by_tests=created))
+            summary = Summary(tests=self._tests, made=created, removed_by_tests=created)
+            return RunReport(summary, findings=tuple(self._findings))
         if self._tracking:
             self._closing_part.totals.made += created
             self._quick_check.made_and_removed = 0
-        return self._closing_part.report(self._tests)
+        report = self._closing_part.report(self._tests)
+        return report._replace(findings=tuple(self._findings))
+
+    def _ask_detectors(self, ask: Callable[[Detector], object]) -> None:
+        """Call each detector; one that raises is dropped."""
+        for detector in tuple(self._detectors):
+            try:
+                ask(detector)
+            except Exception:
+                import logging
+
+                self._detectors.remove(detector)
+                logging.getLogger("tempfiles").exception("detector %r failed", detector)
+
+    def _findings_of(self, context: Context) -> tuple[Finding, ...]:
+        found: list[Finding] = []
+        self._ask_detectors(lambda detector: found.extend(detector.left_by(context)))
+        self._findings += found
+        return tuple(found)
 
     @property
     def _closing(self) -> Closing:
@@ -455,6 +489,7 @@ class Run:
         if self._stopped:
             return
         self._stopped = True
+        self._ask_detectors(lambda detector: detector.stop())
         from ..registry import registrations
         from . import so_far
 

@@ -52,6 +52,15 @@ class ExampleTests(unittest.TestCase):
         written = (workshop.path / name).read_text(encoding="utf-8")
         self.assertEqual(written, (PROJECT / "examples/adopted" / name).read_text(encoding="utf-8"))
 
+    def test_own_runner_reports_a_leak_and_a_finding(self) -> None:
+        workshop = self.copy("own_runner")
+        status, printed = workshop.type("python own_runner.py checks.py")
+        self.assertEqual(status, 1, printed)
+        self.assertIn("checks.py::leaves_a_file left file, 7 B: checks.py:", printed)
+        self.assertIn("checks.py::leaves_a_variable left the environment variable MODE", printed)
+        self.assertIn("3 run, 0 failed, 1 leaked\n", printed)
+        self.assertEqual(workshop.take_leftovers(), [])
+
 
 if __name__ == "__main__":
     unittest.main()

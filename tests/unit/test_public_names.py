@@ -21,10 +21,11 @@ FUNCTIONS = [
     "terminate", "unregister",
 ]
 CLASSES = [
-    "Context", "ContextRecord", "ContextReport", "Leak", "Origin", "ReapReport", "Reaped",
-    "RemovalFailure", "RemovalReport", "Resource", "Retention", "RetentionSettings", "Run",
-    "RunReport", "RunSettings", "Settings", "SpecialFile", "Stats", "Summary", "Symlink",
-    "TempDirectory", "TempTree", "Terminated", "Usage",
+    "Context", "ContextRecord", "ContextReport", "Detector", "Finding", "Leak", "Origin",
+    "ProcessDetector", "ReapReport", "Reaped", "RemovalFailure", "RemovalReport", "Resource",
+    "Retention", "RetentionSettings", "Run", "RunReport", "RunSettings", "Settings",
+    "SpecialFile", "Stats", "Summary", "Symlink", "TempDirectory", "TempTree", "Terminated",
+    "Usage",
 ]
 ERRORS = [
     "ContentError", "DestinationExistsError", "EscapeError", "FileSystemError",

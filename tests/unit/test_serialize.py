@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tempfiles import ContextReport, Leak, RunReport, Summary
-from tempfiles.records import Child, Modification, Origin, Rescued, Unattributed
+from tempfiles.records import Child, Finding, Modification, Origin, Rescued, Unattributed
 from tempfiles.reports import RemovalFailure, RemovalReport
 
 TEXT = st.text(max_size=8) | st.binary(max_size=4).map(os.fsdecode)
@@ -40,6 +40,7 @@ RUNS = st.builds(
     RunReport, st.builds(Summary, *[st.integers(0, 99)] * 7), some(LEAKS),
     some(st.builds(Unattributed, TEXT, TYPES, st.integers(), some(CHILDREN))),
     some(MODIFICATIONS), some(LEAKS), some(FAILURES), some(st.builds(Rescued, TEXT, TEXT, TEXT)),
+    some(st.builds(Finding, TEXT, TEXT, TEXT, TEXT, st.none() | ORIGINS)),
 )  # fmt: skip
 
 

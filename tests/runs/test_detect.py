@@ -1,0 +1,44 @@
+"""`--detect processes`: processes that tests started and left running."""
+
+from __future__ import annotations
+
+from tests.support.projects import ProjectTestCase
+
+TESTS = """
+    import subprocess, unittest
+    class T(unittest.TestCase):
+        @classmethod
+        def setUpClass(cls):
+            cls.shared = subprocess.Popen(["sleep", "5"])
+        @classmethod
+        def tearDownClass(cls):
+            cls.shared.kill(); cls.shared.wait()
+        def test_a_leaves(self):
+            self.__class__.left = subprocess.Popen(["sleep", "6"])
+        def test_b_waits(self):
+            self.left.kill(); self.left.wait()
+            subprocess.run(["true"])
+        def test_c_terminates(self):
+            self.__class__.terminated = subprocess.Popen(["sleep", "7"])
+            self.terminated.terminate()
+        def test_d_leaves_a_daemon(self):
+            subprocess.run("(sleep 2 &); true", shell=True)
+"""
+
+
+class DetectProcessesTests(ProjectTestCase):
+    def test_each_process_is_reported_once_and_fails_nothing(self) -> None:
+        self.write("test_it.py", TESTS)
+        words = ("--detect", "processes", "--leaks", "fail", "--late-grace", "0")
+        outcome = self.tidytest(*words, "test_it")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        lines = [line for line in outcome.err.splitlines() if "still running" in line]
+        self.assertEqual(len(lines), 2, outcome.err)
+        self.assertRegex(lines[0], r"^  process \d+ is still running: sleep 6  "
+                                   r"test_it.py:11 in test_a_leaves  subprocess sleep$")
+        self.assertRegex(lines[1], r"^  process \d+ is still running: sleep 2  ")
+
+    def test_nothing_is_detected_without_it(self) -> None:
+        self.write("test_it.py", TESTS)
+        outcome = self.tidytest("--late-grace", "0", "test_it.T.test_a_leaves")
+        self.assertNotIn("still running", outcome.err)
