@@ -68,7 +68,7 @@ class EveryPageTests(unittest.TestCase):
     def test_the_pages_for_users_are_tried(self) -> None:
         self.assertLessEqual(LEAST_TRIED, {page.name for page in TRIED})
 
-    def test_in_pages_that_are_tried_every_block_is_run_or_says_why_not(self) -> None:
+    def test_every_block_of_a_tried_page_is_run_or_says_why_not(self) -> None:
         for page in TRIED:
             for block in documentation.blocks(page):
                 handled = block.file or block.shown or block.language in ("console", "python")

@@ -31,7 +31,7 @@ for line in sys.stdin:
 """
 
 
-class CleanOutside(ProjectTestCase):
+class CleanOutsideCase(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         (self.project / "precious.txt").write_text("precious")
@@ -69,8 +69,8 @@ class CleanOutside(ProjectTestCase):
         self.assertIn(f"\nNot removed: {name}: {reason}\n", told)
 
 
-class WhatIsLeft(CleanOutside):
-    def test_a_directory_in_which_an_unrelated_process_has_made_a_file(self) -> None:
+class LeftPathTests(CleanOutsideCase):
+    def test_a_directory_with_a_file_of_an_unrelated_process(self) -> None:
         self.assert_left('os.mkdir("made")\nopen("made/mine", "w").close()\ntheirs("made/theirs")',
                          "it holds theirs, which was not seen being made")
         self.assertEqual((self.project / "made/theirs").read_text(), "theirs")
@@ -81,7 +81,7 @@ class WhatIsLeft(CleanOutside):
                          "it holds precious.txt, which was not seen being made")
         self.assertEqual((self.project / "made/precious.txt").read_text(), "precious")
 
-    def test_a_file_from_before_in_the_place_of_one_that_was_seen(self) -> None:
+    def test_a_preexisting_file_at_an_observed_path(self) -> None:
         for body, name in (
             ('open("made", "w").close()\nsubprocess.check_call(["mv", "precious.txt", "made"])',
              "made"),
@@ -95,7 +95,7 @@ class WhatIsLeft(CleanOutside):
                 self.assertEqual((self.project / name).read_text(), "precious")
                 (self.project / name).unlink()
 
-    def test_a_file_of_anothers_in_the_place_of_one_that_the_test_has_removed(self) -> None:
+    def test_another_file_at_the_path_of_a_removed_one(self) -> None:
         self.assert_left(
             'os.mkdir("made")\nopen("made/x", "w").close()\nos.unlink("made/x")\ntheirs("made/x")',
             "it holds x, which was not seen being made",
@@ -126,7 +126,7 @@ class WhatIsLeft(CleanOutside):
         self.assert_left('subprocess.check_call(["touch", "made"])', "it was not seen being made")
 
 
-class WhatIsRemoved(CleanOutside):
+class RemovedPathTests(CleanOutsideCase):
     def test_a_directory_with_all_that_was_made_in_it(self) -> None:
         self.assert_removed(
             'os.makedirs("made/a/b")\nopen("made/a/file", "w").close()\n'

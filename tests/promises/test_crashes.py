@@ -68,7 +68,7 @@ class Borrowing(unittest.TestCase):
 
 
 @unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
-class ACrash(unittest.TestCase):
+class CrashReportTests(unittest.TestCase):
     ground: Place
 
     @classmethod
@@ -85,7 +85,7 @@ class ACrash(unittest.TestCase):
         (root,) = (root for root in json.loads(output)["roots"] if root["state"] == "orphaned")
         return root
 
-    def test_is_told_by_status_and_then_by_the_next_start_with_the_files_of_each_test(self) -> None:
+    def test_status_and_the_next_start_report_each_tests_files(self) -> None:
         for number, (_, left) in DEATHS.items():
             with self.subTest(DIES=number):
                 self.die(number)
@@ -100,7 +100,7 @@ class ACrash(unittest.TestCase):
                     self.assertRegex(output, rf"\b{file}\b.* by {name(owners[file])}\b")
                 self.ground.check()
 
-    def test_is_told_by_status_for_people_too(self) -> None:
+    def test_status_reports_a_crash_in_plain_text(self) -> None:
         self.die("3")
         code, output = self.ground.command("status")
         self.assertEqual(code, 0)
@@ -109,7 +109,7 @@ class ACrash(unittest.TestCase):
         self.ground.run_next()
         self.ground.check()
 
-    def test_is_told_with_the_files_of_that_test_first_where_others_left_many(self) -> None:
+    def test_files_of_the_crashed_test_are_reported_first(self) -> None:
         suite = SUITE.replace('leave("one")', '[leave(f"one-{n}") for n in range(50)]')
         with place(suite) as ground:
             ground.run(DIES="3")
@@ -118,7 +118,7 @@ class ACrash(unittest.TestCase):
             self.assertIn("    ... and 41 more\n", output)
             ground.check()
 
-    def test_is_left_to_others_where_reaping_is_turned_off(self) -> None:
+    def test_no_reap_leaves_a_crashed_run(self) -> None:
         self.die("5")
         (root,) = self.ground.roots()
         self.assertNotIn("died", self.ground.run_next("--no-reap"))
@@ -133,7 +133,7 @@ class ACrash(unittest.TestCase):
 
 
 @unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
-class WhatIsFromBeforeTheRun(unittest.TestCase):
+class PreexistingFileTests(unittest.TestCase):
     """A test had moved it into the temp directory, and meant to move it back."""
 
     def setUp(self) -> None:
@@ -142,7 +142,7 @@ class WhatIsFromBeforeTheRun(unittest.TestCase):
             Path(self.ground.project, name).write_text(f"precious {name}")
         self.ground.before = self.ground.listing()
 
-    def test_stays_where_it_was_if_nobody_dies(self) -> None:
+    def test_file_stays_where_it_was_when_no_run_dies(self) -> None:
         code, output = self.ground.run()
         self.assertEqual(code, 0, output)
         self.ground.check()

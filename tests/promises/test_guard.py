@@ -52,7 +52,7 @@ def is_gone(pid: int) -> bool:
 
 
 @unittest.skipUnless(HAS_PROC, "needs /proc to look at the guard")
-class AGuard(unittest.TestCase):
+class GuardTests(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -72,7 +72,7 @@ class AGuard(unittest.TestCase):
             wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
             wait_until(lambda: is_gone(pid), "the guard to end")
 
-    def test_removes_a_root_that_was_told_of_and_then_made_up_to_some_point(self) -> None:
+    def test_removes_a_root_announced_and_partly_created(self) -> None:
         guarding = self.guarding()
         bare, marked = os.path.join(self.temp, "tidy-bare"), os.path.join(self.temp, "tidy-marked")
         for root in (bare, marked, os.path.join(self.temp, "tidy-never")):
@@ -84,7 +84,7 @@ class AGuard(unittest.TestCase):
         guarding.release()
         wait_until(lambda: os.listdir(self.temp) == [], "the roots to go")
 
-    def test_outlives_the_death_of_the_whole_process_group_and_its_signals(self) -> None:
+    def test_survives_signals_and_death_of_the_process_group(self) -> None:
         with live_run(self.temp, GUARDED, new_group=True) as (root, process):
             pid = pid_of(root)
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
@@ -95,7 +95,7 @@ class AGuard(unittest.TestCase):
             process.wait()
             wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
 
-    def test_waits_for_forked_children_too_even_if_they_close_the_pipe(self) -> None:
+    def test_waits_for_forked_children_that_close_the_pipe(self) -> None:
         for closing in ("", "guarding.release(); "):
             fork = f"child = os.fork()\nif child == 0: {closing}sys.stdin.read(); os._exit(0)\n"
             with (
@@ -136,7 +136,7 @@ class AGuard(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(self.temp)), ["link", "tidy-foreign"])
         self.assertEqual(os.listdir(foreign), ["precious"])
 
-    def test_is_no_child_has_its_own_session_and_nothing_of_ours_and_little_memory(self) -> None:
+    def test_has_its_own_session_no_descriptors_and_little_memory(self) -> None:
         file = self.enterContext(tempfile.TemporaryFile())
         os.set_inheritable(file.fileno(), True)
         self.guarding()
@@ -166,7 +166,7 @@ class AGuard(unittest.TestCase):
         sys.executable = ""
         self.assertIsNone(guard.start(self.temp))
 
-    def test_that_was_told_nothing_or_nonsense_ends_at_once(self) -> None:
+    def test_ends_at_once_without_a_valid_root(self) -> None:
         for told in (b"", b"/nonexistent\0", b"cut off", b"\0\0"):
             done = subprocess.run(
                 [sys.executable, "-I", "-S", str(guard.__file__), "/nonexistent"],

@@ -65,8 +65,8 @@ def can_make_immutable(directory: str) -> bool:
 
 
 @unittest.skipUnless(sys.platform == "linux", "looks at processes in /proc")
-class AHostileSuite(unittest.TestCase):
-    def test_ends_as_any_other_and_nothing_is_left(self) -> None:
+class HostileSuiteTests(unittest.TestCase):
+    def test_ends_like_any_other_and_leaves_nothing(self) -> None:
         with place(SUITE) as ground:
             code, output = ground.run("-v")
             self.assertEqual(code, 0, output)
@@ -74,7 +74,7 @@ class AHostileSuite(unittest.TestCase):
             self.assertIn("6 leaked by 6 tests (removed)", output)
             ground.check()
 
-    def test_is_told_what_could_not_be_removed_now_and_at_the_next_start(self) -> None:
+    def test_failed_removal_is_reported_now_and_at_the_next_start(self) -> None:
         with place(SUITE) as ground:
             if not can_make_immutable(ground.top):
                 self.skipTest("chattr +i is not permitted here")
@@ -114,7 +114,7 @@ class B(unittest.TestCase):
 
 
 @unittest.skipUnless(os.name == "posix", "needs ulimit")
-class WithoutDescriptors(ProjectTestCase):
+class DescriptorLimitTests(ProjectTestCase):
     def test_a_failure_is_a_failure_and_the_run_goes_on(self) -> None:
         self.write("test_a.py", GREEDY)
         done = subprocess.run(

@@ -15,7 +15,7 @@ from tests.support.whole_runs import BrokenPromiseError, Place, finish, kill, pl
 
 
 @unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
-class AKilledRun(unittest.TestCase):
+class KilledRunTests(unittest.TestCase):
     """After it the place is as it was before, as soon as any other run has started and ended."""
 
     def hold(self, campaign: torture_kills.Campaign, count: int) -> None:
@@ -27,10 +27,10 @@ class AKilledRun(unittest.TestCase):
     def test_at_random_moments(self) -> None:
         self.hold(torture_kills.moments, 2)
 
-    def test_at_deeds(self) -> None:
+    def test_at_system_calls(self) -> None:
         self.hold(torture_kills.deeds, 2)
 
-    def test_with_a_guard_and_no_run_after_it(self) -> None:
+    def test_with_a_guard_and_no_later_run(self) -> None:
         with place(torture_kills.SUITE) as ground:
             process = ground.start("--guard")
             wait_until(lambda: bool(ground.roots()), "the run to make its root")
@@ -41,7 +41,7 @@ class AKilledRun(unittest.TestCase):
             ground.wait_for_processes()
             ground.check()
 
-    def test_whose_forked_child_lives_keeps_its_root_until_that_is_gone(self) -> None:
+    def test_root_stays_while_a_forked_child_lives(self) -> None:
         with place(WITH_CHILD) as ground:
             process = ground.start()
             child = Path(ground.project, "child")
@@ -74,7 +74,7 @@ class Forking(unittest.TestCase):
 '''
 
 
-class TheCheck(unittest.TestCase):
+class PlaceCheckTests(unittest.TestCase):
     """It can fail."""
 
     def test_sees_what_is_left_gone_or_changed(self) -> None:

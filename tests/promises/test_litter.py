@@ -22,7 +22,7 @@ NOBODY = 65534
 DAY = 86400.0
 
 
-class APattern(unittest.TestCase):
+class PatternTests(unittest.TestCase):
     def test_of_one_name_is_taken(self) -> None:
         for pattern in ("redis-*.tmp", "?x", "[ab]c*", "*.tmp", ".cache*"):
             self.assertEqual(litter.check_pattern(pattern), pattern)
@@ -34,7 +34,7 @@ class APattern(unittest.TestCase):
 
 
 @unittest.skipUnless(HAS_PROC, "open files cannot be told here")
-class Litter(unittest.TestCase):
+class LitterTests(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
 

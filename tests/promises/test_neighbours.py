@@ -18,14 +18,14 @@ class Telling(unittest.TestCase):
 
 
 @unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
-class Neighbours(unittest.TestCase):
-    def test_runs_beside_each_other_and_a_cleaner_are_as_if_alone(self) -> None:
+class NeighbourTests(unittest.TestCase):
+    def test_concurrent_runs_and_a_cleaner_behave_as_if_alone(self) -> None:
         with place(torture_neighbours.PASSING) as ground:
             tally = torture_neighbours.neighbours(ground, 1.0)
         self.assertEqual(tally.runs.keys(), torture_neighbours.SUITES.keys())
         self.assertGreater(tally.cleans, 0)
 
-    def test_a_run_that_is_not_as_if_alone_is_told(self) -> None:
+    def test_a_run_that_differs_from_a_run_alone_is_reported(self) -> None:
         with (
             mock.patch.object(torture_neighbours, "SUITES", {"slow": TELLS_ITS_PID}),
             mock.patch.object(torture_neighbours, "AT_ONCE", 1),

@@ -25,7 +25,7 @@ IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 NOBODY = 65534
 
 
-class InATempDirectory(unittest.TestCase):
+class TempDirectoryCase(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -53,8 +53,8 @@ class InATempDirectory(unittest.TestCase):
         return verdict
 
 
-class AClaim(InATempDirectory):
-    def test_has_a_marker_that_says_who_and_what(self) -> None:
+class ClaimTests(TempDirectoryCase):
+    def test_marker_names_owner_and_command(self) -> None:
         found = ownership.judge(self.establish().root).marker
         assert found is not None
         self.assertEqual(
@@ -92,7 +92,7 @@ class AClaim(InATempDirectory):
         with self.assertRaisesRegex(OwnershipError, "/none"):
             ownership.establish(os.path.join(self.temp, "none"), project="/p", argv=[])
 
-    def test_starts_anew_when_a_reaper_was_faster(self) -> None:
+    def test_starts_again_when_a_reaper_was_faster(self) -> None:
         real, calls = claims.claim, []
 
         def claim(root: str, **given: Any) -> Claim:
@@ -105,7 +105,7 @@ class AClaim(InATempDirectory):
         claims.claim = claim
         self.assertEqual(self.establish().root, calls[1])
 
-    def test_leaves_the_low_descriptors_to_the_tests_and_is_not_inherited_by_programs(self) -> None:
+    def test_uses_high_descriptors_that_programs_do_not_inherit(self) -> None:
         probe = os.open(os.devnull, os.O_RDONLY)
         os.close(probe)
         claim = self.establish()
@@ -138,7 +138,7 @@ class AClaim(InATempDirectory):
         self.assertEqual(os.listdir(self.temp), [])
 
 
-class TheLock(InATempDirectory):
+class LockTests(TempDirectoryCase):
     def test_of_a_live_process_makes_its_root_live(self) -> None:
         with live_run(self.temp) as (root, process):
             self.assert_verdict(root, "live", f"pid {process.pid}")
@@ -171,7 +171,7 @@ class TheLock(InATempDirectory):
             finally:
                 os.kill(int(child), 9)
 
-    def test_decides_and_not_the_pid_nor_the_age(self) -> None:
+    def test_lock_decides_and_not_pid_or_age(self) -> None:
         claim = self.establish()
         self.change_marker(claim.root, pid=2**22 - 7, created=1.0)
         self.assert_verdict(claim.root, "live", "holds its lock")
@@ -201,15 +201,15 @@ class TheLock(InATempDirectory):
         self.assert_verdict(root, "orphaned", "nobody holds its lock")
 
 
-class ARootWithoutAMarker(InATempDirectory):
-    def test_is_never_ours(self) -> None:
+class UnmarkedRootTests(TempDirectoryCase):
+    def test_other_directory_is_never_ours(self) -> None:
         path = os.path.join(self.temp, "tidy-abcdefgh")
         os.mkdir(path, 0o700)
         self.assert_verdict(path, "foreign", "no marker")
         Path(path, "file").touch()
         self.assert_verdict(path, "foreign", "no marker")
 
-    def test_whose_maker_was_killed_before_the_marker_is_an_orphan(self) -> None:
+    def test_root_of_an_owner_killed_early_is_an_orphan(self) -> None:
         for step in ("os.replace", "os.fchmod", "marker.describe", "locks.acquire"):
             with self.subTest(step):
                 program = (
@@ -224,7 +224,7 @@ class ARootWithoutAMarker(InATempDirectory):
                 self.assert_verdict(root, "orphaned", "died while it was made|nobody holds")
                 shutil.rmtree(root)
 
-    def test_that_holds_anything_else_is_left_alone_whatever_its_mode(self) -> None:
+    def test_directory_with_other_content_is_left_alone(self) -> None:
         path = os.path.join(self.temp, "tidy-abcdefgh")
         os.mkdir(path)
         os.chmod(path, ownership.BARE_MODE)
@@ -241,7 +241,7 @@ class ARootWithoutAMarker(InATempDirectory):
         self.assert_verdict(path, "live", "being made")
 
 
-class AForgedMarker(InATempDirectory):
+class ForgedMarkerTests(TempDirectoryCase):
     def test_of_another_version_is_refused(self) -> None:
         root = self.orphan()
         for version in (0, 2, 999):
@@ -274,7 +274,7 @@ class AForgedMarker(InATempDirectory):
         shutil.copytree(self.orphan(), victim)
         self.assert_verdict(victim, "refused", "another directory")
 
-    def test_that_is_a_link_a_fifo_a_directory_or_has_two_names_is_refused(self) -> None:
+    def test_marker_that_is_no_plain_file_is_refused(self) -> None:
         root = self.orphan()
         path, aside = Path(root, marker.NAME), Path(self.temp, "aside")
         os.link(path, aside)
@@ -306,7 +306,7 @@ class AForgedMarker(InATempDirectory):
         self.assert_verdict(root, "refused", f"user {NOBODY}")
 
 
-class APlaceThatCannotBeTrusted(InATempDirectory):
+class UntrustedPlaceTests(TempDirectoryCase):
     @unittest.skipUnless(IS_ROOT, "only root can give files away")
     def test_a_root_of_another_user_is_refused(self) -> None:
         root = self.orphan()
@@ -337,7 +337,7 @@ class APlaceThatCannotBeTrusted(InATempDirectory):
         os.chmod(self.temp, 0o1777)
         self.assert_verdict(root, "orphaned", "lock")
 
-    def test_the_root_of_another_host_is_left_alone(self) -> None:
+    def test_root_of_another_host_is_left_alone(self) -> None:
         root = self.orphan()
         self.change_marker(root, host="elsewhere")
         self.assert_verdict(root, "foreign", "host 'elsewhere'")
@@ -348,7 +348,7 @@ class APlaceThatCannotBeTrusted(InATempDirectory):
         self.change_marker(root, boot="earlier")
         self.assert_verdict(root, "orphaned", "started anew")
 
-    def test_a_root_on_a_network_file_system_is_refused_with_the_type(self) -> None:
+    def test_network_file_system_is_refused_with_its_type(self) -> None:
         root = self.orphan()
         for kind in ("nfs4", "cifs", "fuse.sshfs", "9p"):
             verdict = ownership.judge(root, {"/": "ext4", self.temp: kind})
@@ -361,7 +361,7 @@ class APlaceThatCannotBeTrusted(InATempDirectory):
         self.assertIn("mount", ownership.judge(root, {"/": "ext4", root: "ext4"}).reason)
 
 
-class AKeptDirectory(InATempDirectory):
+class KeptDirectoryTests(TempDirectoryCase):
     def test_is_kept_when_its_run_is_over_and_live_before(self) -> None:
         path = os.path.join(self.temp, "tidy-kept-one")
         os.mkdir(path)
@@ -372,7 +372,7 @@ class AKeptDirectory(InATempDirectory):
         self.assert_verdict(path, "kept", "keep")
 
 
-class TheMountTable(unittest.TestCase):
+class MountTableTests(unittest.TestCase):
     TABLE = (
         "22 27 0:21 / / rw - ext4 /dev/vda rw\n"
         "23 27 0:22 / /mnt/a\\040b rw shared:1 master:2 - nfs4 host:/x rw\n"

@@ -53,7 +53,7 @@ open(root + "/0/d/deep", "w").close()
 """
 
 
-class InATempDirectory(unittest.TestCase):
+class TempDirectoryCase(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -67,7 +67,7 @@ class InATempDirectory(unittest.TestCase):
         self.assertEqual(os.listdir(self.temp), [])
 
 
-class APlan(InATempDirectory):
+class PlanTests(TempDirectoryCase):
     def test_chooses_the_roots_of_the_dead_only(self) -> None:
         dead = dead_run(self.temp)
         os.mkdir(os.path.join(self.temp, "tidy-unmarked"))
@@ -99,7 +99,7 @@ class APlan(InATempDirectory):
         self.assertEqual(orphans.execute(plan).roots[0].fate, "removed")
         self.assert_empty()
 
-    def test_of_a_directory_that_is_named_twice_or_missing_names_each_root_once(self) -> None:
+    def test_directory_named_twice_or_missing_is_planned_once(self) -> None:
         dead_run(self.temp)
         link = os.path.join(self.temp, "link")
         os.symlink(self.temp, link)
@@ -107,7 +107,7 @@ class APlan(InATempDirectory):
         self.assertEqual(len(plan.chosen), 1)
 
 
-class AReap(InATempDirectory):
+class ReapTests(TempDirectoryCase):
     def test_removes_the_dead_and_leaves_everything_else(self) -> None:
         dead_run(self.temp, LEAKY)
         Path(self.temp, "precious").touch()
@@ -118,7 +118,7 @@ class AReap(InATempDirectory):
             self.assertEqual({*os.listdir(self.temp)}, left)
             self.assertEqual({*os.listdir(live)}, {"0", "current", "marker.json"})
 
-    def test_tells_what_was_running_and_who_left_what(self) -> None:
+    def test_reports_the_running_test_and_the_leaks_of_each(self) -> None:
         dead = dead_run(self.temp, LEAKY)
         (reaped,) = self.reap().roots
         self.assertEqual(reaped.fate, "removed")
@@ -175,7 +175,7 @@ class AReap(InATempDirectory):
         self.assertEqual((reaped.fate, reaped.rescued), ("removed", {}))
         self.assertEqual((os.listdir(self.temp), os.listdir(other)), (["other"], ["file"]))
 
-    def test_tells_nothing_of_a_test_when_none_was_running(self) -> None:
+    def test_reports_no_test_when_none_was_running(self) -> None:
         dead_run(self.temp)
         (reaped,) = self.reap().roots
         self.assertEqual((reaped.running, reaped.leaks), (Current("run", "run"), ()))
@@ -190,7 +190,7 @@ class AReap(InATempDirectory):
         self.assertIn("changed", reaped.reason)
         self.assertEqual(len(os.listdir(self.temp)), 2)
 
-    def test_leaves_another_root_that_has_the_name_of_the_planned_one(self) -> None:
+    def test_leaves_another_root_at_the_planned_path(self) -> None:
         one = dead_run(self.temp)
         plan = self.plan()
         other = dead_run(self.temp)
@@ -199,7 +199,7 @@ class AReap(InATempDirectory):
         self.assertEqual(orphans.execute(plan).roots[0].fate, "skipped")
         self.assertEqual(len(os.listdir(self.temp)), 2)
 
-    def test_leaves_a_root_that_became_a_link_since_it_was_planned(self) -> None:
+    def test_leaves_a_root_replaced_by_a_link_after_planning(self) -> None:
         dead = dead_run(self.temp)
         plan = self.plan()
         os.rename(dead, dead + "-aside")
@@ -240,7 +240,7 @@ class AReap(InATempDirectory):
             self.assertEqual(os.listdir(self.temp), ["canary"])
             self.assertEqual(os.listdir(canary), ["file"])
 
-    def test_that_could_not_finish_is_a_failure_with_its_cause_and_is_taken_up_again(self) -> None:
+    def test_unfinished_reap_reports_its_cause_and_is_resumed(self) -> None:
         dead = dead_run(self.temp, "open(root + '/0/stuck', 'w').close()")
         stuck = os.path.join(dead, "0", "stuck")
         if not IS_ROOT or subprocess.run(["chattr", "+i", stuck], capture_output=True).returncode:
@@ -256,7 +256,7 @@ class AReap(InATempDirectory):
         self.assert_empty()
 
 
-class ADeadline(InATempDirectory):
+class DeadlineTests(TempDirectoryCase):
     def test_frees_no_more_than_there_was_on_the_disk(self) -> None:
         holes = 'os.truncate(os.open(root + "/0/holes", os.O_CREAT | os.O_WRONLY), 1 << 30)'
         for deadline in (None, 60.0):
@@ -272,7 +272,7 @@ class ADeadline(InATempDirectory):
         self.assertTrue(orphans.execute(report.remaining).ok)
         self.assert_empty()
 
-    def test_in_the_middle_of_a_root_leaves_a_rest_that_is_gone_on_with(self) -> None:
+    def test_deadline_within_a_root_leaves_a_rest_for_later(self) -> None:
         body = ("os.mkdir(f'{root}/0/d')\n"
                 "for n in range(200): os.close(os.open(f'{root}/0/d/{n}', os.O_CREAT))")
         dead_run(self.temp, body)
@@ -289,7 +289,7 @@ class ADeadline(InATempDirectory):
         self.assertEqual(reaped.removal.files + rest.removal.files, 202)
         self.assert_empty()
 
-    def test_before_all_could_be_told_removes_nothing_so_that_the_next_tells_it(self) -> None:
+    def test_deadline_before_the_report_removes_nothing(self) -> None:
         body = LEAKY + "for n in range(200): os.close(os.open(f'{root}/0/{n}', os.O_CREAT))"
         dead = dead_run(self.temp, body)
         before = sorted(os.walk(dead))
@@ -320,7 +320,7 @@ class ADeadline(InATempDirectory):
         self.assert_empty()
 
 
-class AnInterruptedReap(InATempDirectory):
+class InterruptedReapTests(TempDirectoryCase):
     STEPS = {
         "before the rename": "orphans.dispose.move_aside = die",
         "after the rename": "orphans.dispose.dispose = die",
@@ -330,7 +330,7 @@ class AnInterruptedReap(InATempDirectory):
         "after the marker has gone": "os.rmdir = die",
     }
 
-    def test_is_finished_by_the_next_wherever_it_was(self) -> None:
+    def test_next_reap_finishes_an_interrupted_one(self) -> None:
         body = "os.mkdir(root + '/0/d'); open(root + '/0/d/f', 'w').close()"
         for where, patch in self.STEPS.items():
             for deadline in (None, 60.0):
@@ -355,8 +355,8 @@ class AnInterruptedReap(InATempDirectory):
         self.assertEqual(os.waitstatus_to_exitcode(status), -signal.SIGKILL)
 
 
-class ManyAtOnce(InATempDirectory):
-    def test_reapers_and_runs_that_are_killed_leave_nothing_and_take_nothing(self) -> None:
+class ConcurrentReapTests(TempDirectoryCase):
+    def test_killed_reapers_and_runs_leave_and_take_nothing(self) -> None:
         self.assertGreater(torture(random.Random(1), self.temp), 0)
         self.assert_empty()
 

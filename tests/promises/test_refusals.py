@@ -77,7 +77,7 @@ def parent_without_sticky_bit(root: str) -> str:
 
 
 @unittest.skipUnless(sys.platform == "linux", "kills processes and looks at them in /proc")
-class WhatMayBeAnAttack(unittest.TestCase):
+class RefusedRootTests(unittest.TestCase):
     """Each is the root of a run that died, changed in one way; unchanged it would be removed."""
 
     ground: Place
@@ -113,7 +113,7 @@ class WhatMayBeAnAttack(unittest.TestCase):
     def test_a_root_of_another_user(self) -> None:
         self.assert_refused(others_root, f"it belongs to user {NOBODY}")
 
-    def test_a_root_in_a_directory_that_everyone_can_write_to_without_the_sticky_bit(self) -> None:
+    def test_a_root_in_a_directory_open_to_all_without_sticky_bit(self) -> None:
         reason = f"{self.ground.tmp} is writable by everyone and has no sticky bit"
         self.assert_refused(parent_without_sticky_bit, reason)
 

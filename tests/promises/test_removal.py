@@ -48,7 +48,7 @@ def make_mutable(path: Path) -> None:
     subprocess.run(["chattr", "-i", path], check=True)
 
 
-class _InTemp(unittest.TestCase):
+class RemovalCase(unittest.TestCase):
     directory: str | None = None
 
     def setUp(self) -> None:
@@ -82,7 +82,7 @@ class _InTemp(unittest.TestCase):
         return failed
 
 
-class FaultTests(_InTemp):
+class FaultTests(RemovalCase):
     """An error at any system call is handled, or reported with path and cause."""
 
     directory = IN_MEMORY
@@ -123,7 +123,7 @@ class FaultTests(_InTemp):
         self.assertFalse(self.top.exists())
 
 
-class AttackTests(_InTemp):
+class AttackTests(RemovalCase):
     """Others change the tree while it is removed."""
 
     directory = IN_MEMORY
@@ -131,7 +131,7 @@ class AttackTests(_InTemp):
     def test_directories_that_become_links_lead_nowhere(self) -> None:
         self.assertGreater(swapped_removals(self.base, 400, remove_path), 1)
 
-    def test_a_directory_that_is_moved_away_does_not_take_the_removal_along(self) -> None:
+    def test_a_moved_directory_does_not_redirect_the_removal(self) -> None:
         canary = self.base / "canary"
         before = make_canary(canary)
         make_deep(self.top, 60)
@@ -172,7 +172,7 @@ class _Mover(FaultyOs):
         return os.open(path, flags, dir_fd=dir_fd)
 
 
-class DepthTests(_InTemp):
+class DepthTests(RemovalCase):
     """Depth costs neither descriptors nor stack."""
 
     directory = IN_MEMORY
@@ -201,7 +201,7 @@ class DepthTests(_InTemp):
         self.assertEqual(report, RemovalReport(files=1, directories=40))
 
 
-class ResistanceTests(_InTemp):
+class ResistanceTests(RemovalCase):
     """Trees that cannot be removed in the ordinary way, or not at all."""
 
     def test_hard_links_to_others_files(self) -> None:
@@ -282,7 +282,7 @@ class ResistanceTests(_InTemp):
         self.assertFalse((self.top / "a/b/c/four").exists())
 
 
-class MountTests(_InTemp):
+class MountTests(RemovalCase):
     """No mount is crossed. Each is made in a mount namespace that ends with its process."""
 
     def setUp(self) -> None:
@@ -361,7 +361,7 @@ class MountTests(_InTemp):
         return failed
 
 
-class ByPathTests(_InTemp):
+class ByPathTests(RemovalCase):
     """The removal by path is never an exception or an endless loop either."""
 
     directory = IN_MEMORY

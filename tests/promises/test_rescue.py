@@ -28,7 +28,7 @@ def knows_births(directory: str) -> bool:
     return identity.birth(directory, os.lstat(directory)) is not None
 
 
-class Rescue(ProjectTestCase):
+class RescueCase(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         if not knows_births(str(self.base)):
@@ -62,8 +62,8 @@ class Rescue(ProjectTestCase):
         self.assertNotIn(f"\n    file  {self.base}/", told)  # in the list of shared places
 
 
-class Births(unittest.TestCase):
-    def test_threads_that_look_at_once_do_not_mix_them_up(self) -> None:
+class BirthTimeTests(unittest.TestCase):
+    def test_concurrent_threads_do_not_mix_up_birth_times(self) -> None:
         top = Path(self.enterContext(tempfile.TemporaryDirectory()))
         if not knows_births(str(top)):
             self.skipTest("nothing here tells when a file was born")
@@ -83,7 +83,7 @@ class Births(unittest.TestCase):
         self.assertEqual([older for older in found if older], [])
 
 
-class ByAChild(Rescue):
+class MovedByChildTests(RescueCase):
     def test_a_file_is_the_users(self) -> None:
         told, report = self.leave('subprocess.check_call(["mv", "precious.txt", temp])')
         self.assert_is_moved(told)
@@ -165,7 +165,7 @@ REGISTERED = (
 )
 
 
-class Registered(Rescue):
+class RegisteredPathTests(RescueCase):
     MOVES = {
         "the test": 'os.replace("precious.txt", path)',
         "a child": 'subprocess.check_call(["mv", "precious.txt", path])',
@@ -180,7 +180,7 @@ class Registered(Rescue):
                     self.assertEqual(path.read_text(), "precious")
                     path.rename(self.project / "precious.txt")
 
-    def test_a_directory_that_takes_the_place_of_a_registered_one_stays_whole(self) -> None:
+    def test_a_directory_in_place_of_a_registered_one_stays_whole(self) -> None:
         for move in ('os.rename("mine", top)', 'subprocess.check_call(["mv", "-T", "mine", top])'):
             with self.subTest(move):
                 (self.project / "mine").mkdir()
@@ -191,7 +191,7 @@ class Registered(Rescue):
                 shutil.rmtree(path)
 
 
-class OnTheWay(Rescue):
+class PassingThroughTests(RescueCase):
     """What was moved before it came into the temp directory, or was never moved at all."""
 
     def test_in_two_steps_it_is_the_users(self) -> None:
@@ -236,7 +236,7 @@ class OnTheWay(Rescue):
         told, _ = self.leave(body, "--leaks", "off")
         self.assert_is_moved(told)
 
-    def test_a_forked_child_tells_of_it_by_itself(self) -> None:
+    def test_a_forked_child_reports_it(self) -> None:
         told, _ = self.leave(
             "import tempfiles\npid = os.fork()\nif pid == 0:\n"
             '    with tempfiles.context("A"):\n'
@@ -247,10 +247,10 @@ class OnTheWay(Rescue):
         self.assertEqual((self.base / "x").read_text(), "precious")
 
 
-class ByTheTest(Rescue):
+class MovedByTestTests(RescueCase):
     MOVE = 'shutil.move("precious.txt", temp)'
 
-    def test_a_file_is_told_where_it_was_and_where_it_is(self) -> None:
+    def test_a_file_is_reported_with_old_and_new_path(self) -> None:
         told, report = self.leave(self.MOVE)
         self.assert_is_moved(told)
         (rescued,) = report["rescued"]
@@ -300,7 +300,7 @@ class ByTheTest(Rescue):
                 self.assertEqual(report["leaks"], [])
                 (self.base / "precious.txt").unlink()
 
-    def test_it_is_no_leak_where_the_temp_directory_lies_in_the_project(self) -> None:
+    def test_it_is_no_leak_when_the_project_has_the_temp_directory(self) -> None:
         self.base = self.project / "tmp"
         self.base.mkdir()
         told, report = self.leave(

@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "safety.md"
 MAKEFILE = PAGE.parent.parent / "Makefile"
 
 
-class ThePageOfPromises(unittest.TestCase):
+class SafetyPageTests(unittest.TestCase):
     def setUp(self) -> None:
         self.text = PAGE.read_text(encoding="utf-8")
 

@@ -16,7 +16,7 @@ SUITE = """
 """
 
 
-class Artifacts(KeepTestCase):
+class ArtifactTests(KeepTestCase):
     def in_base(self) -> list[Path]:
         return sorted(self.base.iterdir())
 
@@ -36,7 +36,7 @@ class Artifacts(KeepTestCase):
         self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
         self.assertNotIn("1 leaked", outcome.err)
 
-    def test_that_nobody_writes_leave_nothing_and_are_not_told(self) -> None:
+    def test_unwritten_artifacts_leave_and_report_nothing(self) -> None:
         self.write("test_a.py", """
             from runner import TrackedTestCase
             class T(TrackedTestCase):
@@ -75,7 +75,7 @@ class Artifacts(KeepTestCase):
                 self.assertEqual((run / "test_a.T.test" / "a.txt").read_text(), "told")
                 shutil.rmtree(run)
 
-    def test_go_to_the_systems_temp_directory_wherever_the_run_root_is(self) -> None:
+    def test_lie_in_the_system_temp_directory_despite_temp_root(self) -> None:
         self.write("test_a.py", SUITE)
         root = self.project / "root"
         root.mkdir()

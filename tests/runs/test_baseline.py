@@ -16,14 +16,14 @@ def suite(numbers: range, extra: str = "") -> str:
     return f"import os, tempfile, unittest\n{extra}class Old(unittest.TestCase):\n{tests}"
 
 
-class Baseline(ProjectTestCase):
+class BaselineTests(ProjectTestCase):
     def adopt(self, number: int = 30) -> None:
         self.write("test_old.py", suite(range(number)))
         outcome = self.tidytest("--leaks", "fail", "--update-baseline")
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertIn(f"Baseline: {number} known leaks written to {NAME}\n", outcome.err)
 
-    def test_three_hundred_known_leaks_pass_and_a_new_one_fails_by_name(self) -> None:
+    def test_known_leaks_pass_and_a_new_one_fails_by_name(self) -> None:
         self.adopt(300)
         outcome = self.tidytest("--leaks", "fail")
         self.assertEqual(outcome.code, 0, outcome.err)
@@ -41,7 +41,7 @@ class Baseline(ProjectTestCase):
         self.assertEqual(self.tidytest("--leaks", "fail", "--shuffle", "3").code, 0)
         self.assertEqual(self.tidytest("--leaks", "fail", "--reverse").code, 0)
 
-    def test_what_is_fixed_is_told_and_fails_only_with_strict(self) -> None:
+    def test_fixed_leaks_are_reported_and_fail_only_with_strict(self) -> None:
         self.adopt()
         self.write("test_old.py", suite(range(28)) + "    def test_28(self): pass\n")
         outcome = self.tidytest("--leaks", "fail")
@@ -53,7 +53,7 @@ class Baseline(ProjectTestCase):
         self.assertEqual(self.tidytest("--update-baseline").code, 0)
         self.assertNotIn("fixed", self.tidytest("--strict-baseline").err)
 
-    def test_a_run_of_some_tests_says_nothing_of_the_others(self) -> None:
+    def test_a_partial_run_ignores_entries_of_other_tests(self) -> None:
         self.adopt()
         for words in (["test_old.Old.test_1"], ["-k", "test_2"], ["discover", "-vk", "test_2"]):
             with self.subTest(words):
@@ -72,7 +72,7 @@ class Baseline(ProjectTestCase):
         document = json.loads((self.project / NAME).read_text("utf-8"))
         return [entry["context"] for entry in document["leaks"] if entry]
 
-    def test_what_did_not_come_to_its_end_is_not_fixed(self) -> None:
+    def test_an_entry_of_an_unfinished_test_is_not_fixed(self) -> None:
         source = """
             import os, tempfile, unittest
             BROKEN = "BROKEN" in os.environ
@@ -120,7 +120,7 @@ class Baseline(ProjectTestCase):
         self.tidytest("discover", "-s", "more", "--update-baseline")
         self.assertEqual(len(self.leaks()), 6)
 
-    def test_what_other_tests_leave_by_a_like_name_does_not_hide_what_is_fixed(self) -> None:
+    def test_a_similar_name_does_not_hide_a_fixed_leak(self) -> None:
         source = "import unittest\nclass Old(unittest.TestCase):\n" + "".join(
             f"    def test_{n}(self): open('left_{n}.txt', 'w').close()\n" for n in range(3)
         )
@@ -152,7 +152,7 @@ class Baseline(ProjectTestCase):
         document = json.loads((self.project / NAME).read_text("utf-8"))
         return {entry["context"][-1]: entry["name"] for entry in document["leaks"] if entry}
 
-    def test_what_stands_in_the_source_is_not_taken_for_random(self) -> None:
+    def test_names_in_the_source_are_not_random(self) -> None:
         self.write("test_old.py", """
             import os, subprocess, tempfile, unittest
             class Old(unittest.TestCase):
@@ -171,7 +171,7 @@ class Baseline(ProjectTestCase):
             self.tidytest("--update-baseline")
             self.assertEqual(self.names(), told)
 
-    def test_a_baseline_in_which_more_was_taken_for_random_still_holds(self) -> None:
+    def test_a_baseline_with_more_random_parts_still_holds(self) -> None:
         source = """
             import os, unittest
             class Old(unittest.TestCase):
@@ -192,7 +192,7 @@ class Baseline(ProjectTestCase):
         refused = self.tidytest("--no-leak-baseline", "--update-baseline")
         self.assertRefused(refused, "--leak-baseline")
 
-    def test_that_cannot_be_written_is_told_before_the_tests(self) -> None:
+    def test_unwritable_baseline_is_refused_before_the_tests(self) -> None:
         self.write("test_a.py", "raise SystemExit('the tests are loaded')")
         outcome = self.tidytest("--update-baseline", "--leak-baseline", "none/x.json")
         self.assertRefused(outcome, "cannot write none/x.json: No such file or directory")
@@ -205,7 +205,7 @@ class Baseline(ProjectTestCase):
         self.assertIn("\nFAILED: the baseline still has leaks that are fixed (--strict-baseline)\n",
                       outcome.err)
 
-    def test_what_lies_there_from_an_earlier_run_is_not_fixed(self) -> None:
+    def test_a_leak_of_an_earlier_run_is_not_fixed(self) -> None:
         self.write("test_old.py", """
             import unittest
             class Old(unittest.TestCase):
@@ -221,7 +221,7 @@ class Baseline(ProjectTestCase):
         self.tidytest("--update-baseline")
         self.assertEqual(len(self.leaks()), 2)
 
-    def test_known_leaks_stay_told_with_v_and_in_the_json(self) -> None:
+    def test_known_leaks_are_in_verbose_output_and_json(self) -> None:
         self.adopt()
         outcome = self.tidytest("-v", "--leak-json", "out.json")
         self.assertEqual(outcome.err.count("known (baseline)"), 30)
@@ -235,7 +235,7 @@ class Baseline(ProjectTestCase):
         self.assertRefused(self.tidytest(), NAME)
 
 
-class WhereToBegin(ProjectTestCase):
+class WhereToBeginTests(ProjectTestCase):
     SUITE = """
         import os, pathlib, socket, tempfile, unittest
         def export():

@@ -50,8 +50,8 @@ class BaselineCase(ProjectTestCase):
         self.write(f"{name}.py", f"{imports}\n{more}\nclass A(unittest.TestCase):\n{methods}")
 
 
-class Order(BaselineCase):
-    def test_what_tests_of_several_classes_share_is_known_whoever_comes_first(self) -> None:
+class TestOrderTests(BaselineCase):
+    def test_a_shared_leak_is_known_whichever_test_comes_first(self) -> None:
         self.write("shared.py", SHARED)
         for name in ("test_a", "test_b"):
             self.suite(name, "shared.report()", "shared.log()", more="import shared")
@@ -60,7 +60,7 @@ class Order(BaselineCase):
             with self.subTest(words):
                 self.assertHolds(*words)
 
-    def test_what_a_later_test_leaves_after_the_known_one_was_mended_is_new(self) -> None:
+    def test_a_later_leak_is_new_after_the_known_one_was_fixed(self) -> None:
         fixed = "open(tempfile.gettempdir() + '/fixed', 'w').close()"
         self.suite("test_a", fixed, "pass")
         self.adopt()
@@ -78,8 +78,8 @@ class Order(BaselineCase):
         self.assertHolds()
 
 
-class Late(BaselineCase):
-    def test_one_more_that_comes_late_is_new(self) -> None:
+class LateLeakTests(BaselineCase):
+    def test_a_leak_found_after_its_test_is_new(self) -> None:
         self.suite("test_a", "tempfile.mkdtemp()")
         self.adopt()
         late = "threading.Thread(target=lambda: (time.sleep(0.3), tempfile.mkdtemp())).start()"
@@ -89,7 +89,7 @@ class Late(BaselineCase):
         self.assertIn("FAILED: 1 leak was found after the tests", outcome.err)
 
 
-class NotAtItsEnd(BaselineCase):
+class UnfinishedTests(BaselineCase):
     def test_an_interrupted_test_neither_loses_nor_gains_an_entry(self) -> None:
         self.suite("test_a", "tempfile.mkdtemp()", "tempfile.mkdtemp()", "tempfile.mkdtemp()")
         self.adopt()
@@ -113,7 +113,7 @@ class NotAtItsEnd(BaselineCase):
         state = json.loads((self.project / ".tidytest-state.json").read_text("utf-8"))
         self.assertEqual((state["failed"], state["leaked"]), (["test_a.A.test_1"], []))
 
-    def test_a_class_or_module_whose_tests_did_not_run_keeps_its_entry(self) -> None:
+    def test_class_and_module_entries_stay_when_tests_did_not_run(self) -> None:
         source = """
             import tempfile, unittest
             {module}
@@ -150,7 +150,7 @@ class NotAtItsEnd(BaselineCase):
         self.assertHolds()
 
 
-class Part(BaselineCase):
+class PartialRunTests(BaselineCase):
     def test_fixtures_of_which_not_all_tests_ran_keep_their_entries(self) -> None:
         cleanups = "self.addClassCleanup(tempfile.mkdtemp)"
         module = "unittest.addModuleCleanup(os.mkdir, tempfile.gettempdir() + '/module')"
@@ -161,7 +161,7 @@ class Part(BaselineCase):
             with self.subTest(words):
                 self.assertHolds(*words)
 
-    def test_what_is_made_at_import_is_judged_if_all_modules_were_imported(self) -> None:
+    def test_import_leaks_are_matched_when_all_modules_load(self) -> None:
         self.suite("test_a", "pass")
         self.suite("unit/test_c", "pass")
         self.write("unit/__init__.py", "")
@@ -209,7 +209,7 @@ class Part(BaselineCase):
             self.assertIn("1 fixed", self.tidytest(*STRICT, *words).err)
 
 
-class Outside(BaselineCase):
+class OutsideTests(BaselineCase):
     def test_other_files_of_the_project_do_not_keep_an_entry_alive(self) -> None:
         self.suite("test_a", "import uuid; open(uuid.uuid4().hex, 'w').close()")
         self.adopt()
@@ -221,9 +221,9 @@ class Outside(BaselineCase):
         self.assertIn("1 fixed", outcome.err)
 
 
-class File(BaselineCase):
+class BaselineFileTests(BaselineCase):
     @unittest.skipUnless(os.name == "posix", "modes")
-    def test_a_file_that_is_read_only_is_not_replaced_and_others_keep_their_mode(self) -> None:
+    def test_a_read_only_file_stays_and_others_keep_their_mode(self) -> None:
         self.suite("test_a", "tempfile.mkdtemp()")
         self.adopt()
         path = self.project / ".tidytest-leaks.json"
@@ -237,7 +237,7 @@ class File(BaselineCase):
         self.assertNotIn("Ran ", outcome.err)
 
 
-class KeepDirectory(BaselineCase):
+class KeepDirectoryTests(BaselineCase):
     def test_around_the_temp_directory_hides_no_leak(self) -> None:
         self.suite("test_a", "tempfile.mkdtemp(); open('out.log', 'w').close()")
         for place in (str(self.base), "."):

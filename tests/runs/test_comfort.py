@@ -13,8 +13,8 @@ import termios
 from tests.support.projects import ProjectTestCase
 
 
-class Debugger(ProjectTestCase):
-    def test_it_starts_at_the_line_that_failed_while_its_files_are_there(self) -> None:
+class DebuggerTests(ProjectTestCase):
+    def test_it_starts_at_the_failed_line_with_files_in_place(self) -> None:
         self.write("test_a.py", """
             import os, tempfile, unittest
             class T(unittest.TestCase):
@@ -76,8 +76,8 @@ class Debugger(ProjectTestCase):
             self.assertIn("Ran 1 test in", outcome.err)
 
 
-class Functions(ProjectTestCase):
-    def test_functions_of_a_module_are_tests_with_fixtures_and_leaks_of_their_own(self) -> None:
+class FunctionTests(ProjectTestCase):
+    def test_functions_are_tests_with_their_own_fixtures_and_leaks(self) -> None:
         self.write("test_a.py", """
             import tempfile
             def setup_module(): print("set up")
@@ -114,7 +114,7 @@ class Functions(ProjectTestCase):
                 self.assertRefused(self.tidytest("--functions"), f"test_a.py:1) {words}")
 
 
-class Progress(ProjectTestCase):
+class ProgressTests(ProjectTestCase):
     def on_terminal(self, *words: str, **environment: str) -> str:
         """Run with standard error on a terminal; return what it was given."""
         main, other = pty.openpty()
@@ -154,7 +154,7 @@ class Progress(ProjectTestCase):
             self.assertNotIn("2/2", self.on_terminal("--progress", "test_a", **environment))
 
 
-class InsteadOfARun(ProjectTestCase):
+class InsteadOfARunTests(ProjectTestCase):
     def test_help_is_unittests_with_ours_below(self) -> None:
         stock = self.run_python("-m", "unittest", "--help").out
         ours = self.tidytest("--help")
@@ -189,7 +189,7 @@ class InsteadOfARun(ProjectTestCase):
                 self.assertRefused(self.tidytest(*words), words[1].partition("=")[0])
 
 
-class Place(ProjectTestCase):
+class TempRootTests(ProjectTestCase):
     def test_the_temp_directory_lies_where_it_is_asked_for_and_goes(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest

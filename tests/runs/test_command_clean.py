@@ -21,7 +21,7 @@ from tests.support.real_runs import dead_run, live_run
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-class InATempDirectory(unittest.TestCase):
+class TempDirectoryCase(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -41,7 +41,7 @@ class InATempDirectory(unittest.TestCase):
         return err
 
 
-class Clean(InATempDirectory):
+class CleanTests(TempDirectoryCase):
     def test_removes_dead_roots_and_says_what_they_were_about(self) -> None:
         dead = dead_run(self.temp, LEAKY)
         out = self.clean()
@@ -94,7 +94,7 @@ class Clean(InATempDirectory):
         self.assertIn("no marker", content["left"][0]["reason"])
 
     @unittest.skipUnless(IS_ROOT, "only root can make files immutable")
-    def test_that_could_not_remove_something_exits_with_1_and_says_what(self) -> None:
+    def test_failed_removal_exits_with_1_and_names_the_path(self) -> None:
         dead = dead_run(self.temp, "os.close(os.open(root + '/0/stuck', os.O_CREAT))")
         stuck = os.path.join(dead, "0", "stuck")
         if subprocess.run(["chattr", "+i", stuck], capture_output=True, check=False).returncode:
@@ -123,7 +123,7 @@ class Clean(InATempDirectory):
 
 
 @unittest.skipUnless(HAS_PROC, "open files cannot be told here")
-class Pattern(InATempDirectory):
+class PatternTests(TempDirectoryCase):
     def setUp(self) -> None:
         super().setUp()
         self.old = os.path.join(self.temp, "x-old")
@@ -156,7 +156,7 @@ class Pattern(InATempDirectory):
             self.assertIn("nothing was removed", err)
         self.assertEqual(len(self.names()), 4)
 
-    def test_does_not_ask_when_told_so_or_when_there_is_nothing(self) -> None:
+    def test_does_not_ask_with_yes_or_when_nothing_matches(self) -> None:
         self.clean("--pattern=x-*", "--yes")
         self.assertEqual(self.names(), {"x-young", "other"})
         self.clean("--pattern=x-*")
@@ -198,7 +198,7 @@ class Pattern(InATempDirectory):
         self.assertTrue(os.path.isdir(path))
 
 
-class Process(InATempDirectory):
+class ProcessTests(TempDirectoryCase):
     def test_ends_quietly_when_its_reader_has_gone(self) -> None:
         for number in range(50):
             os.mkdir(os.path.join(self.temp, f"tidy-{number}"))

@@ -10,8 +10,8 @@ import sys
 from tests.support.projects import ProjectTestCase
 
 
-class Leaks(ProjectTestCase):
-    def test_watch_modified_tells_a_changed_file_of_the_project(self) -> None:
+class LeakOptionTests(ProjectTestCase):
+    def test_watch_modified_reports_a_changed_project_file(self) -> None:
         self.write("data.txt", "before")
         self.write("test_a.py", """
             import pathlib, unittest
@@ -24,7 +24,7 @@ class Leaks(ProjectTestCase):
         self.assertIn("test_a.T.test\n  changed 1 of the project's files:\n", outcome.err)
         self.assertRegex(outcome.err, r"\n    changed  data.txt \(.*size.*\)\n")
 
-    def test_watch_modified_blames_no_test_for_what_the_run_itself_writes(self) -> None:
+    def test_watch_modified_ignores_what_the_run_itself_writes(self) -> None:
         self.write("data.txt", "before")
         self.write("test_a.py", """
             import pathlib, time, unittest
@@ -52,7 +52,7 @@ class Leaks(ProjectTestCase):
         self.assertIn("(removed)", outcome.err)
         self.assertFalse((self.project / "debug.log").exists())
 
-    def test_late_grace_waits_for_what_a_child_leaves(self) -> None:
+    def test_late_grace_waits_for_files_of_a_child(self) -> None:
         self.write("test_a.py", """
             import subprocess, unittest
             class T(unittest.TestCase):
@@ -62,7 +62,7 @@ class Leaks(ProjectTestCase):
         self.assertRegex(outcome.err, r"\n    file  late .*subprocess sh")
         self.assertIn("1 leaked by 1 test", outcome.err)
 
-    def test_with_leaks_off_nothing_is_told_and_the_temp_directory_is_clean(self) -> None:
+    def test_leaks_off_reports_nothing_and_cleans_the_directory(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest
             class T(unittest.TestCase):
@@ -100,7 +100,7 @@ class Leaks(ProjectTestCase):
             self.assertTrue(prefix.exists())
 
 
-class Selection(ProjectTestCase):
+class SelectionTests(ProjectTestCase):
     def test_a_module_that_could_not_be_imported_is_run_again_whole(self) -> None:
         for words in (("discover",), ("tests.test_a",)):
             with self.subTest(words):
@@ -138,7 +138,7 @@ class Selection(ProjectTestCase):
         self.tidytest("--leaks", "off")
         self.assertIn("Ran 1 test", self.tidytest("--leaked-last").err)
 
-    def test_a_damaged_state_is_told_and_all_tests_are_run(self) -> None:
+    def test_a_damaged_state_is_reported_and_all_tests_run(self) -> None:
         self.write("test_a.py", """
             import unittest
             class T(unittest.TestCase):
@@ -155,7 +155,7 @@ class Selection(ProjectTestCase):
         self.assertIn("error: [Errno 21] cannot write .tidytest-state.json: ", outcome.err)
         self.assertFalse([name for name in os.listdir(self.project) if name.endswith(".new")])
 
-    def test_a_suite_that_runs_its_tests_itself_is_repeated_and_chosen(self) -> None:
+    def test_a_suite_with_its_own_run_is_repeated_and_selected(self) -> None:
         self.write("test_a.py", """
             import unittest
             class T(unittest.TestCase):
@@ -171,7 +171,7 @@ class Selection(ProjectTestCase):
             self.assertIn(f"Ran {number} tests", outcome.err)
 
 
-class InOneLine(ProjectTestCase):
+class OneLineTests(ProjectTestCase):
     def test_help_does_nothing_else_and_comes_first(self) -> None:
         self.write("test_a.py", "raise SystemExit('loaded')")
         report = self.write("out.json", "old")
@@ -191,7 +191,7 @@ class InOneLine(ProjectTestCase):
         self.run_python("-c", f"import os; os.system({command!r})")
         self.assertEqual((self.project / "errors").read_text(), "")
 
-    def test_a_value_that_does_not_fit_is_told_with_its_place(self) -> None:
+    def test_an_invalid_value_is_refused_with_its_place(self) -> None:
         for line, told in (
             ('temp-root = "nope"', "temp-root (pyproject.toml:2): no such directory: "),
             ('monitor = "x.txt"', "monitor (pyproject.toml:2): "),
@@ -201,7 +201,7 @@ class InOneLine(ProjectTestCase):
         (self.project / "pyproject.toml").unlink()
         self.assertRefused(self.tidytest("--monitor", "x.txt"), "error: --monitor: ")
 
-    def test_show_settings_knows_unittests_durations_and_the_baseline_in_use(self) -> None:
+    def test_show_settings_has_durations_and_the_baseline_in_use(self) -> None:
         self.write(".tidytest-leaks.json", '{"version": 1, "leaks": []}')
         shown = self.tidytest("--durations", "3", "--show-settings").out
         self.assertRegex(shown, r"(?m)^durations +3 +command line$")
@@ -220,8 +220,8 @@ class InOneLine(ProjectTestCase):
             self.assertIn(word, script)
 
 
-class Reaping(ProjectTestCase):
-    def test_an_empty_root_of_a_run_that_was_about_to_start_is_removed_without_a_word(self) -> None:
+class ReapingTests(ProjectTestCase):
+    def test_an_empty_root_is_removed_without_a_message(self) -> None:
         from tempfiles.roots.claim import BARE_MODE
 
         bare = self.base / "tidy-0123abcd"
@@ -231,8 +231,8 @@ class Reaping(ProjectTestCase):
         self.assertFalse(bare.exists())
 
 
-class LikeUnittest(ProjectTestCase):
-    def test_a_test_that_takes_standard_error_away_changes_no_exit_code(self) -> None:
+class LikeUnittestTests(ProjectTestCase):
+    def test_a_test_that_replaces_stderr_keeps_the_exit_code(self) -> None:
         for value in ("None", "io.StringIO()"):
             self.write("test_a.py", f"""
                 import io, sys, tempfile, unittest
@@ -245,7 +245,7 @@ class LikeUnittest(ProjectTestCase):
             self.assertEqual(outcome.code, 0, outcome.err)
             self.assertIn("1 leaked by 1 test", outcome.err)
 
-    def test_functions_that_tests_never_put_back_keep_nothing_from_being_removed(self) -> None:
+    def test_patched_os_functions_do_not_prevent_removal(self) -> None:
         self.write("test_a.py", """
             import os, tempfile, unittest
             def broken(*args, **kwargs): raise AssertionError("called while patched")
@@ -271,7 +271,7 @@ class LikeUnittest(ProjectTestCase):
         self.assertEqual(self.tidytest("test_a").out, stock)
 
 
-class Functions(ProjectTestCase):
+class FunctionTests(ProjectTestCase):
     def test_asynchronous_fixtures_marks_and_what_is_returned(self) -> None:
         self.write("test_a.py", """
             async def setup_module(): print("set up")
@@ -308,7 +308,7 @@ class Functions(ProjectTestCase):
         self.assertRefused(outcome, "test_a.test_many", "generator")
 
 
-class Debugger(ProjectTestCase):
+class DebuggerTests(ProjectTestCase):
     SUITE = """
         import tempfile, unittest
         class T(unittest.TestCase):
@@ -371,7 +371,7 @@ class Debugger(ProjectTestCase):
         self.assertIn("FAILED (failures=1)", outcome.err)
 
 
-class Reports(ProjectTestCase):
+class ReportTests(ProjectTestCase):
     def test_two_names_of_one_file_are_refused(self) -> None:
         self.write("one.json", "")
         os.symlink("one.json", self.project / "two")
@@ -380,7 +380,7 @@ class Reports(ProjectTestCase):
         outcome = self.tidytest("--leak-json", ".tidytest-state.json")
         self.assertRefused(outcome, "the state between runs (", ") and --leak-json name the same")
 
-    def test_a_report_of_leaks_is_not_written_where_none_are_looked_for(self) -> None:
+    def test_no_leak_report_is_written_with_leaks_off(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\nleak-json = 'out.json'\n")
         self.write("test_a.py", "")
         self.tidytest("--leaks", "off")

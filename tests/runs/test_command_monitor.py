@@ -38,7 +38,7 @@ def run(*argv: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-class MonitorCommandTest(unittest.TestCase):
+class MonitorCommandTests(unittest.TestCase):
     def setUp(self) -> None:
         base = self.enterContext(tempfile.TemporaryDirectory())
         self.top, self.out = os.path.join(base, "top"), os.path.join(base, "out")
@@ -56,7 +56,7 @@ class MonitorCommandTest(unittest.TestCase):
         with open(self._file(name), encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))
 
-    def test_records_until_max_runtime_with_a_sample_at_the_start_and_the_end(self) -> None:
+    def test_records_until_max_runtime_with_first_and_last_sample(self) -> None:
         code, out, err = run("--temp-dir", self.top, "--interval", "0.05", "--max-runtime", "0.2",
                              "--output", self._file("u.csv"))
         rows = self._rows("u.csv")
@@ -74,7 +74,7 @@ class MonitorCommandTest(unittest.TestCase):
             first = json.loads(file.readline())
         self.assertEqual((2, 0, 1010), (first["files"], first["directories"], first["bytes"]))
 
-    def test_a_passed_limit_ends_with_3_and_names_limit_value_and_the_largest(self) -> None:
+    def test_a_passed_limit_exits_with_3_and_names_the_largest(self) -> None:
         code, _, err = run("--temp-dir", self.top, "--max-files", "3", "--max-bytes", "2K",
                            "--output", self._file("u.csv"))
         self.assertEqual(3, code)
@@ -85,7 +85,7 @@ class MonitorCommandTest(unittest.TestCase):
         self.assertIn("monitor:   sub: 1 file, 10 B", lines)
         self.assertEqual(1, len(self._rows("u.csv")))
 
-    def test_a_limit_that_is_just_reached_is_not_passed(self) -> None:
+    def test_a_limit_that_is_exactly_met_is_not_passed(self) -> None:
         code, _, err = run("--temp-dir", self.top, "--max-files", "4", "--max-bytes", "3010",
                            "--max-runtime", "0.01")
         self.assertEqual((0, ""), (code, err))
@@ -121,7 +121,7 @@ class MonitorCommandTest(unittest.TestCase):
         self.assertEqual((2, "kept"), (code, Path(self._file("u.csv")).read_text()))
 
     @unittest.skipIf(os.name == "nt", "signals end processes there")
-    def test_an_interrupt_or_sigterm_ends_it_cleanly_with_all_written(self) -> None:
+    def test_interrupt_and_sigterm_end_it_with_all_written(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.subTest(signal=number.name):
                 name = f"{number.name}.csv"
@@ -157,7 +157,7 @@ class MonitorCommandTest(unittest.TestCase):
         self.assertNotIn("\r", out)
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "a full disk can be had there")
-    def test_a_disk_that_fills_up_is_told_and_ends_with_1(self) -> None:
+    def test_a_full_disk_is_reported_and_exits_with_1(self) -> None:
         os.symlink("/dev/full", self._file("full.svg"))
         code, _, err = run("--temp-dir", self.top, "--max-runtime", "0.01",
                            "--plot", self._file("full.svg"))

@@ -33,7 +33,7 @@ def call(*argv: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
-class Status(unittest.TestCase):
+class StatusTests(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -50,7 +50,7 @@ class Status(unittest.TestCase):
         self.assertIn(f"{self.temp}: 0 files, 0 directories, 0 B", out)
         self.assertTrue(out.endswith("0 roots\n"))
 
-    def test_lists_each_root_with_its_state_owner_project_age_and_size(self) -> None:
+    def test_lists_state_owner_project_age_and_size_of_each_root(self) -> None:
         dead_run(self.temp)
         os.mkdir(os.path.join(self.temp, "tidy-unmarked"))
         os.symlink("x", os.path.join(self.temp, "tidy-link"))
@@ -72,7 +72,7 @@ class Status(unittest.TestCase):
         self.assertIn("running: a.B.test_two (test)", out)
         self.assertIn(f"left: {dead}/0/la\\nte  file, 0 B  by a.B.test_two", out)
 
-    def test_what_is_in_a_directory_is_told_as_the_run_would_have(self) -> None:
+    def test_content_of_a_directory_is_reported_as_by_the_run(self) -> None:
         made = 'os.mkdir(root + "/0/d")\nos.close(os.open(root + "/0/d/f", os.O_CREAT))\n'
         dead = dead_run(self.temp, LEAKY + made)
         self.assertIn(f"left: {dead}/0/d  directory, 0 B, 1 file  by a.B.test_two", self.status())
@@ -100,7 +100,7 @@ class Status(unittest.TestCase):
         self.status()
         self.assertEqual(sorted(os.walk(self.temp)), before)
 
-    def test_looks_in_the_temp_directory_and_the_places_in_memory_by_default(self) -> None:
+    def test_default_places_are_temp_directory_and_memory(self) -> None:
         places = [os.path.join(self.temp, name) for name in ("one", "two")]
         for place in places:
             os.mkdir(place)

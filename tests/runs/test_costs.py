@@ -70,7 +70,7 @@ def _numbers_of(source: str, *arguments: str) -> list[int]:
 
 
 class MemoryTests(unittest.TestCase):
-    def test_tracking_takes_little_and_cleaning_up_next_to_nothing_more(self) -> None:
+    def test_tracking_and_cleanup_take_little_memory(self) -> None:
         place = self.enterContext(tempfile.TemporaryDirectory(dir=IN_MEMORY))
         held, more = _numbers_of(MEMORY, place)
         self.assertLess(held, 1_000_000)
@@ -82,7 +82,7 @@ class SystemCallTests(unittest.TestCase):
     def test_a_tree_makes_each_of_its_directories_once(self) -> None:
         self.assertEqual(_numbers_of(COUNT_MKDIR), [34, 34])
 
-    def test_bytes_are_told_to_those_who_hear_of_a_close(self) -> None:
+    def test_close_callbacks_get_the_bytes(self) -> None:
         place = self.enterContext(tempfile.TemporaryDirectory())
         tempfiles.set_temp_dir(place)
         self.addCleanup(tempfiles.set_temp_dir, None)
@@ -96,7 +96,7 @@ class SystemCallTests(unittest.TestCase):
         self.assertEqual([report.bytes_made for report in reports if report.id == "heard"], [60])
 
 
-class RunTests(ProjectTestCase):
+class CloseCostTests(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.write("test_it.py", REMOVES)
@@ -107,7 +107,7 @@ class RunTests(ProjectTestCase):
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertIn("Temporary files: 2 created, 2 removed by their tests, 0 ", outcome.err)
 
-    def test_where_bytes_are_told_each_test_has_what_it_made_and_removed(self) -> None:
+    def test_slowest_temp_counts_what_each_test_made_and_removed(self) -> None:
         outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")
         self.assertRegex(outcome.err, r"0 B +2 made  test_it.T.test_makes")
 

@@ -24,13 +24,13 @@ SUITE = """
 """
 
 
-class Coverage(ProjectTestCase):
+class CoverageTests(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.write("library.py", LIBRARY)
         self.write("test_it.py", SUITE)
 
-    def test_is_told_after_the_tests(self) -> None:
+    def test_is_reported_after_the_tests(self) -> None:
         outcome = self.tidytest("--coverage")
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertRegex(outcome.out, r"library.py +4 +1 +75%")

@@ -51,7 +51,7 @@ SCRIPT = "number = 1\nopen(f'made-{number}.txt', 'w').close()\n"
 
 
 @unittest.skipUnless(hasattr(os, "mkfifo"), "needs FIFOs")
-class BesideANeighbour(ProjectTestCase):
+class NeighbourCase(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         for name in ("ask", "done"):
@@ -80,10 +80,10 @@ class BesideANeighbour(ProjectTestCase):
         return leaks, [*map(os.path.basename, apart)]
 
 
-class AnotherRun(BesideANeighbour):
+class AnotherRunTests(NeighbourCase):
     words: tuple[str, ...] = ("of the same project",)
 
-    def test_that_makes_names_like_those_of_a_test_is_not_taken_for_its_child(self) -> None:
+    def test_similar_names_do_not_make_it_a_child_of_a_test(self) -> None:
         leaks, apart = self.run_beside("""
     def test_1(self):
         make_and_remove(f"scratch-{os.getpid()}.txt")
@@ -110,8 +110,8 @@ class AnotherRun(BesideANeighbour):
         self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
 
 
-class AProgram(BesideANeighbour):
-    def test_is_not_taken_for_a_test_where_no_child_nor_native_code_ran(self) -> None:
+class OtherProgramTests(NeighbourCase):
+    def test_is_not_blamed_on_a_test_without_child_or_native_code(self) -> None:
         leaks, apart = self.run_beside("""
     def test_1(self): make_and_remove("scratch.txt")
     @classmethod
@@ -120,7 +120,7 @@ class AProgram(BesideANeighbour):
         self.assertEqual((leaks, apart), ({}, ["scratch.txt"]))
 
 
-class TheWholeName(BesideANeighbour):
+class WholeNameTests(NeighbourCase):
     def test_in_a_script_a_test_or_its_module_says_whose_it_is(self) -> None:
         leaks, apart = self.run_beside("""
     def test_1(self): subprocess.run([sys.executable, "script.py"], check=True)

@@ -32,7 +32,7 @@ def may_mount() -> bool:
 
 
 @unittest.skipUnless(may_mount(), "no file systems can be mounted here")
-class AFullDisk(ProjectTestCase):
+class FullDiskTests(ProjectTestCase):
     options = "size=2m"
 
     program = ("-m", "runner")
@@ -54,7 +54,7 @@ class AFullDisk(ProjectTestCase):
             self.left = left.read().split()
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    def test_is_told_with_its_size_and_who_holds_most(self) -> None:
+    def test_is_reported_with_size_and_largest_owners(self) -> None:
         outcome = self.run_on_small_disk("""
             class T(unittest.TestCase):
                 def test_1(self): fill(os.path.join(tempfile.mkdtemp(), "x"))
@@ -93,7 +93,7 @@ class AFullDisk(ProjectTestCase):
             outcome.err, r"No space was left, perhaps here: by now .* holds 0 B; .* of 2.0 MiB free"
         )
 
-    def test_names_nobody_where_leaks_are_not_looked_for(self) -> None:
+    def test_names_no_test_with_leaks_off(self) -> None:
         outcome = self.run_on_small_disk("""
             class T(unittest.TestCase):
                 def test_1(self): fill(os.path.join(tempfile.gettempdir(), "x"))
@@ -102,7 +102,7 @@ class AFullDisk(ProjectTestCase):
         self.assertEqual(outcome.err.count("No space left: "), 2)
         self.assertNotIn("MiB  test_full", outcome.err)
 
-    def test_is_not_told_under_a_failure_that_is_a_leak(self) -> None:
+    def test_is_not_reported_below_a_leak_failure(self) -> None:
         outcome = self.run_on_small_disk("""
             class T(unittest.TestCase):
                 def test(self):
@@ -112,7 +112,7 @@ class AFullDisk(ProjectTestCase):
         self.assertIn("left 1 in the temp directory", outcome.err)
         self.assertNotIn("No space", outcome.err)
 
-    def test_tears_what_forked_children_tell_and_the_run_goes_on(self) -> None:
+    def test_cuts_reports_of_forked_children_and_the_run_goes_on(self) -> None:
         outcome = self.run_on_small_disk("""
             class T(unittest.TestCase):
                 def fork(self, number):
@@ -161,7 +161,7 @@ class AFullDisk(ProjectTestCase):
                 self.assertRefused(outcome, f"cannot make a run root in {self.base}: No space left")
                 self.assertEqual(self.left, ["x"] if "size=8k" in options else [])
 
-    def test_that_a_killed_run_has_filled_is_freed_before_the_next_and_its_tests_run(self) -> None:
+    def test_disk_filled_by_a_killed_run_is_freed_first(self) -> None:
         self.write("test_killed.py", textwrap.dedent(FILL) + textwrap.dedent("""
             class T(unittest.TestCase):
                 def test(self):
@@ -186,14 +186,14 @@ class AFullDisk(ProjectTestCase):
     def killed_run(self) -> str:
         return f'{{ {sys.executable} -m runner --temp-root "$0" test_killed || :; }} 2>/dev/null'
 
-    def test_that_a_killed_run_has_filled_is_left_as_it_is_with_no_reap(self) -> None:
+    def test_disk_filled_by_a_killed_run_stays_with_no_reap(self) -> None:
         self.write("test_killed.py", "import os; os.kill(os.getpid(), 9)")
         before = f'{self.killed_run()}; head -c 2m /dev/zero >"$0/x" 2>/dev/null || :'
         outcome = self.run_on_small_disk("", "--no-reap", before=before)
         self.assertRefused(outcome, f"cannot make a run root in {self.base}: No space left")
         self.assertEqual(len(self.left), 2)
 
-    def test_of_coverages_data_file_ends_the_measuring_and_not_the_tests(self) -> None:
+    def test_full_coverage_file_ends_the_measurement_only(self) -> None:
         for n in range(200):
             self.write(f"module_{n}.py", "def f():\n" + f"    x = '{'y' * 50}'\n" * 200)
         outcome = self.run_on_small_disk("""
@@ -210,7 +210,7 @@ class AFullDisk(ProjectTestCase):
         self.assertEqual(outcome.out.count("coverage: cannot be recorded: "), 1, outcome.out)
 
 
-class ARecording(ProjectTestCase):
+class RecordingTests(ProjectTestCase):
     def test_that_cannot_be_written_is_named_with_its_option(self) -> None:
         path = str(self.base / "usage.csv")
         watcher = Watcher(path)

@@ -31,7 +31,7 @@ SUITE = """
 
 
 @unittest.skipUnless(os.name == "posix", "signals")
-class Interrupts(ProjectTestCase):
+class InterruptTests(ProjectTestCase):
     def interrupted(self, number: signal.Signals, *words: str, module: str = "runner") -> Outcome:
         """Start a run, send it a signal in its second test, and return how it ended."""
         self.write("test_a.py", SUITE)
@@ -115,8 +115,8 @@ class Interrupts(ProjectTestCase):
         self.assertEqual(outcome.code, 0, outcome.err)
 
 
-class Ending(ProjectTestCase):
-    def test_a_defect_of_a_part_does_not_keep_the_others_from_their_work(self) -> None:
+class EndOfRunTests(ProjectTestCase):
+    def test_a_defect_in_one_component_does_not_stop_the_others(self) -> None:
         self.write("test_a.py", """
             import runner.session.summary, tempfile, unittest
             class T(unittest.TestCase):
@@ -142,7 +142,7 @@ class Ending(ProjectTestCase):
         self.assertNotIn("Traceback", outcome.err)
 
     @unittest.skipUnless(hasattr(os, "fork"), "needs fork")
-    def test_a_forked_child_that_leaves_by_an_exception_does_not_end_the_run(self) -> None:
+    def test_an_exception_in_a_forked_child_does_not_end_the_run(self) -> None:
         self.write("test_a.py", """
             import os, tempfile, unittest
             class T(unittest.TestCase):

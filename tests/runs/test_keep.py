@@ -47,8 +47,8 @@ SUITE = """
 FAILED = {"test_set_up", "test_body", "test_tear_down", "test_cleanup", "test_subtest"}
 
 
-class Keeping(KeepTestCase):
-    def test_failure_in_any_phase_counts_and_its_message_has_the_path(self) -> None:
+class KeepTests(KeepTestCase):
+    def test_a_failure_in_any_phase_is_kept_and_names_the_path(self) -> None:
         self.write("test_a.py", SUITE)
         outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
         self.assertEqual(outcome.code, 1, outcome.err)
@@ -77,7 +77,7 @@ class Keeping(KeepTestCase):
         (run,) = self.kept()
         self.assertTrue((run / "test_a.Phases.test_pass" / "test_pass").exists())
 
-    def test_a_test_that_fails_for_its_leak_keeps_what_it_registered_too(self) -> None:
+    def test_a_leak_failure_keeps_registered_files_too(self) -> None:
         self.write("test_it.py", """
             import tempfile
             from runner import TrackedTestCase
@@ -149,7 +149,7 @@ class Keeping(KeepTestCase):
         self.assertEqual(len(self.kept()), 2)
         self.assertNotIn(last, self.kept())
 
-    def test_without_a_directory_the_temp_directory_has_it_and_clean_removes_it(self) -> None:
+    def test_without_keep_dir_clean_removes_it_from_the_temp_dir(self) -> None:
         self.write("test_a.py", SUITE)
         outcome = self.run_python("-m", "runner", "--keep", "on-failure", "test_a.Phases.test_body")
         (run,) = self.base.iterdir()
@@ -230,7 +230,7 @@ class Keeping(KeepTestCase):
         self.assertRegex(outcome.err, told)
         self.assertIn(f"Kept: {run / kept}", (self.project / "out.xml").read_text())
 
-    def test_an_unexpected_success_of_a_class_that_runs_itself_is_one_too(self) -> None:
+    def test_an_unexpected_success_of_a_custom_run_is_a_failure(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest
             class T(unittest.TestCase):

@@ -14,7 +14,7 @@ from tests.support.programs import Outcome
 SHARED_MEMORY = Path("/dev/shm")
 
 
-class WhatCannotBeCopied(KeepTestCase):
+class UncopiableFileTests(KeepTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.other = self.project / "kept"
@@ -25,7 +25,7 @@ class WhatCannotBeCopied(KeepTestCase):
         """Run with a directory on another file system, where there is one."""
         return self.tidytest("--keep", "on-failure", "--keep-dir", str(self.other), *words)
 
-    def test_is_told_and_all_else_is_kept(self) -> None:
+    def test_is_reported_and_all_else_is_kept(self) -> None:
         self.write("test_a.py", """
             import os, stat, tempfile
             from runner import TrackedTestCase
@@ -92,7 +92,7 @@ class WhatCannotBeCopied(KeepTestCase):
         self.assertNotIn("Kept", outcome.err)
         self.assertIn("1 leaked by 1 test (removed)", outcome.err)
 
-    def test_of_a_test_that_passes_is_told_on_its_own(self) -> None:
+    def test_of_a_passing_test_is_reported_separately(self) -> None:
         self.write("test_a.py", """
             import os, stat, tempfile, unittest
             class T(unittest.TestCase):
@@ -124,7 +124,7 @@ class WhatCannotBeCopied(KeepTestCase):
             with path.open("rb") as file:
                 self.assertEqual(file.read(5), b"head\0")
 
-    def test_within_the_limit_is_told(self) -> None:
+    def test_within_the_limit_is_reported(self) -> None:
         self.write("test_a.py", """
             import os, tempfile, unittest
             class T(unittest.TestCase):

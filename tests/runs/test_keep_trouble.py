@@ -19,8 +19,8 @@ FAILING = """
 """
 
 
-class TheUsersFiles(KeepTestCase):
-    def test_are_kept_for_nobody(self) -> None:
+class UserFileTests(KeepTestCase):
+    def test_are_never_kept(self) -> None:
         (self.project / "mine").mkdir()
         for name in ("through-a-link", "moved"):
             (self.project / "mine" / name).write_text("precious")
@@ -48,7 +48,7 @@ class TheUsersFiles(KeepTestCase):
         self.assertEqual(found, [], outcome.err)
 
 
-class APlace(KeepTestCase):
+class KeepDirectoryTests(KeepTestCase):
     def test_that_cannot_have_anything_is_refused_before_the_tests(self) -> None:
         self.write("test_a.py", "raise SystemExit")
         self.write("afile", "a file")
@@ -78,7 +78,7 @@ class APlace(KeepTestCase):
         self.tidytest(*words, "test_a")
         self.assertEqual(len(os.listdir(self.project / "new" / "and" / "deep")), 1)
 
-    def test_that_fails_later_costs_a_line_and_nothing_else(self) -> None:
+    def test_a_later_failure_costs_one_line(self) -> None:
         self.write("test_a.py", FAILING + """
         def test_0(self):
             with open("kept", "w") as file: file.write("in the way")
@@ -106,7 +106,7 @@ class APlace(KeepTestCase):
         self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
 
 
-class Names(KeepTestCase):
+class NameTests(KeepTestCase):
     def test_fit_in_bytes(self) -> None:
         name, file = f"test_{'漢' * 110}", f"{'é' * 120}.txt"
         self.write("test_a.py", f"""
@@ -146,7 +146,7 @@ setattr(T, "test_\\u6f22", test)
         self.assertEqual(len([*self.kept()[0].glob("test_a.T.test_*/tmp*")]), 1)
 
 
-class AWorkingDirectory(KeepTestCase):
+class WorkingDirectoryTests(KeepTestCase):
     def test_that_a_test_removes_is_not_needed(self) -> None:
         self.write("test_a.py", """
             import os, tempfile, unittest
@@ -165,8 +165,8 @@ class AWorkingDirectory(KeepTestCase):
             self.assertEqual(len(self.kept()), 1)
 
 
-class Neighbours(KeepTestCase):
-    def test_that_remove_the_same_runs_fail_nobody(self) -> None:
+class ConcurrentKeepTests(KeepTestCase):
+    def test_runs_that_remove_the_same_kept_runs_pass(self) -> None:
         self.write("test_a.py", """
             from runner import TrackedTestCase
             class T(TrackedTestCase):
@@ -180,7 +180,7 @@ class Neighbours(KeepTestCase):
             self.assertEqual(outcome.code, 0, outcome.err)
             self.assertNotRegex(outcome.err, "tidytest: (error|cannot)")
 
-    def test_that_remove_a_run_while_it_is_looked_at_fail_nobody(self) -> None:
+    def test_a_kept_run_removed_while_examined_fails_no_run(self) -> None:
         self.write("test_a.py", FAILING)
         self.write("sitecustomize.py", """
             import shutil

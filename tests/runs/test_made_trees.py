@@ -75,8 +75,8 @@ SUITE = """
 """
 
 
-class MadeTreeTests(ProjectTestCase):
-    def test_what_was_left_elsewhere_through_links_is_told_and_nothing_else(self) -> None:
+class CreatedTreeTests(ProjectTestCase):
+    def test_only_files_left_through_links_are_reported(self) -> None:
         self.write("test_it.py", SUITE)
         self.write("older", "")
         (self.project / "elsewhere").mkdir()

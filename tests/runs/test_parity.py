@@ -129,7 +129,7 @@ class ComparisonTests(unittest.TestCase):
         stock = finished(left=(Entry("t/tmpabcd1234", "file", 0),))
         self.assertEqual(len(comparison.leaks(stock, finished()).missed), 1)
 
-    def test_file_that_is_listed_as_nobodys_is_not_missed(self) -> None:
+    def test_unattributed_file_counts_as_reported(self) -> None:
         stock = finished(left=(Entry("h/.history", "file", 0),))
         told = {"leaks": [], "unattributed": [{"path": "/tmp/par-x/h/.history", "type": "file"}]}
         self.assertEqual(comparison.leaks(stock, finished(report=told)).missed, ())

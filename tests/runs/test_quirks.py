@@ -10,7 +10,7 @@ from tests.support.programs import Outcome
 from tests.support.projects import ProjectTestCase
 
 
-class QuirksTestCase(ProjectTestCase):
+class QuirkCase(ProjectTestCase):
     def both(self, source: str, *words: str) -> tuple[Outcome, list[dict[str, Any]]]:
         """Run a module under both; hold that they end alike; return our end and the leaks."""
         self.write("test_a.py", source)
@@ -28,7 +28,7 @@ class QuirksTestCase(ProjectTestCase):
         return [leak["context"].removeprefix("test_a.") for leak in leaks]
 
 
-class Quirks(QuirksTestCase):
+class QuirkTests(QuirkCase):
     def test_a_run_without_super(self) -> None:
         source = """
             import tempfile, unittest
@@ -220,7 +220,7 @@ class Quirks(QuirksTestCase):
         self.assertIn("skipped", (self.project / "out.xml").read_text("utf-8"))
 
 
-class Programmatic(ProjectTestCase):
+class ProgrammaticRunTests(ProjectTestCase):
     SUITE = """
         import io, os, sys, tempfile, unittest
         from runner import TidyTestResult, TidyTestRunner
@@ -261,7 +261,7 @@ class Programmatic(ProjectTestCase):
             self.assertEqual(outcome.code, 0, outcome.err)
             self.assertIn("1 leaked by 1 test", outcome.err)
 
-    def test_an_artifact_outlives_a_runner_made_by_hand(self) -> None:
+    def test_an_artifact_survives_a_runner_created_by_hand(self) -> None:
         self.write("suite.py", """
             import io, unittest
             from runner import TidyTestRunner, TrackedTestCase
@@ -302,8 +302,8 @@ class Programmatic(ProjectTestCase):
         self.assertEqual(outcome.out, "1 1\n1\n", outcome.err)
 
 
-class FullDisk(ProjectTestCase):
-    def test_what_fills_it_is_told_where_a_test_met_it(self) -> None:
+class FullDiskTests(ProjectTestCase):
+    def test_largest_owner_is_reported_where_a_test_met_it(self) -> None:
         self.write("test_a.py", """
             import errno, os, tempfile, unittest
             class T(unittest.TestCase):

@@ -189,7 +189,7 @@ runpy.run_module("runner", run_name="__main__")
 """
 
 
-class Told(NamedTuple):
+class Remedy(NamedTuple):
     """A line that is told: of which line of code, in which function; and the words behind it."""
 
     file: str
@@ -213,10 +213,10 @@ def importing(text: str) -> str:
     return "".join(f"import {name}\n" for name in imported) + text
 
 
-def told_in(output: str) -> Iterator[Told]:
+def told_in(output: str) -> Iterator[Remedy]:
     for file, line, function, told in TOLD.findall(output[output.index("Where to begin:"):]):
         code, _, words = told.replace("'  # x'", "'x'").partition("  # ")
-        yield Told(file, int(line), function, code, tuple(words.split("; ") if words else ()))
+        yield Remedy(file, int(line), function, code, tuple(words.split("; ") if words else ()))
 
 
 def statement_at(tree: ast.Module, line: int) -> ast.stmt:
@@ -265,12 +265,12 @@ def pasted_below(text: str, line: int, code: str) -> str:
     return "\n".join(lines)
 
 
-class Pasted(ProjectTestCase):
+class PastedRemedyTests(ProjectTestCase):
     def run_all(self) -> str:
         """Run every module with everything told, and return what is told."""
         return self.run_python("-c", RUN, "discover").err
 
-    def paste(self, told: Told) -> list[str]:
+    def paste(self, told: Remedy) -> list[str]:
         """Paste a line at the place that is told, and return the imports that it needs."""
         path = self.project / re.sub("^helper_", "test_", told.file)
         text = path.read_text("utf-8")
@@ -355,7 +355,7 @@ class Pasted(ProjectTestCase):
         self.run_python("-m", "unittest", "discover")
         self.assertLessEqual(before, set(self.files()), shown)
 
-    def test_what_is_kept_is_told_in_words(self) -> None:
+    def test_kept_files_are_reported_in_words(self) -> None:
         for name, top in KEPT.items():
             helper = "def work(name):\n    return tempfile.mkdtemp(prefix=name)\n"
             self.write(f"test_{name}.py", module("pass", top=helper + top))

@@ -123,7 +123,7 @@ def suite(where: str, first: str, *bodies: str) -> str:
     return source
 
 
-class SamePath(ProjectTestCase):
+class SamePathTests(ProjectTestCase):
     def leaks(self, source: str, *words: str, set_aside: int = 0) -> list[dict[str, Any]]:
         """Run a suite in an empty project; hold that it is told alike everywhere."""
         shutil.rmtree(self.project)
@@ -138,7 +138,7 @@ class SamePath(ProjectTestCase):
         self.assertGreaterEqual(summary["removed_by_tests"], 0)
         return [{**leak, "test": leak["context"].rpartition(".")[2]} for leak in found]
 
-    def test_what_is_made_anew_is_told_under_its_test(self) -> None:
+    def test_a_file_created_again_is_reported_for_its_test(self) -> None:
         for where in PLACES:
             with self.subTest(where):
                 found = self.leaks(suite(where, FILE, *ANEW))
@@ -151,14 +151,14 @@ class SamePath(ProjectTestCase):
                 last = "removed" if where == "temp" else "left"
                 self.assertEqual(outcomes, ["removed"] * 5 + [last])
 
-    def test_what_a_test_only_writes_to_stays_the_first_ones(self) -> None:
+    def test_a_file_only_written_to_stays_the_first_tests(self) -> None:
         for where in PLACES:
             for first, bodies in ((FILE, AS_BEFORE), (DIRECTORY, DIRECTORY_AS_BEFORE)):
                 with self.subTest(where, first=first):
                     found = self.leaks(suite(where, first, *bodies))
                     self.assertEqual([leak["test"] for leak in found], ["test_1"])
 
-    def test_what_fails_makes_and_removes_nothing(self) -> None:
+    def test_failing_calls_create_and_remove_nothing(self) -> None:
         """What is there is no other thing afterwards; a new target of a link was not made."""
         link = "self.path.symlink_to('missing')"
         for where in PLACES:
@@ -174,18 +174,18 @@ class SamePath(ProjectTestCase):
                     document = json.loads((self.project / "leaks.json").read_text())
                     self.assertEqual(document["summary"]["made"], 1)
 
-    def test_what_a_test_removes_in_the_end_is_none(self) -> None:
+    def test_a_file_removed_at_the_end_is_no_leak(self) -> None:
         for where in PLACES:
             with self.subTest(where):
                 body = "self.path.unlink(); self.path.touch(); self.path.unlink()"
                 found = self.leaks(suite(where, FILE, body, FILE))
                 self.assertEqual([leak["test"] for leak in found], ["test_1", "test_3"])
 
-    def test_what_a_fixture_took_back_is_set_aside_though_another_came(self) -> None:
+    def test_a_leak_removed_by_a_fixture_is_set_aside(self) -> None:
         (leak,) = self.leaks(TAKEN_BACK, set_aside=1)
         self.assertEqual(leak["context"], "test_it.B.test_it")
 
-    def test_what_a_test_makes_anew_of_a_fixture_around_it_is_that_ones(self) -> None:
+    def test_a_fixtures_path_created_again_stays_the_fixtures(self) -> None:
         for where, place in PLACES.items():
             with self.subTest(where):
                 tidied = FIXTURES.format(where=place, last="cls.ours.rmdir()")
@@ -195,7 +195,7 @@ class SamePath(ProjectTestCase):
                 self.assertRegex(told, r"\n +dir +ours/ .* in setUpClass  pathlib")
                 self.assertIn(" 1 leaked by 1 class", told)
 
-    def test_what_a_fixture_itself_took_back_is_another_ones(self) -> None:
+    def test_a_path_removed_by_its_fixture_belongs_to_the_next(self) -> None:
         for where, place in PLACES.items():
             with self.subTest(where):
                 (leak,) = self.leaks(f"""
@@ -216,7 +216,7 @@ class SamePath(ProjectTestCase):
         self.assertEqual([leak["outcome"] for leak in found], ["removed"] * 6)
         self.assertFalse((self.project / "same").exists())
 
-    def test_a_baseline_that_knows_the_first_does_not_know_the_second(self) -> None:
+    def test_a_baseline_of_the_first_does_not_match_the_second(self) -> None:
         self.leaks(suite("temp", FILE, ANEW[0]))
         self.tidytest("-q", "--update-baseline", "test_it.T.test_1")
         outcome = self.tidytest("--leaks", "fail", "--github", "--junit-xml", "junit.xml")

@@ -28,12 +28,12 @@ def order(outcome: Outcome) -> list[str]:
     return _TEST.findall(outcome.err)
 
 
-class Order(ProjectTestCase):
+class OrderTests(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.write("test_a.py", SUITE)
 
-    def test_shuffle_prints_the_seed_which_gives_the_same_order_again(self) -> None:
+    def test_shuffle_prints_the_seed_of_its_order(self) -> None:
         first = self.tidytest("-v", "--shuffle", "test_a")
         seed = re.findall(r"^tidytest: shuffled with --shuffle (\d+)$", first.err, re.MULTILINE)[0]
         again = self.tidytest("-v", "test_a", "--shuffle", seed)
@@ -74,7 +74,7 @@ class Order(ProjectTestCase):
             self.assertIn("Ran 3 tests", outcome.err)
 
 
-class Memory(ProjectTestCase):
+class LastFailedTests(ProjectTestCase):
     SUITE = """
         import os, tempfile, unittest
         class A(unittest.TestCase):
@@ -109,7 +109,7 @@ class Memory(ProjectTestCase):
         both = order(self.tidytest("-v", "--leaked-last", "--last-failed", "test_a"))
         self.assertEqual(both, ["test_fails", "test_leaks", "test_subtest"])
 
-    def test_nothing_of_what_is_named_leaked(self) -> None:
+    def test_no_named_test_leaked(self) -> None:
         self.write("test_a.py", self.SUITE)
         self.tidytest("test_a")
         outcome = self.tidytest("--leaked-last", "test_a.B")
@@ -128,7 +128,7 @@ class Memory(ProjectTestCase):
         failed: list[str] = json.loads(path.read_text())["failed"] if path.exists() else []
         return failed
 
-    def test_what_can_no_longer_be_loaded_fails_if_it_may_hold_what_failed(self) -> None:
+    def test_a_lost_module_fails_if_it_may_hold_failed_tests(self) -> None:
         suite = self.SUITE.replace("exists", "isdir")
         for place, name in ("test_a.py", "test_a"), ("pkg/__init__.py", "pkg.test_a"):
             self.write("pkg/__init__.py", "")
@@ -156,7 +156,7 @@ class Memory(ProjectTestCase):
                     self.assertEqual(outcome.code, 1)
         self.assertIn("Ran 3 tests", self.tidytest("--last-failed", "test_a", "test_typo").err)
 
-    def test_a_package_that_can_be_imported_again_is_run_and_forgotten(self) -> None:
+    def test_a_package_importable_again_is_run_and_forgotten(self) -> None:
         passing = "import unittest\nclass T(unittest.TestCase):\n    def test(self): pass\n"
         for words in ("--last-failed",), (), ("pkg.sub.test_z",):
             self.write("pkg/__init__.py", "")
@@ -194,7 +194,7 @@ class Memory(ProjectTestCase):
         self.assertEqual(self.failed(), ["test_a.T.test", "test_c.T.test"])
 
 
-class UntilLeak(ProjectTestCase):
+class UntilLeakTests(ProjectTestCase):
     SUITE = """
         import tempfile, unittest
         turns = []
@@ -218,7 +218,7 @@ class UntilLeak(ProjectTestCase):
         self.assertIn(told, self.tidytest("-q", "--until-leak", "test_a").err)
         self.assertNotIn("round", self.tidytest("--until-leak", "--repeat", "2", "test_a").err)
 
-    def test_it_stops_after_the_round_in_which_something_leaked_late(self) -> None:
+    def test_it_stops_after_the_round_with_a_late_leak(self) -> None:
         self.write("test_a.py", """
             import subprocess, sys, tempfile, unittest
             turns = []
@@ -247,8 +247,8 @@ class UntilLeak(ProjectTestCase):
         self.assertEqual(order(outcome), ["test_flaky", "test_z"] * 2)
 
 
-class Slowest(ProjectTestCase):
-    def test_durations_as_unittest_has_them_on_every_python(self) -> None:
+class SlowestTests(ProjectTestCase):
+    def test_durations_match_unittest_on_every_python(self) -> None:
         self.write("test_a.py", """
             import time, unittest
             class T(unittest.TestCase):

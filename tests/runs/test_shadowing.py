@@ -21,7 +21,7 @@ SPELLINGS = (
 )
 
 
-class Shadowing(ProjectTestCase):
+class ShadowingTests(ProjectTestCase):
     def script(self, *words: str) -> Outcome:
         """Run what the installed script `tidytest` is."""
         script = self.base.parent / "bin" / "tidytest"
@@ -82,12 +82,12 @@ class Shadowing(ProjectTestCase):
                 self.assertEqual(outcome.code, 0, outcome.err)
                 self.assertRegex(outcome.err, "Ran [12] test")
 
-    def test_a_tempfiles_of_the_user_is_told(self) -> None:
+    def test_a_tempfiles_of_the_user_is_refused(self) -> None:
         self.write("tempfiles.py", "")
         self.assertRefused(self.script(), "tempfiles.py", "hides")
         self.assertRefused(self.run_python("-m", "runner"), "tempfiles.py", "hides")
 
-    def test_a_tempfiles_in_the_directory_that_is_discovered_is_told(self) -> None:
+    def test_a_tempfiles_in_the_discovered_directory_is_refused(self) -> None:
         self.write("src/tempfiles/__init__.py", "")
         self.write("src/sub/__init__.py", "")
         told = "tidytest: error: src/tempfiles/__init__.py hides the package `tempfiles`"
@@ -108,14 +108,14 @@ class Shadowing(ProjectTestCase):
             outcome = self.script(*words)
             self.assertEqual(outcome.code, 0, outcome.err)
 
-    def test_of_a_command_line_that_is_refused_only_that_is_told(self) -> None:
+    def test_a_refused_command_line_is_the_only_error(self) -> None:
         for words in (("discover", "--nonsense", "src"), ("discover", "--html")):
             outcome, module = self.script(*words), self.run_python("-m", "runner", *words)
             self.assertEqual((outcome.code, module.code), (2, 2), outcome.err)
             self.assertEqual(outcome.err.count("error:"), 1, outcome.err)
         self.assertEqual(self.script("discover", "-h").out.count("Pattern to match tests"), 1)
 
-    def test_a_tempfiles_that_pythonpath_brings_is_told_in_one_line(self) -> None:
+    def test_a_tempfiles_on_pythonpath_is_refused_in_one_line(self) -> None:
         self.write("lib/tempfiles/__init__.py", "")
         outcome = self.run_python("-m", "runner", PYTHONPATH=f"lib:{REPOSITORY}")
         self.assertRefused(outcome, "lib/tempfiles/__init__.py")

@@ -28,7 +28,7 @@ MAKERS = """
 SHARED = ("digit", "user", "date", "hash", "shell", "child", "project")
 
 
-class Case(BaselineCase):
+class SharedLeakCase(BaselineCase):
     def setUp(self) -> None:
         super().setUp()
         self.write("makers.py", MAKERS)
@@ -47,13 +47,13 @@ class Case(BaselineCase):
         return self.tidytest("-q", *words).err
 
 
-class Shared(Case):
+class SharedLeakTests(SharedLeakCase):
     def setUp(self) -> None:
         super().setUp()
         self.write_tests(" ".join(SHARED), " ".join(SHARED))
         self.tidytest_anew("--update-baseline")
 
-    def test_are_known_whichever_test_comes_first(self) -> None:
+    def test_known_whichever_test_comes_first(self) -> None:
         self.assertEqual(self.entries(), ["test_a.A.test_1"] * len(SHARED))
         for words in ((), ("--reverse",), ("test_a.A.test_2",)):
             with self.subTest(words):
@@ -61,13 +61,13 @@ class Shared(Case):
                 self.assertIn("\nOK\nKnown leaks: 7 of 7 are in the baseline\n", told)
                 self.assertNotIn("fixed", told)
 
-    def test_are_written_once_whichever_test_comes_first(self) -> None:
+    def test_written_once_whichever_test_comes_first(self) -> None:
         before = self.text()
         for words in (("--reverse",), ("test_a.A.test_2",), ()):
             self.tidytest_anew("--update-baseline", *words)
             self.assertEqual(self.text(), before, words)
 
-    def test_go_over_to_the_other_test_when_the_first_is_gone(self) -> None:
+    def test_move_to_the_other_test_when_the_first_is_gone(self) -> None:
         self.suite("test_a", more="import makers\n")
         source = (self.project / "test_a.py").read_text("utf-8")
         calls = "; ".join(f"makers.{name}()" for name in SHARED)
@@ -76,8 +76,8 @@ class Shared(Case):
         self.assertEqual(self.entries(), ["test_a.A.test_2"] * len(SHARED))
 
 
-class Places(Case):
-    def test_that_are_shared_are_one_leak_also_in_a_new_temp_directory(self) -> None:
+class SharedPlaceTests(SharedLeakCase):
+    def test_shared_leak_is_one_in_a_new_temp_directory_too(self) -> None:
         """A slot of the run root is replaced after 256 leftovers."""
         self.write_tests("many shell digit", "shell digit", "shell digit")
         self.tidytest_anew("--update-baseline")
@@ -87,7 +87,7 @@ class Places(Case):
         for words in ((), ("--reverse",)):
             self.assertHolds("--repeat", "2", *words)
 
-    def test_that_are_of_a_class_stay_its_own(self) -> None:
+    def test_leaks_of_a_class_stay_its_own(self) -> None:
         self.write("test_a.py", """
             import makers, unittest
             class A(unittest.TestCase):
@@ -103,8 +103,8 @@ class Places(Case):
         self.assertEqual(self.entries(), ["test_a.A"])
 
 
-class NotShared(Case):
-    def test_one_more_of_a_random_name_is_found_when_the_known_one_comes(self) -> None:
+class UnsharedLeakTests(SharedLeakCase):
+    def test_one_more_leak_with_a_random_name_is_found(self) -> None:
         self.write_tests("shell", "random", "random")
         self.adopt()
         self.write_tests("random", "random", "random")
@@ -118,7 +118,7 @@ class NotShared(Case):
         self.assertHolds()
         self.assertHolds("--reverse")
 
-    def test_one_that_comes_after_the_known_one_fails_its_test(self) -> None:
+    def test_leak_after_the_known_one_fails_its_test(self) -> None:
         self.write_tests("random", "random", "nothing")
         self.adopt()
         self.write_tests("random", "random", "random")
@@ -127,7 +127,7 @@ class NotShared(Case):
         self.assertIn("FAIL: test_3", outcome.err)
 
 
-    def test_one_that_takes_the_entry_of_a_name_with_a_random_part_is_named(self) -> None:
+    def test_leak_that_takes_a_random_entry_is_named(self) -> None:
         self.suite("test_a", "pass", "makers.touch('db-a1b2c3d4')", more="import makers")
         self.adopt()
         self.suite("test_a", "makers.touch('db-e5f6a7b8')", "makers.touch('db-qwertyui')",
@@ -138,8 +138,8 @@ class NotShared(Case):
         self.assertNotIn("FAIL: test_2", outcome.err)
 
 
-class ManyLeaks(Case):
-    def test_of_a_fixture_that_is_open_all_the_while_stay_its_own(self) -> None:
+class ManyLeakTests(SharedLeakCase):
+    def test_leaks_of_an_open_fixture_stay_its_own(self) -> None:
         self.write("test_a.py", """
             import makers, tempfile, unittest
             def setUpModule(): tempfile.mkdtemp(prefix="module-")
@@ -156,7 +156,7 @@ class ManyLeaks(Case):
         self.assertHolds("--reverse")
 
 
-class Updates(Case):
+class UpdateTests(SharedLeakCase):
     def test_do_not_change_a_name_that_is_random_in_a_way_of_its_own(self) -> None:
         self.write_tests("odd odd", "odd")
         self.adopt()

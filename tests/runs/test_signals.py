@@ -19,7 +19,7 @@ ENOUGH = 20.0  # seconds; what is waited for takes a fraction of one
 
 
 @unittest.skipUnless(os.name == "posix", "signals")
-class SignalTestCase(ProjectTestCase):
+class SignalCase(ProjectTestCase):
     def suite(self, body: str) -> None:
         """Write a suite whose first test, of two, has this body."""
         lines = "\n".join(f"        {line}" for line in body.strip().splitlines())
@@ -44,7 +44,7 @@ class T(unittest.TestCase):
         self.assertNotIn("/tempfiles/", outcome.err)
 
 
-class Termination(SignalTestCase):
+class TerminationTests(SignalCase):
     def test_that_a_test_swallows_comes_again_before_the_next(self) -> None:
         self.suite("print('told')\ntry: send()\nexcept: pass")
         outcome = self.tidytest("--junit-xml", "out.xml", "test_a")
@@ -75,7 +75,7 @@ class T(unittest.TestCase):
         self.assertTerminated(outcome)
         self.assertIn("Ran 1 test", outcome.err)
 
-    def test_a_second_one_kills_at_once_also_in_c_code_and_nothing_stays(self) -> None:
+    def test_a_second_sigterm_kills_at_once_and_leaves_nothing(self) -> None:
         self.suite("""
 import ctypes
 try: send()
@@ -102,7 +102,7 @@ print(_contexts.current().attachment.children)
         self.assertTerminated(outcome)
         self.assertIn("[]\n", outcome.out)
 
-    def test_waits_for_nobody(self) -> None:
+    def test_waits_for_no_thread_or_process(self) -> None:
         waiters = {
             "a thread": "threading.Thread(target=threading.Event().wait).start()",
             "a pool": "concurrent.futures.ThreadPoolExecutor(1).submit(threading.Event().wait)",
@@ -149,7 +149,7 @@ disposal.dispose = dispose
 """
 
 
-class SecondInterrupt(SignalTestCase):
+class SecondInterruptTests(SignalCase):
     def assertLeft(self, outcome: Outcome) -> None:
         """Fail unless one line tells what is left, and the next run removes that."""
         self.assertInterrupted(outcome)
@@ -159,14 +159,14 @@ class SecondInterrupt(SignalTestCase):
         self.write("test_next.py", "")
         self.assertIn("test_a.T.test_a", self.tidytest("test_next").err)
 
-    def test_in_the_removal_leaves_one_line_and_the_summary(self) -> None:
+    def test_during_the_removal_leaves_one_line_and_the_summary(self) -> None:
         self.suite(IN_REMOVAL + "send(signal.SIGINT)")
         outcome = self.run_python("-m", "runner", "test_a")
         self.assertLeft(outcome)
         self.assertIn("in test_a\n    send(signal.SIGINT)", outcome.err)
         self.assertIn("1 leaked by 1 test (failed)", outcome.err)
 
-    def test_and_a_third_while_that_is_told(self) -> None:
+    def test_third_interrupt_during_the_message(self) -> None:
         self.suite(f"""{IN_REMOVAL}
 import runner.session.summary
 runner.session.summary.write_summary = lambda *args: send(signal.SIGINT)
@@ -185,7 +185,7 @@ send(signal.SIGINT)
         self.assertInterrupted(outcome)
         self.assertIn("in test_a\n    send(signal.SIGINT)", outcome.err)
 
-    def test_the_first_in_the_wait_for_processes_ends_that_and_no_more(self) -> None:
+    def test_first_interrupt_ends_only_the_wait_for_processes(self) -> None:
         self.write("test_a.py", f"""{HEAD}
 import tempfiles.detection.processes
 genuine = tempfiles.detection.processes.alive
@@ -205,7 +205,7 @@ kept = []
         self.assertIn("1 leaked by 1 test (removed)", outcome.err)
 
 
-class BrokenOff(SignalTestCase):
+class BrokenOffTests(SignalCase):
     def test_the_report_with_v_begins_a_line(self) -> None:
         self.write("test_a.py", f"""{HEAD}
 class T(unittest.TestCase):

@@ -15,7 +15,7 @@ class T(unittest.TestCase):
 """
 
 
-class Spared(ProjectTestCase):
+class NotCountedTests(ProjectTestCase):
     def leave(self, body: str, *words: str) -> tuple[str, dict[str, int]]:
         """Run a test with this body; return what was told, and the summary of the JSON report."""
         self.write("test_a.py", TEST + "".join(f"        {line}\n" for line in body.splitlines()))
@@ -28,7 +28,7 @@ class Spared(ProjectTestCase):
         _, summary = self.leave(body, "--leak-ignore", "a-*")
         return summary["made"], summary["removed_by_tests"], summary["leaked"]
 
-    def test_what_is_ignored_was_neither_made_nor_removed(self) -> None:
+    def test_ignored_paths_count_as_neither_made_nor_removed(self) -> None:
         left = 'tempfile.mkdtemp(prefix="a-")\nopen("a-file", "w").close()'
         self.assertEqual(self.counted(left), (0, 0, 0))
         os.unlink(self.project / "a-file")
@@ -36,11 +36,11 @@ class Spared(ProjectTestCase):
         removed = 'os.rmdir(tempfile.mkdtemp(prefix="a-"))\nos.rmdir(tempfile.mkdtemp())'
         self.assertEqual(self.counted(removed), (1, 1, 0))
 
-    def test_what_is_ignored_and_registered_counts_as_registered(self) -> None:
+    def test_ignored_registered_paths_count_as_registered(self) -> None:
         body = 'import tempfiles\ntempfiles.register_directory(tempfile.mkdtemp(prefix="a-"))\n'
         self.assertEqual(self.counted(body), (1, 0, 0))
 
-    def test_of_the_places_that_an_open_may_have_meant_only_the_right_one_counts(self) -> None:
+    def test_relative_open_counts_only_the_right_path(self) -> None:
         head = "fd = os.open(tempfile.mkdtemp(), os.O_RDONLY)\nproc = os.open('/proc', os.O_RDONLY)"
         make = '\nos.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=fd))\n'
         self.assertEqual(self.counted(head + make), (1, 0, 1))
@@ -51,7 +51,7 @@ class Spared(ProjectTestCase):
         self.assertEqual(self.counted(f"{here}os.rename('x', 'y')\nos.unlink('y')"), (2, 2, 0))
         self.assertEqual(self.counted(here), (1, 0, 1))
 
-    def test_what_was_tried_and_not_made_counts_for_nothing(self) -> None:
+    def test_failed_calls_count_for_nothing(self) -> None:
         (self.project / "full").mkdir()
         (self.project / "full" / "x").touch()
         failing = (
@@ -69,13 +69,13 @@ class Spared(ProjectTestCase):
                 self.assertEqual(self.counted(body), (0, 0, 0))
                 self.assertEqual(self.counted(body + made), (2, 1, 1))
 
-    def test_a_failing_second_making_is_none(self) -> None:
+    def test_a_failing_second_creation_does_not_count(self) -> None:
         link = "path = tempfile.gettempdir() + '/x'\nos.symlink('no', path)\n"
         again = "self.assertRaises(FileExistsError, os.symlink, 'no', path)\n"
         self.assertEqual(self.counted(f"{link}{again}os.unlink(path)"), (1, 1, 0))
         self.assertEqual(self.counted(f"{link}{again}"), (1, 0, 1))
 
-    def test_a_failing_move_onto_what_was_made_and_removed_changes_nothing(self) -> None:
+    def test_a_failing_move_onto_a_removed_path_changes_nothing(self) -> None:
         for path in ("o", "{tempfile.gettempdir()}/o"):
             body = (
                 f"path = f'{path}'\nopen(path, 'w').close()\nos.unlink(path)\n"
@@ -83,7 +83,7 @@ class Spared(ProjectTestCase):
             )
             self.assertEqual(self.counted(body), (1, 1, 0))
 
-    def test_what_our_own_move_makes_on_the_way_counts_for_nothing(self) -> None:
+    def test_intermediate_files_of_our_move_do_not_count(self) -> None:
         if not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(".").st_dev:
             self.skipTest("there is no other file system")
         body = (
@@ -93,12 +93,12 @@ class Spared(ProjectTestCase):
         )
         self.assertEqual(self.counted(body), (2, 2, 0))
 
-    def test_what_a_library_makes_besides_counts_if_it_is_seen(self) -> None:
+    def test_an_observed_file_of_a_library_counts(self) -> None:
         body = "import sqlite3\nsqlite3.connect(tempfile.gettempdir() + '/x').close()\n"
         self.assertEqual(self.counted(body), (1, 0, 1))
         self.assertEqual(self.counted(f"{body}os.unlink(tempfile.gettempdir() + '/x')"), (1, 1, 0))
 
-    def test_the_state_of_an_inner_run_is_nobodys_leak(self) -> None:
+    def test_the_state_file_of_an_inner_run_is_no_leak(self) -> None:
         self.write("test_inner.py", TEST + "        tempfile.mkdtemp()\n")
         told, _ = self.leave(
             'subprocess.call([sys.executable, "-m", "runner", "-q", "test_inner"])'
@@ -106,7 +106,7 @@ class Spared(ProjectTestCase):
         self.assertTrue((self.project / ".tidytest-state.json").exists())
         self.assertNotIn(f"  {self.project}/.tidytest-state.json\n", told)
 
-    def test_where_files_are_kept_is_nobodys_leak(self) -> None:
+    def test_the_keep_directory_is_no_leak(self) -> None:
         (self.project / "real").mkdir()
         (self.project / "link").symlink_to("real")
         body = 'subprocess.call(["true"])\ntempfile.mkdtemp()\nself.fail("kept")'
@@ -117,7 +117,7 @@ class Spared(ProjectTestCase):
                 self.assertIn(f"Kept: {self.project}/{directory}/tidy-kept-", told)
                 self.assertNotRegex(told, rf"\n    dir  {self.project}/")
 
-    def test_a_directory_of_the_tests_in_which_files_are_kept_is_its_leak(self) -> None:
+    def test_a_keep_directory_made_by_a_test_is_its_leak(self) -> None:
         told, _ = self.leave(
             'os.mkdir("kept")\ntempfile.mkdtemp()\nself.fail("kept")',
             "--keep", "on-failure", "--keep-dir", "kept/a",

@@ -97,13 +97,13 @@ FRAMES = """
 """
 
 
-class Targets(ProjectTestCase):
+class TargetTests(ProjectTestCase):
     def leaks(self, *words: str) -> list[dict[str, Any]]:
         self.tidytest("-q", "--leak-json", "leaks.json", *words)
         found: list[dict[str, Any]] = json.loads((self.project / "leaks.json").read_text())["leaks"]
         return found
 
-    def test_the_line_is_the_one_that_started_the_thread_or_submitted_the_work(self) -> None:
+    def test_the_line_is_the_one_that_started_the_work(self) -> None:
         lines = self.write("test_it.py", THREADS).read_text().splitlines()
         self.write("source/one.txt", "x")
         found = {leak["context"].rpartition(".")[2]: leak["origin"] for leak in self.leaks()}
@@ -124,7 +124,7 @@ class Targets(ProjectTestCase):
         functions = [frame.rpartition(" in ")[2] for frame in leak["origin"]["trace"]]
         self.assertEqual(functions, ["mkdtemp", "start", "test_thread"])
 
-    def test_of_a_cleanup_the_call_is_told_and_no_child(self) -> None:
+    def test_a_cleanup_is_reported_by_its_call_not_as_a_child(self) -> None:
         self.write("test_it.py", CLEANUPS)
         outcome = self.tidytest("--github", "--junit-xml", "junit.xml")
         told = re.findall(r"    (?:dir|file) +\S+ +(?:empty|0 B)  (.*)", outcome.err)

@@ -84,7 +84,7 @@ SUITE = """
 """
 
 
-class UnderEachRunner(ProjectTestCase):
+class EachRunnerTests(ProjectTestCase):
     def runs(self, *words: str) -> Iterator[tuple[str, Outcome]]:
         yield "ours", self.run_python("-m", "runner", *words)
         yield "stock", self.run_python("-m", "unittest", *words)
