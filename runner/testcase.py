@@ -1,7 +1,7 @@
-"""Test cases that make temporary files which are removed for them, under any runner.
+"""Test cases with methods for temporary files, which are removed after the test by any runner.
 
-Under this package's runner their files belong to the test's context, which the runner opens.
-Elsewhere (`python -m unittest`, pytest) nothing is patched, and these classes open it themselves.
+This package's runner opens a context for each test. Under other runners (`python -m unittest`,
+pytest) nothing is patched, and these classes open the context themselves.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ StrPath = str | os.PathLike[str]
 
 
 class _Tracked(unittest.TestCase):
-    """What `TrackedTestCase` and `TrackedAsyncTestCase` share."""
+    """The methods of `TrackedTestCase` and `TrackedAsyncTestCase`."""
 
     _temp_context: Context | None = None
 
     def run(self, result: Any = None) -> Any:
-        """Run the test in a temp context of its own; what it registered is removed after it."""
+        """Run the test in a temp context of its own; its registered files are removed after it."""
         if getattr(unittest.TestCase.run, "opens_context", False):
             return super().run(result)
         with _opened(self), so_far.observed():
@@ -41,56 +41,61 @@ class _Tracked(unittest.TestCase):
 
     @property
     def tempContext(self) -> str:
-        """The id of the context that owns what this test registers, which is `TestCase.id()`."""
+        """The id of the context that owns the files of this test, which is `TestCase.id()`."""
         return self._temp_context.id if self._temp_context is not None else contexts.current().id
 
     def createTempFile(self, content: Content = "", extension: str = "tmp") -> Path:
-        """Make a file with this content; it is removed when the test is over.
+        """Create a file with some content and return its path; it is removed after the test.
 
-        See `tempfiles.create_with_content` for what it raises.
+        Args:
+            content: text (written as UTF-8) or bytes.
+            extension: the end of its name, with or without its dot.
+
+        Raises:
+            TempFilesError: see `tempfiles.create_with_content`.
         """
         return tempfiles.create_with_content(content, extension)
 
     def createTempDirectory(self) -> Path:
-        """Make an empty directory; it is removed, with all in it, when the test is over."""
+        """Create an empty directory; it is removed with its contents after the test."""
         return tempfiles.create_temp_directory()
 
     def createTempTree(self, tree: Mapping[str, Any]) -> Path:
-        """Make a directory with what a dictionary says (see `tempfiles.temp_tree`)."""
+        """Create a directory tree from a dictionary (see `tempfiles.temp_tree`)."""
         return _make_tree(tree)
 
     def registerTempFile(self, path: StrPath) -> Path:
-        """Have a file removed when the test is over; return its absolute path."""
+        """Register a file to be removed after the test; return its absolute path."""
         return tempfiles.register_file(path)
 
     def registerTempDirectory(self, path: StrPath) -> Path:
-        """Have a directory removed, with all in it, when the test is over; return it absolute."""
+        """Register a directory to be removed with its contents; return its absolute path."""
         return tempfiles.register_directory(path)
 
     def artifactPath(self, name: str) -> Path:
-        """Return a path for something that is to be kept whatever the outcome, a log or a picture.
+        """Return a path for a file that is kept whatever the outcome, such as a log or a picture.
 
-        It lies in a directory of this test, in that of `--keep-dir` or else in the system's temp
-        directory; nothing is made there but the directories on the way. Elsewhere than under this
-        package's runner the environment (`TIDYTEST_KEEP_DIR`) and the settings file say so.
+        The path is in a directory of this test in `--keep-dir`, or else in the system's temp
+        directory. Only its parent directories are created. Under other runners the directory is
+        set by the environment (`TIDYTEST_KEEP_DIR`) or the settings file.
 
         Args:
             name: a file name, or a relative path.
 
         Raises:
-            InvalidNameError: the name is empty or has NUL in it.
-            EscapeError: it leads out of the test's directory.
+            InvalidNameError: the name is empty or contains NUL.
+            EscapeError: the path would be outside the directory of the test.
             UsageError: the settings are wrong, or nothing can be kept in the directory they name.
-            OSError: the directories on the way cannot be made.
+            OSError: the parent directories cannot be created.
         """
         return retention.artifact(self._temp_context or contexts.current(), name)
 
     def assertTreeEqual(self, path: StrPath, expected: Mapping[str, Any]) -> None:
-        """Fail, with a diff, if a directory does not hold exactly what a dictionary says."""
+        """Fail with a diff if a directory differs from a dictionary."""
         tempfiles.assert_tree(path, expected)
 
     def assertNoLeaks(self) -> None:
-        """Fail if something exists now that this test made and did not register."""
+        """Fail if a file exists that this test created and did not register."""
         context = self._temp_context or contexts.current()
         left = so_far.paths_left(context)
         if left:
@@ -99,32 +104,32 @@ class _Tracked(unittest.TestCase):
 
     @classmethod
     def createClassTempFile(cls, content: Content = "", extension: str = "tmp") -> Path:
-        """Make a file for `setUpClass`; it is removed after the class and its cleanups."""
+        """Create a file in `setUpClass`; it is removed after the class and its cleanups."""
         return cls._for_class(tempfiles.create_with_content(content, extension))
 
     @classmethod
     def createClassTempDirectory(cls) -> Path:
-        """Make a directory for `setUpClass`; it is removed after the class and its cleanups."""
+        """Create a directory in `setUpClass`; it is removed after the class and its cleanups."""
         return cls._for_class(tempfiles.create_temp_directory())
 
     @classmethod
     def createClassTempTree(cls, tree: Mapping[str, Any]) -> Path:
-        """Make a directory with what a dictionary says, for `setUpClass`."""
+        """Create a directory tree from a dictionary in `setUpClass`."""
         return cls._for_class(_make_tree(tree))
 
     @classmethod
     def registerClassTempFile(cls, path: StrPath) -> Path:
-        """Have a file removed after the class and its cleanups; return its absolute path."""
+        """Register a file to be removed after the class; return its absolute path."""
         return cls._for_class(tempfiles.register_file(path))
 
     @classmethod
     def registerClassTempDirectory(cls, path: StrPath) -> Path:
-        """Have a directory removed after the class and its cleanups; return it absolute."""
+        """Register a directory to be removed after the class; return its absolute path."""
         return cls._for_class(tempfiles.register_directory(path))
 
     @classmethod
     def _for_class(cls, path: Path) -> Path:
-        """Give a registered path to the class's context, or to its cleanups where it has none."""
+        """Move a registered path to the context of the class, or to its cleanups if it has none."""
         context: Context | None = contexts.current()
         while context is not None and context.scope != "class":
             context = context.parent
@@ -138,10 +143,10 @@ class _Tracked(unittest.TestCase):
 
 
 class TrackedTestCase(_Tracked):
-    """A `unittest.TestCase` whose temporary files are removed for it, under any runner.
+    """A `unittest.TestCase` with methods for temporary files, which are removed after each test.
 
-    What it makes with `createTempFile` and its like never is a leak. Methods named for the class
-    (`createClassTempFile`) are for `setUpClass`.
+    Files that `createTempFile` and similar methods create are never leaks. Methods with `Class` in
+    their name (`createClassTempFile`) are for `setUpClass`.
     """
 
 
@@ -155,7 +160,7 @@ def _opened(test: _Tracked) -> Iterator[None]:
     with tempfiles.context(test_id(test)):
         test._temp_context = context = contexts.current()
         if "_asyncioTestContext" in test.__dict__:
-            # It was copied when the test was made, before this context was the current one.
+            # It was copied when the test was created, before this context was the current one.
             test.__dict__["_asyncioTestContext"].run(contexts.activate, context)
         try:
             yield

@@ -1,8 +1,8 @@
-"""Plain functions as tests (`--functions`): every `test_*` function of a test module.
+"""Load plain functions as tests (`--functions`): every `test_*` function of a test module.
 
-`setup_module` and `teardown_module` are the module's fixtures, for its cases too; `setup` and
-`teardown` attributes of a function are its own. A coroutine function is run in an event loop. A
-module with a `load_tests` says itself what its tests are; its functions are left alone.
+`setup_module` and `teardown_module` are the fixtures of the module, for its test cases too. The
+attributes `setup` and `teardown` of a function are its own fixtures. A coroutine function runs in
+an event loop. A module with `load_tests` chooses its tests itself: its functions are not loaded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..errors import UsageError
 __unittest = True  # frames of this module stay out of users' tracebacks
 
 _PREFIX = "test_"
-# Attributes of a function, the first that it has: nose2's names, and in its order.
+# Attributes of a function, of which the first is used: the names and the order of nose2.
 _SETUPS = ("setUp", "setup", "setUpFunc")
 _TEARDOWNS = ("tearDown", "teardown", "tearDownFunc")
 
@@ -31,9 +31,9 @@ class FunctionCase(unittest.TestCase):
     """One function as a test; its id is `pkg.mod.test_x`.
 
     Parameters:
-        function: called without arguments.
-        name: the name it has in its module.
-        module: the name of that module.
+        function: the function; it is called without arguments.
+        name: its name in its module.
+        module: the name of the module.
     """
 
     def __init__(self, function: Callable[[], object], name: str, module: str) -> None:
@@ -64,7 +64,7 @@ class FunctionCase(unittest.TestCase):
         _call(_first_of(self._function, _TEARDOWNS))
 
     def runTest(self) -> object:
-        """Call the function; unittest warns of what it returns."""
+        """Call the function; unittest warns if it returns a value."""
         return _call(self._function)
 
     def __str__(self) -> str:
@@ -83,7 +83,7 @@ class FunctionCase(unittest.TestCase):
 
 
 class FunctionLoader(unittest.TestLoader):
-    """unittest's loader, which also finds functions.
+    """A loader like unittest's, which also loads functions.
 
     Raises (from each method that loads):
         UsageError: a test function is a generator, has parameters or needs an argument.
@@ -94,7 +94,7 @@ class FunctionLoader(unittest.TestLoader):
     ) -> unittest.TestSuite:
         """Return the module's tests: its cases first, then its functions by name."""
         suite = _with_fixtures(super().loadTestsFromModule(module, pattern=pattern))
-        _adopt_fixtures(module)
+        _rename_fixtures(module)
         if hasattr(module, "load_tests") or not getattr(module, "__test__", True):
             return suite
         names = [name for name in vars(module) if _is_test(module, name)]
@@ -108,7 +108,7 @@ class FunctionLoader(unittest.TestLoader):
         found = _find_function(name, module)
         if found is None:
             return _with_fixtures(super().loadTestsFromName(name, module))
-        _adopt_fixtures(found[0])
+        _rename_fixtures(found[0])
         return self.suiteClass([_case(*found)])
 
     def _is_chosen(self, id: str) -> bool:
@@ -129,14 +129,14 @@ def _call(function: Any) -> object:
 
         return asyncio.run(returned)
     if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
-        raise TypeError("the function gave a generator; nothing of it has run")
+        raise TypeError("the function returned a generator, which does not run")
     return returned
 
 
 def _is_test(module: ModuleType, name: str) -> bool:
-    """Return whether a name of a module is a test function, and not another module's.
+    """Return whether a name of a module is a test function of that module.
 
-    One that another module has made and does not hold (a decorator's, a factory's) is its own.
+    A function that another module created but does not define (by a decorator, a factory) counts.
     """
     function = vars(module)[name]
     if not name.startswith(_PREFIX) or not isinstance(function, FunctionType):
@@ -160,7 +160,7 @@ def _case(module: ModuleType, name: str) -> FunctionCase:
 
 
 def _refusal(function: Any) -> str:
-    """Return why a function cannot be a test; empty if it can."""
+    """Return why a function cannot be a test; empty if it can be one."""
     instead = "use self.subTest, or one function for each case"
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         return f"is a generator, which --functions does not run: {instead}"
@@ -177,8 +177,8 @@ def _refusal(function: Any) -> str:
 
 
 def _needed(function: Any) -> list[str]:
-    """Return the names of the arguments that a function cannot do without."""
-    # Not of what it wraps: a decorator may give these, as `mock.patch` does.
+    """Return the names of the required arguments of a function."""
+    # Not those of a wrapped function: a decorator, as `mock.patch`, may pass them.
     parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     return [
         one.name for one in parameters
@@ -188,25 +188,25 @@ def _needed(function: Any) -> list[str]:
 
 @functools.cache
 def _class_of(module: str) -> type[FunctionCase]:
-    """Return the class of a module's functions: by its class unittest finds a test's module."""
+    """Return the class for the functions of a module, by which unittest finds their module."""
     return type("FunctionCase", (FunctionCase,), {"__module__": module})
 
 
 def _with_fixtures(suite: unittest.TestSuite) -> unittest.TestSuite:
-    """Adopt the fixtures of the modules of all tests, by whichever name these were asked for."""
+    """Rename the fixtures of the modules of all tests of a suite; return the suite."""
     waiting: list[Any] = [suite]
     while waiting:
         test = waiting.pop()
         if isinstance(test, unittest.BaseTestSuite):
-            # Not by iterating: a suite that makes its tests as it goes must not be used up.
+            # Do not iterate: that would use up a suite that creates its tests as it goes.
             waiting += getattr(test, "_tests", ())
         elif type(test).__module__ in sys.modules:
-            _adopt_fixtures(sys.modules[type(test).__module__])
+            _rename_fixtures(sys.modules[type(test).__module__])
     return suite
 
 
-def _adopt_fixtures(module: ModuleType) -> None:
-    """Give a module's fixtures the names that unittest knows, where these are free."""
+def _rename_fixtures(module: ModuleType) -> None:
+    """Give the fixtures of a module the names that unittest knows, where these are free."""
     for ours, stock in (("setup_module", "setUpModule"), ("teardown_module", "tearDownModule")):
         fixture = vars(module).get(ours)
         if callable(fixture) and not hasattr(module, stock):
@@ -224,7 +224,7 @@ def _find_function(name: str, module: ModuleType | None) -> tuple[ModuleType, st
             return None
         try:
             module = importlib.import_module(home)
-        except Exception:  # whatever an import may raise: unittest's own loader reports it
+        except Exception:  # an import may raise anything; unittest's loader reports it
             return None
     elif home:
         return None
