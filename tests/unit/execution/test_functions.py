@@ -297,7 +297,7 @@ class Run(WithModules):
 
     def test_a_function_that_gives_a_generator_does_not_pass(self) -> None:
         module = self.module("mod_m", "def test_a(): return (1 / 0 for _ in range(1))")
-        self.assertIn("gave a generator", self.run_module(module).errors[0][1])
+        self.assertIn("returned a generator", self.run_module(module).errors[0][1])
 
     def test_a_failure_is_printed_as_unittest_prints_one(self) -> None:
         module = self.module("mod_n", 'def test_a():\n    """What it holds."""\n    assert 1 == 2')
