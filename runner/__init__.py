@@ -1,4 +1,4 @@
-"""A unittest runner that names every temporary file a test leaves behind."""
+"""A unittest runner that reports every temporary file that a test leaves."""
 
 from __future__ import annotations
 

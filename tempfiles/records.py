@@ -1,8 +1,8 @@
-"""The records that cross a boundary: frozen, and made of strings and numbers only.
+"""Records of leaks, origins and processes: frozen, and made of text and numbers only.
 
-Another process can send them, and a report can be written from them long after the objects they
-speak of are gone. Paths are strings; bytes that are not valid in the file system's encoding are
-kept as surrogate escapes (`os.fsdecode`). Times are seconds since the epoch, sizes are bytes.
+They can be pickled and sent to another process, and outlive the files that they describe. Paths are
+text, with surrogate escapes for bytes that are not valid in the encoding of the file system
+(`os.fsdecode`). Times are seconds since the epoch, sizes are bytes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Outcome = Literal["removed", "kept", "left", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The place in the user's code that made a resource.
+    """The line of user code that created a resource.
 
-    `file` is relative to the working directory where it lies below it. `call` is what was called
-    there (`open`, `tempfile.mkdtemp`, `subprocess touch`). `trace` is the whole chain, innermost
-    first, as `file:line in function`; empty unless a trace was asked for.
+    `file` is relative to the working directory if it is below it. `call` is the function called in
+    that line (`open`, `tempfile.mkdtemp`, `subprocess touch`). `trace` is the whole chain of calls,
+    innermost first, as `file:line in function`; it is empty unless the run records traces.
     """
 
     file: str
@@ -39,7 +39,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One registered path. `size` and `modified` are None where the path no longer exists."""
+    """One registered path. `size` and `modified` are None if the path does not exist."""
 
     path: str
     type: ResourceType
@@ -51,7 +51,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class ContextRecord:
-    """A context as it was opened: its id, its scope, and its parent's id."""
+    """A context that has opened: its id, its scope, and the id of its parent."""
 
     id: str
     scope: Scope
@@ -60,7 +60,7 @@ class ContextRecord:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process that was started in a context: what, by which line, and when."""
+    """A child process that a context started: its command, the line of code, and the time."""
 
     command: str
     origin: Origin | None
@@ -69,15 +69,16 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """One resource that nobody registered and that outlived the clean-up of its context.
+    """One path that a context created, did not register, and left after its clean-up.
 
-    `bytes` is the length of a regular file. A directory stands for all below it: `bytes` and
-    `entries` are of the whole tree (`entries` counts the top as well). `never_closed` says that an
-    object which removes its files when closed (a `TemporaryDirectory`) was not. `open_by` names
-    processes that hold it open. `files` is how many of the entries are not directories. `children`
-    are the processes that ran, where more than one can have made it. `call` is what made it, of the
-    standard library, where no line of the user's is known. `rescued` is where things are now that
-    were in it and from before the run. `reason` says why `--clean-outside` did not remove it.
+    `bytes` is the length of a regular file. A directory includes its content: `bytes` and `entries`
+    are those of the whole tree (`entries` counts the top as well), and `files` is the number of
+    entries that are not directories. `never_closed` says that an object which removes its files
+    when closed (a `TemporaryDirectory`) was never closed. `open_by` names the processes that hold
+    the path open. `children` are the child processes, if more than one may have created it. `call`
+    is the call of the standard library that created it, if no line of user code is known. `rescued`
+    are the present paths of preexisting files that were in it. `reason` says why `--clean-outside`
+    did not remove it.
     """
 
     path: str
@@ -101,12 +102,12 @@ class Leak:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Its context and its path, since another test may leave another thing at the same path."""
+        """Its context and its path: two tests may leave different files at the same path."""
         return self.context, self.path
 
     @property
     def made_by(self) -> str:
-        """The line and what was called there, or the call alone, or nothing, as far as known."""
+        """The line of code with its call, or the call alone; empty if neither is known."""
         return str(self.origin) if self.origin is not None else self.call
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,10 +130,10 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """Something from before the run that came into its temp directory, and was moved out again.
+    """A preexisting file that was moved into the temp directory, and out again by the run.
 
-    `was` is where it lay in the temp directory, `path` where it is now, and `source` where it was
-    before the run; empty where that is not known.
+    `was` is its path in the temp directory, `path` its present path, and `source` its path before
+    the run, or empty if that is not known.
     """
 
     was: str
@@ -142,7 +143,7 @@ class Rescued:
 
 @dataclass(frozen=True, slots=True)
 class Unattributed:
-    """A new entry of a shared place that no evidence ties to a context of this run."""
+    """A new entry of a shared directory that no evidence attributes to a context of this run."""
 
     path: str
     type: ResourceType
@@ -152,7 +153,7 @@ class Unattributed:
 
 @dataclass(frozen=True, slots=True)
 class Modification:
-    """A file that was there before and that a context changed or deleted (`--watch-modified`)."""
+    """A preexisting file that a context changed or deleted (`--watch-modified`)."""
 
     path: str
     change: Literal["changed", "deleted"]

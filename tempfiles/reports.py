@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 
 class RunSettings(NamedTuple):
-    """How a run tracks.
+    """The settings of a run.
 
     Args:
         base: the directory for the run root; None for the system's temp directory.
-        project: the directory that relative origins are relative to and whose tree is swept.
-        tracks: whether to look for leaks at all; the root is made and removed in any case.
-        trace: keep the whole stack of each origin.
-        ignore: globs of paths that are no leaks.
-        measure_made: also count the bytes of what tests remove themselves.
-        watch_modified: also report pre-existing files of the project that a context changed.
-        clean_outside: remove leaks outside the temp directory that this run was seen to make.
-        late_grace: seconds to wait, at the end, for processes that outlived their context.
-        guarded: start a process that removes the run root when this one has died.
+        project: the directory whose files are watched; the files of origins are relative to it.
+        tracks: whether to look for leaks; the run root is created and removed in any case.
+        trace: whether to record the whole chain of calls of each origin.
+        ignore: globs of paths that are never leaks.
+        measure_made: whether to also count the bytes of files that tests remove themselves.
+        watch_modified: whether to also report changes of the project's preexisting files.
+        clean_outside: whether to remove leaks outside the temp directory, if the run observed
+            their creation.
+        late_grace: seconds to wait at the end for processes that survive their context.
+        guarded: whether to start a process that removes the run root if this process dies.
     """
 
     base: str | None = None
@@ -41,7 +42,7 @@ class RunSettings(NamedTuple):
 
 
 class RemovalFailure(NamedTuple):
-    """One path that could not be removed, and why in words."""
+    """One path that could not be removed, with the cause as text and the errno."""
 
     path: str
     cause: str
@@ -49,9 +50,12 @@ class RemovalFailure(NamedTuple):
 
 
 class RemovalReport(NamedTuple):
-    """What a removal did. `files` counts everything that is not a directory; `bytes` is what
-    the removed regular files took on the disk (holes take nothing) that had no other name (a hard
-    link frees nothing)."""
+    """The result of a removal.
+
+    `files` counts all removed entries that are not directories. `bytes` is the size on disk of the
+    removed regular files, without holes, and without files that have another hard link.
+    `retried` counts second attempts.
+    """
 
     files: int = 0
     directories: int = 0
@@ -80,9 +84,10 @@ class RemovalReport(NamedTuple):
 
 
 class ContextReport(NamedTuple):
-    """What one context made and left, once it is closed.
+    """What one context created and left, after it has closed.
 
-    `bytes_made` is what that took on the disk: holes in files take nothing.
+    `made` counts the topmost entries that it created, `registered` those that were registered, and
+    `bytes_made` is their size on disk, without holes.
     """
 
     id: str
@@ -97,7 +102,7 @@ class ContextReport(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether the context left nothing and there is nothing else to report of it."""
+        """Whether the context created, changed and left nothing."""
         counted = self.made or self.registered or self.bytes_made
         found = self.leaks or self.modifications or self.findings
         return not (counted or found or self.removal.failed)
@@ -134,11 +139,11 @@ class Summary(NamedTuple):
 
 
 class RunReport(NamedTuple):
-    """All of a run's leaks with its totals.
+    """All leaks of a run, with its totals.
 
-    `removed_later` are those that a fixture around their context has removed; they count as
-    removed. `failures` is what of the run's own temp directory could not be removed, and why.
-    `rescued` is what was there before the run and has been moved out of that directory.
+    `removed_later` are leaks that an enclosing fixture removed; they count as removed. `failures`
+    are the entries of the temp directory that could not be removed. `rescued` are preexisting files
+    that were moved out of the temp directory.
     """
 
     summary: Summary
@@ -152,7 +157,7 @@ class RunReport(NamedTuple):
 
     @property
     def tells(self) -> bool:
-        """Whether there is anything to tell of, be it made, found, or not to be removed."""
+        """Whether there is anything to report."""
         found = self.leaks or self.unattributed or self.failures or self.rescued
         return bool(self.summary.made or found)
 
