@@ -102,7 +102,7 @@ class Leak:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Its context and its path: two tests may leave different files at the same path."""
+        """Its context and its path, since two tests may leave different files at one path."""
         return self.context, self.path
 
     @property
