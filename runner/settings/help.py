@@ -14,14 +14,14 @@ _EXAMPLES = """\
 Examples:
   tidytest discover -s tests                      as `python -m unittest discover -s tests`
   tidytest --leaks fail tests.test_report         a leak fails its test
-  tidytest --update-baseline                      accept the leaks of today; from now on
+  tidytest --update-baseline                      accept the present leaks; then
   tidytest --leaks fail                           fail on new ones
-  tidytest --keep on-failure --keep-dir kept      keep what a failed test had made
+  tidytest --keep on-failure --keep-dir kept      keep the files of a failed test
   tidytest --shuffle 42 --repeat 5                the same random order again, five times
-  tidytest --coverage --coverage-report html,term measure coverage, and make two reports
-  tidytest --temp-root ram --html leaks.html      temp files in memory; a page to read
+  tidytest --coverage --coverage-report html,term measure coverage, write two reports
+  tidytest --temp-root ram --html leaks.html      temp files in memory; an HTML page
 
-Of each option that a settings file can switch on there is the opposite, --no-NAME. Names are not
+Every option that a settings file can switch on has an opposite, --no-NAME. Names cannot be
 abbreviated. Settings also come from [tool.tidytest] in pyproject.toml or [tidytest] in setup.cfg
 (keys as above, without the dashes in front) and from the environment (TIDYTEST_LEAK_JSON).
 """

@@ -116,8 +116,8 @@ class ConflictTests(SettingsTestCase):
 
     def test_strict_without_baseline_is_refused_in_arguments(self) -> None:
         self.enterContext(contextlib.chdir(self.root))
-        told = self.refused("--strict-baseline")
-        self.assertIn("needs --leak-baseline FILE, or a .tidytest-leaks.json", told)
+        message = self.refused("--strict-baseline")
+        self.assertIn("needs --leak-baseline FILE, or a .tidytest-leaks.json", message)
         self.file("strict-baseline = true")
         self.assertTrue(self.config().strict_baseline)
         (self.root / ".tidytest-leaks.json").touch()

@@ -84,14 +84,14 @@ class CompletionTests(unittest.TestCase):
             done
             complete -p tidytest
         """
-        told = subprocess.run(
+        lines = subprocess.run(
             ["bash", "-c", script], cwd=place, capture_output=True, text=True, check=True
         ).stdout.splitlines()
-        self.assertEqual(told[:4], [
+        self.assertEqual(lines[:4], [
             "discover -s a: adir", "discover -t a: adir", "a: adir afile.py",
             "--html a: adir afile.py",
         ])
-        self.assertIn(" -o default ", told[4])
+        self.assertIn(" -o default ", lines[4])
 
     def test_missing_extra_is_one_line(self) -> None:
         hidden = sys.modules.pop("shtab", None)

@@ -123,8 +123,8 @@ class EnvironmentTests(SettingsTestCase):
         )
 
     def test_no_nearest_name_for_a_strange_one(self) -> None:
-        told = self.refused(TIDYTEST_FOO="1")
-        self.assertEqual(told, "TIDYTEST_FOO: there is no such setting")
+        message = self.refused(TIDYTEST_FOO="1")
+        self.assertEqual(message, "TIDYTEST_FOO: there is no such setting")
         self.file("foo = 1")
         self.assertEqual(self.refused(), "pyproject.toml:2: no setting is called 'foo'")
 
