@@ -1,1 +1,1 @@
-"""`tempfiles.run`."""
+"""`runner.session`."""

@@ -69,7 +69,7 @@ class RefusalTests(unittest.TestCase):
 
 
 class PairTests(unittest.TestCase):
-    def test_a_ratio_is_the_median_of_the_rounds_ratios_with_their_quartiles(self) -> None:
+    def test_a_ratio_is_the_median_of_rounds_with_quartiles(self) -> None:
         done = rounds(ours=[1, 2, 3, 4, 5, 6, 70], rival=[1] * 7)
         self.assertEqual(Ratio(4, 2, 6, "", 4, 1, "s"), done.ratio("ours", "rival", "clean"))
 
@@ -175,7 +175,7 @@ class ReportTests(unittest.TestCase):
         self.assertIn("| first |", text)
         self.assertIn("Not all of it", text)
 
-    def test_a_family_that_breaks_leaves_the_others_and_fails_the_run(self) -> None:
+    def test_a_broken_family_fails_the_run_and_leaves_the_others(self) -> None:
         def broken(scale: Scale) -> Iterator[Row]:
             yield Row("first", "")
             raise ZeroDivisionError("of the benchmark")
