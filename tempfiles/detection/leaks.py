@@ -1,4 +1,4 @@
-"""What a context has left, once it has finished its own clean-up: entries into leaks."""
+"""Find the leaks of a context that closes: what it created or started, and what exists still."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..fileops.identity import FileId, file_id, file_id_with_birth
 from ..fileops.measure import Extent, measure, type_of
-from ..observation import event_paths, origins
-from ..observation.activity import Activity, ChildProcess, Entry, activity_of
+from ..observation import origins
+from ..observation.activity import Activity, ChildProcess, activity_of
 from ..observation.observer import Observer
+from ..observation.paths import PathState
 from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
@@ -20,263 +22,256 @@ from .ignore import Ignored
 from .project_tree import ProjectTree
 
 
-class Judge:
-    """Finds the leaks of one context at a time, each once.
+class LeakFinder:
+    """Find the leaks of one context at a time, each once.
 
-    `explanations` tells where a leak is from; `unattributed` collects new paths in the project tree
-    that nothing ties to a context, with the processes that ran meanwhile; `late_leaks` those that
-    processes made which had outlived their context.
+    Args:
+        observer: what was observed.
+        tree: the project's.
+        ignored: what is no leak.
+
+    Attributes:
+        explanations: says where a leak is from.
+        unattributed: new paths in the project tree that nothing ties to a context, with the
+            processes that ran meanwhile.
     """
 
     def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
         self._observer = observer
+        self._paths = observer.paths
+        self._root = observer.root
         self._tree = tree
         self._ignored = ignored
         self.explanations = Explanations(tree.top)
-        self._reported: dict[str, Entry] = {}
-        self._outlived: list[tuple[Context, ChildProcess]] = []
-        self._alone: bool | None = None  # not yet looked at
+        self._survivors: list[tuple[Context, ChildProcess]] = []
+        self._alone: bool | None = None  # not yet asked
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
-        self.late_leaks: list[Leak] = []
+        self._leaks_of_survivors: list[Leak] = []
 
-    def is_reported(self, path: str) -> bool:
-        """Whether a path, or a directory above it, is a leak already told."""
-        return any(part in self._reported for part in _with_parents(path))
+    def left_by(self, context: Context) -> tuple[Leak, ...]:
+        """Return the leaks of a context, and record that they are reported."""
+        activity = activity_of(context)
+        leaks = [*self._in_temp(context, activity), *self._outside(context, activity)]
+        unaudited = activity.has_helpers or self._observer.spawns.native_modules
+        if self._tree.known and (unaudited or context.scope != "test"):
+            leaks += self._in_tree(context, activity)
+        leaks = with_holders(leaks, context)
+        for leak in leaks:
+            self._paths.update_report(leak)
+        return tuple(leaks)
 
-    def rest(self, context: Context, activity: Activity, outlived: bool) -> None:
-        """Forget what a context did, but for processes of it that outlived it."""
+    def take_leaks_of_survivors(self) -> list[Leak]:
+        """Return, once, the leaks of processes that survived their context, which is closed."""
+        found, self._leaks_of_survivors = self._leaks_of_survivors, []
+        return found
+
+    def close(self, context: Context, survives: bool) -> None:
+        """Forget what a closed context did, but for its processes if any survives it."""
+        activity = activity_of(context)
         context.attachment = None
-        if outlived:
+        self._paths.close(context)
+        if survives:
             activity_of(context).children = activity.children
-            self._outlived += [(context, child) for child in activity.children]
+            self._survivors += [(context, child) for child in activity.children]
 
-    def made(self, activity: Activity) -> list[str]:
-        """Return the topmost paths that a context made, while it is known what was seen there."""
-        in_temp = activity.made_in_temp(self._observer.root, self._observer.entries)
-        return in_temp + activity.made_outside()
+    def count(self, topmost: Sequence[str], context: Context) -> tuple[int, int]:
+        """Return how many paths a context created, and how many of them are registered with it.
 
-    def count(
-        self, made: Sequence[str], context: Context, activity: Activity
-    ) -> tuple[int, int]:
-        """Return how many paths a context made, and how many are there and registered with it.
-
-        What is ignored was not made, unless it is registered.
+        An ignored path counts only if it is registered.
 
         Args:
-            made: the topmost paths, those that are ignored too.
-            context: who made them.
-            activity: what else it did.
+            topmost: the topmost paths that it created.
+            context: the context.
         """
         registered = {
-            path for path in {*made, *activity.outside}
+            path for path in {*topmost, *(state.path for state in self._paths.made_by(context))}
             if registrations.owner(path) is context and syscalls.lexists(path)
         }
-        root = self._observer.root
         number = sum(
-            path in registered or not self._ignored(path, path.startswith(root)) for path in made
+            path in registered or not self._ignored(path, path.startswith(self._root))
+            for path in topmost
         )
         return number, len(registered)
 
-    def hear_forks(self) -> None:
-        """Take in what forked children have observed."""
-        for context, path, origin in self._observer.forks.read():
-            activity = activity_of(context)
-            if not path.startswith(self._observer.root):
-                if self._observer.seen is not None:
-                    self._observer.seen.hear(path)
-                activity.outside.setdefault(path, Entry(context, origin, seen=True))
-                continue
-            key = path[len(self._observer.root) :]
-            known = self._observer.entries.get(key)
-            if known is None:
-                self._observer.entries[key] = Entry(context, origin, seen=True)
-                activity.created.append(key)
-            elif known.trail is None:
-                known.trail = origin
-            if context.closed:
-                self._observer.late[context] = None
+    def _current(self, context: Context) -> Iterator[PathState]:
+        """Yield the records of a context that no other context's creation has replaced."""
+        for state in tuple(self._paths.made_by(context)):
+            if self._paths.get(state.path) is state:
+                yield state
 
-    def leaks_in_temp(self, context: Context, activity: Activity) -> Iterator[Leak]:
+    def _in_temp(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what a context left in the temp directory; forget what is gone."""
-        entries = self._observer.entries
-        for key in activity.created:
-            entry = entries.get(key)
-            if entry is None or entry.context is not context:
+        for state in self._current(context):
+            if not state.path.startswith(self._root):
                 continue
-            path = self._observer.root + key
-            self._part_with(path, entry)
-            leak = self._leak(path, entry, activity, "temp")
+            leak = self._examine(state, activity, "temp") if self._paths.confirm(state) else None
             if leak is not None:
                 yield leak
-            elif not syscalls.lexists(path):
-                del entries[key]
+            elif not syscalls.lexists(state.path):
+                self._paths.forget(state)
 
-    def _part_with(self, path: str, entry: Entry) -> None:
-        """Tell a path again if what lies there is another thing, made since it was told."""
-        told = self._reported.get(path)
-        if told is not None and told is not entry and event_paths.inode(path) != entry.displaces:
-            del self._reported[path]
-
-    def leaks_outside(self, context: Context, activity: Activity) -> Iterator[Leak]:
+    def _outside(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what a context left elsewhere, as far as events or command lines tell."""
+        states = {
+            state.path: state for state in self._current(context)
+            if not (state.is_nested or state.path.startswith(self._root))
+            and (state.is_removed_by_maker or self._paths.confirm(state))
+        }
         promised = {
-            path: Entry(context, child.trail)
+            path: PathState(path, context, child.trail)
             for child in activity.children
             for path in child.promised
-            if path not in activity.outside
+            if (known := self._paths.get(path)) is None or known.maker is not context
         }
-        for path, entry in activity.outside.items():
-            if not entry.is_taken_back:
-                self._part_with(path, entry)
-        for path, entry in sorted({**promised, **activity.outside}.items()):
-            if syscalls.lexists(path) and not self._is_others(path, context):
-                where_from: Evidence = "scanned" if path in promised else "observed"
-                leak = self._leak(path, entry, activity, "outside", where_from)
+        for path, state in sorted({**promised, **states}.items()):
+            if syscalls.lexists(path) and not self._paths.belongs_elsewhere(path, context):
+                found: Evidence = "scanned" if path in promised else "observed"
+                leak = self._examine(state, activity, "outside", found)
                 if leak is not None:
                     yield leak
 
-    def leaks_in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
-        """Yield what has newly appeared in the project tree unobserved and is a context's own."""
+    def _in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
+        """Yield what appeared in the project tree without an event and is a context's own."""
         children = [*activity.children, *children_above(context)]
         self._alone = None
         for path in self._tree.new():
-            is_ours = path in self._observer.ours or self._ignored(path)
-            if is_ours or self._is_others(path, context, and_own=True):
+            if self._paths.is_of_run(path) or self._ignored(path):
                 continue
-            maker = self._maker(path, context, children)
-            if maker is None:
+            if self._paths.belongs_elsewhere(path, context, or_to_it=True):
+                continue
+            state = self._attribute(path, context, children)
+            if state is None:
                 self.unattributed[path] = tuple(children)
                 continue
-            leak = self._leak(path, maker, activity, "outside", "scanned")
-            if leak is not None and maker.context is context:
+            leak = self._examine(state, activity, "outside")
+            if leak is not None and state.maker is context:
                 yield leak
             elif leak is not None:
-                self.late_leaks.append(leak)
+                self._leaks_of_survivors.append(leak)
 
-    def _maker(
+    def _attribute(
         self, path: str, context: Context, children: Sequence[ChildProcess]
-    ) -> Entry | None:
-        """Return whose an unobserved path of the project tree is, as far as there is evidence."""
-        if not self._observer.spawning.had_foreign:
-            return None  # what this process makes itself is observed
-        maker = self._named(path, context, children)
-        if maker is None and self._is_alone():
-            maker = self._named(path, context, children, alone=True)
-        return maker
+    ) -> PathState | None:
+        """Return a record with the maker of an unobserved path, as far as there is evidence."""
+        if not self._observer.spawns.had_unaudited:
+            return None  # what this process creates itself is observed
+        state = self._named(path, context, children)
+        if state is None and self._is_alone():
+            state = self._named(path, context, children, alone=True)
+        return state
 
     def _is_alone(self) -> bool:
-        """Whether no other run is in the project, which may make files of the same templates."""
+        """Whether no other run is in the project, which may create files of the same templates."""
         if self._alone is None:
-            root = self._observer.root.rstrip(os.sep)
+            root = self._root.rstrip(os.sep)
             self._alone = not evidence.has_neighbours(root, self._tree.top)
         return self._alone
 
     def _named(
         self, path: str, context: Context, children: Sequence[ChildProcess], alone: bool = False
-    ) -> Entry | None:
+    ) -> PathState | None:
         child = evidence.child_that_made(path, children, alone)
         if child is not None:
-            return Entry(context, child.trail)
-        child = evidence.child_that_made(path, [child for _, child in self._outlived], alone)
-        for owner, candidate in self._outlived:
+            return PathState(path, context, child.trail)
+        child = evidence.child_that_made(path, [child for _, child in self._survivors], alone)
+        for owner, candidate in self._survivors:
             if candidate is child:
-                return Entry(owner, candidate.trail)
+                return PathState(path, owner, candidate.trail)
         if evidence.is_named_in_test(path, context):
-            return Entry(context, None)
-        if any(evidence.is_named_in_source(path, o, alone=alone) for o, _ in self._outlived):
+            return PathState(path, context)
+        if any(evidence.is_named_in_source(path, o, alone=alone) for o, _ in self._survivors):
             return None  # it may be theirs as well
         named = evidence.is_named_in_source(path, context, _sources(children), alone)
-        return Entry(context, None) if named else None
+        return PathState(path, context) if named else None
 
-    def _is_others(self, path: str, context: Context, and_own: bool = False) -> bool:
-        """Whether a path lies in something that was told already or that another context made."""
-        parts = _with_parents(path)
-        if any(part in self._reported for part in parts):
-            return True
-        known = (*contexts.open_contexts(), *self._observer.late)
-        above = [other for other in known if other is not context or and_own]
-        made = [other.attachment.outside for other in above if other.attachment is not None]
-        found = (outside.get(part) for part in parts for outside in made)
-        return any(entry is not None and not entry.is_taken_back for entry in found)
-
-    def _leak(
-        self, path: str, entry: Entry, activity: Activity, where: Where, found: Evidence = "scanned"
+    def _examine(
+        self, state: PathState, activity: Activity, where: Where, found: Evidence = "scanned"
     ) -> Leak | None:
+        """Return the leak at a path, if one is there, and record that it is reported."""
         try:
-            status = syscalls.lstat(path)
+            status = syscalls.lstat(state.path)
         except (OSError, ValueError):
             return None
-        if not self._is_to_be_told(path, where):
+        known = self._paths.get(state.path)
+        if (known is not None and known.is_reported) or self._is_excused(state.path, where):
             return None
-        self._reported[path] = entry
-        if where == "temp" and entry.trail is not None:
+        assert state.maker is not None
+        if where == "temp" and state.trail is not None:
             found = "observed"
-        extent = measure(path, status)
-        activity_of(entry.context).bytes_left += extent.taken
-        return self.explanations.leak(Finding(path, entry, status, extent, where, found), activity)
+        extent = measure(state.path, status)
+        activity_of(state.maker).bytes_left += extent.taken
+        leak = self.explanations.leak(Finding(state, status, extent, where, found), activity)
+        self._paths.report(state, leak)
+        state.identity = self._identify(state.path, status, where)
+        return leak
 
-    def _is_to_be_told(self, path: str, where: Where) -> bool:
-        return not (
-            path in self._reported
-            or self._ignored(path, everywhere=where == "temp")
-            or registrations.is_covered(path)
-        )
+    def _is_excused(self, path: str, where: Where) -> bool:
+        """Whether what lies at a path is no leak: it is ignored, or a registered path covers it."""
+        return self._ignored(path, everywhere=where == "temp") or registrations.is_covered(path)
+
+    def _identify(self, path: str, status: os.stat_result, where: Where) -> FileId:
+        if where == "temp" or not self._paths.keeps_all:
+            return file_id(status)
+        with contexts.untracked():  # it may import ctypes, which counts as native code otherwise
+            return file_id_with_birth(path, status)
 
 
 class Finding(NamedTuple):
-    """A leak that was found: where, what is known of it, its status, what it holds, and how."""
+    """A leak that was found: its record, its status, what it holds, where and how it was found."""
 
-    path: str
-    entry: Entry
+    state: PathState
     status: os.stat_result
     extent: Extent
     where: Where
-    found: Evidence
+    evidence: Evidence
 
 
 class Explanations:
-    """Turns what was noted into records, with paths relative to a base where they are below it."""
+    """Turn observations into records; paths below a base become relative to it."""
 
     def __init__(self, base: str) -> None:
         self._base = base
 
     def leak(self, finding: Finding, activity: Activity) -> Leak:
-        """Return the record of what was found.
+        """Return the record of a leak.
 
         Args:
-            finding: what it is.
-            activity: what its context did.
+            finding: what was found.
+            activity: what the context that closes did.
         """
-        path, entry, status, extent, where, found = finding
-        origin, children = self._explain(path, entry, activity)
-        trail = entry.trail if isinstance(entry.trail, origins.Trail) else None
+        state, status, extent, where, found = finding
+        assert state.maker is not None
+        origin, children = self._explain(state, activity)
+        trail = state.trail if isinstance(state.trail, origins.Trail) else None
         return Leak(
-            path=path,
+            path=state.path,
             type=type_of(status),
             bytes=extent.bytes,
             entries=extent.entries,
             files=extent.files,
-            context=entry.context.id,
-            scope=entry.context.scope,
+            context=state.maker.id,
+            scope=state.maker.scope,
             origin=origin,
             evidence=found,
             where=where,
             outcome="removed" if where == "temp" else "left",
-            subtest=entry.part,
+            subtest=state.part,
             never_closed=trail is not None and trail.closes_itself,
             children=children,
             call=origins.call_name(trail) if trail is not None and origin is None else "",
         )
 
     def _explain(
-        self, path: str, entry: Entry, activity: Activity
+        self, state: PathState, activity: Activity
     ) -> tuple[Origin | None, tuple[Child, ...]]:
-        """Return the origin of a new path; if there is none, what processes may have made it."""
-        if entry.trail is not None:
-            return self._origin(entry.trail), ()
+        """Return the origin of a path; if there is none, the processes that may have created it."""
+        if state.trail is not None:
+            return self._origin(state.trail), ()
         if len(activity.children) == 1 and not activity.native:
             return self._origin(activity.children[0].trail), ()
-        named = evidence.child_that_made(path, [*activity.children, *children_above(entry.context)])
+        assert state.maker is not None
+        started = [*activity.children, *children_above(state.maker)]
+        named = evidence.child_that_made(state.path, started)
         if named is not None:
             return self._origin(named.trail), ()
         return None, self._describe(activity.children)
@@ -318,7 +313,7 @@ def children_above(context: Context) -> list[ChildProcess]:
 
 
 def with_holders(leaks: list[Leak], context: Context) -> list[Leak]:
-    """Say of each leak which other processes hold it open, if any were started that could."""
+    """Add to each leak the other processes that hold it open, if the context started any."""
     activity: Activity | None = context.attachment
     started = (activity is not None and activity.children) or children_above(context)
     if not leaks or not started:
@@ -336,11 +331,3 @@ def _sources(children: Sequence[ChildProcess]) -> list[str]:
     return [
         child.trail.code.co_filename for child in children if child.trail and child.trail.code
     ]
-
-
-def _with_parents(path: str) -> list[str]:
-    parts = [path]
-    while (parent := os.path.dirname(path)) != path:
-        parts.append(parent)
-        path = parent
-    return parts

@@ -1,4 +1,4 @@
-"""Who is alive, and who holds a file open, as `/proc` tells; nothing where there is none.
+"""Find processes by `/proc`: those that survive a context, and those that hold a file open.
 
 Other users' processes cannot be looked into. A process may be gone between two looks: then it is
 left out.
@@ -24,7 +24,7 @@ _KERNEL = (0, 2)  # the parents of kernel threads, which never have an environme
 _LISTINGS = _LOOKS = 5
 _POLL = 0.02
 
-# One for the whole process, started by whoever comes first and used by all.
+# One for the whole process: the first context that needs it starts it, and all use it.
 _SHARED_SERVERS = (b"multiprocessing.forkserver", b"multiprocessing.resource_tracker")
 
 
@@ -51,9 +51,9 @@ def alive(process: Process) -> bool:
 
 
 class ProcessWatch:
-    """Tells of each process that works below a directory once; only new ones are looked into.
+    """Report each process that works below a directory once; only new ones are examined.
 
-    Processes that are there already when the watch is made are not told of.
+    Processes that run already when the watch is created are not reported.
     """
 
     __slots__ = ("_known", "_listed", "_pid", "_prefix", "_related")
@@ -120,28 +120,35 @@ class ProcessWatch:
         return any(map(self._is_below, _paths(pid)))
 
 
-class LateProcesses:
-    """Finds, at the close of a context that started processes, those that are still alive."""
+class SurvivorProcesses:
+    """Find the processes that survive the context that started them.
+
+    What such a process writes later still belongs to its context: its temp directory is a slot that
+    no other context uses any more, and the end of the run waits a little for it.
+
+    Args:
+        root: the run root.
+    """
 
     def __init__(self, root: RunRoot) -> None:
         self._watch = ProcessWatch(root.path)
         self._alive: dict[Context, list[Process]] = {}
         self._has_waited = False
 
-    def look(self, context: Context, activity: Activity) -> None:
-        """Note which of the processes that a context started are alive now that it closes."""
+    def find(self, context: Context, activity: Activity) -> None:
+        """Record which of the processes that a context started are alive when it closes."""
         if not activity.children:
             return
         living = [process for process in self._watch.new_since_last() if not is_shared(process)]
         if living:
             self._alive[context] = living
 
-    def outlived(self, context: Context) -> bool:
+    def survive(self, context: Context) -> bool:
         """Whether a process of a context was alive when it closed."""
         return context in self._alive
 
     def contexts(self) -> tuple[Context, ...]:
-        """Return the contexts whose processes outlived them."""
+        """Return the contexts with survivor processes."""
         return tuple(self._alive)
 
     def wait(self, grace: float) -> None:
@@ -167,8 +174,8 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
     """Return the processes that hold any of some paths, or something below it, open, by path.
 
     Open files, mapped files, working directories and programs count, as `pid 4123 (redis-server)`.
-    A path that nobody holds is left out. All processes are looked at once, whatever the number
-    of paths.
+    A path that no process holds is left out. Each process is examined once, whatever the number of
+    paths.
     """
     wanted = {syscalls.real_path(path): path for path in paths}
     found: dict[str, list[str]] = {}
@@ -184,7 +191,7 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
 def _environment(pid: str) -> bytes:
     """Return a process's environment; while it starts a program or ends, it has none.
 
-    On a busy machine a start can take long; what is missed here is told under another test.
+    On a busy machine a start can take long; what is missed here is reported under another test.
     """
     for _ in range(_READS):
         environment = procfs.read(pid, "environ")

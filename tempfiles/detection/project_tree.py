@@ -1,8 +1,8 @@
-"""The places outside the run root that are compared with what they held before.
+"""Compare the project tree and shared directories with what they held before.
 
-The project tree is read once, before the first deed that no audit event will describe; later only
-directories whose time stamps changed are read again. Of shared places (the system's temp directory,
-the home directory, /dev/shm) only the top level is known.
+The project tree is read once, before the first work that no audit event describes; later only
+directories whose time stamps changed are read again. Of shared directories (the system's temp
+directory, the home directory, /dev/shm) only the top level is compared.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..system import syscalls
 from .ignore import Ignored
 from .temp_dir import RACY_NS
 
-# Beyond this a tree is not a project's (somebody runs tests from their home directory).
+# A larger tree is no project's: tests are run from a home directory.
 MOST_ENTRIES = 100_000
 
 
@@ -132,8 +132,8 @@ class FileStates:
                 continue
 
 
-class SharedPlaces:
-    """Directories that other programs use too: what is new in them is nobody's without evidence."""
+class SharedDirectories:
+    """Directories that other programs use too: what is new in them needs evidence of its maker."""
 
     def __init__(self, places: list[str]) -> None:
         self._before = {place: _listing(place) for place in places}
@@ -147,8 +147,8 @@ class SharedPlaces:
                     yield path
 
 
-def shared_places(base: str) -> list[str]:
-    """Return the shared places of this system, each once."""
+def shared_directories(base: str) -> list[str]:
+    """Return the shared directories of this system, each once."""
     places = [base, "/tmp", os.path.expanduser("~"), "/dev/shm"]
     present = filter(syscalls.is_directory, places)
     return list(dict.fromkeys(map(syscalls.real_path, present)))

@@ -1,104 +1,98 @@
-"""What lies in the temp directory of a run, compared with what is known of it."""
+"""List the temp directory of a run, and attribute what is new in it to contexts."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-from ..observation.activity import Activity, Entry, activity_of
+from ..observation.activity import Activity
 from ..observation.observer import Observer
-from ..registry import contexts
 from ..registry.contexts import Context
 from ..roots.root import RunRoot
 from ..system import platform, syscalls
 
-# Kernels before 6.13 stamp directories with the tick's time, up to 10 ms coarse: a directory that
-# changed this recently (ns) may change again without a new stamp.
 RACY_NS = 20_000_000
+"""A directory that changed this recently may change again without a new time stamp: kernels before
+6.13 stamp it with the time of the tick, which is up to 10 ms coarse."""
 
 
-class Slots:
-    """Lists the slots of a run root, and gives what is new in them to contexts."""
+class TempDirectory:
+    """Lists the slots of a run root, and attributes what is new in them to contexts.
+
+    Args:
+        root: the run root.
+        observer: what was observed.
+    """
 
     def __init__(self, root: RunRoot, observer: Observer) -> None:
         self._root = root
         self._observer = observer
-        self._watched = Watched(root.slot)
-        self._seen: frozenset[str] = frozenset()  # the names that the slot held when last listed
+        self._paths = observer.paths
+        self._follow(root.slot)
+
+    def _follow(self, slot: str) -> None:
+        self._slot = slot + os.sep
+        self._watched = Watched(slot)
         self.changed = self._watched.changed
 
-    def replace(self, leaving_to: Context) -> None:
+    def replace_slot(self, owner: Context) -> None:
         """Have the run use a new slot; what appears in the old one is a context's from now on.
 
-        On a disk that is full the run goes on with the old one.
+        On a disk that is full the run continues with the old one.
         """
         try:
-            self._root.add_slot(leaving_to)
+            self._root.add_slot(owner)
         except OSError:
             return
         self._watched.release()
-        self._watched = Watched(self._root.slot)
-        self._seen = frozenset()
-        self.changed = self._watched.changed
+        self._follow(self._root.slot)
 
     def release(self) -> None:
         """Let go of the current slot, which is about to be removed."""
         self._watched.release()
 
     def has_new(self) -> bool:
-        """Whether the slot holds other names than when it was last listed."""
-        return frozenset(self._watched.names()) != self._seen
+        """Whether the current slot holds a name that no context has got."""
+        known = self._paths.get
+        return any(known(self._slot + name) is None for name in self._watched.names())
 
-    def all_gone(self, activity: Activity) -> bool:
-        """Whether nothing new is in the slot, and nothing is left of what a context made."""
-        if (activity.created or self.changed()) and not self._hold_nothing_of(activity.created):
+    def holds_nothing_of(self, context: Context) -> bool:
+        """Whether nothing new is in the current slot, and nothing that a context has created."""
+        made = self._paths.made_by(context)
+        if not made and not self.changed():
+            return True
+        present = [self._slot + name for name in self._watched.names()]
+        if any(self._paths.get(path) is None for path in present):
             return False
-        return not any(map(syscalls.lexists, activity.outside))
+        if present or len(self._root.slots) > 1:
+            return not any(syscalls.lexists(state.path) for state in made)
+        return not any(
+            not state.path.startswith(self._slot) and syscalls.lexists(state.path) for state in made
+        )
 
-    def _hold_nothing_of(self, created: list[str]) -> bool:
-        names = self._watched.names()
-        if (names or self._seen) and frozenset(names) != self._seen:
-            return False
-        if len(self._root.slots) > 1:
-            paths = (os.path.join(self._root.path, key) for key in created)
-            return not any(map(syscalls.lexists, paths))  # some may lie in a former slot
-        return not self._seen or all(key.partition(os.sep)[2] not in self._seen for key in created)
+    def attribute_new(self, context: Context) -> int:
+        """Attribute what is new in the current slot to a context; return how many names it holds.
 
-    def assign_new(self, context: Context) -> int:
-        """Give what is new in the current slot to a context; return how many names it holds."""
+        Where the context started nothing that may have created it, the innermost one around it gets
+        it that did.
+        """
         names = self._watched.names()
-        self._seen = frozenset(names)
-        slot = str(len(self._root.slots) - 1)
-        owner = context
-        if not self._observer.spawning.native_modules:
-            owner = _who_has_processes(context)
+        maker = context if self._observer.spawns.native_modules else _context_with_helpers(context)
         for name in names:
-            self._assign(f"{slot}{os.sep}{name}", owner)
+            self._paths.found(self._slot + name, maker)
         return len(names)
 
-    def assign_late(self) -> None:
-        """Give what has appeared in former slots to the contexts that these were left to."""
-        owners = zip(self._root.slots, self._root.owners, strict=True)
-        for number, (slot, owner) in enumerate(owners):
+    def attribute_late(self) -> None:
+        """Attribute what appeared in former slots to the contexts that these were left to."""
+        for slot, owner in zip(self._root.slots, self._root.owners, strict=True):
             for name in listing(slot):
-                if self._assign(f"{number}{os.sep}{name}", owner) and owner is not contexts.root:
-                    self._observer.late[owner] = None
-
-    def _assign(self, key: str, context: Context) -> bool:
-        if key in self._observer.entries:
-            return False
-        self._observer.entries[key] = Entry(context, None, seen=True)
-        activity_of(context).created.append(key)
-        return True
+                self._paths.found(os.path.join(slot, name), owner)
 
 
-def _who_has_processes(context: Context) -> Context:
-    """Return the innermost context, from this one outwards, that may have made what no event named.
-
-    A test that started nothing did not: a server that its class has started may have.
-    """
+def _context_with_helpers(context: Context) -> Context:
+    """Return the innermost context, from this one outwards, that has children or native code."""
     activity: Activity | None = context.attachment
-    if activity is not None and (activity.children or activity.native):
+    if activity is not None and activity.has_helpers:
         return context
     parent = context.parent
     while parent is not None:
@@ -110,9 +104,9 @@ def _who_has_processes(context: Context) -> Context:
 
 
 class Watched:
-    """A directory whose listing is read again only when its time stamp says that it changed.
+    """A directory whose time stamp says whether its listing has changed.
 
-    It is held open, since asking a descriptor takes half the time; `release` lets go of it.
+    It is held open, since asking a descriptor takes half the time, until `release` closes it.
     """
 
     __slots__ = ("_inode", "_open", "_stamp", "path")

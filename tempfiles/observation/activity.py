@@ -1,20 +1,16 @@
-"""What one context has done so far, as far as it was observed."""
+"""Child processes and native code of a context: evidence for files that no event names."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..registry.contexts import Context
 from ..system import syscalls
-from ..system.syscalls import lexists
 from .origins import Trail
-
-if TYPE_CHECKING:
-    from ..records import Origin
 
 # Longer command lines name lists of input files, not the one output to look for.
 _MOST_WORDS = 100
@@ -22,83 +18,32 @@ _LARGEST_SCRIPT = 256 * 1024
 _WORD_ENDS = re.compile(r"""[\s'"=;|&<>(),{}\[\]]+""")
 
 
-class Entry:
-    """A new path: its context and the part of it, and its trail where it was observed.
-
-    `seen` says that something was there: an event comes before the deed, which may fail.
-    `remover` is the context in which somebody was about to remove it: what is made there next is
-    another.
-    `displaces` is the inode of the leak, told before, that it was about to be moved onto, else 0.
-    """
-
-    __slots__ = ("context", "displaces", "part", "remover", "seen", "trail")
-
-    def __init__(
-        self, context: Context, trail: Trail | Origin | None, displaces: int = 0,
-        seen: bool = False,
-    ) -> None:
-        self.context = context
-        self.part = context.part
-        self.trail = trail
-        self.remover: Context | None = None
-        self.displaces = displaces
-        self.seen = seen
-
-    def about_to_go(self, remover: Context) -> None:
-        """Somebody is about to remove it, or to move it away."""
-        self.remover, self.seen = remover, True
-
-    @property
-    def is_taken_back(self) -> bool:
-        """Whether it was removed by its own context: who makes it again makes another."""
-        return self.remover is self.context
-
-
 class Activity:
-    """What one context did, kept on `Context.attachment` from its first deed on.
+    """What a context did besides what its paths tell, kept on `Context.attachment`.
 
-    `created` are keys of `Observer.entries`, `outside` are paths elsewhere, `native` says that
-    code ran whose files no event names (SQLite, ctypes), `bytes_removed` counts what was taken on
-    the disk by what it removed itself, where that is measured, and `bytes_left` by what it left.
+    Attributes:
+        children: the processes that it started.
+        native: whether code ran whose files no event names (SQLite, ctypes).
+        bytes_left: what its leaks take on the disk.
+        bytes_removed: what the files took that it removed itself, where that is measured.
     """
 
-    __slots__ = ("bytes_left", "bytes_removed", "children", "created", "native", "outside")
+    __slots__ = ("bytes_left", "bytes_removed", "children", "native")
 
     def __init__(self) -> None:
-        self.created: list[str] = []
-        self.outside: dict[str, Entry] = {}
         self.children: list[ChildProcess] = []
         self.native = False
         self.bytes_left = 0
         self.bytes_removed = 0
 
     @property
-    def is_plain(self) -> bool:
-        """Whether nothing happened but creations that events have named."""
-        return not (self.children or self.native or self.bytes_removed)
-
-    def made_in_temp(self, root: str, entries: Mapping[str, Entry]) -> list[str]:
-        """Return the paths in the temp directory at which something was seen.
-
-        Args:
-            root: the run root, with a separator at its end.
-            entries: what is known of it; what is known no more has been there.
-        """
-        return [
-            root + key for key in self.created
-            if (entry := entries.get(key)) is None or entry.seen or lexists(root + key)
-        ]
-
-    def made_outside(self) -> list[str]:
-        """Return the paths elsewhere at which something was seen, but for what is below them."""
-        return [
-            path for path, entry in self.outside.items()
-            if os.path.dirname(path) not in self.outside and (entry.seen or lexists(path))
-        ]
+    def has_helpers(self) -> bool:
+        """Whether a child process or native code may have created files without an event."""
+        return self.native or bool(self.children)
 
 
 def activity_of(context: Context) -> Activity:
-    """Return the activity of a context, made on its first use."""
+    """Return the activity of a context, which is created on its first use."""
     activity: Activity | None = context.attachment
     if activity is None:
         activity = context.attachment = Activity()
@@ -107,9 +52,15 @@ def activity_of(context: Context) -> Activity:
 
 @dataclass(slots=True)
 class ChildProcess:
-    """One start of a process: the call that did it, its command line, when (epoch), and where.
+    """One start of a process.
 
-    `promised` are paths that the command line names and that did not exist when it started.
+    Attributes:
+        call: what started it.
+        command: its command line.
+        trail: where it was started.
+        started: when, in seconds since the epoch.
+        directory: its working directory.
+        promised: the paths that the command line names and that did not exist when it started.
     """
 
     call: str
@@ -120,7 +71,7 @@ class ChildProcess:
     promised: tuple[str, ...] = ()
 
     def texts(self) -> list[str]:
-        """Return what the child was told: its command line, and the scripts that it names."""
+        """Return its command line, and the text of the scripts that this names."""
         return [*self.command, *(_script(self.directory, word) for word in self.command[:3])]
 
 

@@ -1,16 +1,13 @@
-"""The paths that audit events tell: made absolute, and their links resolved."""
+"""Make the paths of audit events absolute, and resolve their links."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from ..system import syscalls
 from ..system.platform import POSIX, descriptor_path
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _O_PATH = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC if hasattr(os, "O_PATH") else None
 _DEEP = 5  # parts, from which on three calls of the system are less than one for each part
@@ -92,14 +89,6 @@ def is_bytecode(path: str) -> bool:
     if not prefix:
         return False
     return f"{path}{os.sep}".startswith(os.path.join(os.path.abspath(prefix), ""))
-
-
-def inode(path: str) -> int:
-    """Return the inode of what is at a path; 0 if nothing is there."""
-    try:
-        return syscalls.lstat(path).st_ino
-    except (OSError, ValueError):
-        return 0
 
 
 def may_become(source: str, target: str) -> bool:

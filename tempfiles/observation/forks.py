@@ -10,16 +10,14 @@ import contextlib
 import os
 import weakref
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..registry.contexts import Context
 from ..roots.journal import FORKED
 from ..system import syscalls
 from . import origins
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..records import Origin
 
 

@@ -1,7 +1,7 @@
-"""Audit events into notes of what is made, moved and removed.
+"""Observe audit events: record which paths are created, moved and removed, and by which context.
 
-Events come before the deed and fire even if it then fails, so what is noted are candidates; whether
-something was made is for the disk to say, when the context closes.
+Below the run root only the topmost names matter, and a listing tells which are new; elsewhere a
+path counts as created only if nothing was there when the event came.
 """
 
 from __future__ import annotations
@@ -10,29 +10,41 @@ import os
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from ..registry import contexts
+from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
 from ..system.audit import may_create
 from ..system.platform import descriptor_path
 from . import event_paths, origins
-from .notes import Notes
+from .forks import ForkLog
+from .paths import PathTable
 from .spawns import SpawnObserver
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from .removed_bytes import RemovedBytes
+
+_FOLLOW_LINKS = ("open", "os.open", "sqlite3.connect")
+_UNUSUAL_ENDS = (os.sep, ".")  # the last part may be no plain name: `0/x/`, `0/..`
 
 
-class Observer(Notes):
-    """Notes while started.
+class Observer:
+    """Record events while started.
 
     Args:
         root: the run root.
         trace: keep whole stacks.
-        charges_runner: note what is made under the innermost context that a runner has opened.
-        before_foreign: called once, before the first deed whose files no event will name (a child
-            process, SQLite, ctypes).
+        charges_runner: record creations under the innermost context that a runner has opened.
+        before_unaudited: called once, before the first work whose files no event will name (a
+            child process, SQLite, ctypes).
+        keeps_all: see `PathTable`.
+
+    Attributes:
+        paths: the record of each path.
+        forks: what forked children observe.
+        spawns: the processes and the native code of each context.
+        removed: counts the bytes of what tests remove, where that is asked for.
     """
 
     def __init__(
@@ -41,12 +53,20 @@ class Observer(Notes):
         *,
         trace: bool = False,
         charges_runner: bool = True,
-        before_foreign: Callable[[], None] = lambda: None,
+        before_unaudited: Callable[[], None] = lambda: None,
+        keeps_all: bool = False,
     ) -> None:
-        super().__init__(root, trace=trace, charges_runner=charges_runner)
-        self.spawning = SpawnObserver(
-            self.root, self.forks, trace=trace, before_foreign=before_foreign
+        self.root = root.rstrip(os.sep) + os.sep
+        self.paths = PathTable(self.root, keeps_all=keeps_all)
+        self.forks = ForkLog(root)
+        self.spawns = SpawnObserver(
+            self.root, self.forks, trace=trace, before_unaudited=before_unaudited
         )
+        self.removed: RemovedBytes | None = None
+        self._trace = trace
+        self._context = contexts.reporting_context if charges_runner else contexts.current
+        self._depth = self.root.count(os.sep) + 1  # of the topmost entries
+        self._links_in_temp: set[str] = set()
         self._handlers: dict[str, audit.Handler] = {
             "open": self._opens,
             "os.mkdir": self._makes_directory,
@@ -60,7 +80,7 @@ class Observer(Notes):
             "socket.bind": self._binds,
             "sqlite3.connect": self._connects,
             "tempfiles.make_node": self._makes_node,
-            **self.spawning.handlers,
+            **self.spawns.handlers,
         }
 
     def start(self) -> None:
@@ -68,16 +88,25 @@ class Observer(Notes):
         audit.subscribe(self._handlers)
         audit.audit_node_functions()
         self.forks.start()
-        contexts.trace_start = self._captures_start
+        contexts.trace_start = self._capture_start
 
     def stop(self) -> None:
-        """Stop listening; what was noted stays."""
+        """Stop listening; the records stay."""
         audit.unsubscribe(self._handlers)
         audit.restore_node_functions()
         self.forks.stop()
         contexts.trace_start = contexts.no_trace
 
-    def _captures_start(self, frame: FrameType) -> origins.Trail:
+    def read_forks(self) -> None:
+        """Record what forked children have observed since the last call."""
+        for context, path, origin in self.forks.read():
+            known = self.paths.get(path)
+            if known is None or known.maker is None:
+                self.paths.created(path, context, origin, was_there=True)
+            elif known.trail is None:
+                known.trail = origin
+
+    def _capture_start(self, frame: FrameType) -> origins.Trail:
         return origins.capture(frame, "", self._trace)
 
     # One handler an event; frame 2 of a handler is the one that raised the event.
@@ -88,87 +117,158 @@ class Observer(Notes):
             return
         frame = sys._getframe(2)
         if type(path) is int:
-            self.spawning.opens_pipe(frame)
+            self.spawns.opens_pipe(frame)
             return
         if origins.tries_to_write(frame):
             return
         if mode is not None or os.path.isabs(path):
-            self._note(path, "open" if mode is not None else "os.open", frame)
+            self._create(path, "open" if mode is not None else "os.open", frame)
             return
         # The event does not tell dir_fd: it may be any directory that is open.
         for directory in event_paths.open_directories():
-            self._note(os.path.join(directory, os.fsdecode(path)), "os.open", frame)
+            self._create(os.path.join(directory, os.fsdecode(path)), "os.open", frame)
 
     def _makes_directory(self, args: tuple[Any, ...]) -> None:
-        self._note(args[0], "os.mkdir", sys._getframe(2), args[2])
+        self._create(args[0], "os.mkdir", sys._getframe(2), args[2])
 
     def _renames(self, args: tuple[Any, ...]) -> None:
         source, target = self._ends(args)
-        if source and target and not event_paths.may_become(source, target):
-            return  # it is about to fail
-        self._brings(source, target)
-        self._forget(args[0], args[2])
-        self._trees.forget_all()
-        self._note(args[1], "os.rename", sys._getframe(2), args[3])
+        if source and target:
+            if not event_paths.may_become(source, target):
+                return  # it is about to fail
+            self.paths.moved(source, target)
+        if source is not None:
+            self.paths.removed(source, self._context())
+        self._create(args[1], "os.rename", sys._getframe(2), args[3])
         if self.removed is not None:
-            self.removed.announce_move(source, target, self._charged())
+            self.removed.announce_move(source, target, self._context())
 
     def _moves(self, args: tuple[Any, ...]) -> None:
         # Across file systems it copies: no rename tells where it goes.
         source, target = map(os.fsdecode, args)
         if syscalls.is_directory(target):
             target = os.path.join(target, os.path.basename(source.rstrip(os.sep)))
-        ends = self._ends((source, target, event_paths.CWD, event_paths.CWD))
-        self._brings(*ends, by_name=False)
+        old, new = self._ends((source, target, event_paths.CWD, event_paths.CWD))
+        if old is not None and new is not None:
+            self.paths.moved(old, new, by_name=False)
 
     def _links(self, args: tuple[Any, ...]) -> None:
-        self._brings(*self._ends(args))
-        self._note(args[1], "os.link", sys._getframe(2), args[3])
+        source, target = self._ends(args)
+        if source is not None and target is not None:
+            self.paths.moved(source, target, stays=True)
+        self._create(args[1], "os.link", sys._getframe(2), args[3])
 
     def _symlinks(self, args: tuple[Any, ...]) -> None:
-        key = (event_paths.absolute(args[1], args[2], self.root) or "")[len(self.root) :]
-        self._note(args[1], "os.symlink", sys._getframe(2), args[2])
-        if key in self.entries:
-            self._links_in_temp.add(key)
+        path = event_paths.absolute(args[1], args[2], self.root)
+        self._create(args[1], "os.symlink", sys._getframe(2), args[2])
+        if path is not None and path.startswith(self.root) and self.paths.get(path) is not None:
+            self._links_in_temp.add(path)
 
     def _ends(self, args: tuple[Any, ...]) -> tuple[str | None, str | None]:
         source = event_paths.absolute(args[0], args[2], self.root)
         return source, event_paths.absolute(args[1], args[3], self.root)
 
-    def _brings(self, source: str | None, target: str | None, by_name: bool = True) -> None:
-        if source is not None and target is not None:
-            self.brought.note(source, target, self._was_made)
-            if by_name and self.seen is not None:
-                self.seen.follow(source, target)
-
     def _makes_node(self, args: tuple[Any, ...]) -> None:
         # Raised by the function that stands in for the real one: the user's is a frame more.
-        self._note(args[1], args[0], sys._getframe(3), args[2])
+        self._create(args[1], args[0], sys._getframe(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
-        path = self._forget(args[0], args[1])
-        if self.removed is None or path is None or origins.tries_to_write(sys._getframe(2)):
+        path = event_paths.absolute(args[0], args[1], self.root)
+        if path is None:
             return
-        self.removed.announce_removal(path, self._charged())
+        context = self._context()
+        self.paths.removed(path, context)
+        if self.removed is not None and not origins.tries_to_write(sys._getframe(2)):
+            self.removed.announce_removal(path, context)
 
     def _binds(self, args: tuple[Any, ...]) -> None:
         address = args[1]
         # A leading NUL is Linux's abstract namespace: no file.
         if isinstance(address, (str, bytes)) and address[:1] not in ("", b"", "\0", b"\0"):
-            self._note(address, "socket.bind", sys._getframe(2))
+            self._create(address, "socket.bind", sys._getframe(2))
 
     def _connects(self, args: tuple[Any, ...]) -> None:
         database = args[0]
         if isinstance(database, str) and database.startswith("file:"):
             database = database[5:].partition("?")[0]
-        self.spawning.goes_native(args)
+        self.spawns.goes_native(args)
         if database and database != ":memory:":
             for suffix in ("", "-wal", "-shm", "-journal"):
-                self._note(os.fsdecode(database) + suffix, "sqlite3.connect", sys._getframe(2))
+                self._create(os.fsdecode(database) + suffix, "sqlite3.connect", sys._getframe(2))
 
     def _truncates(self, args: tuple[Any, ...]) -> None:
         # shm_open raises no event; SharedMemory sizes the new, still empty object.
         path = descriptor_path(args[0]) if type(args[0]) is int else None
         if path is not None and path.startswith("/dev/shm/") and event_paths.is_empty(path):
             call = "multiprocessing.shared_memory.SharedMemory"
-            self._note_outside(path, call, sys._getframe(2))
+            self._record(path, call, sys._getframe(2), self._context())
+
+    # From the path of an event to its record.
+
+    def _create(
+        self, path: Any, call: str, frame: FrameType, dir_fd: int = event_paths.CWD
+    ) -> None:
+        """Record that a call is about to create a path, unless that is known or no new file."""
+        if self.removed is not None:
+            self.removed.settle()
+        if (
+            type(path) is str and path.startswith(self.root)
+            and path.count(os.sep) == self._depth and path[-1] not in _UNUSUAL_ENDS
+        ):
+            self._create_in_temp(path, call, frame)
+            return
+        absolute = event_paths.absolute(path, dir_fd, self.root)
+        if absolute is None:
+            return
+        if absolute.startswith(self.root):
+            self._create_in_temp(absolute, call, frame)
+            return
+        context = self._context()
+        if self.paths.is_in_own_directory(absolute, call, context):
+            return
+        if not event_paths.is_bytecode(absolute):
+            self._create_elsewhere(path, absolute, call, frame)
+        elif self.paths.keeps_all and not syscalls.lexists(absolute):
+            place = event_paths.real(absolute, follow=False)
+            if self.paths.accepts_outside(place, call, context, is_new=True):
+                self.paths.created_in_directory(place, context)
+
+    def _create_in_temp(self, path: str, call: str, frame: FrameType) -> None:
+        if path.count(os.sep) != self._depth:
+            self._create_through_link(path, call, frame)
+            return
+        context = self._context()
+        if self.paths.accepts_in_temp(path, call, context):
+            self._record(path, call, frame, context)
+        elif path in self._links_in_temp and call in _FOLLOW_LINKS:
+            self._create_through_link(path, call, frame)
+
+    def _create_through_link(self, path: str, call: str, frame: FrameType) -> None:
+        """Record a path below a topmost entry only if that is a link: else it is a part of it."""
+        top = os.sep.join(path.split(os.sep)[: self._depth + 1])
+        if top in self._links_in_temp:
+            self._links_in_temp.discard(top)
+            self._create(event_paths.real(path, follow=True), call, frame)
+            self._links_in_temp.add(top)
+
+    def _create_elsewhere(self, path: Any, absolute: str, call: str, frame: FrameType) -> None:
+        is_new = not syscalls.lexists(absolute)
+        follow = not is_new and call in ("open", "os.open")
+        place = event_paths.real_place(path, absolute, follow)
+        if place.startswith(self.root):
+            self._create_in_temp(place, call, frame)
+            return
+        context = self._context()
+        is_new = is_new or not syscalls.lexists(place)
+        if self.paths.accepts_outside(place, call, context, is_new):
+            self._record(place, call, frame, context)
+
+    def _record(self, path: str, call: str, frame: FrameType, context: Context) -> None:
+        if context is UNTRACKED:
+            self.paths.created(path, context, call=call)
+            return
+        trail = origins.capture(frame, call, self._trace)
+        if self.forks.in_child:
+            self.forks.write(context, path, trail)
+        else:
+            self.paths.created(path, context, trail, call)

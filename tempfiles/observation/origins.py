@@ -1,18 +1,19 @@
-"""From the Python stack to the line of the user's code that made something.
+"""Find the line of the user's code that created a file, from the Python stack.
 
 Capturing runs inside the audit hook, for every creation, so it keeps code objects and line
-numbers; names and paths are put together only for what leaked.
+numbers; names and paths are put together only for leaks.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from types import CodeType, FrameType
+from typing import TYPE_CHECKING
 
 from ..registry.contexts import trail_of_start
 from ..system.syscalls import real_path
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..records import Origin
 
@@ -20,18 +21,16 @@ _PROJECT, _INSTALLED, _LIBRARY = 1, 2, 3
 
 _STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _STDLIB_TESTS = os.path.join(_STDLIB, "test") + os.sep
-_PACKAGES = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
-_OURS = tuple(os.path.join(_PACKAGES, name) + os.sep for name in ("tempfiles", "runner"))
+_OWN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 # Objects that remove their files when they are closed or collected.
 # Of the module `tempfile`, which may not be imported yet.
 _SELF_REMOVING = ("NamedTemporaryFile", "TemporaryDirectory.__init__")
 
-# What calls a function that it was given: a thread, a pool, a test's cleanups, an event loop.
+# What calls a function that it was given: a thread, a pool, an event loop. So does a harness.
 _CALLERS = frozenset({
-    "threading", "concurrent.futures.thread", "multiprocessing.pool", "asyncio.events",
-    "unittest.case", "unittest.async_case", "unittest.suite", "weakref",
+    "threading", "concurrent.futures.thread", "multiprocessing.pool", "asyncio.events", "weakref",
 })  # fmt: skip
 
 
@@ -58,12 +57,29 @@ class Trail:
 _Place = tuple[FrameType, CodeType]
 
 _kinds: dict[str, int] = {}
+_harness: frozenset[str] = frozenset(("unittest",))
+_harness_directories: tuple[str, ...] = (_OWN,)
+
+
+def set_harness(packages: tuple[str, ...]) -> None:
+    """Take the lines of some packages for the harness that runs the tests, never for origins.
+
+    Args:
+        packages: the names of packages that are imported; `tempfiles` is always one of them.
+    """
+    global _harness, _harness_directories
+    modules = (sys.modules.get(name) for name in packages)
+    files = (getattr(module, "__file__", None) for module in modules)
+    directories = [os.path.join(os.path.dirname(file), "") for file in files if file]
+    _harness = frozenset(packages)
+    _harness_directories = (_OWN, *directories)
+    _kinds.clear()
 
 
 def _kind(filename: str) -> int:
     if filename.startswith("<"):
         kind = _LIBRARY  # frozen importlib, exec'd helpers of dataclasses and namedtuple
-    elif filename.startswith(_OURS):
+    elif filename.startswith(_harness_directories):
         kind = _LIBRARY
     elif any(mark in filename for mark in _INSTALLED_MARKS):
         kind = _INSTALLED
@@ -78,7 +94,7 @@ def _kind(filename: str) -> int:
 
 
 def is_library(filename: str) -> bool:
-    """Whether a file belongs to the standard library or to these packages."""
+    """Whether a file belongs to the standard library, to `tempfiles` or to the harness."""
     return (_kinds.get(filename) or _kind(filename)) == _LIBRARY
 
 
@@ -135,7 +151,7 @@ def _trail(found: _Place | None, callee: _Place | None, call: str, closes_itself
 def _capture_target(frame: FrameType | None, call: str, closes_itself: bool, trace: bool) -> Trail:
     """Capture a library function that a thread or a cleanup was given, by a frame below it."""
     places: list[_Place] = []
-    while frame is not None and frame.f_globals.get("__name__") not in _CALLERS:
+    while frame is not None and not _is_caller(frame.f_globals.get("__name__", "")):
         places.append((frame, frame.f_code))
         frame = frame.f_back
     trail = _trail(None, places[-1] if places else None, call, closes_itself)
@@ -145,6 +161,10 @@ def _capture_target(frame: FrameType | None, call: str, closes_itself: bool, tra
         if trace:
             trail.frames = (*((code, place.f_lineno) for place, code in places), *start.frames)
     return trail
+
+
+def _is_caller(module: str) -> bool:
+    return module in _CALLERS or module.partition(".")[0] in _harness
 
 
 def _all_frames(frame: FrameType | None) -> tuple[tuple[CodeType, int], ...]:
@@ -201,6 +221,7 @@ def relative(filename: str, base: str) -> str:
     absolute = filename if os.path.isabs(filename) else os.path.join(base, filename)
     prefix = base.rstrip(os.sep) + os.sep
     return absolute[len(prefix) :] if absolute.startswith(prefix) else absolute
+
 
 def tries_to_write(frame: FrameType) -> bool:
     """Whether `tempfile` finds out in which directory it can write, as it does without `tempdir`.

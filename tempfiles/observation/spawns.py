@@ -1,10 +1,11 @@
-"""Audit events of deeds whose files no event will name: child processes, forks, native code."""
+"""Observe what creates files without an audit event: child processes, forks, native code."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from ..registry import contexts
 from ..system import audit, syscalls
@@ -13,38 +14,34 @@ from .activity import ChildProcess, activity_of, command_of, promised_paths
 from .event_paths import working_directory
 from .forks import ForkLog
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-# From 3.13 on `subprocess.Popen` may use `posix_spawn`, and has told already; the guard is ours.
-_TOLD_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")
+# From 3.13 on `subprocess.Popen`, which has an event of its own, may use `posix_spawn`.
+_REPORTED_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")
 _MULTIPROCESSING = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
 
 
 class SpawnObserver:
-    """Notes under each context the processes that it started and the native code that it ran.
+    """Record for each context the processes that it started and the native code that it ran.
 
     Args:
         root: the run root, with a separator at its end.
-        forks: told before each fork.
+        forks: is prepared before each fork.
         trace: keep whole stacks.
-        before_foreign: called once, before the first such deed.
+        before_unaudited: called once, before the first such work.
 
     Attributes:
         native_modules: whether compiled modules of others were imported.
-        had_foreign: whether there was any such deed so far.
+        had_unaudited: whether there was any such work so far.
     """
 
     def __init__(
-        self, root: str, forks: ForkLog, *, trace: bool, before_foreign: Callable[[], None]
+        self, root: str, forks: ForkLog, *, trace: bool, before_unaudited: Callable[[], None]
     ) -> None:
         self._root = root
         self._forks = forks
         self._trace = trace
-        self._before_foreign: Callable[[], None] | None = before_foreign
+        self._before_unaudited: Callable[[], None] | None = before_unaudited
         self.native_modules = False
-        self.had_foreign = False
+        self.had_unaudited = False
         self.handlers: dict[str, audit.Handler] = {
             "ctypes.dlopen": self.goes_native,
             "ctypes.dlsym": self.goes_native,
@@ -60,9 +57,11 @@ class SpawnObserver:
     # One handler an event; frame 2 of a handler is the one that raised the event.
 
     def goes_native(self, args: tuple[Any, ...]) -> None:
-        """Native code is about to run that may make files of its own."""
-        self._foreign_deed()
-        activity_of(contexts.reporting_context()).native = True
+        """Record that native code is about to run, which may create files of its own."""
+        context = contexts.reporting_context()
+        if context is not contexts.UNTRACKED:
+            self._begin_unaudited()
+            activity_of(context).native = True
 
     def _imports(self, args: tuple[Any, ...]) -> None:
         # A compiled module from outside the standard library may do its own I/O.
@@ -78,7 +77,7 @@ class SpawnObserver:
 
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
         frame = sys._getframe(2)
-        if frame.f_globals.get("__name__") not in _TOLD_OTHERWISE:
+        if frame.f_globals.get("__name__") not in _REPORTED_OTHERWISE:
             self._add(frame, "os.posix_spawn", command_of(args[1], args[0]))
 
     def _windows_spawns(self, args: tuple[Any, ...]) -> None:
@@ -88,7 +87,7 @@ class SpawnObserver:
         self._add(sys._getframe(2), "os.system", (os.fsdecode(args[0]),))
 
     def _forks_off(self, args: tuple[Any, ...]) -> None:
-        self._foreign_deed()
+        self._begin_unaudited()
         context = contexts.reporting_context()
         self._forks.expect(context)
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
@@ -104,8 +103,8 @@ class SpawnObserver:
             self._add(frame, "multiprocessing", ("python",))
 
     def _add(self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None) -> None:
-        self._foreign_deed()
-        # What is told is the program, not the function of the library that started it.
+        self._begin_unaudited()
+        # The program is reported, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)
         trail.callee = None
         directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
@@ -113,8 +112,8 @@ class SpawnObserver:
         child.promised = promised_paths(command, directory, self._root)
         activity_of(contexts.reporting_context()).children.append(child)
 
-    def _foreign_deed(self) -> None:
-        self.had_foreign = True
-        prepare, self._before_foreign = self._before_foreign, None
+    def _begin_unaudited(self) -> None:
+        self.had_unaudited = True
+        prepare, self._before_unaudited = self._before_unaudited, None
         if prepare is not None:
             prepare()

@@ -1,17 +1,16 @@
-"""Removing leaks outside the temp directory: only what was seen being made (`--clean-outside`)."""
+"""Remove leaks outside the temp directory that the run was seen to create (`--clean-outside`)."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..errors import RefusedError
-from ..fileops.identity import FileId, birth, file_id
+from ..fileops.identity import file_id, file_id_with_birth
 from ..fileops.remove import refuse_if_precious, remove_path
-from ..observation.observer import Observer
+from ..observation.paths import PathTable
 from ..records import Leak
 from ..system import syscalls
 
@@ -19,35 +18,27 @@ _Entries = list[tuple[str, os.stat_result]]
 
 
 class OutsideCleaner:
-    """Remembers what a leak was when it was found, and removes it only if it is still that.
+    """Remove a leak only if it is the file that was reported, with all that is in it.
 
-    Of a directory all that is in it must have been seen being made.
+    Everything in a directory must have been seen being created.
 
     Args:
         started: when the run began (ns since the epoch); nothing older is touched.
-        observer: what was observed; nothing is removed if it has not `seen`.
+        paths: the record of each path, also of those in directories of the run.
     """
 
-    def __init__(self, started: int, observer: Observer) -> None:
+    def __init__(self, started: int, paths: PathTable) -> None:
         self._started = started
-        self._observer = observer
-        self._found: dict[str, FileId] = {}
+        self._paths = paths
 
-    def remember(self, leaks: list[Leak]) -> None:
-        """Note the identities of the leaks that an event of this run observed being created."""
-        for leak in leaks:
-            if leak.where == "outside" and leak.evidence == "observed":
-                with suppress(OSError):
-                    self._found[leak.path] = file_id(syscalls.lstat(leak.path))
-
-    def remove(self, leaks: list[Leak]) -> list[Leak]:
-        """Remove what was remembered; return the leaks with their outcomes, and why one is left."""
+    def remove(self, leaks: Iterable[Leak]) -> list[Leak]:
+        """Remove leaks; return them with their outcomes, and the reason why one is left."""
         return [self._removed(leak) if leak.where == "outside" else leak for leak in leaks]
 
     def _removed(self, leak: Leak) -> Leak:
         if leak.outcome == "removed":
-            return leak  # another lies there now
-        if leak.path not in self._found:
+            return leak  # another leak lies there now
+        if leak.evidence != "observed" or self._paths.get(leak.path) is None:
             return replace(leak, reason="it was not seen being made")
         if not syscalls.lexists(leak.path):
             return replace(leak, outcome="removed")
@@ -57,7 +48,7 @@ class OutsideCleaner:
         except (OSError, RefusedError) as error:
             return replace(leak, reason=error.strerror or str(error))
         doubt = next(filter(None, (self._doubt(leak.path, *entry) for entry in entries)), "")
-        if not doubt and self._observer.brought.holds(leak.path):
+        if not doubt and self._paths.holds_preexisting(leak.path):
             doubt = "it is or holds what was there before the run"
         if doubt:
             return replace(leak, reason=doubt)
@@ -65,30 +56,26 @@ class OutsideCleaner:
         return replace(leak, outcome="failed" if failure else "removed", reason=failure)
 
     def _doubt(self, top: str, path: str, status: os.stat_result) -> str:
-        """Return why an entry of a leak may not be the run's; empty where it is."""
-        whose = "it" if path == top else f"it holds {os.path.relpath(path, top)}, which"
-        if path == top and file_id(status) != self._found[top]:
+        """Return why an entry of a leak may not be the run's; empty if it is."""
+        subject = "it" if path == top else f"it holds {os.path.relpath(path, top)}, which"
+        identity = file_id_with_birth(path, status)
+        if path != top and not self._paths.was_seen_created(path):
+            return f"{subject} was not seen being made"
+        if path == top and self._paths.identity_of(path) != identity:
             return "another file has its name now"
-        if path != top and path not in (self._observer.seen or ()):
-            return f"{whose} was not seen being made"
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
-            return f"{whose} is another user's"
-        if _born(path, status) < self._started:
-            return f"{whose} is older than the run"
+            return f"{subject} is another user's"
+        born = status.st_mtime_ns if identity.birth is None else identity.birth
+        if born < self._started:
+            return f"{subject} is older than the run"
         return ""
-
-
-def _born(path: str, status: os.stat_result) -> int:
-    """Return when a path was born (ns since the epoch), or when it has last been written to."""
-    born = birth(path, status)
-    return status.st_mtime_ns if born is None else born
 
 
 def _entries(path: str) -> Iterator[tuple[str, os.stat_result]]:
     """Yield a path and all below it, directories before what is in them.
 
     Raises:
-        OSError: one cannot be looked at, or into.
+        OSError: an entry cannot be examined or read.
     """
     pending = [path]
     while pending:
@@ -102,7 +89,7 @@ def _entries(path: str) -> Iterator[tuple[str, os.stat_result]]:
 def _remove(entries: _Entries) -> str:
     """Remove these entries and no others; return why one could not be, empty if all were.
 
-    A directory goes only if it is empty: something may have come into it meanwhile.
+    A directory is removed only if it is empty: another process may have put something into it.
     """
     failure = ""
     for path, status in reversed(entries):

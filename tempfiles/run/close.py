@@ -1,6 +1,6 @@
-"""The close of a context in which something happened, and the end of a run.
+"""Close a context: collect observations, decide what leaked, remove registered paths, report.
 
-Apart from the tracker, so that a run in which nothing happens imports none of what this needs.
+This is apart from the run, so that a run in which nothing happens imports none of it.
 """
 
 from __future__ import annotations
@@ -9,90 +9,152 @@ import json  # noqa: F401 - the journal's, which must import nothing when a cont
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..detection.ignore import Ignored
-from ..detection.leaks import Judge, with_holders
-from ..detection.processes import LateProcesses
-from ..detection.project_tree import FileStates, ProjectTree, SharedPlaces, shared_places
-from ..detection.temp_dir import RACY_NS, Slots
-from ..observation.activity import Activity, activity_of
+from ..detection.leaks import LeakFinder
+from ..detection.processes import SurvivorProcesses
+from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories, shared_directories
+from ..detection.temp_dir import RACY_NS, TempDirectory
+from ..observation.activity import activity_of
 from ..observation.observer import Observer
 from ..records import Leak, Modification, Unattributed
 from ..registry import cleanup, contexts
 from ..registry.contexts import Context
-from ..reports import ContextReport, RunReport
+from ..reports import ContextReport, RemovalReport, RunReport
 from ..roots.root import RunRoot
 from .survivors import Survivors
 from .totals import Totals
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .clean_outside import OutsideCleaner
 
 Listener = Callable[[ContextReport], None]
 
-_INTERPRETERS = ("_interpreters", "_xxsubinterpreters")  # in which no audit hook runs
+_INTERPRETERS = ("_interpreters", "_xxsubinterpreters")  # no audit hook runs in them
 
 # A slot with more leftovers than this is left for a new one, so that listing it stays cheap.
 _MOST_LEFTOVERS = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What is known of a context when it closes.
+
+    Attributes:
+        context: the context.
+        created: the topmost paths that it has created and that are known to have existed.
+        leftovers: how many names the current slot of the temp directory holds.
+        survives: whether a process that it started is still running.
+    """
+
+    context: Context
+    created: tuple[str, ...]
+    leftovers: int = 0
+    survives: bool = False
+
+
 class Closing:
-    """Judges contexts as they close, and adds up what they made and left.
+    """Close contexts, and add up what they created and left.
 
     Args:
         root: the run root.
         observer: what was observed.
-        slots: what lies in the run root.
+        temp_directory: what lies in the run root.
         tree: the project's, read already.
         ignored: what is no leak.
     """
 
     def __init__(
-        self, root: RunRoot, observer: Observer, slots: Slots, tree: ProjectTree, ignored: Ignored
+        self, root: RunRoot, observer: Observer, temp_directory: TempDirectory, tree: ProjectTree,
+        ignored: Ignored,
     ) -> None:
         self._root = root
         self._observer = observer
-        self._slots = slots
+        self._paths = observer.paths
+        self._temp_directory = temp_directory
         self._tree = tree
         self._ignored = ignored
-        self._judge = Judge(observer, tree, ignored)
-        self._late = LateProcesses(root)
-        self._shared: SharedPlaces | None = None
+        self._finder = LeakFinder(observer, tree, ignored)
+        self._processes = SurvivorProcesses(root)
+        self._shared: SharedDirectories | None = None
         self._states: FileStates | None = None
-        self._cleaner = _cleaner(root, observer)
-        self.totals = Totals()
+        self._cleaner = self._new_cleaner()
+        self.totals = Totals(self._paths)
         self._survivors = Survivors(root, observer, self.totals)
 
+    def _new_cleaner(self) -> OutsideCleaner | None:
+        if not self._paths.keeps_all:
+            return None
+        from .clean_outside import OutsideCleaner
+
+        return OutsideCleaner(self._root.made - RACY_NS, self._paths)
+
     def remember_files(self) -> None:
-        """From now on tell which of the project's files each context changes."""
+        """From now on report which of the project's files each context changes."""
         self._states = FileStates(self._tree)
 
-    def remember_places(self) -> None:
-        """Note what shared places hold, before the first process that may write there."""
-        self._shared = SharedPlaces(shared_places(os.path.dirname(self._root.path)))
+    def remember_shared(self) -> None:
+        """List the shared directories, before the first process that may write there."""
+        self._shared = SharedDirectories(shared_directories(os.path.dirname(self._root.path)))
+
+    # The close of one context
 
     def close(
         self, context: Context, tracks: bool = True, before_removal: Listener | None = None
     ) -> ContextReport:
-        """Remove what a context has registered, and tell what else it made and left.
+        """Remove what a context has registered, and report what else it created and left.
 
         Args:
-            context: what closes; it is still open.
+            context: an open context.
             tracks: whether to look for leaks.
-            before_removal: told of the leaks while what is registered is still there.
+            before_removal: called with the leaks while what is registered is still there.
         """
-        activity = activity_of(context)
-        if self._observer.removed is not None:
-            self._observer.removed.settle_all()
-        leftovers = self._look(context, activity) if tracks else 0
-        made_paths = self._judge.made(activity)
-        leaks = self._leaks_of(context, activity) if tracks else ()
+        collected = self.collect(context, tracks)
+        leaks = self.decide(collected) if tracks else ()
         if before_removal is not None:
             before_removal(ContextReport(context.id, context.scope, leaks=leaks))
-        made, registered = self._judge.count(made_paths, context, activity)
-        removal = cleanup.remove_registered(context)
-        self._observer.told.add(leaks, context)
+        counts = self._finder.count(collected.created, context)
+        removal = self.remove_registered(context)
+        report = self.report(collected, leaks, counts, removal)
+        self._finish(collected)
+        return report
+
+    def collect(self, context: Context, tracks: bool = True) -> Collected:
+        """Record what no event has reported yet, and return what is known of a context."""
+        if self._observer.removed is not None:
+            self._observer.removed.settle_all()
+        if not tracks:
+            return Collected(context, tuple(self._paths.topmost(context)))
+        self._processes.find(context, activity_of(context))
+        self._observer.read_forks()
+        leftovers = self._temp_directory.attribute_new(context)
+        created = tuple(self._paths.topmost(context))
+        return Collected(context, created, leftovers, self._processes.survive(context))
+
+    def decide(self, collected: Collected) -> tuple[Leak, ...]:
+        """Return what a context has left: the leaks that nothing excuses, each once."""
+        return self._finder.left_by(collected.context)
+
+    def remove_registered(self, context: Context) -> RemovalReport:
+        """Remove what a context has registered; its leaks stay until the end of the run."""
+        return cleanup.remove_registered(context)
+
+    def report(
+        self, collected: Collected, leaks: tuple[Leak, ...], counts: tuple[int, int],
+        removal: RemovalReport,
+    ) -> ContextReport:
+        """Write down what a context has created and left, in the journal and in the totals.
+
+        Args:
+            collected: what is known of the context.
+            leaks: what it left.
+            counts: how many paths it created, and how many of them were registered.
+            removal: how these were removed.
+        """
+        context, (made, registered) = collected.context, counts
+        activity = activity_of(context)
         report = ContextReport(
             context.id,
             context.scope,
@@ -105,64 +167,83 @@ class Closing:
         )
         self._root.journal.record_leaks(report)
         self.totals.add(report)
-        self._settle(context, activity, leftovers)
         return report
 
+    def _finish(self, collected: Collected) -> None:
+        """Forget what a closed context did, and leave it the slot that its processes write to."""
+        self._finder.close(collected.context, collected.survives)
+        if collected.survives:
+            self._temp_directory.replace_slot(collected.context)
+        elif collected.leftovers > _MOST_LEFTOVERS:
+            self._temp_directory.replace_slot(contexts.root)
+
+    def _modifications_of(self, context: Context) -> tuple[Modification, ...]:
+        if self._states is None:
+            return ()
+        return tuple(
+            Modification(path, "changed" if what else "deleted", context.id, context.scope, what)
+            for path, what in self._states.changes()
+            if not self._ignored(path)
+        )
+
+    # Contexts that are closed already
+
     def close_late(self) -> tuple[ContextReport, ...]:
-        """Close again the contexts that made something after they were closed."""
-        self._judge.hear_forks()
-        self._slots.assign_late()
-        late = dict.fromkeys([*self._late.contexts(), *self._observer.late])
+        """Close again the contexts that created something after they were closed."""
+        self._observer.read_forks()
+        self._temp_directory.attribute_late()
+        late = dict.fromkeys([*self._processes.contexts(), *self._paths.closed_makers])
         return self._close_again(*late)
 
-    def wait(self, grace: float) -> None:
-        """Wait so many seconds, at most, for the processes that outlived their context."""
-        self._late.wait(grace)
-
     def close_run(self) -> tuple[ContextReport, ...]:
-        """Close the contexts that made something after they were closed, and the run's own."""
+        """Close the contexts that created something after they were closed, and the run's own."""
         return (*self.close_late(), *self._close_again(contexts.root))
+
+    def wait(self, grace: float) -> None:
+        """Wait so many seconds, at most, for the survivor processes."""
+        self._processes.wait(grace)
 
     def _close_again(self, *late: Context) -> tuple[ContextReport, ...]:
         reports = [self.close(context) for context in late]
-        found, self._judge.late_leaks = self._judge.late_leaks, []
-        for leak in found:
+        for leak in self._finder.take_leaks_of_survivors():
             report = ContextReport(leak.context, leak.scope, made=1, leaks=(leak,))
             self.totals.add(report)
             reports.append(report)
         return tuple(report for report in reports if report.leaks or report.modifications)
 
-    def spare(self, paths: Iterable[str], tracks: bool) -> None:
-        """Move what is from before the run out of registered paths, which are about to go.
+    # The end of the run
+
+    def move_preexisting_out(self, paths: Iterable[str], tracks: bool) -> None:
+        """Move what is from before the run out of registered paths, which are about to be removed.
 
         Args:
             paths: files and directories.
             tracks: whether what came into the run root was observed.
         """
-        self._survivors.spare(paths, self._observed_all(tracks))
+        self._survivors.move_out_of(paths, self._observed_all(tracks))
 
     def remove(self, tracks: bool) -> None:
-        """Remove the run root, and what else this run was seen to make, if that is asked for.
+        """Remove the run root, and what else this run was seen to create, if that is asked for.
 
         What must not be removed is moved out of the root before.
 
         Args:
             tracks: whether what came into it was observed.
         """
-        if self._survivors.set_apart(self._observed_all(tracks)):
+        if self._survivors.move_out(self._observed_all(tracks)):
             self.totals.note_failures(self._root.remove())
         else:
             self._root.leave()
             self.totals.note_nothing_removed()
         if self._cleaner is not None:
-            self.totals.leaks = self._cleaner.remove(self.totals.leaks)
+            self.totals.update(self._cleaner.remove(self.totals.leaks))
 
     def _observed_all(self, tracks: bool) -> bool:
-        """Whether every move into the run root was seen."""
+        """Whether every move into the run root was observed."""
         interpreters = any(map(sys.modules.__contains__, _INTERPRETERS))
         return tracks and self._shared is None and not interpreters
 
-    def report(self, tests: int) -> RunReport:
+    def run_report(self, tests: int) -> RunReport:
         """Return the report of the whole run."""
         totals = self.totals
         return RunReport(
@@ -176,57 +257,16 @@ class Closing:
         )
 
     def unfinished(self, tests: int) -> RunReport:
-        """Return the report of a run whose end was broken off."""
+        """Return the report of a run whose end was interrupted."""
         self.totals.note_unfinished(self._root.path)
-        return self.report(tests)
-
-    def _look(self, context: Context, activity: Activity) -> int:
-        self._late.look(context, activity)
-        self._judge.hear_forks()
-        return self._slots.assign_new(context)
-
-    def _leaks_of(self, context: Context, activity: Activity) -> tuple[Leak, ...]:
-        leaks = [*self._judge.leaks_in_temp(context, activity)]
-        leaks += self._judge.leaks_outside(context, activity)
-        foreign = activity.children or activity.native or self._observer.spawning.native_modules
-        if self._tree.known and (foreign or context.scope != "test"):
-            leaks += self._judge.leaks_in_tree(context, activity)
-        leaks = with_holders(leaks, context)
-        if self._cleaner is not None:
-            self._cleaner.remember(leaks)
-        return tuple(leaks)
-
-    def _settle(self, context: Context, activity: Activity, leftovers: int) -> None:
-        outlived = self._late.outlived(context)
-        self._judge.rest(context, activity, outlived)
-        if outlived:
-            self._slots.replace(context)
-        elif leftovers > _MOST_LEFTOVERS:
-            self._slots.replace(contexts.root)
-
-    def _modifications_of(self, context: Context) -> tuple[Modification, ...]:
-        if self._states is None:
-            return ()
-        return tuple(
-            Modification(path, "changed" if what else "deleted", context.id, context.scope, what)
-            for path, what in self._states.changes()
-            if not self._ignored(path)
-        )
+        return self.run_report(tests)
 
     def _unattributed(self) -> tuple[Unattributed, ...]:
-        found = dict(self._judge.unattributed)
+        found = dict(self._finder.unattributed)
         if self._shared is not None:
-            found.update({path: () for path in self._shared.new() if self._is_strange(path)})
-        return tuple(self._judge.explanations.describe_unattributed(found))
+            found.update({path: () for path in self._shared.new() if self._is_foreign(path)})
+        return tuple(self._finder.explanations.describe_unattributed(found))
 
-    def _is_strange(self, path: str) -> bool:
-        own = os.path.basename(path).startswith("tidy-") or path in self._observer.ours
-        return not (own or self._ignored(path) or self._judge.is_reported(path))
-
-
-def _cleaner(root: RunRoot, observer: Observer) -> OutsideCleaner | None:
-    if observer.seen is not None:
-        from .clean_outside import OutsideCleaner
-
-        return OutsideCleaner(root.made - RACY_NS, observer)
-    return None
+    def _is_foreign(self, path: str) -> bool:
+        own = os.path.basename(path).startswith("tidy-") or self._paths.is_of_run(path)
+        return not (own or self._ignored(path) or self._paths.is_reported(path))

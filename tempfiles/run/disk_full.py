@@ -1,4 +1,4 @@
-"""A temp directory that has filled up: how large it is, and whose the files in it are."""
+"""A full disk: how large the temp directory is, and which contexts fill it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from ..detection.temp_dir import RACY_NS
 from ..fileops.measure import WalkRules, measure
 from ..registry import contexts
+from ..registry.contexts import Context
 from ..system import syscalls
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+MakerOf = Callable[[str], Context | None]
 
-    from ..observation.activity import Entry
-
-_MOST_TOLD = 5
+_MOST_LINES = 5
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 # What programs and libraries say where no error number comes through.
 _WORDS = (*map(os.strerror, _FULL), "No space left on device", "database or disk is full")
@@ -36,11 +34,11 @@ _last: dict[_State, Extents] = {}
 
 
 def suspicion(error: BaseException | None, root: str) -> str:
-    """Return the line that tells how full the disk of a run root is, if a failure may be due to it.
+    """Return a line on how full the disk of a run root is, if a failure may be due to that.
 
-    It may be where no room is left, as after a child process that met it. Where there is room
-    again, since the failing test has removed what filled it, the error, or one that led to it, must
-    say so, and not of another file system.
+    It may be while no room is left. Where there is room again, since the failing test has removed
+    what filled the disk, the error or one of its causes must say that a disk was full, and not the
+    disk of another file system.
     """
     if _has_no_room(root):
         return f"No space left: the temp directory {_account(root)}"
@@ -52,22 +50,22 @@ def suspicion(error: BaseException | None, root: str) -> str:
     return ""
 
 
-def full_lines(root: str, entries: Mapping[str, Entry] | None) -> Iterator[str]:
+def full_lines(root: str, maker_of: MakerOf | None) -> Iterator[str]:
     """Yield a line for each of the largest contexts in a run root whose disk is full.
 
     Args:
         root: the run root.
-        entries: what is known of it, by `slot/name`; what is not yet is the current context's.
-            None: whose its files are is not known, and nothing is told.
+        maker_of: returns the context that created a path; what has none is the current context's.
+            None: the run does not track, and there are no lines.
     """
-    if entries is None:
+    if maker_of is None:
         return
     from ..formatting import format_count, format_size, printable
 
     column = 1 if _inodes(root) else 0
-    extents = _by_context(_measured(root), entries)
+    extents = _by_context(root, _measured(root), maker_of)
     largest = sorted(extents.items(), key=lambda item: item[1][column], reverse=True)
-    for context, extent in largest[:_MOST_TOLD]:
+    for context, extent in largest[:_MOST_LINES]:
         if not extent[column]:
             break
         amount = format_count(extent[1], "entry", "entries") if column else format_size(extent[0])
@@ -80,8 +78,10 @@ def _account(root: str) -> str:
     extents = _measured(root)
     size, number = (sum(column) for column in zip((0, 0), *extents.values(), strict=True))
     inodes = _inodes(root)
-    told = format_size(size) + (f" in {format_count(number, 'entry', 'entries')}" if inodes else "")
-    return f"{printable(root)} holds {told}{_disk(root)}{inodes}"
+    amount = format_size(size)
+    if inodes:
+        amount += f" in {format_count(number, 'entry', 'entries')}"
+    return f"{printable(root)} holds {amount}{_disk(root)}{inodes}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -104,10 +104,10 @@ def _may_be(error: BaseException, root: str) -> bool:
     """Whether an error says that a disk is full, and not of another one."""
     if _is_full(error):
         return not _file_names(error)
-    told = " ".join(_texts(error))
-    if not any(words in told for words in _WORDS):
+    text = " ".join(_texts(error))
+    if not any(words in text for words in _WORDS):
         return False
-    paths = _PATH.findall(told)
+    paths = _PATH.findall(text)
     return not paths or any(_is_on_disk_of(root, path) for path in paths)
 
 
@@ -171,11 +171,11 @@ def _extents(root: str, slots: Iterable[str]) -> Extents:
     return {key: (extent.taken, extent.entries) for key, extent in extents}
 
 
-def _by_context(measured: Extents, entries: Mapping[str, Entry]) -> Extents:
+def _by_context(root: str, measured: Extents, maker_of: MakerOf) -> Extents:
     extents: Extents = {}
     current = contexts.open_contexts()[-1]
     for key, (size, number) in measured.items():
-        context = entries[key].context if key in entries else current
+        context = maker_of(os.path.join(root, key)) or current
         before = extents.get(context.id, (0, 0))
         extents[context.id] = before[0] + size, before[1] + number
     return extents

@@ -1,70 +1,73 @@
-"""The look that each context gets when it closes: mostly it says that nothing is left."""
+"""The check that each context gets when it closes: mostly it says that nothing is left."""
 
 from __future__ import annotations
 
 from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
-from ..detection.temp_dir import Slots
+from ..detection.temp_dir import TempDirectory
 from ..observation.activity import Activity
 from ..observation.observer import Observer
 from ..registry.contexts import Context
 from ..reports import RunSettings
 
 
-class Glance:
-    """Tells the contexts that need no closer look, and counts what they made and removed.
+class QuickCheck:
+    """Find the contexts that need no closer look, and count what they created and removed.
 
     Args:
         settings: what the run looks for.
         observer: what was observed.
-        slots: what lies in the run root.
+        temp_directory: what lies in the run root.
         tree: the project's.
         ignored: what is no leak.
+
+    Attributes:
+        made_and_removed: how many paths these contexts have created, all of them removed.
     """
 
     def __init__(
-        self, settings: RunSettings, observer: Observer, slots: Slots, tree: ProjectTree,
-        ignored: Ignored,
+        self, settings: RunSettings, observer: Observer, temp_directory: TempDirectory,
+        tree: ProjectTree, ignored: Ignored,
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._slots = slots
+        self._temp_directory = temp_directory
         self._tree = tree
         self._ignored = ignored
         self.made_and_removed = 0
 
     def left_nothing(self, context: Context) -> bool:
-        """Whether all that a context made is gone, and it has nothing registered."""
-        activity: Activity | None = context.attachment
+        """Whether all that a context created is gone, and it has nothing registered."""
         if context.files is not None or context.directories is not None:
             return False
         if not self._settings.tracks:
             return True
-        if self._settings.watch_modified or self._tree_needs_look(context):
+        if self._settings.watch_modified or self._tree_may_have_changed(context):
             return False
-        if activity is None:
-            return not (self._slots.changed() and self._slots.has_new())
-        if self._settings.measure_made or not activity.is_plain:
+        activity: Activity | None = context.attachment
+        if activity is not None and (activity.has_helpers or activity.bytes_removed):
             return False
-        if not self._slots.all_gone(activity):
+        has_made = bool(self._observer.paths.made_by(context))
+        if has_made and self._settings.measure_made:
             return False
-        self.made_and_removed += self._count(activity)
-        for key in activity.created:
-            self._observer.entries.pop(key, None)
+        if not self._temp_directory.holds_nothing_of(context):
+            return False
+        if has_made:
+            self.made_and_removed += self._count(context)
+            self._observer.paths.forget_all(context)
         context.attachment = None
         return True
 
-    def _tree_needs_look(self, context: Context) -> bool:
+    def _tree_may_have_changed(self, context: Context) -> bool:
         if context.scope != "test":
             return self._tree.changed()
-        return self._observer.spawning.native_modules and self._tree.top_changed()
+        return self._observer.spawns.native_modules and self._tree.top_changed()
 
-    def _count(self, activity: Activity) -> int:
-        """Return how much a context has made and removed, what is ignored left out."""
-        ignored, observer = self._ignored, self._observer
-        made = activity.made_in_temp(observer.root, observer.entries)
-        if ignored.has_globs:
-            made = [path for path in made if not ignored(path, True)]
-        if not activity.outside:
-            return len(made)
-        return len(made) + sum(not ignored.by_name(path) for path in activity.made_outside())
+    def _count(self, context: Context) -> int:
+        """Return how many paths a context has created and removed, without ignored ones."""
+        ignored, root = self._ignored, self._observer.root
+        return sum(
+            not (ignored.has_globs and ignored(path, True)) if path.startswith(root)
+            else not ignored.by_name(path)
+            for path in self._observer.paths.topmost(context)
+        )

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from ..detection.detector import Detector
     from ..detection.ignore import Ignored
     from ..detection.project_tree import ProjectTree
-    from ..detection.temp_dir import Slots
+    from ..detection.temp_dir import TempDirectory
     from ..observation.observer import Observer
     from ..records import Finding, Scope
     from ..reports import RunReport
     from .close import Closing, Listener
-    from .quick_check import Glance
+    from .quick_check import QuickCheck
 
     Source = Callable[..., object] | CodeType | str
 
@@ -64,8 +64,8 @@ class Run:
     _ignored: Ignored
     _tree: ProjectTree
     _observer: Observer
-    _slots: Slots
-    _quick_check: Glance
+    _temp_directory: TempDirectory
+    _quick_check: QuickCheck
 
     def __init__(
         self, settings: RunSettings | None = None, detectors: Iterable[Detector] = ()
@@ -161,34 +161,29 @@ class Run:
     def _create_components(self) -> None:
         from ..detection.ignore import Ignored
         from ..detection.project_tree import ProjectTree
-        from ..detection.temp_dir import Slots
+        from ..detection.temp_dir import TempDirectory
         from ..observation.observer import Observer
-        from .quick_check import Glance
+        from .quick_check import QuickCheck
 
         def before_unaudited() -> None:
-            self._closing.remember_places()
+            self._closing.remember_shared()
 
         settings, root = self._settings, self.root
         self._ignored = Ignored(settings.ignore, self._project)
         self._tree = ProjectTree(self._project, self._ignored, excluded=root.path)
-        self._observer = Observer(root.path, trace=settings.trace, before_foreign=before_unaudited)
-        self._observer.brought.before = root.journal.record_preexisting
-        self._observe_further()
-        self._slots = Slots(root, self._observer)
-        self._quick_check = Glance(
-            settings, self._observer, self._slots, self._tree, self._ignored
+        self._observer = Observer(
+            root.path, trace=settings.trace, before_unaudited=before_unaudited,
+            keeps_all=settings.clean_outside,
         )
-
-    def _observe_further(self) -> None:
-        observer = self._observer
-        if self._settings.measure_made:
+        self._observer.paths.before_moved_in = root.journal.record_preexisting
+        if settings.measure_made:
             from ..observation.removed_bytes import RemovedBytes
 
-            observer.removed = RemovedBytes(observer.root)
-        if self._settings.clean_outside:
-            from ..observation.seen import SeenOutside
-
-            observer.seen = SeenOutside(observer.root)
+            self._observer.removed = RemovedBytes(self._observer.root)
+        self._temp_directory = TempDirectory(root, self._observer)
+        self._quick_check = QuickCheck(
+            settings, self._observer, self._temp_directory, self._tree, self._ignored
+        )
 
     # Contexts
 
@@ -273,8 +268,8 @@ class Run:
         Otherwise it is attributed to the context that closes next. For the end of a fixture's
         setup: call it before other code runs.
         """
-        if self._settings.tracks and self._slots.changed():
-            self._slots.assign_new(context)
+        if self._settings.tracks and self._temp_directory.changed():
+            self._temp_directory.attribute_new(context)
 
     def begin_part(self, context: Context, part: str | None) -> str | None:
         """Name the part of a context that runs now, such as a subtest.
@@ -310,8 +305,8 @@ class Run:
         suspected = suspicion(error, self.root.path) if self._tracking else ""
         if not suspected:
             return []
-        entries = self._observer.entries if self._settings.tracks else None
-        return [suspected, *full_lines(self.root.path, entries)]
+        maker_of = self._observer.paths.owner_above if self._settings.tracks else None
+        return [suspected, *full_lines(self.root.path, maker_of)]
 
     # End
 
@@ -443,7 +438,7 @@ class Run:
         if self._tracking:
             self._closing_part.totals.made += created
             self._quick_check.made_and_removed = 0
-        report = self._closing_part.report(self._tests)
+        report = self._closing_part.run_report(self._tests)
         return report._replace(findings=tuple(self._findings))
 
     def _ask_detectors(self, ask: Callable[[Detector], object]) -> None:
@@ -471,14 +466,14 @@ class Run:
             if not self._tracking:
                 self._create_components()
             self._closing_part = Closing(
-                self.root, self._observer, self._slots, self._tree, self._ignored
+                self.root, self._observer, self._temp_directory, self._tree, self._ignored
             )
         return self._closing_part
 
     def _move_preexisting_out(self, paths: Iterable[str]) -> None:
         has_seen_all = self._settings.tracks and self._closing_part is None
-        if not has_seen_all or self._observer.brought.is_any():
-            self._closing.spare(paths, self._settings.tracks)
+        if not has_seen_all or self._observer.paths.has_preexisting():
+            self._closing.move_preexisting_out(paths, self._settings.tracks)
 
     def _stop_tracking(self) -> None:
         if Run._open is self:
@@ -494,7 +489,7 @@ class Run:
         from . import so_far
 
         registrations.before_removal = registrations.protect_nothing
-        self._slots.release()
+        self._temp_directory.release()
         if self._settings.tracks:
             so_far.deactivate(self._observer)
             self._observer.stop()
@@ -511,8 +506,9 @@ class Run:
         return self._tracking and (
             self._closing_part is not None
             or contexts.root.attachment is not None
-            or bool(self._observer.late)
-            or self._slots.has_new()
+            or bool(self._observer.paths.made_by(contexts.root))
+            or bool(self._observer.paths.closed_makers)
+            or self._temp_directory.has_new()
             or self._tree.has_new()
         )
 

@@ -1,4 +1,4 @@
-"""What in the run root must outlive it: moved out in time, or a reason to leave the root."""
+"""Move out of the run root what must survive it: what was kept, and what is from before the run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _log = logging.getLogger("tempfiles")
 
 
 class Survivors:
-    """Moves out of the root what was kept and what is from before the run.
+    """Move files out of the run root before it is removed, and record where they are now.
 
     Args:
         root: the run root.
         observer: what was observed.
-        totals: told where each went, and what could not be moved.
+        totals: gets where each went, and what could not be moved.
     """
 
     def __init__(self, root: RunRoot, observer: Observer, totals: Totals) -> None:
@@ -34,51 +34,52 @@ class Survivors:
         self._observer = observer
         self._totals = totals
 
-    def set_apart(self, all_seen: bool) -> bool:
+    def move_out(self, all_seen: bool) -> bool:
         """Move out, before the root is removed, what must not be; return whether all could be.
 
         Args:
             all_seen: whether every move into the root was observed.
         """
         totals = self._totals
-        totals.set_aside(self._observer.told.taken_back)
+        totals.set_aside_removed()
         disarm([leak.path for leak in totals.leaks if leak.never_closed])
-        sources = self._from_before(all_seen)
-        left = self._move_out({*registrations.kept(), *sources}, sources)
+        sources = self._preexisting(all_seen)
+        left = self._rescue({*registrations.kept(), *sources}, sources)
         totals.note_failures(not_rescued(left))
         return not left
 
-    def spare(self, paths: Iterable[str], all_seen: bool) -> None:
+    def move_out_of(self, paths: Iterable[str], all_seen: bool) -> None:
         """Move what is from before the run out of what is about to be removed.
 
         Args:
             paths: what is registered, files and directories.
             all_seen: whether every move into the root was observed.
         """
-        if all_seen and not self._observer.brought.is_any():
+        if all_seen and not self._observer.paths.has_preexisting():
             return
         root = self._root.path + os.sep
         inside = [path for path in tuple(paths) if path.startswith(root)]
         if inside:
             with contexts.untracked():
-                sources = self._from_before(all_seen, inside)
-                for path in self._move_out(set(sources), sources):
+                sources = self._preexisting(all_seen, inside)
+                for path in self._rescue(set(sources), sources):
                     registrations.keep(path)
 
-    def _move_out(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
-        """Move paths out of the root; return those that could not be, for whoever removes it."""
+    def _rescue(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
+        """Move paths out of the root; return those that could not be moved."""
         moved = rescue(wanted, self._root.path)
         if os.getpid() != self._root.owner:
-            for path, place in moved.items():  # the run, which is the parent's, hears nothing of it
+            for path, place in moved.items():  # the run is the parent's, and does not learn of it
                 _log.warning("%s existed before the run: moved to %s", path, place)
-        self._observer.ours.update(moved.values())
+        for place in moved.values():
+            self._observer.paths.created(place, contexts.UNTRACKED)
         self._totals.note_moved(moved, sources)
         left = left_of(wanted, moved, self._root.path)
         for path in left:
             self._root.journal.record_preexisting(path, sources.get(path, ""))
         return left
 
-    def _from_before(self, all_seen: bool, within: Sequence[str] = ()) -> dict[str, str]:
+    def _preexisting(self, all_seen: bool, within: Sequence[str] = ()) -> dict[str, str]:
         """Return what in the run root is from before the run, and where it was, if it is known.
 
         Args:
@@ -88,9 +89,9 @@ class Survivors:
         inside = tuple(path + os.sep for path in within or (self._root.path,))
         from ..fileops.birth_time import born_before
 
-        brought = self._observer.brought.only_here().items()
+        moved = self._observer.paths.preexisting().items()
         sources = {
-            path: source for path, source in brought
+            path: source for path, source in moved
             if (path + os.sep).startswith(inside) and not self._is_of_the_run(path, source)
         }
         if all_seen:

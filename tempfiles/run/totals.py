@@ -1,11 +1,12 @@
-"""What the contexts of a run have made and left, added up."""
+"""Add up what the contexts of a run created and left, and what became of it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ..observation.paths import PathState, PathTable
 from ..records import Leak, Modification, Rescued
 from ..recovery.rescue import now
 from ..reports import ContextReport, RemovalFailure, RemovalReport, Summary
@@ -15,52 +16,75 @@ UNFINISHED = "interrupted; the next run removes it"
 
 
 class Totals:
-    """Collects the reports of contexts as they close."""
+    """Collect the reports of contexts as they close.
 
-    def __init__(self) -> None:
+    Args:
+        paths: the record of each path, which holds the leak that was reported of it.
+    """
+
+    def __init__(self, paths: PathTable) -> None:
+        self._paths = paths
         self.made = 0
         self.registered = 0
-        self.leaks: list[Leak] = []
         self.modifications: list[Modification] = []
         self.removed_later: list[Leak] = []
         self.failures: list[RemovalFailure] = []
         self.rescued: list[Rescued] = []
+        self._reported: list[PathState] = []
+
+    @property
+    def leaks(self) -> list[Leak]:
+        """The leaks as they are known now, in the order of the reports."""
+        return [state.reported for state in self._reported if state.reported is not None]
 
     def add(self, report: ContextReport) -> None:
-        """Count what a context made and left."""
+        """Count what a context created and left."""
         self.made += report.made
         self.registered += report.registered
-        self.leaks += report.leaks
         self.modifications += report.modifications
+        self._reported += map(self._record_of, report.leaks)
 
-    def set_aside(self, taken_back: Container[int]) -> None:
+    def _record_of(self, leak: Leak) -> PathState:
+        state = self._paths.get(leak.path)
+        if state is None or state.reported is not leak:  # no file that was observed
+            state = PathState(leak.path)
+            state.reported = leak
+        return state
+
+    def update(self, leaks: Iterable[Leak]) -> None:
+        """Replace the leaks, in their order, by what is known of them now."""
+        for state, leak in zip(self._reported, leaks, strict=True):
+            state.reported = leak
+
+    def set_aside_removed(self) -> None:
         """Take out the leaks that a fixture around their context has removed since.
 
-        Of those that another leak has replaced at their path it is said that they are gone.
-
-        Args:
-            taken_back: by their `id`, the leaks that a fixture was about to remove.
+        Those that another leak has replaced at their path are removed as well.
         """
-        last = self._last()
-        gone = [
-            leak for leak in self.leaks
-            # An object that was never closed, and removed its files when collected, is no fixture.
-            if id(leak) in taken_back and not leak.never_closed
-            and not (last[leak.path] is leak and lexists(leak.path))
-        ]
-        self.removed_later += gone
-        ids = set(map(id, gone))
-        self.leaks = [
-            leak if last[leak.path] is leak else replace(leak, outcome="removed")
-            for leak in self.leaks if id(leak) not in ids
-        ]
+        remaining: list[PathState] = []
+        for state in self._reported:
+            if state.reported is not None and self._was_taken_back(state):
+                self.removed_later.append(state.reported)
+                continue
+            if not self._is_last(state):
+                _change(state, outcome="removed")
+            remaining.append(state)
+        self._reported = remaining
 
-    def _last(self) -> dict[str, Leak]:
-        """Return for each path the leak that lies there: an earlier one has been replaced."""
-        return {leak.path: leak for leak in self.leaks}
+    def _was_taken_back(self, state: PathState) -> bool:
+        # A finalizer that removed the files of an object which was never closed is no fixture.
+        assert state.reported is not None
+        if not state.taken_back or state.reported.never_closed:
+            return False
+        return not (self._is_last(state) and lexists(state.path))
+
+    def _is_last(self, state: PathState) -> bool:
+        """Whether no later leak was reported at the path of a leak."""
+        known = self._paths.get(state.path)
+        return known is None or known is state or known.reported is None
 
     def note_moved(self, moved: Mapping[str, str], sources: Mapping[str, str]) -> None:
-        """Say what was moved out of the run root, and of each leak where it, or a part of it, is.
+        """Record what was moved out of the run root, and where each leak, or a part of it, is.
 
         Args:
             moved: where each path is now.
@@ -69,57 +93,61 @@ class Totals:
         places = {path: now(path, moved) for path in sorted(sources)}
         rescued = {path: place for path, place in places.items() if place is not None}
         self.rescued += (Rescued(was, path, sources[was]) for was, path in rescued.items())
-        last = self._last()
-        if moved:
-            self.leaks = [
-                _moved(leak, moved, rescued) if last[leak.path] is leak else leak
-                for leak in self.leaks
-            ]
+        for state in self._reported if moved else ():
+            if self._is_last(state):
+                _note_moved(state, moved, rescued)
 
     def note_nothing_removed(self) -> None:
-        """Say of all leaks in the temp directory that are still there that they are."""
-        self.leaks = [
-            replace(leak, outcome="failed") if leak.outcome == "removed" else leak
-            for leak in self.leaks
-        ]
+        """Record that the run root is left, with all leaks in it."""
+        for state in self._reported:
+            if state.reported is not None and state.reported.outcome == "removed":
+                _change(state, outcome="failed")
 
     def note_failures(self, removal: RemovalReport) -> None:
-        """Say of each leak in the temp directory that could not be removed that it failed."""
+        """Record which leaks in the temp directory could not be removed."""
         self.failures += removal.failed
         failed = [failure.path + os.sep for failure in removal.failed]
-        last = self._last() if failed else {}
-        self.leaks = [
-            replace(leak, outcome="failed")
-            if leak.where == "temp" and last.get(leak.path) is leak
-            and any(path.startswith(leak.path + os.sep) for path in failed) else leak
-            for leak in self.leaks
-        ]
+        for state in self._reported if failed else ():
+            leak = state.reported
+            if leak is None or leak.where != "temp" or not self._is_last(state):
+                continue
+            if any(path.startswith(leak.path + os.sep) for path in failed):
+                _change(state, outcome="failed")
 
     def note_unfinished(self, root: str) -> None:
-        """Say what is left, where the removal of a run root was broken off."""
+        """Record what is left, where the removal of a run root was interrupted."""
         if lexists(root):
             self.failures.append(RemovalFailure(root, UNFINISHED, None))
-        self.leaks = [
-            replace(leak, outcome="failed") if leak.where == "temp" and lexists(leak.path) else leak
-            for leak in self.leaks
-        ]
+        for state in self._reported:
+            leak = state.reported
+            if leak is not None and leak.where == "temp" and lexists(leak.path):
+                _change(state, outcome="failed")
 
     def summary(self, tests: int) -> Summary:
         """Return the totals of a run with so many tests."""
+        leaks = self.leaks
         return Summary(
             tests=tests,
             made=self.made,
-            removed_by_tests=self.made - self.registered - len(self.leaks),
+            removed_by_tests=self.made - self.registered - len(leaks),
             registered=self.registered,
-            leaked=len(self.leaks),
-            leaked_bytes=sum(leak.bytes for leak in self.leaks),
-            leaking_contexts=len({(leak.scope, leak.context) for leak in self.leaks}),
+            leaked=len(leaks),
+            leaked_bytes=sum(leak.bytes for leak in leaks),
+            leaking_contexts=len({(leak.scope, leak.context) for leak in leaks}),
         )
 
 
-def _moved(leak: Leak, moved: Mapping[str, str], rescued: Mapping[str, str]) -> Leak:
+def _change(state: PathState, **changes: object) -> None:
+    assert state.reported is not None
+    state.reported = replace(state.reported, **changes)  # type: ignore[arg-type]
+
+
+def _note_moved(state: PathState, moved: Mapping[str, str], rescued: Mapping[str, str]) -> None:
+    leak = state.reported
+    assert leak is not None
     place = now(leak.path, moved)
     if place is not None:
-        return replace(leak, path=place, outcome="kept")
+        _change(state, path=place, outcome="kept")
+        return
     held = (path for was, path in rescued.items() if was.startswith(leak.path + os.sep))
-    return replace(leak, rescued=tuple(held))
+    _change(state, rescued=tuple(held))

@@ -9,7 +9,6 @@ import tempfile
 import unittest
 from unittest import mock
 
-from tempfiles.observation.activity import Entry
 from tempfiles.registry import contexts
 from tempfiles.run.disk_full import full_lines, suspicion
 from tempfiles.system.procfs import file_system_type
@@ -123,11 +122,11 @@ class Lines(OneDirectory):
     """What is told."""
 
     def lines(self, **known: str) -> list[str]:
-        entries = {
-            f"0/{name}": Entry(contexts.Context(id, "test", None), None)
+        makers = {
+            os.path.join(self.root, "0", name): contexts.Context(id, "test", None)
             for name, id in known.items()
         }
-        return [suspicion(full(self.root), self.root), *full_lines(self.root, entries)]
+        return [suspicion(full(self.root), self.root), *full_lines(self.root, makers.get)]
 
     def test_the_root_and_the_largest_contexts_first(self) -> None:
         self.file("small", 10)
