@@ -14,6 +14,9 @@ from unittest import util
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
+HARNESS = ("unittest", "runner")
+"""The packages that run the tests: their lines are never the origin of a leak."""
+
 _FALLBACK = "_temp_id"  # in a test's attributes
 
 __unittest = True  # frames of this module stay out of users' tracebacks

@@ -27,6 +27,8 @@ class RunSettings(NamedTuple):
             their creation.
         late_grace: seconds to wait at the end for processes that survive their context.
         guarded: whether to start a process that removes the run root if this process dies.
+        harness: the names of the packages that run the tests. Their lines are never the origin of
+            a leak; nor are those of `tempfiles`.
     """
 
     base: str | None = None
@@ -39,6 +41,7 @@ class RunSettings(NamedTuple):
     clean_outside: bool = False
     late_grace: float = 2.0
     guarded: bool = False
+    harness: tuple[str, ...] = ("unittest",)
 
 
 class RemovalFailure(NamedTuple):

@@ -13,6 +13,7 @@ from ..reporting.manager import Reports
 from ..session.policy import Policy
 from ..session.retention import Keeping
 from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
+from ..unittest_api import HARNESS
 from .dead_runs import Reaper
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Components:
             clean_outside=settings.clean_outside,
             late_grace=settings.late_grace,
             guarded=settings.guard,
+            harness=HARNESS,
         )
 
     def new_run(self) -> Run:

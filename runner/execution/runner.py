@@ -12,7 +12,7 @@ from tempfiles.run.run import Run
 
 from ..session.policy import Policy
 from ..session.session import Session
-from ..unittest_api import fixture_error
+from ..unittest_api import HARNESS, fixture_error
 from .boundaries import Boundaries
 from .result import TidyTestResult
 
@@ -94,7 +94,7 @@ def _opened_run() -> Run | None:
         return None
     from tempfiles.errors import OwnershipError
 
-    run = Run(RunSettings(project=os.getcwd()))
+    run = Run(RunSettings(project=os.getcwd(), harness=HARNESS))
     try:
         run.open()
     except OwnershipError:  # another thread was faster

@@ -162,6 +162,7 @@ class Run:
         from ..detection.ignore import Ignored
         from ..detection.project_tree import ProjectTree
         from ..detection.temp_dir import TempDirectory
+        from ..observation import origins
         from ..observation.observer import Observer
         from .quick_check import QuickCheck
 
@@ -170,6 +171,7 @@ class Run:
 
         settings, root = self._settings, self.root
         self._ignored = Ignored(settings.ignore, self._project)
+        origins.set_harness(settings.harness)
         self._tree = ProjectTree(self._project, self._ignored, excluded=root.path)
         self._observer = Observer(
             root.path, trace=settings.trace, before_unaudited=before_unaudited,

@@ -96,7 +96,7 @@ ctypes.PyDLL(None).sleep(60)
 try: send()
 except: pass
 from tempfiles.registry import contexts as _contexts
-print(_contexts.current().attachment.children)
+print(getattr(_contexts.current().attachment, "children", []))
 """)
         outcome = self.tidytest("test_a")
         self.assertTerminated(outcome)
