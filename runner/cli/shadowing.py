@@ -28,17 +28,25 @@ def discovered(words: Sequence[str]) -> list[str]:
     """
     if not any(word.lower() == "discover" for word in words):
         return []
-    from ..errors import UsageError
-    from ..settings.parser import UnittestArguments, parse
-
-    try:
-        remaining = parse(words).remaining
-    except UsageError:  # reported when the settings are loaded
-        return []
+    remaining = _words_for_unittest(words)
     if len(remaining) < 2 or remaining[0].lower() != "discover":
         return []
+    from ..settings.unittest_arguments import UnittestArguments
+
     arguments = UnittestArguments(remaining)
     return [os.path.abspath(arguments.top or arguments.start)]
+
+
+def _words_for_unittest(words: Sequence[str]) -> Sequence[str]:
+    if not any(word.startswith("--") for word in words):
+        return words
+    from ..errors import UsageError
+    from ..settings.parser import parse
+
+    try:
+        return parse(words).remaining
+    except UsageError:  # reported when the settings are loaded
+        return []
 
 
 def shadowed(name: str, directories: Sequence[str]) -> str | None:

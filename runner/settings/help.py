@@ -8,7 +8,8 @@ from ..errors import UsageError
 from .config import DEFAULT_BASELINE
 from .load import Loaded
 from .options import BY_NAME, COMMAND_LINE, OPTIONS
-from .parser import option_parser, unittest_parsers
+from .parser import option_parser
+from .unittest_arguments import unittest_parsers
 
 _EXAMPLES = """\
 Examples:

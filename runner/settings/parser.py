@@ -7,17 +7,14 @@ accepts stays an option of unittest.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
-import unittest
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import groupby, pairwise
 from typing import Any
 
 from ..errors import UsageError
 from .options import OPTIONS, Option, find, nearest
+from .unittest_arguments import UnittestArguments, unknown_to_unittest
 from .value_types import is_integer
 
 
@@ -149,7 +146,7 @@ def _divide(argv: Sequence[str]) -> tuple[list[str], list[str]]:
             return words[:index], words[index:]
         previous = words[index - 1] if index else ""
         follows_unittests = previous.startswith("-") and not _is_ours(previous)
-        if _is_ours(word) and follows_unittests and _unknown_to_unittest(previous) is None:
+        if _is_ours(word) and follows_unittests and unknown_to_unittest(previous) is None:
             return words[: index - 1], words[index - 1 :]
     return words, []
 
@@ -188,65 +185,8 @@ def _message(error: argparse.ArgumentError, words: Sequence[str]) -> str:
 def _refuse_misspelt(word: str) -> None:
     """Raise UsageError for a word that is no option of unittest and resembles one of the runner."""
     name = word.partition("=")[0]
-    if not name.startswith("--") or _unknown_to_unittest(name) != [name]:
+    if not name.startswith("--") or unknown_to_unittest(name) != [name]:
         return
     near = nearest(name[2:], 0.8)
     if near is not None:
         raise UsageError(f"there is no option {name!r}; the nearest is '--{near}'")
-
-
-class UnittestArguments(unittest.TestProgram):
-    """The words for unittest, parsed by unittest; no test is loaded or run.
-
-    Attributes:
-        start: the directory or package where discovery begins; set if the words say `discover`,
-            or name no tests.
-        top: the directory that modules are imported from; None where it is `start`.
-        printed: the help or the error that unittest printed.
-        exit_code: 0 if unittest printed its help, 2 if it refused the words, else None.
-    """
-
-    start: str
-    top: str | None
-    verbosity: int
-
-    def __init__(self, words: Sequence[str], name: str = "tidytest") -> None:
-        self.progName = name
-        self.defaultTest = None
-        self.exit_code: object = None
-        output = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-                self.parseArgs([name, *words])
-        except SystemExit as exit:
-            self.exit_code = exit.code
-        self.printed = output.getvalue()
-
-    def createTests(self, *_: Any, **__: Any) -> None:
-        """Load nothing."""
-
-    def runTests(self) -> None:
-        """Run nothing."""
-
-
-def unittest_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """Return unittest's own parsers: of the plain command line, and of `discover`."""
-    program: Any = UnittestArguments(())
-    return program._main_parser, program._discovery_parser
-
-
-@cache
-def _unknown_to_unittest(word: str) -> list[str] | None:
-    """Have unittest parse one word.
-
-    Returns:
-        The word if unittest does not know it, an empty list if it does, or None if unittest exits:
-        the word needs a value, or asks for help.
-    """
-    _, parser = unittest_parsers()
-    nowhere = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-            return parser.parse_known_args([word])[1]
-    except SystemExit:
-        return None

@@ -14,7 +14,7 @@ from runner.errors import UsageError
 from runner.settings.help import completion_script, help_text, settings_text
 from runner.settings.load import load
 from runner.settings.options import BY_NAME, OPTIONS
-from runner.settings.parser import UnittestArguments
+from runner.settings.unittest_arguments import UnittestArguments
 from tests.support.settings import SettingsTestCase
 
 

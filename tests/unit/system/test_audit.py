@@ -32,7 +32,7 @@ class TheStart(ProjectTestCase):
         more = self.imported() - self.imported("unittest")
         self.assertIn("runner.cli.main", more)
         self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_WRITE, *EVENTFUL}, set())
-        self.assertLess(len(more), 60)
+        self.assertLess(len(more), 70)  # 1.42 times the instructions of unittest; 1.5 is the limit
 
     def test_of_a_suite_imports_what_observes_as_well(self) -> None:
         self.write("test_one.py", f"import unittest\n{TEST}")
