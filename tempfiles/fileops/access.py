@@ -1,4 +1,4 @@
-"""Going into a directory safely: the flags it is opened with, its mount, its permissions."""
+"""Enter a directory safely: the flags that open it, its mount, access for its owner."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARENT = _PATH_ONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0
 
 
 def close(fd: int) -> None:
-    """Close a descriptor that was only read from: what goes wrong then has no consequence."""
+    """Close a descriptor that was only read from; an error then has no consequence."""
     try:  # not `suppress`: this is done for every directory
         os.close(fd)
     except OSError:
@@ -35,18 +35,31 @@ def freed(status: os.stat_result) -> int:
 
 
 def is_directory(parent_fd: int, name: str) -> bool:
-    """Return whether a name is a directory, not a link to one; False where that cannot be told."""
+    """Return whether a name is a directory, not a link; False where it cannot be examined."""
     try:
         return stat.S_ISDIR(os.lstat(name, dir_fd=parent_fd).st_mode)
     except OSError:
         return False
 
 
-def repair(parent_fd: int, name: str) -> None:
-    """Let the owner into a directory that may not be read; without effect where that fails.
+def make_accessible(directory: int | str, status: os.stat_result) -> None:
+    """Give the owner all permissions on a directory; without effect where that fails.
 
-    The descriptor holds the very directory that is changed, so that one swapped for a link or a
-    hard link to somebody's file meanwhile is not touched.
+    Args:
+        directory: it, open (or its path, for systems that cannot open directories).
+        status: its status.
+    """
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & stat.S_IRWXU != stat.S_IRWXU:
+        with suppress(OSError):  # what cannot be done in it then is reported itself
+            os.chmod(directory, mode | stat.S_IRWXU)
+
+
+def make_entry_accessible(parent_fd: int, name: str) -> None:
+    """Do the same for a directory that cannot be opened for reading yet.
+
+    The descriptor holds the very directory that is changed, so that a link or a hard link to
+    another file that takes its name meanwhile is not touched.
     """
     if not (_PATH_ONLY and HAS_PROC):
         with suppress(OSError, NotImplementedError):
@@ -55,19 +68,18 @@ def repair(parent_fd: int, name: str) -> None:
     with suppress(OSError):
         fd = os.open(name, _PATH_ONLY | _NOFOLLOW, dir_fd=parent_fd)
         try:
-            mode = stat.S_IMODE(os.fstat(fd).st_mode)
-            os.chmod(f"/proc/self/fd/{fd}", mode | stat.S_IRWXU)
+            make_accessible(f"/proc/self/fd/{fd}", os.fstat(fd))
         finally:
             close(fd)
 
 
-def let_in(directory: str) -> None:
-    """Let the owner into a directory, given by its path; see `repair`."""
+def make_path_accessible(directory: str) -> None:
+    """Do the same for a directory given by its path."""
     parent, name = os.path.split(directory)
     with suppress(OSError):
         fd = os.open(parent, PARENT)
         try:
-            repair(fd, name)
+            make_entry_accessible(fd, name)
         finally:
             close(fd)
 
@@ -75,7 +87,7 @@ def let_in(directory: str) -> None:
 def same_mount(parent_fd: int, name: str) -> bool:
     """Return whether a directory is proven to be on the mount that its parent is on."""
     if not LINUX:
-        return True  # no bind mounts: the device, which is always compared, tells it
+        return True  # no bind mounts: comparing the device, as is always done, is enough
     try:
         fd = os.open(name, _PATH_ONLY | _NOFOLLOW, dir_fd=parent_fd)
         try:

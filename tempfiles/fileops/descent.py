@@ -1,7 +1,7 @@
-"""The way down into a tree: a stack of directories of which only the last few are held open.
+"""Descend into a tree with a stack of directories of which only the last few are held open.
 
-The others are found again through `..`, which counts only if it leads to the same device and inode
-as before: whoever moves a directory elsewhere does not take us along.
+The others are found again through `..`, which is accepted only if it leads to the same device and
+inode as before: a process that moves a directory elsewhere cannot misdirect the removal.
 """
 
 from __future__ import annotations
@@ -14,25 +14,21 @@ from dataclasses import dataclass, field
 
 from .access import READ, close
 from .identity import FileId, file_id
+from .tally import Reading
 
 _DESCRIPTORS = 24
 _NO_DESCRIPTOR = frozenset({errno.EMFILE, errno.ENFILE})
 
 
-@dataclass(slots=True, eq=False)
-class Directory:
-    """A directory that is being emptied. `fd` is -1 while its descriptor is given up; `pending`
-    names its directories that are to be entered, `failed` all that was left behind in it."""
+@dataclass(slots=True, eq=False, kw_only=True)
+class Directory(Reading):
+    """A directory that is being emptied. `fd` is -1 while its descriptor is given up; `failed`
+    names the entries that could not be removed."""
 
     name: str
     fd: int
     key: FileId | None = None
-    unread: bool = True
     readings: int = 0
-    rescans: int = 0
-    removed_before: int = 0
-    error: OSError | None = None
-    pending: list[str] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
 
 
@@ -41,7 +37,7 @@ class Descent:
 
     def __init__(self, parent_fd: int, parent_path: str) -> None:
         self._parent_path = parent_path
-        self.top = Directory("", parent_fd, unread=False)
+        self.top = Directory(name="", fd=parent_fd, unread=False)
         self.current = self.top  # its descriptor is always open
         self._stack = [self.top]
         self._oldest = 1  # the lowest index above the top whose descriptor is open
@@ -79,7 +75,7 @@ class Descent:
 
     def enter(self, name: str, fd: int, key: FileId) -> None:
         """Make an open directory, an entry of the current one, the current one."""
-        self.current = Directory(name, fd, key)
+        self.current = Directory(name=name, fd=fd, key=key)
         self._stack.append(self.current)
         if len(self._stack) - self._oldest > _DESCRIPTORS:
             self._give_up_oldest()

@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from .access import freed
+from .access import freed, make_accessible
 from .identity import FileId, file_id
-from .tally import NOT_EMPTY, RESCANS, Tally
+from .tally import NOT_EMPTY, Reading, Tally
 
 _READ_ONLY = stat.FILE_ATTRIBUTE_READONLY
 _REPARSE_POINT = stat.FILE_ATTRIBUTE_REPARSE_POINT
 
 
-@dataclass(slots=True)
-class _Directory:
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Directory(Reading):
     path: str
-    unread: bool = True
-    rescans: int = 0
-    removed_before: int = 0
-    error: OSError | None = None
     stuck: bool = False
-    pending: list[str] = field(default_factory=list)
 
 
 class PathRemoval:
@@ -44,7 +38,7 @@ class PathRemoval:
         Raises:
             OutOfTimeError: the deadline of the tally has passed.
         """
-        above = _Directory(os.path.dirname(path), unread=False)
+        above = _Directory(path=os.path.dirname(path), unread=False)
         self._stack = [above]
         self._visit(above, path, status)
         while above.pending or len(self._stack) > 1:
@@ -109,10 +103,8 @@ class PathRemoval:
             elif status.st_dev != top[0] or os.path.ismount(path):
                 self._fail(parent, path, "another file system is mounted here")
             else:
-                if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-                    with suppress(OSError):
-                        os.chmod(path, stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
-                self._stack.append(_Directory(path))
+                make_accessible(path, status)
+                self._stack.append(_Directory(path=path))
         except FileNotFoundError:
             return
         except OSError as error:
@@ -125,7 +117,8 @@ class PathRemoval:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if error.errno in NOT_EMPTY and self._read_again(directory):
+            stuck = directory.stuck
+            if error.errno in NOT_EMPTY and self._tally.read_again(directory, stuck=stuck):
                 return
             if error.errno in NOT_EMPTY and directory.stuck and not directory.error:
                 parent.stuck = True
@@ -136,14 +129,6 @@ class PathRemoval:
         else:
             self._tally.directories += 1
         self._stack.pop()
-
-    def _read_again(self, directory: _Directory) -> bool:
-        idle = directory.stuck and self._tally.removed == directory.removed_before
-        if directory.error or idle or directory.rescans >= RESCANS or not self._tally.retry():
-            return False
-        directory.rescans += 1
-        directory.unread = True
-        return True
 
     def _fail(self, parent: _Directory, path: str, cause: OSError | str) -> None:
         parent.stuck = True

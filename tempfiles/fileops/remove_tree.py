@@ -14,10 +14,10 @@ import stat
 from contextlib import suppress
 from itertools import islice
 
-from .access import close, freed, is_directory, repair, same_mount
+from .access import close, freed, is_directory, make_accessible, make_entry_accessible, same_mount
 from .descent import Descent, Directory
 from .identity import FileId, file_id
-from .tally import NOT_EMPTY, RESCANS, Tally
+from .tally import NOT_EMPTY, Tally
 
 # Bounds of one reading of a directory. Memory stays flat in a wide one, and one that another
 # process fills faster than it is emptied does not hold us for ever.
@@ -152,9 +152,7 @@ class TreeRemoval:
             close(fd)
             self._fail(parent, name, refusal)
             return
-        if status.st_mode & stat.S_IRWXU != stat.S_IRWXU:
-            with suppress(OSError):  # not ours: what cannot be removed then is reported itself
-                os.fchmod(fd, stat.S_IMODE(status.st_mode) | stat.S_IRWXU)
+        make_accessible(fd, status)
         self._descent.enter(name, fd, key)
 
     def _refusal(self, parent: Directory, key: FileId) -> str | None:
@@ -171,7 +169,7 @@ class TreeRemoval:
                 break
             except OSError as error:
                 if error.errno in _NO_ACCESS and may_repair:
-                    repair(parent.fd, name)
+                    make_entry_accessible(parent.fd, name)
                 elif error.errno in _NO_DIRECTORY:
                     self._swapped(parent, name)
                     break
@@ -191,21 +189,13 @@ class TreeRemoval:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if error.errno in NOT_EMPTY and self._read_again(directory):
+            stuck = bool(directory.failed)
+            if error.errno in NOT_EMPTY and self._tally.read_again(directory, stuck=stuck):
                 return
             self._leave_behind(parent, directory, error)
         else:
             self._tally.directories += 1
         self._descent.leave()
-
-    def _read_again(self, directory: Directory) -> bool:
-        """Reading while removing may skip entries, and others may have added some."""
-        stuck = directory.failed and self._tally.removed == directory.removed_before
-        if directory.error or stuck or directory.rescans >= RESCANS or not self._tally.retry():
-            return False
-        directory.rescans += 1
-        directory.unread = True
-        return True
 
     def _leave_behind(self, parent: Directory, directory: Directory, error: OSError) -> None:
         if error.errno == errno.ENOTDIR:

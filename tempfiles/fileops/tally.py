@@ -10,10 +10,20 @@ from ..reports import RemovalFailure, RemovalReport
 
 NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
-RESCANS = 64
-"""How often one directory is read again because it was not empty at the end."""
-
+_RESCANS = 64  # of one directory, because it was not empty at the end
 _RETRIES = 1000
+
+
+@dataclass(slots=True, eq=False)
+class Reading:
+    """How far one directory was emptied: `pending` names the directories in it that are yet to be
+    entered, `error` is why it could not be read."""
+
+    unread: bool = True
+    rescans: int = 0
+    removed_before: int = 0
+    error: OSError | None = None
+    pending: list[str] = field(default_factory=list)
 
 
 class OutOfTimeError(Exception):
@@ -53,6 +63,19 @@ class Tally:
         elif number in NOT_EMPTY:
             words = f"something keeps adding to it: {words}"
         self.failed[path] = RemovalFailure(path, words, number)
+
+    def read_again(self, reading: Reading, *, stuck: bool) -> bool:
+        """Return whether to read a directory again that was not empty at the end.
+
+        Reading while removing may skip entries, and other processes may have added some. `stuck`
+        says that an entry of it could not be removed.
+        """
+        idle = stuck and self.removed == reading.removed_before
+        if reading.error or idle or reading.rescans >= _RESCANS or not self.retry():
+            return False
+        reading.rescans += 1
+        reading.unread = True
+        return True
 
     def retry(self) -> bool:
         """Count one more attempt; False after so many that another process must be refilling."""

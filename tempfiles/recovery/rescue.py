@@ -1,21 +1,25 @@
-"""What must survive the removal of the run root: kept paths, and files from before the run."""
+"""Move out of a run root what must survive its removal: kept paths and preexisting files."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+import stat
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 
 from ..errors import DestinationExistsError, FileSystemError
-from ..fileops.access import let_in
-from ..fileops.birth_time import born_before
+from ..fileops.access import make_path_accessible
+from ..fileops.identity import FileId, birth, file_id
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.reader import preexisting
-from ..system import syscalls
+from ..system import procfs, syscalls
 
 _log = logging.getLogger("tempfiles")
 _ATTEMPTS = 1000
+_ENTRIES_PER_CHECK = 1000  # of the clock
 
 
 def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
@@ -106,7 +110,7 @@ def _noted(root: str, home: str) -> dict[str, str]:
 
 
 def _move_out(path: str, directory: str) -> str | None:
-    let_in(os.path.dirname(path))
+    make_path_accessible(os.path.dirname(path))
     stem, extension = os.path.splitext(os.path.basename(path))
     for number in range(_ATTEMPTS):
         name = f"{stem}-{number}{extension}" if number else stem + extension
@@ -120,3 +124,96 @@ def _move_out(path: str, directory: str) -> str | None:
             return None
         return target
     return None
+
+
+def born_before(
+    root: str, deadline: float | None = None, within: Iterable[str] = ()
+) -> list[str] | None:
+    """Return the topmost paths below a run root that are older than the root.
+
+    A move keeps the time of birth, so these are preexisting. Where the system does not report it
+    nothing is found: no other time stamp is proof. Not included are files that have another name
+    elsewhere, which keeps them, and mounted file systems.
+
+    Args:
+        root: the run root, without links on its way.
+        deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
+        within: search only these paths and below them.
+
+    Returns:
+        None if the time was up before the end.
+    """
+    try:
+        status = os.lstat(root)
+    except OSError:
+        return []
+    made = birth(root, status)
+    return [] if made is None else _Search(root, made, status.st_dev).run(within, deadline)
+
+
+class _Search:
+    def __init__(self, root: str, made: int, device: int) -> None:
+        self._made = made
+        self._device = device
+        self._pending: list[str] = []
+        self._root = root
+        self._mounted = {point for point in procfs.mounts() if point.startswith(root + os.sep)}
+        self._found: list[str] = []
+        self._names: dict[tuple[FileId, int], list[str]] = {}
+
+    def run(self, within: Iterable[str], deadline: float | None) -> list[str] | None:
+        for path in _topmost(within) or (self._root,):
+            with suppress(OSError):
+                self._look(path, os.lstat(path))
+        while self._pending:
+            for number, (path, status) in enumerate(_entries(self._pending.pop())):
+                if not number % _ENTRIES_PER_CHECK and _is_over(deadline):
+                    return None
+                if status.st_dev == self._device and path not in self._mounted:
+                    self._look(path, status)
+        for (_, links), paths in self._names.items():
+            if len(paths) == links:
+                self._found += paths
+        return self._found
+
+    def _look(self, path: str, status: os.stat_result) -> None:
+        is_directory = stat.S_ISDIR(status.st_mode)
+        born = birth(path, status)
+        if born is None or born >= self._made:
+            if is_directory:
+                self._pending.append(path)
+        elif is_directory:
+            self._found.append(path)
+        else:
+            self._names.setdefault((file_id(status), status.st_nlink), []).append(path)
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline
+
+
+def _topmost(paths: Iterable[str]) -> list[str]:
+    """Return the paths that lie below none of the others."""
+    known = set(paths)
+    return [path for path in known if known.isdisjoint(_above(path))]
+
+
+def _above(path: str) -> Iterator[str]:
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
+
+
+def _entries(directory: str) -> Iterator[tuple[str, os.stat_result]]:
+    with suppress(OSError), _scan(directory) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                yield entry.path, os.lstat(entry.path)
+
+
+def _scan(directory: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+    try:
+        return os.scandir(directory)
+    except PermissionError:
+        make_path_accessible(directory)
+        return os.scandir(directory)

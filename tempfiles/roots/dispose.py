@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 
+from ..fileops.access import make_accessible
 from ..fileops.remove import remove_entry
 from ..fileops.tally import OutOfTimeError, Tally
 from ..reports import RemovalReport
@@ -81,12 +81,9 @@ class _Disposal:
         return True
 
     def _make_writable(self) -> None:
-        if self._dir_fd is None:
-            return
-        with contextlib.suppress(OSError):  # then what cannot be removed is reported
-            mode = stat.S_IMODE(os.fstat(self._dir_fd).st_mode)
-            if mode & stat.S_IRWXU != stat.S_IRWXU:
-                os.fchmod(self._dir_fd, mode | stat.S_IRWXU)
+        if self._dir_fd is not None:
+            with contextlib.suppress(OSError):  # a test may have closed the descriptor
+                make_accessible(self._dir_fd, os.fstat(self._dir_fd))
 
     def _names(self) -> list[str]:
         try:

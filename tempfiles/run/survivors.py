@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..observation.observer import Observer
-from ..recovery.rescue import left_of, not_rescued, rescue
+from ..recovery.rescue import born_before, left_of, not_rescued, rescue
 from ..registry import contexts, registrations
 from ..roots.root import RunRoot
 from ..system.syscalls import lexists
@@ -87,8 +87,6 @@ class Survivors:
             within: look only at these paths of it, and what lies below them.
         """
         inside = tuple(path + os.sep for path in within or (self._root.path,))
-        from ..fileops.birth_time import born_before
-
         moved = self._observer.paths.preexisting().items()
         sources = {
             path: source for path, source in moved

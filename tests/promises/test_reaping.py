@@ -16,9 +16,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from tempfiles.fileops import birth_time, tally
+from tempfiles.fileops import tally
 from tempfiles.recovery import dead_run as examination
 from tempfiles.recovery import reap as orphans
+from tempfiles.recovery import rescue
 from tempfiles.recovery.reap import Plan, ReapReport
 from tempfiles.registry import move
 from tempfiles.roots import dispose, locks, marker, ownership
@@ -306,7 +307,7 @@ class DeadlineTests(TempDirectoryCase):
 
     def let_each_look_at_the_clock_take_a_second(self, stack: contextlib.ExitStack) -> None:
         clock = SimpleNamespace(time=time.time, monotonic=itertools.count().__next__)
-        for module in (orphans, tally, examination, birth_time):
+        for module in (orphans, tally, examination, rescue):
             stack.enter_context(mock.patch.object(module, "time", clock))
 
     def test_is_looked_at_also_deep_down_and_the_tree_goes(self) -> None:

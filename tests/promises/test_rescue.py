@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tempfiles.fileops import birth_time, identity
+from tempfiles.fileops import identity
+from tempfiles.recovery import rescue
 from tests.support.projects import ProjectTestCase
 
 HEAD = """
@@ -79,7 +80,7 @@ class BirthTimeTests(unittest.TestCase):
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(1e-6)
         with ThreadPoolExecutor(8) as pool:
-            found = pool.map(lambda _: birth_time.born_before(str(root)), range(2000))
+            found = pool.map(lambda _: rescue.born_before(str(root)), range(2000))
         self.assertEqual([older for older in found if older], [])
 
 
