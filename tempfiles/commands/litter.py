@@ -1,6 +1,6 @@
-"""Litter of other tools: what matches a pattern, and is so surely dead that it may be removed.
+"""Find litter of other tools: paths that match a pattern and that provably no process uses.
 
-Whatever is in doubt is left, with the reason.
+What is in doubt is left, with the reason.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ..detection import processes
 from ..errors import SettingError
 from ..fileops.identity import FileId, file_id
 from ..roots import marker
-from ..roots.ownership import PREFIX
+from ..roots.ownership import PREFIX, untrusted_parent
 from ..system import procfs
-from ..system.platform import HAS_FCNTL, HAS_PROC, POSIX
+from ..system.platform import HAS_FCNTL, HAS_PROC
 
 if HAS_FCNTL:
     import fcntl
@@ -70,7 +70,7 @@ def check_pattern(pattern: str) -> str:
 
 
 def plan(directories: Iterable[str], patterns: Sequence[str], *, min_age: float) -> LitterPlan:
-    """Look at the entries of some directories whose names match; nothing is changed.
+    """Examine the entries of some directories whose names match; nothing is changed.
 
     Args:
         directories: where to look, not below.
@@ -87,7 +87,7 @@ def plan(directories: Iterable[str], patterns: Sequence[str], *, min_age: float)
 
 
 def confirm(plan: LitterPlan, *, min_age: float) -> LitterPlan:
-    """Look again at what a plan has chosen, just before it goes; what has changed is left."""
+    """Examine again what a plan has chosen, just before its removal; what has changed is left."""
     mounted = procfs.mounts()
     items = []
     for item in plan.chosen:
@@ -126,11 +126,10 @@ def _left(item: Item, reason: str) -> Item:
 def _examine(path: str, min_age: float, mounted: dict[str, str]) -> Item:
     directory = os.path.dirname(path)
     try:
-        parent = os.stat(directory)
-        reason = _unsafe(path, directory, parent, mounted)
+        reason = _unsafe(path, directory, mounted)
         if reason:
             return Item(path, reason)
-        found = _Survey(parent.st_dev)
+        found = _Survey(os.stat(directory).st_dev)
         status = os.lstat(path)
         found.look(path, status)
     except OSError as error:
@@ -142,20 +141,15 @@ def _examine(path: str, min_age: float, mounted: dict[str, str]) -> Item:
     return Item(path, found.reason, identity, max(0.0, age), found.bytes, found.entries)
 
 
-def _unsafe(path: str, directory: str, parent: os.stat_result, mounted: dict[str, str]) -> str:
-    """Return why nothing can be said of a path from where it is; empty where it can."""
+def _unsafe(path: str, directory: str, mounted: dict[str, str]) -> str:
+    """Return why a path must not be touched because of where it lies; empty where it may be."""
     if os.path.basename(path).startswith(PREFIX):
         return "it may be the root of a run, which has rules of its own"
-    if POSIX and parent.st_mode & stat.S_IWOTH and not parent.st_mode & stat.S_ISVTX:
-        return f"{directory} is writable by everyone and has no sticky bit"
     if not HAS_PROC:
-        return "this system does not tell which processes have it open"
+        return "this system does not report which processes have it open"
     if any(point == path or point.startswith(path + os.sep) for point in mounted):
         return "it is, or holds, a mount point"
-    kind = procfs.file_system_type(directory, mounted)
-    if not procfs.lock_is_trusted(kind):
-        return f"a lock on this file system ({kind}) cannot be trusted"
-    return ""
+    return untrusted_parent(directory, mounted)
 
 
 def _is_locked(path: str, status: os.stat_result) -> bool:
@@ -200,7 +194,7 @@ def _lock_table() -> frozenset[tuple[int, int]]:
 
 @dataclass(slots=True)
 class _Survey:
-    """What is found of one path and all below it; `reason` is the first thing against it."""
+    """The examination of one path and everything below it; `reason` is the first objection."""
 
     device: int
     newest: float = 0.0
@@ -238,7 +232,7 @@ class _Survey:
 
 
 def _without_used(items: list[Item]) -> list[Item]:
-    """Turn down what a process holds open, or has bound a socket to."""
+    """Leave what a process holds open, or has bound a socket to."""
     paths = [item.path for item in items if not item.reason]
     used = processes.holders_of(paths)
     bound = _bound_sockets() if paths else frozenset()

@@ -152,5 +152,5 @@ def has_neighbours(root: str, project: str) -> bool:
     others = (path for each in directories for path in ownership.candidates(each) if path != root)
     return any(
         found.state == "live" and found.marker is not None and found.marker.project == project
-        for found in map(ownership.judge, others)
+        for found in map(ownership.examine, others)
     )

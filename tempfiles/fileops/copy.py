@@ -1,4 +1,4 @@
-"""Copy a file or a tree as it is: holes stay holes, links stay links, and FIFOs are made anew."""
+"""Copy a file or a tree as it is: holes stay holes, links stay links, FIFOs are created again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..system.platform import WINDOWS
 from .access import close
 
 Missed = Callable[[str, OSError], None]
-"""Told the path of what cannot be copied, and why."""
+"""Called with the path of what cannot be copied, and why."""
 
 _READ = (
     os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -33,10 +33,10 @@ def copy(source: str, target: str, missed: Missed, *, faithful: bool = False) ->
     Args:
         source: a file, a link, a FIFO, or a directory with all below it.
         target: the name of the copy.
-        missed: told of each path that is not copied. What it raises ends the copying, and leaves
-            what has been copied so far.
-        faithful: modes and times that cannot be copied are missed too, and all is on the disk
-            when this returns: for a copy that takes the place of its source.
+        missed: called with each path that is not copied. What it raises ends the copying, and
+            leaves what has been copied so far.
+        faithful: modes and times that cannot be copied are missed too, and everything is on the
+            disk when this returns: for a copy that replaces its source.
     """
     directories = []
     pending = [(source, target)]
@@ -60,7 +60,7 @@ def copy(source: str, target: str, missed: Missed, *, faithful: bool = False) ->
 
 
 def synchronise(path: str) -> None:
-    """Have it on the disk before the source goes; where a directory cannot be, it is not."""
+    """Flush a path to the disk before its source is removed; a directory where possible."""
     flags = os.O_RDONLY if not WINDOWS else os.O_RDWR
     try:
         fd = os.open(path, flags)

@@ -1,9 +1,9 @@
-"""The guard: a tiny process that outlives a run, and removes its root when the run has died.
+"""Guard a run root: a tiny process that removes the root when the run has died.
 
-It is started before the root is made, and holds the one end of a pipe through which it is told
-the path before the deed; so there is no moment at which the run can die unguarded. The other end
-is closed when the run and all that it forked are gone, however they died. What the guard removes
-must then be an orphan by the same rules as for everybody.
+The guard is started before the root is created, and holds one end of a pipe. The run writes the
+path to the other end before it creates the directory, so it cannot die unguarded. That end is
+closed when the run and all its forked children are gone, however they died. The guard removes a
+root only if it is an orphan by the rules that every reaper follows.
 
 This file is also the guard's script: started alone, without `site`, and with as few imports as
 possible, so that waiting costs little memory.
@@ -14,15 +14,15 @@ from __future__ import annotations
 import os
 import sys
 
-# The shell puts the guard into the background and ends, so it is nobody's child that a test
-# could wait for. What it ignores, the guard ignores: also ^C and the hang-up of its terminal.
+# The shell puts the guard into the background and ends, so that the guard is not a child which a
+# test could wait for. The guard inherits the ignored signals: also ^C and the terminal's hang-up.
 _LAUNCH = "trap '' HUP INT QUIT TERM; cd /; \"$@\" <&3 3<&- >/dev/null 2>&1 &"
 _PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH")
 _LONGEST = 1 << 20
 
 
 class Guard:
-    """Our end of the pipe to a guard that waits."""
+    """The run's end of the pipe to a waiting guard."""
 
     __slots__ = ("_fd",)
 
@@ -30,14 +30,14 @@ class Guard:
         self._fd = fd
 
     def announce(self, root: str) -> None:
-        """Tell a path that is about to become a root of this process."""
+        """Announce a path that is about to become a root of this process."""
         try:
             os.write(self._fd, os.fsencode(root) + b"\0")
         except OSError:
-            return  # somebody has killed the guard, or closed every descriptor there is
+            return  # the guard was killed, or a test has closed every descriptor
 
     def release(self) -> None:
-        """Let the guard look whether anything is left, and end. A second call does nothing."""
+        """Let the guard check whether anything is left, and end. A second call does nothing."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             try:
@@ -47,10 +47,10 @@ class Guard:
 
 
 def start(directory: str) -> Guard | None:
-    """Start a guard for roots that this process is about to make.
+    """Start a guard for roots that this process is about to create.
 
     Args:
-        directory: where they will lie; only for those who look at the list of processes.
+        directory: where they will lie; it is only shown in the list of processes.
 
     Returns:
         None where there can be no guard: no flock, no `/bin/sh`, no interpreter of its own.
@@ -89,10 +89,10 @@ def _launch(reading: int, directory: str) -> bool:
         return False
 
 
-def watch(told: int) -> None:
-    """Wait until nobody holds the other end of a pipe, then remove the roots it has told of."""
+def watch(pipe: int) -> None:
+    """Wait until every process has closed the other end of a pipe, then remove the roots."""
     roots = b""
-    while found := os.read(told, _LONGEST):
+    while found := os.read(pipe, _LONGEST):
         roots += found
     for root in roots.split(b"\0")[:-1]:
         try:
@@ -103,7 +103,7 @@ def watch(told: int) -> None:
 
 
 def _wait(root: bytes) -> None:
-    """Wait for the lock: a forked child may hold it that has closed the pipe."""
+    """Wait for the lock: a forked child may have closed the pipe and hold it."""
     import fcntl
 
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -112,7 +112,7 @@ def _wait(root: bytes) -> None:
 
 
 def _reap(root: str) -> None:
-    """Take the lock again, look at everything anew, and remove the root."""
+    """Take the lock again, examine the root again, and remove it."""
     # The package without its `__init__`, which would import all of the library.
     package = type(sys)("tempfiles")
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
@@ -123,7 +123,7 @@ def _reap(root: str) -> None:
     lock = locks.acquire(root, patience=1.0)
     if lock is None:
         return
-    found = ownership.examine(root)
+    found = ownership.examine_unlocked(root)
     home = found.marker.root if found.marker is not None else root
     rescued = rescue.rescue_from_dead(root, home) if found.state == "orphaned" else None
     if rescued is not None and not rescued[1]:
@@ -134,9 +134,9 @@ def _reap(root: str) -> None:
 
 
 if __name__ == "__main__":
-    # What the run has inherited from its own parent is not kept open any longer than by itself.
+    # Descriptors that the run inherited from its parent must not stay open longer than the run.
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     try:
         watch(0)
     except OSError:
-        sys.exit(0)  # somebody else is at it: there is nothing left to guard
+        sys.exit(0)  # another process is removing the root

@@ -102,7 +102,7 @@ def plan(
         for path in candidates(directory):
             if end is not None and time.monotonic() >= end:
                 return Plan(tuple(chosen), tuple(left), complete=False)
-            verdict = ownership.judge(path, mounted)
+            verdict = ownership.examine(path, mounted)
             if verdict.identity is None:
                 continue  # gone since it was listed
             wanted = verdict.state == "orphaned" or (verdict.state == "kept" and include_kept)
@@ -160,7 +160,7 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
 def _reap_locked(
     reaped: Reaped, verdict: Verdict, lock: locks.DirectoryLock, end: float | None
 ) -> Reaped:
-    now = ownership.examine(verdict.root)
+    now = ownership.examine_unlocked(verdict.root)
     if now.identity is None:
         return replace(reaped, reason="it is gone already")
     if now.identity != verdict.identity or now.state != verdict.state:

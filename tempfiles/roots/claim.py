@@ -1,8 +1,8 @@
-"""Making a run root and holding it: the lock and the marker that say whose it is.
+"""Create a run root and hold it by its lock and its marker.
 
-A root is born without a marker: the directory is made with the sticky bit, locked, marked, and
-then loses the bit. So a reaper that meets one between these steps either finds it locked, or
-takes the lock first, and then the maker starts again with another name.
+A root is created without a marker: the directory gets the sticky bit, is locked, marked, and then
+loses the bit. A reaper that finds one between these steps either finds it locked, or takes the
+lock first, and then the run starts again with another name.
 """
 
 from __future__ import annotations
@@ -11,24 +11,21 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 
+from ..errors import OwnershipError
 from . import locks, marker
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..errors import OwnershipError
 
 PREFIX = "tidy-"
 TRASH_PREFIX = "tidy-trash-"
 KEPT_PREFIX = "tidy-kept-"
 BARE_MODE = 0o1700
-"""The mode of a root that has no marker: not yet, or (when it is removed) no longer."""
+"""The mode of a root that has no marker yet, or (while it is removed) no longer."""
 
 _PATIENCE = 0.25
 _ATTEMPTS = 100
 
 
 class Claim:
-    """A held root: `root` is its path. Forked children share the hold until they end."""
+    """A held root: `root` is its path. Forked children share the lock until they end."""
 
     __slots__ = ("_lock", "root")
 
@@ -42,7 +39,7 @@ class Claim:
         return self._lock
 
     def release(self) -> None:
-        """Give up our hold; a second call does nothing."""
+        """Release the lock; a second call does nothing."""
         self._lock.release()
 
 
@@ -50,16 +47,16 @@ def establish(
     parent: str, *, project: str, argv: Sequence[str],
     announce: Callable[[str], None] | None = None,
 ) -> Claim:
-    """Make a new root in a directory, locked and marked, and return the claim on it.
+    """Create a root in a directory, locked and marked, and return the claim on it.
 
     Args:
         parent: the directory.
         project: the working directory of the run.
         argv: its command line.
-        announce: told each path before it is made.
+        announce: called with each path before it is created.
 
     Raises:
-        OwnershipError: no directory could be made there.
+        OwnershipError: no directory could be created there.
     """
     for _ in range(_ATTEMPTS):
         # Short: the paths of AF_UNIX sockets end at about 107 bytes.
@@ -75,7 +72,7 @@ def establish(
         try:
             return claim(root, project=project, argv=argv)
         except (FileNotFoundError, BlockingIOError):
-            continue  # a reaper was faster than our lock
+            continue  # a reaper took the lock first
         except OSError as error:
             _undo(root)
             raise refusal(parent, error) from error
@@ -129,7 +126,7 @@ def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
 
 
 def is_held(root: str) -> bool:
-    """Whether somebody holds the lock of a root now; False where that cannot be told."""
+    """Return whether a process holds the lock of a root; False where it cannot be examined."""
     try:
         lock = locks.acquire(root, shared=True)
     except OSError:
@@ -141,9 +138,7 @@ def is_held(root: str) -> bool:
 
 
 def refusal(parent: str, error: OSError) -> OwnershipError:
-    """Return what to raise where the system does not let a root be made in a directory."""
-    from ..errors import OwnershipError
-
+    """Return what to raise where the system does not let a root be created in a directory."""
     return OwnershipError(error.errno, f"cannot make a run root in {parent}: {error.strerror}")
 
 
@@ -153,4 +148,4 @@ def _undo(root: str) -> None:
         try:
             remove(path)
         except OSError:
-            continue  # it was not there, or is left for the next reaper
+            continue  # it is not there, or left for the next reaper

@@ -1,7 +1,7 @@
-"""The lock on a directory: a BSD flock on the directory itself, so that nothing lies beside it.
+"""Lock a directory: a BSD flock on the directory itself, without a lock file beside it.
 
 The lock belongs to the open file, so forked children hold it too; it is free when the last of
-them is gone. systemd-tmpfiles leaves a directory that is locked so alone. Where there is no flock
+them is gone. systemd-tmpfiles skips a directory that is locked so. Where there is no flock
 (Windows) a file inside the directory is locked.
 """
 
@@ -11,13 +11,10 @@ import contextlib
 import importlib
 import os
 import time
+from typing import Any
 
 from ..system import platform
 from ..system.platform import HAS_FCNTL
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 if HAS_FCNTL:
     import fcntl
@@ -53,7 +50,7 @@ class DirectoryLock:
             return False
 
     def release(self) -> None:
-        """Close our hold; forked children may go on holding theirs. A second call does nothing."""
+        """Release the lock; forked children keep theirs. A second call does nothing."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             # A test may have closed every descriptor there is, and opened a file under this number.
@@ -65,8 +62,8 @@ class DirectoryLock:
 def acquire(path: str, *, patience: float = 0.0, shared: bool = False) -> DirectoryLock | None:
     """Lock a directory, never through a symbolic link; None if another holds the lock.
 
-    `patience` is how long to try, in seconds: someone who only looks holds a shared lock for
-    some microseconds.
+    `patience` is how long to try, in seconds: a process that only examines the directory holds a
+    shared lock for some microseconds.
 
     Raises:
         OSError: it cannot be opened, or is not a directory.

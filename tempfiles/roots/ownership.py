@@ -1,7 +1,7 @@
-"""Whose root is this, and is its owner provably gone?
+"""Decide who owns a directory that may be a run root, and whether its owner is provably gone.
 
-How one is made is told in `claims`. A directory without a marker and without the signs of one that
-is just being made or removed is never ours.
+`claim` creates the roots. A directory without a marker, and without the signs of one that is just
+being created or removed, is never one of ours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .marker import Marker
 
 __all__ = [
     "BARE_MODE", "KEPT_PREFIX", "PREFIX", "TRASH_PREFIX", "Claim", "Verdict", "candidates", "claim",
-    "establish", "examine", "judge", "mark_kept",
+    "establish", "examine", "examine_unlocked", "mark_kept", "untrusted_parent",
 ]  # fmt: skip
 
 State = Literal["live", "orphaned", "kept", "foreign", "refused"]
@@ -30,11 +30,11 @@ State = Literal["live", "orphaned", "kept", "foreign", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known of one directory that may be a run root.
+    """The result of examining one directory that may be a run root.
 
     `live`: its owner, or a forked child of it, holds the lock. `orphaned`: they are gone. `kept`:
-    a user asked to keep it. `foreign`: another host's, or not made by this package. `refused`:
-    something is wrong with it, and it is not touched. `reason` says why, in words. `created` is
+    a user asked to keep it. `foreign`: another host's, or not created by this package. `refused`:
+    it cannot be trusted, and is not touched. `reason` says why, in words. `created` is
     in seconds since the epoch; `identity` is None where the path could not be examined.
     """
 
@@ -47,7 +47,7 @@ class Verdict:
 
 
 def candidates(directory: str) -> list[str]:
-    """Return the paths in a directory that are called as run roots are, sorted by name."""
+    """Return the paths in a directory that are named like run roots, sorted by name."""
     try:
         with os.scandir(directory) as entries:
             names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
@@ -56,16 +56,16 @@ def candidates(directory: str) -> list[str]:
     return [os.path.join(directory, name) for name in sorted(names)]
 
 
-def judge(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
-    """Say what a directory is; nothing is changed, and nobody is kept waiting.
+def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
+    """Return what a directory is; nothing is changed, and no lock is waited for.
 
     `mounted` is a known result of `procfs.mounts()`, to save reading it for each of many roots.
     """
-    verdict = examine(root, mounted)
+    verdict = examine_unlocked(root, mounted)
     if verdict.state not in ("orphaned", "kept"):
         return verdict
     try:
-        # Shared, so that two who look at once do not take each other for the owner.
+        # Shared, so that two processes that examine it do not take each other for the owner.
         lock = locks.acquire(root, shared=True)
     except OSError as error:
         return replace(verdict, state="refused", reason=f"it cannot be opened: {error.strerror}")
@@ -75,8 +75,8 @@ def judge(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
     return verdict
 
 
-def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
-    """Say what a directory is if nobody holds its lock (for a caller that holds it)."""
+def examine_unlocked(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
+    """Return what a directory is if no other process holds its lock: the caller holds it."""
     try:
         status = os.lstat(root)
     except OSError as error:
@@ -104,13 +104,22 @@ def _untrusted(root: str, status: os.stat_result, mounted: Mapping[str, str]) ->
         return f"it belongs to user {status.st_uid}"
     if POSIX and status.st_mode & 0o022:
         return "other users can write to it"
-    parent = os.path.dirname(os.path.abspath(root))
-    mode = os.stat(parent).st_mode if os.path.isdir(parent) else 0
-    if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return f"{parent} is writable by everyone and has no sticky bit"
     if os.path.ismount(root) or os.path.realpath(root) in mounted:
         return "it is a mount point"
-    kind = procfs.file_system_type(parent, mounted)
+    parent = os.path.dirname(os.path.abspath(root))
+    return untrusted_parent(parent, mounted) if os.path.isdir(parent) else ""
+
+
+def untrusted_parent(directory: str, mounted: Mapping[str, str]) -> str:
+    """Return why no statement can be trusted on what lies in a directory; empty where it can.
+
+    Raises:
+        OSError: the directory cannot be examined.
+    """
+    mode = os.stat(directory).st_mode
+    if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return f"{directory} is writable by everyone and has no sticky bit"
+    kind = procfs.file_system_type(directory, mounted)
     if not procfs.lock_is_trusted(kind):
         return f"a lock on this file system ({kind}) cannot be trusted"
     return ""
@@ -133,7 +142,7 @@ def _read(verdict: Verdict, status: os.stat_result) -> Verdict:
 
 def _without_marker(verdict: Verdict, status: os.stat_result, names: list[str]) -> Verdict:
     if stat.S_IMODE(status.st_mode) == BARE_MODE and {*names} <= {marker.DRAFT}:
-        reason = "its owner died while it was made or removed"
+        reason = "its owner died while it was created or removed"
         return replace(verdict, state="orphaned", reason=reason)
     return replace(verdict, state="foreign", reason="it has no marker")
 
@@ -142,18 +151,18 @@ def _with_marker(verdict: Verdict, found: Marker) -> Verdict:
     if found.uid != marker.user_id():
         return replace(verdict, reason=f"its marker names user {found.uid}")
     if verdict.identity is None or found.inode != verdict.identity.inode:
-        return replace(verdict, reason="its marker was made for another directory")
+        return replace(verdict, reason="its marker was written for another directory")
     if found.host != marker.host():
         return replace(verdict, state="foreign", reason=f"it belongs to host {found.host!r}")
     if found.kept and not os.path.basename(verdict.root).startswith(TRASH_PREFIX):
         return replace(verdict, state="kept", reason="a user asked to keep it")
     if found.boot != marker.boot_id():
-        return replace(verdict, state="orphaned", reason="the system was started anew since")
-    reason = f"nobody holds its lock: pid {found.pid} is gone, and what it forked"
+        return replace(verdict, state="orphaned", reason="the system was restarted since")
+    reason = f"no process holds its lock: pid {found.pid} and its children are gone"
     return replace(verdict, state="orphaned", reason=reason)
 
 
 def _life(found: Marker | None) -> str:
     if found is None:
-        return "it is being made or removed"
+        return "it is being created or removed"
     return f"pid {found.pid}, or a forked child of it, holds its lock"

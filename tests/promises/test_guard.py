@@ -106,7 +106,7 @@ class GuardTests(unittest.TestCase):
                 root = process.stdout.readline().strip()
                 process.kill()
                 process.wait()
-                self.assertEqual(ownership.judge(root).state, "live")
+                self.assertEqual(ownership.examine(root).state, "live")
                 os.kill(int(child), signal.SIGKILL)
                 wait_until(lambda: os.listdir(self.temp) == [], "the root to go")
 

@@ -46,7 +46,7 @@ class TempDirectoryCase(unittest.TestCase):
 
     def assert_verdict(self, root: str, state: str, reason: str) -> Verdict:
         before = sorted(os.walk(self.temp))
-        verdict = ownership.judge(root)
+        verdict = ownership.examine(root)
         self.assertEqual((verdict.state, verdict.root), (state, root), verdict.reason)
         self.assertRegex(verdict.reason, reason)
         self.assertEqual(sorted(os.walk(self.temp)), before, "judging changed something")
@@ -55,7 +55,7 @@ class TempDirectoryCase(unittest.TestCase):
 
 class ClaimTests(TempDirectoryCase):
     def test_marker_names_owner_and_command(self) -> None:
-        found = ownership.judge(self.establish().root).marker
+        found = ownership.examine(self.establish().root).marker
         assert found is not None
         self.assertEqual(
             (found.pid, found.host, found.uid, found.project, found.argv, found.kept),
@@ -75,7 +75,7 @@ class ClaimTests(TempDirectoryCase):
         self.assert_verdict(claim.root, "live", f"pid {os.getpid()}")
         claim.release()
         claim.release()
-        self.assert_verdict(claim.root, "orphaned", "nobody holds its lock")
+        self.assert_verdict(claim.root, "orphaned", "no process holds its lock")
 
     def test_of_a_directory_that_another_holds_is_refused(self) -> None:
         with self.assertRaises(BlockingIOError):
@@ -145,7 +145,7 @@ class LockTests(TempDirectoryCase):
 
     def test_of_a_killed_process_is_free(self) -> None:
         root = dead_run(self.temp)
-        self.assert_verdict(root, "orphaned", "nobody holds its lock")
+        self.assert_verdict(root, "orphaned", "no process holds its lock")
 
     def test_is_held_by_a_forked_child_of_a_dead_owner(self) -> None:
         body = "child = os.fork()\nif child == 0: sys.stdin.read(); os._exit(0)\nprint(child)"
@@ -167,7 +167,7 @@ class LockTests(TempDirectoryCase):
             process.kill()
             process.wait()
             try:
-                self.assert_verdict(root, "orphaned", "nobody holds its lock")
+                self.assert_verdict(root, "orphaned", "no process holds its lock")
             finally:
                 os.kill(int(child), 9)
 
@@ -177,14 +177,14 @@ class LockTests(TempDirectoryCase):
         self.assert_verdict(claim.root, "live", "holds its lock")
         claim.release()
         self.change_marker(claim.root, pid=os.getpid())
-        self.assert_verdict(claim.root, "orphaned", "nobody holds its lock")
+        self.assert_verdict(claim.root, "orphaned", "no process holds its lock")
 
     def test_is_not_taken_for_the_owners_by_two_who_look_at_once(self) -> None:
         root = self.orphan()
         states: list[str] = []
 
         def look() -> None:
-            states.extend(ownership.judge(root).state for _ in range(100))
+            states.extend(ownership.examine(root).state for _ in range(100))
 
         threads = [threading.Thread(target=look) for _ in range(4)]
         for thread in threads:
@@ -198,7 +198,7 @@ class LockTests(TempDirectoryCase):
         while lock is None:
             lock = locks.acquire(root, patience=0.1)
         lock.release()
-        self.assert_verdict(root, "orphaned", "nobody holds its lock")
+        self.assert_verdict(root, "orphaned", "no process holds its lock")
 
 
 class UnmarkedRootTests(TempDirectoryCase):
@@ -221,7 +221,7 @@ class UnmarkedRootTests(TempDirectoryCase):
                 subprocess.run([sys.executable, "-c", program, self.temp], check=False)
                 (name,) = os.listdir(self.temp)
                 root = os.path.join(self.temp, name)
-                self.assert_verdict(root, "orphaned", "died while it was made|nobody holds")
+                self.assert_verdict(root, "orphaned", "died while it was created|no process holds")
                 shutil.rmtree(root)
 
     def test_directory_with_other_content_is_left_alone(self) -> None:
@@ -238,7 +238,7 @@ class UnmarkedRootTests(TempDirectoryCase):
         lock = locks.acquire(path)
         assert lock is not None
         self.addCleanup(lock.release)
-        self.assert_verdict(path, "live", "being made")
+        self.assert_verdict(path, "live", "being created")
 
 
 class ForgedMarkerTests(TempDirectoryCase):
@@ -346,19 +346,19 @@ class UntrustedPlaceTests(TempDirectoryCase):
     def test_the_root_of_an_earlier_boot_of_this_host_is_an_orphan(self) -> None:
         root = self.orphan()
         self.change_marker(root, boot="earlier")
-        self.assert_verdict(root, "orphaned", "started anew")
+        self.assert_verdict(root, "orphaned", "restarted")
 
     def test_network_file_system_is_refused_with_its_type(self) -> None:
         root = self.orphan()
         for kind in ("nfs4", "cifs", "fuse.sshfs", "9p"):
-            verdict = ownership.judge(root, {"/": "ext4", self.temp: kind})
+            verdict = ownership.examine(root, {"/": "ext4", self.temp: kind})
             self.assertEqual(verdict.state, "refused")
             self.assertIn(kind, verdict.reason)
-        self.assertEqual(ownership.judge(root, {"/": "nfs", self.temp: "ext4"}).state, "orphaned")
+        self.assertEqual(ownership.examine(root, {"/": "nfs", self.temp: "ext4"}).state, "orphaned")
 
     def test_a_mount_point_is_refused(self) -> None:
         root = self.orphan()
-        self.assertIn("mount", ownership.judge(root, {"/": "ext4", root: "ext4"}).reason)
+        self.assertIn("mount", ownership.examine(root, {"/": "ext4", root: "ext4"}).reason)
 
 
 class KeptDirectoryTests(TempDirectoryCase):
