@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import unittest
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tempfiles
-from tempfiles.registry import contexts, registrations
-from tempfiles.registry.contexts import Context
-from tempfiles.run import so_far
+from tempfiles import Context
 
 from .session import retention
 from .unittest_api import test_id
@@ -36,13 +34,13 @@ class _Tracked(unittest.TestCase):
         """Run the test in a temp context of its own; its registered files are removed after it."""
         if getattr(unittest.TestCase.run, "opens_context", False):
             return super().run(result)
-        with _opened(self), so_far.observed():
+        with _opened(self), tempfiles.observed():
             return super().run(result)
 
     @property
     def tempContext(self) -> str:
         """The id of the context that owns the files of this test, which is `TestCase.id()`."""
-        return self._temp_context.id if self._temp_context is not None else contexts.current().id
+        return self._temp_context.id if self._temp_context is not None else Context.current().id
 
     def createTempFile(self, content: Content = "", extension: str = "tmp") -> Path:
         """Create a file with some content and return its path; it is removed after the test.
@@ -88,7 +86,7 @@ class _Tracked(unittest.TestCase):
             UsageError: the settings are wrong, or nothing can be kept in the directory they name.
             OSError: the parent directories cannot be created.
         """
-        return retention.artifact(self._temp_context or contexts.current(), name)
+        return retention.artifact(self._temp_context or Context.current(), name)
 
     def assertTreeEqual(self, path: StrPath, expected: Mapping[str, Any]) -> None:
         """Fail with a diff if a directory differs from a dictionary."""
@@ -96,8 +94,8 @@ class _Tracked(unittest.TestCase):
 
     def assertNoLeaks(self) -> None:
         """Fail if a file exists that this test created and did not register."""
-        context = self._temp_context or contexts.current()
-        left = so_far.paths_left(context)
+        context = self._temp_context or Context.current()
+        left = tempfiles.paths_left(context)
         if left:
             listed = "\n".join(f"  {path}" for path in left)
             raise self.failureException(f"{len(left)} left and not registered:\n{listed}")
@@ -105,40 +103,40 @@ class _Tracked(unittest.TestCase):
     @classmethod
     def createClassTempFile(cls, content: Content = "", extension: str = "tmp") -> Path:
         """Create a file in `setUpClass`; it is removed after the class and its cleanups."""
-        return cls._for_class(tempfiles.create_with_content(content, extension))
+        return cls._for_class(lambda: tempfiles.create_with_content(content, extension))
 
     @classmethod
     def createClassTempDirectory(cls) -> Path:
         """Create a directory in `setUpClass`; it is removed after the class and its cleanups."""
-        return cls._for_class(tempfiles.create_temp_directory())
+        return cls._for_class(lambda: tempfiles.create_temp_directory())
 
     @classmethod
     def createClassTempTree(cls, tree: Mapping[str, Any]) -> Path:
         """Create a directory tree from a dictionary in `setUpClass`."""
-        return cls._for_class(_make_tree(tree))
+        return cls._for_class(lambda: _make_tree(tree))
 
     @classmethod
     def registerClassTempFile(cls, path: StrPath) -> Path:
         """Register a file to be removed after the class; return its absolute path."""
-        return cls._for_class(tempfiles.register_file(path))
+        return cls._for_class(lambda: tempfiles.register_file(path))
 
     @classmethod
     def registerClassTempDirectory(cls, path: StrPath) -> Path:
         """Register a directory to be removed after the class; return its absolute path."""
-        return cls._for_class(tempfiles.register_directory(path))
+        return cls._for_class(lambda: tempfiles.register_directory(path))
 
     @classmethod
-    def _for_class(cls, path: Path) -> Path:
-        """Move a registered path to the context of the class, or to its cleanups if it has none."""
-        context: Context | None = contexts.current()
+    def _for_class(cls, register: Callable[[], Path]) -> Path:
+        """Register a path with the class's context, or its cleanups where it has none."""
+        context: Context | None = Context.current()
         while context is not None and context.scope != "class":
             context = context.parent
         if context is not None:
-            directory = path.is_dir() and not path.is_symlink()
-            registrations.register(str(path), directory=directory, context=context)
-        else:
-            registrations.unregister(str(path))
-            cls.addClassCleanup(_remove, path)
+            with tempfiles.activate(context):
+                return register()
+        path = register()
+        tempfiles.unregister(path)
+        cls.addClassCleanup(_remove, path)
         return path
 
 
@@ -158,10 +156,10 @@ class TrackedAsyncTestCase(_Tracked, unittest.IsolatedAsyncioTestCase):
 def _opened(test: _Tracked) -> Iterator[None]:
     outer = test._temp_context
     with tempfiles.context(test_id(test)):
-        test._temp_context = context = contexts.current()
+        test._temp_context = context = Context.current()
         if "_asyncioTestContext" in test.__dict__:
             # It was copied when the test was created, before this context was the current one.
-            test.__dict__["_asyncioTestContext"].run(contexts.activate, context)
+            test.__dict__["_asyncioTestContext"].run(tempfiles.activate, context)
         try:
             yield
         finally:

@@ -13,8 +13,14 @@ if typing.TYPE_CHECKING:
     from .api.inventory import *
     from .api.trees import *
     from .detection.detector import Detector as Detector
+    from .detection.ignore import CACHE_DIRECTORIES as CACHE_DIRECTORIES
     from .detection.running import ProcessDetector as ProcessDetector
     from .errors import *
+    from .fileops.write import *
+    from .formatting import *
+    from .monitor.sampler import Monitor as Monitor
+    from .monitor.sampler import Recording as Recording
+    from .monitor.usage import Sample as Sample
     from .records import *
     from .recovery.orphans import *
     from .recovery.reap import Reaped as Reaped
@@ -23,24 +29,35 @@ if typing.TYPE_CHECKING:
     from .registry.callbacks import *
     from .registry.cleanup import *
     from .registry.contexts import Context as Context
+    from .registry.contexts import activate as activate
+    from .registry.contexts import open_contexts as open_contexts
+    from .registry.contexts import untracked as untracked
     from .registry.settings import *
     from .reports import *
-    from .roots.location import root_directories as root_directories
+    from .roots.claim import KEPT_PREFIX as KEPT_PREFIX
+    from .roots.location import *
     from .roots.root import system_directory as system_directory
     from .run.retain import *
     from .run.run import *
+    from .run.so_far import observed as observed
+    from .run.so_far import paths_left as paths_left
+    from .system.syscalls import original_os_functions as original_os_functions
 
 # The public names by the module that defines them: the only list of them.
 _HOMES = {
-    "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",
-    "registry.contexts": "Context",
-    "registry.cleanup": "cleanup_all cleanup_context context contexts current_context",
     "api.create": (
         "copy_to_temp create_nested_directory create_temp_directory create_with_content "
         "generate_temp_path temp_directory temp_file"
     ),
     "api.directory": "TempDirectory",
+    "api.inventory": (
+        "Stats Usage get_context_for_file get_registered_directories get_registered_files "
+        "is_registered keep persist register_directory register_file remove remove_directory "
+        "stats unregister"
+    ),
+    "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
     "detection.detector": "Detector",
+    "detection.ignore": "CACHE_DIRECTORIES",
     "detection.running": "ProcessDetector",
     "errors": (
         "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
@@ -48,26 +65,30 @@ _HOMES = {
         "PermissionDeniedError RefusedError RemovalError SettingError TempFilesError "
         "UnknownContextError"
     ),
-    "api.inventory": (
-        "Stats Usage get_context_for_file get_registered_directories get_registered_files "
-        "is_registered keep persist register_directory register_file remove remove_directory "
-        "stats unregister"
-    ),
+    "fileops.write": "try_draft write_atomically",
+    "formatting": "format_contents format_count format_size parse_size printable",
+    "monitor.sampler": "Monitor Recording",
+    "monitor.usage": "Sample",
     "records": (
-        "ContextRecord Finding Leak Origin Resource"
+        "Child ContextRecord Finding Leak Modification Origin Rescued Resource Scope Unattributed"
     ),
     "recovery.orphans": "has_orphans reap",
     "recovery.reap": "Reaped ReapReport",
     "recovery.termination": (
         "Terminated catch_termination is_terminated on_termination terminate"
     ),
-    "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
+    "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",
+    "registry.cleanup": "cleanup_all cleanup_context context contexts current_context",
+    "registry.contexts": "Context activate open_contexts untracked",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
-    "roots.location": "root_directories",
+    "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
+    "roots.claim": "KEPT_PREFIX",
+    "roots.location": "choose_location root_directories",
     "roots.root": "system_directory",
     "run.retain": "Retention RetentionSettings",
-    "run.run": "Run",
-    "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
+    "run.run": "Run Source",
+    "run.so_far": "observed paths_left",
+    "system.syscalls": "original_os_functions",
 }
 
 __all__ = ["__version__", *sorted(" ".join(_HOMES.values()).split())]

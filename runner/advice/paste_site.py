@@ -7,7 +7,7 @@ import sys
 from types import FunctionType
 from typing import NamedTuple
 
-from tempfiles.records import Leak
+from tempfiles import Leak
 
 from ..source_code import file_of_context, text_of
 from .syntax import (

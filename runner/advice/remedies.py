@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from tempfiles.records import Leak
+from tempfiles import Leak
 
 from ..source_code import file_of_context, text_of, tree_of
 from .paste_site import (

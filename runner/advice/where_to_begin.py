@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-from tempfiles.formatting import format_count, format_size, printable
-from tempfiles.records import Leak
+from tempfiles import Leak, format_count, format_size, printable
 
 from .remedies import remedy
 

@@ -15,8 +15,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from tempfiles.fileops.write import try_draft, write_atomically
-from tempfiles.records import Leak
+from tempfiles import Leak, try_draft, write_atomically
 
 from ..errors import UsageError
 from ..settings.config import DEFAULT_BASELINE

@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from typing import NamedTuple
 
-from tempfiles.records import Leak
-from tempfiles.reports import ContextReport
+from tempfiles import ContextReport, Leak
 
 from .file import Baseline, Entry, entry_of, names
 

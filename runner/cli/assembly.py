@@ -161,7 +161,7 @@ class Components:
         if self.settings.keep_dir is not None:
             from glob import escape
 
-            from tempfiles.roots.ownership import KEPT_PREFIX
+            from tempfiles import KEPT_PREFIX
 
             kept = os.path.normpath(os.path.join(self.settings.keep_dir, KEPT_PREFIX))
             yield f"{escape(kept)}*"
@@ -196,9 +196,9 @@ class Components:
 
 def _temp_directory(settings: Config) -> str | None:
     """Return the directory for the run's root; None for the system's temp directory."""
-    from tempfiles.roots import location
+    from tempfiles import choose_location
 
-    place = location.choose_location(settings.temp_root, settings.temp_root_min_free)
+    place = choose_location(settings.temp_root, settings.temp_root_min_free)
     if place.remark:
         sys.stderr.write(f"tidytest: {place.remark}\n")
     return place.directory

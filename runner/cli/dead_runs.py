@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import tempfiles
-from tempfiles import RemovalReport
-from tempfiles.formatting import format_count, format_size, printable
+from tempfiles import RemovalReport, format_count, format_size, printable
 
 if TYPE_CHECKING:
     from tempfiles import Reaped, ReapReport

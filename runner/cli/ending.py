@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import tempfiles
-from tempfiles.system import syscalls
 
 from ..errors import UsageError
 from ..session.session import Session
@@ -58,7 +57,7 @@ class Ending:
             self._attempt(signals.wait_for_threads)
         self._attempt(signals.run_exit_handlers)
         os.umask(self._components.umask)
-        with syscalls.genuine():  # the tests may have replaced functions of `os`
+        with tempfiles.original_os_functions():  # the tests may have replaced functions of `os`
             self._end()
         self._steps.close()
         self._raise_interrupt()

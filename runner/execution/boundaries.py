@@ -10,7 +10,7 @@ from unittest import util
 from unittest.case import TestCase
 from unittest.suite import TestSuite
 
-from tempfiles.registry.contexts import Context, activate
+from tempfiles import Context, activate
 
 from ..session.session import ClosedContext, Session
 from ..unittest_api import (

@@ -24,7 +24,7 @@ from ..unittest_api import (
 from .boundaries import Boundaries
 
 if TYPE_CHECKING:
-    from tempfiles.reports import ContextReport
+    from tempfiles import ContextReport
 
 _NOTHING_CAPTURED = ("", "")
 

@@ -7,8 +7,7 @@ import sys
 import unittest
 from typing import TYPE_CHECKING, Any
 
-from tempfiles.reports import RunSettings
-from tempfiles.run.run import Run
+from tempfiles import Run, RunSettings
 
 from ..session.policy import Policy
 from ..session.session import Session
@@ -17,7 +16,7 @@ from .boundaries import Boundaries
 from .result import TidyTestResult
 
 if TYPE_CHECKING:
-    from tempfiles.reports import RunReport
+    from tempfiles import RunReport
 
 
 class TidyTestRunner(unittest.TextTestRunner):
@@ -92,7 +91,7 @@ def _opened_run() -> Run | None:
     """Return a new run; None where one is open, which then reports what this suite leaves."""
     if Run.current() is not None:
         return None
-    from tempfiles.errors import OwnershipError
+    from tempfiles import OwnershipError
 
     run = Run(RunSettings(project=os.getcwd(), harness=HARNESS))
     try:

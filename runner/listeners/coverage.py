@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tempfiles.registry import contexts
+from tempfiles import untracked
 
 from ..errors import UsageError
 from ..session.listener import Listener
@@ -89,7 +89,7 @@ class Measurement(Listener):
 
     def _switch(self, id: str) -> None:
         if self._failure is None:
-            with contexts.untracked():  # it writes down what the last test has run
+            with untracked():  # it writes down what the last test has run
                 self._attempt(lambda: self._coverage.switch_context(id))
 
     def finish(self, stream: Any) -> bool:

@@ -9,7 +9,7 @@ from ..session.listener import Listener, RunControl
 from ..session.outcomes import UNSUCCESSFUL, CaseName, Outcome
 
 if TYPE_CHECKING:
-    from tempfiles.reports import ContextReport
+    from tempfiles import ContextReport
 
 _tqdm: Any = import_module("tqdm").tqdm  # it has no type hints itself
 _tqdm.monitor_interval = 0  # tests would see its thread, and each fork would warn about it

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import TypeVar
 
-from tempfiles.formatting import format_size, printable
-from tempfiles.reports import ContextReport
+from tempfiles import ContextReport, format_size, printable
 
 from ..session.listener import Listener
 from ..session.outcomes import CaseName

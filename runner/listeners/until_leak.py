@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tempfiles.reports import ContextReport
+from tempfiles import ContextReport
 
 from ..session.listener import Listener, RunControl
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tempfiles.formatting import printable
+from tempfiles import printable
 
 _WITHIN_LINE = re.compile(r"[^\t\n]+")
 

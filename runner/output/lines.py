@@ -6,9 +6,17 @@ import os
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
-from tempfiles.formatting import format_contents, format_count, format_size, printable
-from tempfiles.records import Leak, Modification, Unattributed
-from tempfiles.reports import ContextReport, RunReport
+from tempfiles import (
+    ContextReport,
+    Leak,
+    Modification,
+    RunReport,
+    Unattributed,
+    format_contents,
+    format_count,
+    format_size,
+    printable,
+)
 
 from .escape import clip
 

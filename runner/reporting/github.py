@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
-from tempfiles.formatting import format_count, format_size, printable
-from tempfiles.records import Leak
+from tempfiles import Leak, format_count, format_size, printable
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_line, leak_notes

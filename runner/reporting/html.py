@@ -17,8 +17,7 @@ from typing import Any, TextIO
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from tempfiles.formatting import format_count, format_size, printable
-from tempfiles.reports import Summary
+from tempfiles import Summary, format_count, format_size, printable
 
 from ..session.outcomes import UNSUCCESSFUL
 from .html_data import document, leak_state

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tempfiles.formatting import printable
-from tempfiles.records import Leak, Modification, Unattributed
+from tempfiles import Leak, Modification, Unattributed, printable
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_notes

@@ -27,7 +27,7 @@ from junitparser import (
     TestSuite,
 )
 
-from tempfiles.records import Leak
+from tempfiles import Leak
 
 from ..output.escape import clip, shorten
 from ..output.lines import leak_line

@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from tempfiles.records import Child, Origin
-from tempfiles.reports import RunReport
+from tempfiles import Child, Origin, RunReport
 
 from .records import SuiteReport
 from .writer import check, write_text

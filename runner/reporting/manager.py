@@ -11,8 +11,7 @@ from ..settings.config import Config
 from .reporters import REPORTERS, load, missing
 
 if TYPE_CHECKING:
-    from tempfiles.monitor.usage import Sample
-    from tempfiles.reports import RunReport
+    from tempfiles import RunReport, Sample
 
     from ..session.policy import Policy
     from .recorder import Recorder

@@ -9,8 +9,7 @@ import sys
 from dataclasses import dataclass, field, replace
 from time import perf_counter, time
 
-from tempfiles.monitor.usage import Sample
-from tempfiles.reports import ContextReport, RunReport
+from tempfiles import ContextReport, RunReport, Sample
 
 from ..session.listener import Listener
 from ..session.outcomes import CaseName, Outcome, Status

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tempfiles.reports import RunReport, Summary
+from tempfiles import RunReport, Summary
 
 from ..session.outcomes import Status
 

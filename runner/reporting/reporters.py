@@ -107,7 +107,7 @@ def load(name: str) -> Reporter:
     except Exception as error:  # importing an unsuitable library may raise anything
         if name not in EXTRAS:
             raise
-        from tempfiles.formatting import printable
+        from tempfiles import printable
 
         library, extra = EXTRAS[name]
         raise UsageError(

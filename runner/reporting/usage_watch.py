@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tempfiles.errors import SettingError
-from tempfiles.monitor.sampler import Monitor, Recording
-from tempfiles.monitor.usage import Sample
+from tempfiles import Monitor, Recording, Sample, SettingError
 
 from ..errors import UsageError
 

@@ -7,8 +7,7 @@ import os
 import stat
 from typing import TextIO
 
-from tempfiles.fileops.write import try_draft, write_atomically
-from tempfiles.formatting import printable
+from tempfiles import printable, try_draft, write_atomically
 
 _IRREPLACEABLE = frozenset({errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS})
 

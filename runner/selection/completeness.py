@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from unittest import TestCase
 
-from tempfiles.detection.ignore import CACHES
+from tempfiles import CACHE_DIRECTORIES
 
 from ..settings.config import Config
 from ..unittest_api import test_id
@@ -96,7 +96,7 @@ class Completeness:
         """The directories of the project, each with its files, without virtual environments."""
         found = []
         for directory, below, files in os.walk(os.path.realpath(self._project)):
-            below[:] = [name for name in below if name not in CACHES and name[:1] != "."]
+            below[:] = [name for name in below if name not in CACHE_DIRECTORIES and name[:1] != "."]
             if "pyvenv.cfg" in files:
                 below.clear()
             else:

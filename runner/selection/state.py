@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tempfiles.fileops.write import write_atomically
+from tempfiles import write_atomically
 
 from ..settings.config import STATE_FILE
 from ..unittest_api import is_import_failure, test_id

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .outcomes import CaseName, Outcome
 
 if TYPE_CHECKING:
-    from tempfiles.reports import ContextReport
+    from tempfiles import ContextReport
 
 
 class RunControl(Protocol):

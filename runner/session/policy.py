@@ -6,7 +6,7 @@ from collections.abc import Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tempfiles.reports import ContextReport
+    from tempfiles import ContextReport
 
     from ..baseline.matching import Ledger
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tempfiles.roots.root import system_directory
+from tempfiles import system_directory
 
 from ..errors import UsageError
 
@@ -67,7 +67,7 @@ class Keeping:
         """Yield the line on where files were kept, if any were."""
         kept = self.keeper.kept_contexts() if self.keeper is not None else []
         if self.keeper is not None and kept:
-            from tempfiles.formatting import printable
+            from tempfiles import printable
 
             from ..output.lines import counted_contexts
 

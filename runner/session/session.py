@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tempfiles.registry.contexts import Context, open_contexts
-from tempfiles.reports import ContextReport
+from tempfiles import Context, ContextReport, open_contexts
 
 from .listener import Events, Listener
 from .outcomes import UNSUCCESSFUL, Outcome
 from .policy import Policy
 
 if TYPE_CHECKING:
-    from tempfiles import Retention
-    from tempfiles.records import Scope
-    from tempfiles.reports import RunReport
-    from tempfiles.run.run import Run, Source
+    from tempfiles import Retention, Run, RunReport, Scope, Source
 
     from .summary import RunSummary
 

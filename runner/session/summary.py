@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..output.colour import Painter
 
 if TYPE_CHECKING:
-    from tempfiles.reports import ContextReport, RunReport
+    from tempfiles import ContextReport, RunReport
 
 
 @dataclass(frozen=True, slots=True)

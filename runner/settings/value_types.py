@@ -8,7 +8,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tempfiles.formatting import parse_size
+from tempfiles import parse_size
 
 _INFINITE = float("inf")
 _SWITCH = {

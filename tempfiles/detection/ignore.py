@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from ..observation.event_paths import is_bytecode
 from ..system import syscalls
 
-# Directories that tools keep between runs; an entry with such a name, or below one, is no leak.
-CACHES = frozenset({
+CACHE_DIRECTORIES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
     ".ruff_cache", ".tox", ".nox", "node_modules",
 })  # fmt: skip
+"""Directories that tools keep between runs: nothing with such a name, or below one, is a leak."""
 _NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-(state\.json|[0-9a-f]{16})|pymp-.*"
 
 
@@ -63,14 +63,16 @@ class Ignored:
     def by_name(self, path: str) -> bool:
         """Whether an absolute path is ignored for what it is called, without a look at the disk."""
         parts = path.split(os.sep)
-        if re.fullmatch(_NAMES, parts[-1]) or not CACHES.isdisjoint(parts) or is_bytecode(path):
+        if re.fullmatch(_NAMES, parts[-1]) or is_bytecode(path):
+            return True
+        if not CACHE_DIRECTORIES.isdisjoint(parts):
             return True
         return self._globs is not None and self._matches(path, parts[-1])
 
     def skips_directory(self, path: str) -> bool:
         """Whether a directory need not be looked into at all."""
         name = os.path.basename(path)
-        return name in CACHES or syscalls.lexists(os.path.join(path, "pyvenv.cfg"))
+        return name in CACHE_DIRECTORIES or syscalls.lexists(os.path.join(path, "pyvenv.cfg"))
 
     def _matches(self, path: str, name: str) -> bool:
         assert self._globs is not None

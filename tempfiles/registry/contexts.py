@@ -56,6 +56,11 @@ class Context:
         self.parent_keys: dict[str, FileId | None] | None = None
         self.attachment: Any = None
 
+    @staticmethod
+    def current() -> Context:
+        """Return the context that the running code belongs to; outside of any, the run's."""
+        return current()
+
     def __repr__(self) -> str:
         return f"<Context {self.id!r} scope={self.scope}{' closed' if self.closed else ''}>"
 
@@ -103,11 +108,39 @@ def enter(id: str, scope: Scope = "context") -> Context:
     return context
 
 
-def activate(context: Context) -> None:
+def _set_current(context: Context) -> None:
     """Make an open context the current one of the running code."""
     if not _follows_threads:
         _follow_threads()
     _current.set(context)
+
+
+class Activation:
+    """A context made the current one; at the end of a `with` block, the one before is again."""
+
+    def __init__(self, context: Context) -> None:
+        self._before = current()
+        self._context = context
+        _set_current(context)
+
+    def __enter__(self) -> Context:
+        return self._context
+
+    def __exit__(self, *exception: object) -> None:
+        _set_current(self._before)
+
+
+def activate(context: Context) -> Activation:
+    """Make an open context the current one of the running code, at once.
+
+    For code that runs in another thread or task than the one that entered the context: event
+    loops, worker threads, jobs of a pool, fixtures that outlive a test.
+
+    Returns:
+        A context manager. At the end of its `with` block, the context that was current before is
+        current again; without a block, the activation lasts.
+    """
+    return Activation(context)
 
 
 def close(context: Context) -> None:
@@ -133,13 +166,9 @@ def leave_all() -> None:
 
 @contextlib.contextmanager
 def untracked() -> Iterator[None]:
-    """Attribute nothing that the block creates to a test."""
-    before = current()
-    activate(UNTRACKED)
-    try:
+    """Attribute what the block creates to no test."""
+    with activate(UNTRACKED):
         yield
-    finally:
-        activate(before)
 
 
 def open_contexts() -> tuple[Context, ...]:

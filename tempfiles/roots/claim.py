@@ -17,6 +17,7 @@ from . import locks, marker
 PREFIX = "tidy-"
 TRASH_PREFIX = "tidy-trash-"
 KEPT_PREFIX = "tidy-kept-"
+"""The beginning of the names of directories of kept files."""
 BARE_MODE = 0o1700
 """The mode of a root that has no marker yet, or (while it is removed) no longer."""
 

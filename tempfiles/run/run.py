@@ -10,20 +10,19 @@ import contextlib
 import errno
 import gc
 import os
+from collections.abc import Callable, Iterable
+from types import CodeType
 from typing import TYPE_CHECKING
 
 from ..recovery import guard, termination
 from ..registry import callbacks, contexts
-from ..registry.contexts import Context
+from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
 from ..system import syscalls
 from ..system.audit import FirstWriteEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import CodeType
-
     from ..detection.detector import Detector
     from ..detection.ignore import Ignored
     from ..detection.project_tree import ProjectTree
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
     from .close import Closing, Listener
     from .quick_check import QuickCheck
 
-    Source = Callable[..., object] | CodeType | str
+Source = Callable[..., object] | CodeType | str
+"""What defines a context: a function, its code, or the path of a file."""
 
 _NOTHING_LEFT = ContextReport("", "")
 
@@ -253,16 +253,8 @@ class Run:
         return report
 
     def activate(self, context: Context) -> Activation:
-        """Make an open context the current one of the running code, at once.
-
-        For code that runs in another thread or task than the one that entered the context: event
-        loops, worker threads, jobs of a pool, fixtures that outlive a test.
-
-        Returns:
-            A context manager. At the end of its `with` block, the context that was current before
-            is current again; without a block, the activation lasts.
-        """
-        return Activation(context)
+        """Make an open context the current one; see `tempfiles.activate`."""
+        return contexts.activate(context)
 
     def attribute_new_to(self, context: Context) -> None:
         """Attribute what newly appeared in the temp directory to a context.
@@ -337,7 +329,7 @@ class Run:
             OwnershipError: this process is a forked child of the one that opened the run.
         """
         self._refuse_child()
-        with syscalls.genuine():
+        with syscalls.original_os_functions():
             late = self._judge(tests)
             return self._remove(), late
 
@@ -356,7 +348,7 @@ class Run:
             OwnershipError: as `finish`.
         """
         self._refuse_child()
-        with syscalls.genuine():
+        with syscalls.original_os_functions():
             late = self._judge(tests)
             return self._report(), late
 
@@ -370,7 +362,7 @@ class Run:
             OwnershipError: as `finish`.
         """
         self._refuse_child()
-        with syscalls.genuine():
+        with syscalls.original_os_functions():
             return self._remove()
 
     def abandon(self) -> None:
@@ -380,7 +372,7 @@ class Run:
             OwnershipError: as `finish`.
         """
         self._refuse_child()
-        with syscalls.genuine():
+        with syscalls.original_os_functions():
             self._stop_tracking()
             self.root.restore()
             self.root.remove()
@@ -401,7 +393,7 @@ class Run:
             raise termination.Terminated
 
         self.enter = enter  # type: ignore[method-assign]
-        with contextlib.suppress(OSError), syscalls.genuine():
+        with contextlib.suppress(OSError), syscalls.original_os_functions():
             self.root.guard()
 
     def report_unfinished(self, tests: int = 0) -> RunReport:
@@ -513,21 +505,6 @@ class Run:
             or self._temp_directory.has_new()
             or self._tree.has_new()
         )
-
-
-class Activation:
-    """A context made the current one; at the end of a `with` block, the one before is again."""
-
-    def __init__(self, context: Context) -> None:
-        self._before = contexts.current()
-        self._context = context
-        contexts.activate(context)
-
-    def __enter__(self) -> Context:
-        return self._context
-
-    def __exit__(self, *exception: object) -> None:
-        contexts.activate(self._before)
 
 
 _opening = _thread.allocate_lock()

@@ -23,8 +23,9 @@ from time import monotonic, sleep, time, time_ns
 from .platform import WINDOWS
 
 __all__ = [
-    "close_fd", "dup", "fstat", "genuine", "getcwd", "is_directory", "is_link", "is_same",
-    "lexists", "listdir", "lstat", "monotonic", "open_fd", "open_file", "readlink", "real_path",
+    "close_fd", "dup", "fstat", "getcwd", "is_directory", "is_link", "is_same",
+    "lexists", "listdir", "lstat", "monotonic", "open_fd", "open_file", "original_os_functions",
+    "readlink", "real_path",
     "scandir", "sleep", "stat", "time", "time_ns",
 ]  # fmt: skip
 
@@ -51,11 +52,11 @@ _GENUINE = {
 
 
 @contextlib.contextmanager
-def genuine() -> Iterator[None]:
-    """Have `open`, and functions of `os` and `time`, be what they were at import in the block.
+def original_os_functions() -> Iterator[None]:
+    """Restore `open` and functions of `os` and `time`, as they were at import, for the block.
 
-    A test may have replaced them and never put them back; what a run has made is removed all the
-    same.
+    A test may have replaced them and not put them back. What a run has created must still be
+    removed.
     """
     replaced = {
         place: getattr(*place) for place, function in _GENUINE.items()

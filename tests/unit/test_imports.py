@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import tempfiles
+
 ROOT = Path(__file__).parents[2]
 ONLY_IN = {
     "colorama": {"runner.output.colour"},
@@ -78,6 +80,21 @@ def importers(library: str) -> set[str]:
     }
 
 
+def used_of_tempfiles(source: str) -> set[str]:
+    """Return the names of `tempfiles` that a source uses, and the modules of it that it imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "tempfiles":
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tempfiles."):
+            found.add(str(node.module))
+        elif isinstance(node, ast.Import):
+            found.update(a.name for a in node.names if a.name.startswith("tempfiles."))
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tempfiles":
+            found.add(node.attr)
+    return found
+
+
 class Imports(unittest.TestCase):
     def test_the_reader_sees_all_forms(self) -> None:
         source = (
@@ -94,6 +111,21 @@ class Imports(unittest.TestCase):
     def test_tempfiles_never_imports_runner(self) -> None:
         wrong = [n for n in importers("runner") if n.split(".")[0] == "tempfiles"]
         self.assertEqual(wrong, [])
+
+    def test_runner_uses_exported_names_of_tempfiles_only(self) -> None:
+        wrong = {
+            f"{name}: {used}"
+            for name, path in MODULES.items() if name.split(".")[0] == "runner"
+            for used in used_of_tempfiles(path.read_text("utf-8")) - {*tempfiles.__all__}
+        }  # fmt: skip
+        self.assertEqual(wrong, set())
+
+    def test_private_names_of_tempfiles_are_seen_in_all_forms(self) -> None:
+        source = (
+            "import tempfiles\nimport tempfiles.a\nfrom tempfiles import b\n"
+            "from tempfiles.c import d\ntempfiles.e.f()\n"
+        )
+        self.assertEqual(used_of_tempfiles(source), {"tempfiles.a", "b", "tempfiles.c", "e"})
 
     def test_tempfiles_uses_the_standard_library_only(self) -> None:
         allowed = {*sys.stdlib_module_names, "tempfiles"}

@@ -10,23 +10,27 @@ import runner
 import tempfiles
 
 FUNCTIONS = [
-    "assert_tree", "catch_termination", "cleanup_all", "cleanup_context", "configure",
-    "context", "contexts", "copy_to_temp", "create_nested_directory", "create_temp_directory",
-    "create_with_content", "current_context", "generate_temp_path", "get_context_for_file",
-    "get_registered_directories", "get_registered_files", "get_temp_dir", "has_orphans",
-    "is_registered", "is_terminated", "keep", "on_context_close", "on_context_open",
-    "on_run_close", "on_termination", "persist", "read_tree", "reap", "register_directory",
-    "register_file", "remove", "remove_callback", "remove_directory", "root_directories",
-    "set_temp_dir", "stats", "system_directory", "temp_directory", "temp_file", "temp_tree",
-    "terminate", "unregister",
+    "activate", "assert_tree", "catch_termination", "choose_location", "cleanup_all",
+    "cleanup_context", "configure", "context", "contexts", "copy_to_temp",
+    "create_nested_directory", "create_temp_directory", "create_with_content",
+    "current_context", "format_contents", "format_count", "format_size", "generate_temp_path",
+    "get_context_for_file", "get_registered_directories", "get_registered_files",
+    "get_temp_dir", "has_orphans", "is_registered", "is_terminated", "keep", "observed",
+    "on_context_close", "on_context_open", "on_run_close", "on_termination", "open_contexts",
+    "original_os_functions", "parse_size", "paths_left", "persist", "printable", "read_tree",
+    "reap", "register_directory", "register_file", "remove", "remove_callback",
+    "remove_directory", "root_directories", "set_temp_dir", "stats", "system_directory",
+    "temp_directory", "temp_file", "temp_tree", "terminate", "try_draft", "unregister",
+    "untracked", "write_atomically",
 ]
 CLASSES = [
-    "Context", "ContextRecord", "ContextReport", "Detector", "Finding", "Leak", "Origin",
-    "ProcessDetector", "ReapReport", "Reaped", "RemovalFailure", "RemovalReport", "Resource",
-    "Retention", "RetentionSettings", "Run", "RunReport", "RunSettings", "Settings",
-    "SpecialFile", "Stats", "Summary", "Symlink", "TempDirectory", "TempTree", "Terminated",
-    "Usage",
+    "Child", "Context", "ContextRecord", "ContextReport", "Detector", "Finding", "Leak",
+    "Modification", "Monitor", "Origin", "ProcessDetector", "ReapReport", "Reaped", "Recording",
+    "RemovalFailure", "RemovalReport", "Rescued", "Resource", "Retention", "RetentionSettings",
+    "Run", "RunReport", "RunSettings", "Sample", "Settings", "SpecialFile", "Stats", "Summary",
+    "Symlink", "TempDirectory", "TempTree", "Terminated", "Unattributed", "Usage",
 ]
+CONSTANTS = ["CACHE_DIRECTORIES", "KEPT_PREFIX", "Scope", "Source", "__version__"]
 ERRORS = [
     "ContentError", "DestinationExistsError", "EscapeError", "FileSystemError",
     "InvalidNameError", "LimitError", "NotFoundError", "NotRegisteredError", "OwnershipError",
@@ -38,7 +42,7 @@ ERRORS = [
 class PublicNames(unittest.TestCase):
     def test_they_are_these(self) -> None:
         self.assertEqual(
-            sorted(tempfiles.__all__), sorted([*FUNCTIONS, *CLASSES, *ERRORS, "__version__"])
+            sorted(tempfiles.__all__), sorted([*FUNCTIONS, *CLASSES, *ERRORS, *CONSTANTS])
         )
 
     def test_each_is_there_callable_and_documented(self) -> None:
