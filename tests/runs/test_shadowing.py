@@ -5,18 +5,10 @@ from __future__ import annotations
 from tests.support.programs import REPOSITORY, Outcome
 from tests.support.projects import ProjectTestCase
 
+# Every spelling is in tests/unit/cli/test_shadowing.py.
 SPELLINGS = (
-    ("discover", "src"),
-    ("discover", "-s", "src"),
     ("discover", "-ssrc"),
-    ("discover", "-vs", "src"),
-    ("discover", "-vssrc"),
-    ("discover", "-v", "--start-directory", "src"),
-    ("discover", "--start-directory=src"),
-    ("discover", "--sta=src"),
-    ("discover", "-s", "src/sub", "-tsrc"),
     ("discover", "src/sub", "test*.py", "src"),
-    ("discover", "--top-level-directory=src", "src/sub"),
     ("--leak-ignore", "x", "Discover", "--leaks", "report", "src"),
 )
 
@@ -119,13 +111,3 @@ class ShadowingTests(ProjectTestCase):
         self.write("lib/tempfiles/__init__.py", "")
         outcome = self.run_python("-m", "runner", PYTHONPATH=f"lib:{REPOSITORY}")
         self.assertRefused(outcome, "lib/tempfiles/__init__.py")
-
-    def test_our_own_packages_shadow_nothing(self) -> None:
-        outcome = self.run_python("-c", f"""
-import sys
-sys.path.insert(0, {REPOSITORY!r})
-from runner.cli import shadowing
-directories = [{REPOSITORY!r}]
-print(shadowing.shadowed("runner", directories), shadowing.shadowed("tempfiles", directories))
-""")
-        self.assertEqual(outcome.out, "None None\n", outcome.err)
