@@ -34,6 +34,9 @@ docs: $(READY)  ## build the documentation into docs/_build; a warning is an err
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build
 
+# In the campaigns every run is a process of its own, not a fork of a preloaded interpreter.
+zoo parity torture: export FRESH_PROCESSES = 1
+
 zoo: $(READY)  ## try every way to leak, each in its own run
 	$(BIN)/python -m tests.campaigns.zoo
 
