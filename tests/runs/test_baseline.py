@@ -292,7 +292,7 @@ class WhereToBeginTests(ProjectTestCase):
             "self.enterContext(tempfile.TemporaryDirectory())))"
             "  # first in the test or setUp that calls it; from unittest import mock",
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
-            "self.enterContext(tempfile.TemporaryDirectory())  # make it in there",
+            "self.enterContext(tempfile.TemporaryDirectory())  # create it in there",
         ):
             self.assertIn(f"\n        {line}\n", told)
 
