@@ -127,7 +127,7 @@ def _fixed(leaks: Sequence[Leak], site: PasteSite) -> str | None:
     """Return the path as code if it is the same in each run and known below the line."""
     leak, name, in_temp = leaks[0], os.path.basename(leaks[0].path), leaks[0].where == "temp"
     is_below = bool(site.nodes) and isinstance(site.nodes[0], _SIMPLE)
-    # A directory made by other calls may be pre-existing, with files of the user.
+    # A directory made by other calls may be preexisting, with files of the user.
     is_new = leak.type != "directory" or _call(leak) == "os.mkdir"
     same = {os.path.basename(each.path) if in_temp else each.path for each in leaks}
     path = name if in_temp else _in_project(leak.path)

@@ -227,7 +227,7 @@ def leak_notes(leak: Leak) -> list[str]:
         notes.append("could not be removed")
     elif leak.outcome != "removed":
         notes.append(f"{leak.outcome}: {printable(leak.reason)}" if leak.reason else leak.outcome)
-    notes.extend(f"held a pre-existing file, now at {printable(path)}" for path in leak.rescued)
+    notes.extend(f"held a preexisting file, now at {printable(path)}" for path in leak.rescued)
     if leak.children:
         notes.append("created by one of " + "; ".join(printable(c.command) for c in leak.children))
     return notes

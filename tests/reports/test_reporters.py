@@ -209,7 +209,7 @@ class LineTests(unittest.TestCase):
                     reason="it holds x", rescued=("/tmp/y\n",))
         self.assertEqual(leak_notes(leak), [
             "outside the temp directory", "left: it holds x",
-            "held a pre-existing file, now at /tmp/y\\n",
+            "held a preexisting file, now at /tmp/y\\n",
         ])  # fmt: skip
 
 
