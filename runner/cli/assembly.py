@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tempfiles import Run, RunSettings, system_directory
 
-from ..reporting.manager import Reports
+from ..reporting import Reports
 from ..session.policy import Policy
 from ..session.retention import Keeping
 from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config

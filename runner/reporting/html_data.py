@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tempfiles import Leak, Modification, Unattributed, printable
+from tempfiles import Leak, Modification, Sample, Unattributed, printable
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_notes
-from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
+from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _MOST_SAMPLES = 2_000
 _TEXT = 20_000
@@ -173,7 +173,7 @@ def _usage(report: SuiteReport) -> list[tuple[float, int, int]]:
     return [_highest(group, report.started) for group in groups]
 
 
-def _highest(samples: Iterable[UsageSample], started: float) -> tuple[float, int, int]:
+def _highest(samples: Iterable[Sample], started: float) -> tuple[float, int, int]:
     top = max(samples, key=lambda sample: sample.bytes)
     return _round(top.timestamp - started), top.files, top.bytes
 

@@ -13,7 +13,7 @@ from tempfiles import ContextReport, RunReport, Sample
 
 from ..session.listener import Listener
 from ..session.outcomes import CaseName, Outcome, Status
-from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord, UsageSample
+from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _SEVERITY: tuple[Status, ...] = (
     "success", "expected failure", "skipped", "unexpected success", "failure", "error",
@@ -148,7 +148,6 @@ class Recorder(Listener):
             run: its totals and leaks.
             samples: of the disk usage of the temp directory.
         """
-        usage = (UsageSample(s.timestamp, s.files, s.bytes, s.context) for s in samples)
         return SuiteReport(
             tests=tuple(self._tests),
             fixtures=tuple(self._fixtures),
@@ -159,7 +158,7 @@ class Recorder(Listener):
             f" {platform.system()})",
             command=shlex.join([os.path.basename(sys.orig_argv[0]), *sys.orig_argv[1:]]),
             directory=self._directory,
-            usage=tuple(usage),
+            usage=tuple(samples),
         )
 
     def _draft(self, id: str) -> _Draft:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tempfiles import RunReport, Summary
+from tempfiles import RunReport, Sample, Summary
 
 from ..session.outcomes import Status
 
@@ -132,16 +132,6 @@ class FixtureRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class UsageSample:
-    """How many files and bytes the temp directory held at one moment, and the open context."""
-
-    timestamp: float
-    files: int
-    bytes: int
-    context: str
-
-
-@dataclass(frozen=True, slots=True)
 class SuiteReport:
     """A whole run, as reporters get it.
 
@@ -170,7 +160,7 @@ class SuiteReport:
     python: str = ""
     command: str = ""
     directory: str = ""
-    usage: tuple[UsageSample, ...] = ()
+    usage: tuple[Sample, ...] = ()
     known: frozenset[tuple[str, str]] = frozenset()
     failing: frozenset[tuple[str, str]] = frozenset()
     looked: bool = True

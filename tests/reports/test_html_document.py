@@ -8,13 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from runner.reporting import html_data
-from runner.reporting.records import (
-    FixtureRecord,
-    SubtestRecord,
-    SuiteReport,
-    TestRecord,
-    UsageSample,
-)
+from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from tempfiles.monitor.usage import Sample
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.support.projects import ProjectTestCase
@@ -39,14 +34,14 @@ class DocumentTests(unittest.TestCase):
                          ["temp directory/d", "temp directory", "/p", "/"])
 
     def test_times_are_relative_to_the_start(self) -> None:
-        usage = (UsageSample(STARTED + 2, 3, 4, "run"),)
+        usage = (Sample(STARTED + 2, files=3, bytes=4),)
         test = TestRecord("a", "m", "C", "a", seconds=0.5, started=STARTED + 1)
         found = document(SuiteReport((test,), started=STARTED, usage=usage))
         self.assertEqual(found["usage"], [[2.0, 3, 4]])
         self.assertEqual(found["tests"][0]["started"], 1.0)
 
     def test_many_samples_are_thinned_and_the_highest_stay(self) -> None:
-        usage = tuple(UsageSample(STARTED + n, 1, n * (n != 77) + 10**9 * (n == 77), "run")
+        usage = tuple(Sample(STARTED + n, files=1, bytes=n if n != 77 else 10**9)
                       for n in range(50_000))
         found = document(SuiteReport(started=STARTED, usage=usage))["usage"]
         self.assertLessEqual(len(found), 2_000)

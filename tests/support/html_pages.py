@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from runner.reporting import html
-from runner.reporting.records import SuiteReport, TestRecord, UsageSample
+from runner.reporting.records import SuiteReport, TestRecord
+from tempfiles.monitor.usage import Sample
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.support.browser import MISSING, Browser
@@ -44,7 +45,7 @@ def hostile() -> SuiteReport:
 def slow() -> SuiteReport:
     """Return a run of a quarter of an hour that leaves only what is empty."""
     report = sample(60, 0)
-    usage = tuple(UsageSample(report.started + at, 3, 0, "run") for at in range(0, 900, 100))
+    usage = tuple(Sample(report.started + at, files=3) for at in range(0, 900, 100))
     return replace(report, seconds=900.0, usage=usage)
 
 

@@ -11,8 +11,8 @@ from runner.reporting.records import (
     SubtestRecord,
     SuiteReport,
     TestRecord,
-    UsageSample,
 )
+from tempfiles.monitor.usage import Sample
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 
@@ -151,11 +151,11 @@ def _leak(chance: random.Random, tests: list[TestRecord], number: int) -> Leak:
     )
 
 
-def _usage(chance: random.Random, end: float) -> list[UsageSample]:
+def _usage(chance: random.Random, end: float) -> list[Sample]:
     samples = []
     size = 0
     for index in range(600):
         size = max(0, int(size * 0.985) + chance.randrange(-300_000, 500_000))
         at = STARTED + (end - STARTED) * index / 600
-        samples.append(UsageSample(at, size // 40_000, size, "run"))
+        samples.append(Sample(at, files=size // 40_000, bytes=size, context="run"))
     return samples
