@@ -30,7 +30,7 @@ class PrecedenceTests(SettingsTestCase):
     def test_every_option_can_be_set_in_each_place(self) -> None:
         samples = {
             "leaks": "fail", "keep": "always", "coverage-report": "html", "temp-root": "ram",
-            "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9",
+            "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9", "detect": "processes",
         }  # fmt: skip
         for option in OPTIONS:
             if option.allowed != "file":
