@@ -22,6 +22,7 @@ class ConflictTests(SettingsTestCase):
             "--leaks=off --leak-trace",
             "--leaks=off --leak-ignore=x",
             "--leaks=off --watch-modified",
+            "--leaks=off --detect=processes",
             "--leaks=off --clean-outside",
             "--leaks=off --leak-baseline=x",
             "--leaks=off --update-baseline",
