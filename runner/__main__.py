@@ -61,8 +61,7 @@ def _without_collecting() -> Iterator[None]:
 def _refuse_tempfiles(path: str | None) -> None:
     if path is not None:
         print(
-            f"tidytest: error: {os.path.relpath(path)} hides the package `tempfiles` that tidytest"
-            " brings: give it another name",
+            f"tidytest: error: {os.path.relpath(path)} hides the package `tempfiles`: rename it",
             file=sys.stderr,
         )
         sys.exit(2)

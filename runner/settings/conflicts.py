@@ -122,7 +122,7 @@ def _refuse_strict_without_baseline(settings: Settings) -> None:
         return
     if not os.path.lexists(DEFAULT_BASELINE):
         raise UsageError(
-            f"--strict-baseline needs --leak-baseline FILE, or a {DEFAULT_BASELINE} where it runs"
+            f"--strict-baseline needs --leak-baseline FILE, or a {DEFAULT_BASELINE}"
         )
 
 

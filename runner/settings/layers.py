@@ -198,5 +198,5 @@ def _value_of_opposite(option: Option, text: str) -> Any:
     if SWITCH(text):
         return option.off
     if not option.is_switch:
-        raise ArgumentTypeError(f"only true makes sense here: it switches {option.name} off")
+        raise ArgumentTypeError(f"only true is valid here; it switches {option.name} off")
     return True

@@ -162,7 +162,7 @@ class BadFileTests(SettingsTestCase):
             "leaks = 2026-01-01": "leaks: must be one of report, fail, off, not a date or time",
             "version = true": "'version' can only be set on the command line",
             "pdb = true": "'pdb' can only be set on the command line or in the environment",
-            "no-html = false": "no-html: only true makes sense here: it switches html off",
+            "no-html = false": "no-html: only true is valid here; it switches html off",
         }
         for line, words in cases.items():
             self.write("pyproject.toml", f"[tool.x]\nleaks = 1\n\n[tool.tidytest]\n{line}\n")
