@@ -21,7 +21,7 @@ LARGEST = 5
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one topmost entry holds, itself included. `owner` and `context` (the one under way in
+    """How much one topmost entry holds, itself included. `owner` and `context` (the current one of
     that run) are empty unless it is the root of a run; `name` is `.` where the whole directory is
     such a root.
     """
@@ -36,13 +36,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The usage of a directory at one moment, the directory itself not counted, nor, where it is
-    the root of a run, what that run keeps there for itself.
+    """The usage of a directory at one moment. The directory itself is not counted; where it is the
+    root of a run, nor are the run's own files.
 
-    `timestamp` is in seconds since the epoch. `files` counts all that is not a directory. `bytes`
+    `timestamp` is in seconds since the epoch. `files` counts everything but directories. `bytes`
     is the sum of the lengths of the regular files, one with several names counted once.
     `unreadable` counts directories and files that could not be examined, `mounts` the mount points
-    passed by. `context` is what the sampling process itself was about. `shares` holds the root of
+    passed by. `context` is the current context of the sampling process. `shares` holds the root of
     each run, then the largest of the other topmost entries.
     """
 

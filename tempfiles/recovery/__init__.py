@@ -1,1 +1,1 @@
-"""Remove what a dead run left, and rescue what was the user's."""
+"""Remove what dead runs left, and rescue what was the user's."""

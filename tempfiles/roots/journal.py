@@ -12,13 +12,12 @@ import contextlib
 import os
 import sys
 import weakref
+from typing import TYPE_CHECKING, Any
 
 from ..system import platform
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     import mmap
-    from typing import Any
 
     from ..records import Scope
     from ..reports import ContextReport

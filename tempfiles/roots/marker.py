@@ -1,4 +1,4 @@
-"""The marker of a run root: who made it. It proves nothing about life; only the lock does that."""
+"""Write the marker of a run root, which says who created it; only the lock proves a live owner."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ARGUMENTS, _CHARACTERS = 100, 400
 
 
 class Marker(NamedTuple):
-    """Who made a root, and which one: `inode` is the root's own, so a copy does not pass for it.
+    """Who created a root. `inode` is the root's own, so that a copy is not taken for it.
 
     `started` is the process's start in clock ticks since boot, `boot` the system's boot id (both
     empty where there are none), `project` its working directory, `created` seconds since the
-    epoch, `root` the path the root was made at. `kept` says that a user asked to keep it.
+    epoch, `root` the path it was created at. `kept` says that a user asked to keep it.
     """
 
     pid: int
@@ -39,7 +39,7 @@ class Marker(NamedTuple):
 
 
 def describe(root: str, inode: int, project: str, argv: Sequence[str], kept: bool) -> Marker:
-    """Return the marker of a root that this process makes."""
+    """Return the marker of a root that this process creates."""
     born = procfs.stat("self")
     return Marker(
         os.getpid(), born.started if born else "", host(), boot_id(), user_id(), project,
@@ -49,7 +49,7 @@ def describe(root: str, inode: int, project: str, argv: Sequence[str], kept: boo
 
 
 def write(marker: Marker, root: str, dir_fd: int | None) -> None:
-    """Put a marker into a root in one step; `dir_fd` is the root's descriptor where there is one.
+    """Write a marker into a root in one step; `dir_fd` is the root's descriptor where there is one.
 
     Raises:
         OSError: it cannot be written.
@@ -68,7 +68,7 @@ def host() -> str:
 
 @functools.cache
 def boot_id() -> str:
-    """Return what identifies this boot of the kernel; empty where there is no such thing."""
+    """Return the id of this boot of the kernel; empty where the system has none."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
@@ -77,7 +77,7 @@ def boot_id() -> str:
 
 
 def user_id() -> int:
-    """Return the effective user's id; 0 where there are none."""
+    """Return the effective user's id; 0 where the system has none."""
     return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
@@ -90,7 +90,7 @@ def _json(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    # Without `json` where that is enough: its import takes longer than the making of a run root.
+    # Without `json` where possible: its import takes longer than the creation of a run root.
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     import json
@@ -99,5 +99,5 @@ def _quoted(text: str) -> str:
 
 
 def located(name: str, root: str, dir_fd: int | None) -> str:
-    """Return how to call a file of a root: relative to its descriptor where there is one."""
+    """Return the path of a file of a root, relative to its descriptor where there is one."""
     return name if dir_fd is not None else os.path.join(root, name)

@@ -24,7 +24,7 @@ _OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED})
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
-class Guard(Protocol):
+class RootGuard(Protocol):
     """A process that removes the root of a run that has died (see `recovery.guard`)."""
 
     def announce(self, root: str) -> None:
@@ -54,7 +54,7 @@ class RunRoot:
     """
 
     def __init__(
-        self, base: str | None, project: str, start_guard: Callable[[str], Guard | None],
+        self, base: str | None, project: str, start_guard: Callable[[str], RootGuard | None],
         guarded: bool = False,
     ) -> None:
         parent = os.path.realpath(base or system_directory())

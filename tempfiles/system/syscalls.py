@@ -1,7 +1,7 @@
-"""The system calls that tracking makes, bound before any test can replace or count them.
+"""System calls of the tracking code, bound before any test can replace or count them.
 
-Tests patch `os.listdir` or `time.time` and check how often it was called; what observes them must
-neither be seen by that nor be misled.
+Tests patch `os.listdir` or `time.time` and check how often it was called. The code that observes
+them must neither show up in these counts nor be misled by a patch.
 """
 
 from __future__ import annotations
