@@ -47,7 +47,7 @@ class Ending:
         self._steps = signals.Steps()
         self._interrupted = not whole or tempfiles.is_terminated()
 
-    def __call__(self) -> bool:
+    def run(self) -> bool:
         """Clean up, print the summary and write the reports; return whether that fails the run.
 
         Raises:

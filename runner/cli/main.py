@@ -97,7 +97,7 @@ class Program:
             code = self._run_unittest(session)
         finally:
             # An exception may bring a forked child here; the run belongs to its parent.
-            failed = os.getpid() == process and self._ending(session)()
+            failed = os.getpid() == process and self._ending(session).run()
         selection = components.selection
         if selection is not None and selection.is_empty:
             code = 0  # unittest has an exit code of its own for a run without tests
