@@ -153,3 +153,16 @@ def finish_event_loop(test: Any) -> None:
     if not loop.is_closed() and not loop.is_running():
         runners._cancel_all_tasks(loop)
         loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+def source_of(test: Any) -> Any:
+    """Return the function that a test runs, or the file of a doctest; None if it is not known.
+
+    The function does not refer to the test: a context that holds it does not keep the test alive.
+    """
+    attributes = test.__dict__
+    if "_testFunc" in attributes:  # `unittest.FunctionTestCase`, and plain functions
+        return attributes["_testFunc"]
+    if "_dt_test" in attributes:
+        return attributes["_dt_test"].filename
+    return getattr(type(test), attributes.get("_testMethodName", ""), None)

@@ -19,6 +19,7 @@ from ..unittest_api import (
     has_failed,
     is_failure_of,
     raised,
+    source_of,
     succeeds_unexpectedly,
     test_id,
 )
@@ -68,7 +69,7 @@ class Boundaries(Hooks):
         """Open the context of a test."""
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
-        context = self.session.enter(test_id(test), "test")
+        context = self.session.enter(test_id(test), "test", source=source_of(test))
         attributes["_temp_context"] = context
         self.running = test
         if "_asyncioTestContext" in attributes:
@@ -108,7 +109,8 @@ class Boundaries(Hooks):
 
     def before_custom_run(self, test: Any) -> None:
         """Open the context of a test whose class defines `run` without `TestCase.run`."""
-        test.__dict__["_custom_run_context"] = self.session.enter(test_id(test), "test")
+        context = self.session.enter(test_id(test), "test", source=source_of(test))
+        test.__dict__["_custom_run_context"] = context
 
     def after_custom_run(self, test: Any) -> None:
         """Close it. The test is over, so a failure is added to the result."""
@@ -142,7 +144,8 @@ class Boundaries(Hooks):
     def before_class(self, test: Any, result: Any) -> None:
         """Open the context of a class."""
         if result is self._result:
-            self._class = self.session.enter(util.strclass(test.__class__), "class")
+            kind = test.__class__
+            self._class = self.session.enter(util.strclass(kind), "class", source=kind)
 
     def after_class_setup(self, result: Any) -> None:
         """Attribute what is new to the class, not to its first test."""
@@ -175,7 +178,8 @@ class Boundaries(Hooks):
         if context is not None:
             self._close_fixture(suite, context, f"tearDownModule ({context.id})")
         if self._next_module:
-            self._module = self.session.enter(self._next_module, "module")
+            file = getattr(sys.modules.get(self._next_module), "__file__", None)
+            self._module = self.session.enter(self._next_module, "module", source=file)
             self._next_module = ""
 
     def _close_fixture(self, suite: TestSuite, context: Context, name: str) -> None:

@@ -38,7 +38,7 @@ class FunctionCase(unittest.TestCase):
 
     def __init__(self, function: Callable[[], object], name: str, module: str) -> None:
         super().__init__()
-        self._function = function
+        self._testFunc = function
         self._name = name
         self._module = module
         self.__unittest_expecting_failure__ = getattr(
@@ -51,21 +51,21 @@ class FunctionCase(unittest.TestCase):
 
     def shortDescription(self) -> str | None:
         """Return the first line of the function's docstring."""
-        return (self._function.__doc__ or "").strip().partition("\n")[0].strip() or None
+        return (self._testFunc.__doc__ or "").strip().partition("\n")[0].strip() or None
 
     def setUp(self) -> None:
         """Call the function's `setup`, `setUp` or `setUpFunc`."""
-        if getattr(self._function, "__unittest_skip__", False):
-            self.skipTest(getattr(self._function, "__unittest_skip_why__", ""))
-        _call(_first_of(self._function, _SETUPS))
+        if getattr(self._testFunc, "__unittest_skip__", False):
+            self.skipTest(getattr(self._testFunc, "__unittest_skip_why__", ""))
+        _call(_first_of(self._testFunc, _SETUPS))
 
     def tearDown(self) -> None:
         """Call the function's `teardown`, `tearDown` or `tearDownFunc`."""
-        _call(_first_of(self._function, _TEARDOWNS))
+        _call(_first_of(self._testFunc, _TEARDOWNS))
 
     def runTest(self) -> object:
         """Call the function; unittest warns if it returns a value."""
-        return _call(self._function)
+        return _call(self._testFunc)
 
     def __str__(self) -> str:
         return f"{self._name} ({self.id()})"
@@ -76,7 +76,7 @@ class FunctionCase(unittest.TestCase):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FunctionCase):
             return NotImplemented
-        return self._function is other._function and self.id() == other.id()
+        return self._testFunc is other._testFunc and self.id() == other.id()
 
     def __hash__(self) -> int:
         return hash(self.id())

@@ -62,7 +62,7 @@ def is_named_in_source(
 
 def is_named_in_test(path: str, context: Context) -> bool:
     """Return whether the code of a test's own function contains a name literally."""
-    code = _code(context.source) if context.source is not None else _code_by_id(context.id)
+    code = _code(context.source)
     name = os.path.basename(path)
     return code is not None and any(os.path.basename(text) == name for text in _literals(code))
 
@@ -72,18 +72,6 @@ def _code(source: object) -> CodeType | None:
         return source
     found = inspect.unwrap(source) if callable(source) else None
     return getattr(found, "__code__", None)
-
-
-def _code_by_id(id: str) -> CodeType | None:
-    parts = id.split(".")
-    found: object = None
-    for length in range(len(parts) - 1, 0, -1):
-        found = sys.modules.get(".".join(parts[:length]))
-        if found is not None:
-            for part in parts[length:]:
-                found = getattr(found, part, None)
-            break
-    return _code(found)
 
 
 def _literals(code: CodeType) -> Iterator[str]:
@@ -118,22 +106,23 @@ def _has_template(text: str, name: str) -> bool:
     return any(f"{stem}{placeholder}" in text for placeholder in "{%$")
 
 
-def _source_files(context: Context) -> tuple[str, ...]:
-    source = context.source
+def _source_files(context: Context) -> set[str]:
+    """Return the files that define a context and the contexts around it."""
+    found: set[str] = set()
+    around: Context | None = context
+    while around is not None:
+        found.update(_files_of(around.source))
+        around = around.parent
+    return found
+
+
+def _files_of(source: object) -> Iterator[str]:
     if isinstance(source, str):
-        return (source,)
-    if source is not None:
+        yield source
+    elif source is not None:
         module = sys.modules.get(getattr(source, "__module__", None) or "")
-        file = getattr(module, "__file__", None)
-        code = _code(source)
-        return tuple(filter(None, {file, code.co_filename if code is not None else None}))
-    parts = context.id.split(".")
-    for length in range(len(parts), 0, -1):
-        module = sys.modules.get(".".join(parts[:length]))
-        file = getattr(module, "__file__", None)
-        if file is not None:
-            return (file,)
-    return ()
+        file, code = getattr(module, "__file__", None), _code(source)
+        yield from (name for name in (file, code and code.co_filename) if name)
 
 
 @functools.lru_cache(maxsize=64)

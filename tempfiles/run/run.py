@@ -196,9 +196,9 @@ class Run:
             id: any text that names it in reports, such as the id of a test. It need not be unique.
             scope: any word of the host. "test" is the scope of single tests, which close often
                 and are checked with less effort; "context" is that of blocks in user code.
-            source: the function of a test, its code, or the path of the file that defines the
-                context. Names in it are evidence that the context created a file which no audit
-                event named. Without it, an id such as `package.module.Class.method` is looked up.
+            source: what defines the context: the function of a test, its code, a class, or the
+                path of a file. Names in it are evidence that the context created a file that no
+                audit event named. It is kept as long as the context.
         """
         if not self._tracking:
             self._start_tracking()
