@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that refuses in one line, without the usage, which would hide what is wrong."""
+    """A parser whose error is one line, without the usage, which would hide the cause."""
 
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong and end with 2."""
+        """Print the cause and exit with 2."""
         self.exit(BAD_USAGE, f"{self.prog}: error: {message}\n")
 
 
@@ -42,7 +42,7 @@ def directory(text: str) -> str:
 
 
 def temp_dirs(chosen: list[str] | None) -> list[str]:
-    """Return the chosen directories, or else all where roots of runs can lie, each once.
+    """Return the chosen directories, by default all where run roots can lie, each once.
 
     These are the platform's temp directory and the places in memory, as far as they exist.
     """
@@ -59,7 +59,7 @@ def add_temp_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def amount(sample: Sample) -> str:
-    """Return how much a sample has found: `2 files, 1 directory, 1.2 KiB`."""
+    """Return the amount of a sample as text: `2 files, 1 directory, 1.2 KiB`."""
     return ", ".join((
         format_count(sample.files, "file"),
         format_count(sample.directories, "directory", "directories"),
@@ -68,7 +68,7 @@ def amount(sample: Sample) -> str:
 
 
 def warn(text: str) -> None:
-    """Print a line for people, not for programs."""
+    """Print a line to standard error."""
     print(text, file=sys.stderr)
 
 

@@ -35,7 +35,7 @@ _DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _CleanPlan:
     roots: Plan
     litter: LitterPlan
 
@@ -45,8 +45,8 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
-    """What was done: each root, each item of litter with its report, and what was left."""
+class _CleanResult:
+    """The result: each root, each item of litter with its report, and what was left."""
 
     roots: tuple[Reaped, ...]
     litter: tuple[tuple[Item, RemovalReport], ...]
@@ -90,7 +90,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plan, ask where that is needed, remove, print, and return the exit code."""
+    """Plan, ask where that is needed, remove, print the result, and return the exit code."""
     if args.json and args.pattern and not (args.yes or args.dry_run):
         warn("python -m tempfiles clean: error: --json with --pattern needs --yes or --dry-run")
         return BAD_USAGE
@@ -113,12 +113,12 @@ def _least_age(args: argparse.Namespace) -> float:
     return _DAY if args.min_age is None else float(args.min_age)
 
 
-def _plan(args: argparse.Namespace) -> _Plan:
+def _plan(args: argparse.Namespace) -> _CleanPlan:
     places = temp_dirs(args.temp_dir)
     roots = reap.plan(places, min_age=args.min_age, include_kept=args.kept)
     if not args.pattern:
-        return _Plan(roots, LitterPlan())
-    return _Plan(roots, litter.plan(places, args.pattern, min_age=_least_age(args)))
+        return _CleanPlan(roots, LitterPlan())
+    return _CleanPlan(roots, litter.plan(places, args.pattern, min_age=_least_age(args)))
 
 
 def _confirmed() -> bool:
@@ -126,16 +126,16 @@ def _confirmed() -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _clean(plan: _Plan, min_age: float) -> _Done:
+def _clean(plan: _CleanPlan, min_age: float) -> _CleanResult:
     roots: list[Reaped] = []
     for verdict in progress.follow(plan.roots.chosen, "roots"):
         roots += reap.execute(Plan((verdict,))).roots
-    surely = litter.confirm(plan.litter, min_age=min_age)
-    removed = [(item, _remove(item)) for item in progress.follow(surely.chosen, "litter")]
-    items = plan.litter.left + surely.left
+    confirmed = litter.confirm(plan.litter, min_age=min_age)
+    removed = [(item, _remove(item)) for item in progress.follow(confirmed.chosen, "litter")]
+    items = plan.litter.left + confirmed.left
     left = [(verdict.root, _why_left(verdict)) for verdict in plan.roots.left]
     left += [(item.path, item.reason) for item in items]
-    return _Done(tuple(roots), tuple(removed), tuple(left))
+    return _CleanResult(tuple(roots), tuple(removed), tuple(left))
 
 
 def _remove(item: Item) -> RemovalReport:
@@ -146,7 +146,7 @@ def _remove(item: Item) -> RemovalReport:
         return RemovalReport(failed=(failure,))
 
 
-def _plan_as_text(plan: _Plan) -> str:
+def _plan_as_text(plan: _CleanPlan) -> str:
     lines = [
         f"would remove {printable(verdict.root)}: {_root_words(verdict)}"
         for verdict in plan.roots.chosen
@@ -161,7 +161,7 @@ def _plan_as_text(plan: _Plan) -> str:
     return "\n".join((lines or ["nothing to remove"]) + _left_lines(left))
 
 
-def _done_as_text(done: _Done) -> str:
+def _done_as_text(done: _CleanResult) -> str:
     lines: list[str] = []
     for root in done.roots:
         amount = _amount(root.removal.removed, root.removal.bytes)
@@ -171,7 +171,7 @@ def _done_as_text(done: _Done) -> str:
         lines.append(words + (f"; {printable(root.reason)}" if root.reason else ""))
         story = DeadRun(root.running, root.leaks, root.more)
         lines += [f"  {text}" for text in status.dead_run_lines(story)]
-        lines += [f"  from before that run: {printable(path)} is now {printable(now)}"
+        lines += [f"  existed before that run: {printable(path)} is now {printable(now)}"
                   for path, now in root.rescued.items()]
         lines += _failures(root.removal)
     for item, report in done.litter:
@@ -209,7 +209,7 @@ def _entries(number: int) -> str:
     return format_count(number, "entry", "entries")
 
 
-def _plan_as_json(plan: _Plan) -> dict[str, Any]:
+def _plan_as_json(plan: _CleanPlan) -> dict[str, Any]:
     return {
         "would_remove": [
             {"path": verdict.root, "state": verdict.state, "reason": verdict.reason}
@@ -228,7 +228,7 @@ def _plan_as_json(plan: _Plan) -> dict[str, Any]:
     }
 
 
-def _done_as_json(done: _Done) -> dict[str, Any]:
+def _done_as_json(done: _CleanResult) -> dict[str, Any]:
     total = done.removal
     litter_done = [
         {"path": item.path, "fate": "removed" if report.ok else "failed", **_counts(report)}

@@ -177,7 +177,7 @@ def _reap_locked(
         rescued, left = found
         reaped = replace(reaped, rescued=rescued)
         if left:
-            return replace(reaped, fate="failed", removal=rescue.not_rescued(left))
+            return replace(reaped, fate="failed", removal=rescue.rescue_failures(left))
     try:
         trash = dispose.move_aside(verdict.root, lock)
     except OSError as error:

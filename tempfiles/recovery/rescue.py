@@ -31,16 +31,16 @@ def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
     moved: dict[str, str] = {}
     for path in sorted(set(paths)):
         # What lies in a rescued directory has gone with it.
-        place = _place(path)
-        if place.startswith(root + os.sep) and syscalls.lexists(place):
-            target = _move_out(place, os.path.dirname(root))
+        location = _location(path)
+        if location.startswith(root + os.sep) and syscalls.lexists(location):
+            target = _move_out(location, os.path.dirname(root))
             if target is not None:
                 moved[path] = target
     return moved
 
 
-def now(path: str, moved: Mapping[str, str]) -> str | None:
-    """Return where a path is after a rescue, by itself or in a directory; None where it was."""
+def location_after(path: str, moved: Mapping[str, str]) -> str | None:
+    """Return where a path is after a rescue, moved by itself or with a directory, else None."""
     part = path
     while part not in moved:
         parent = os.path.dirname(part)
@@ -50,32 +50,32 @@ def now(path: str, moved: Mapping[str, str]) -> str | None:
     return moved[part] + path[len(part) :]
 
 
-def left_of(paths: Iterable[str], moved: Mapping[str, str], root: str) -> tuple[str, ...]:
+def still_below(paths: Iterable[str], moved: Mapping[str, str], root: str) -> tuple[str, ...]:
     """Return those of the paths that still lie below a root: it must not be removed."""
     return tuple(
         path for path in sorted(paths)
-        if now(path, moved) is None and syscalls.lexists(path)
-        and _place(path).startswith(root + os.sep)
+        if location_after(path, moved) is None and syscalls.lexists(path)
+        and _location(path).startswith(root + os.sep)
     )
 
 
-def _place(path: str) -> str:
-    """Return where a path lies; what has become a link since may lead out of the root."""
+def _location(path: str) -> str:
+    """Return where a path lies: a directory above it may have become a link out of the root."""
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
 
-def not_rescued(paths: Iterable[str]) -> RemovalReport:
-    """Return the report on paths for which a root was not removed."""
-    cause = "it is from before the run, and could not be moved out of the root"
+def rescue_failures(paths: Iterable[str]) -> RemovalReport:
+    """Return the report on preexisting paths for which a root was not removed."""
+    cause = "it existed before the run, and could not be moved out of the root"
     return RemovalReport(failed=tuple(RemovalFailure(path, cause, None) for path in paths))
 
 
 def rescue_from_dead(
     root: str, home: str, deadline: float | None = None
 ) -> tuple[dict[str, str], tuple[str, ...]] | None:
-    """Move out of the root of a dead run what is from before the run.
+    """Move preexisting files out of the root of a dead run.
 
-    That is what its journal says, and what was born before.
+    These are the paths that its journal names, and those that are older than the root.
 
     Args:
         root: where the root is now; its lock is held.
@@ -84,28 +84,28 @@ def rescue_from_dead(
 
     Returns:
         Where each is now, by the path it had in the run; and the paths that could not be moved.
-        None if there was no time to look for all.
+        None if the time was up before all were found.
     """
     older = born_before(root, deadline)
     if older is None:
         return None
-    here = {**{path: home + path[len(root) :] for path in older}, **_noted(root, home)}
+    here = {**{path: home + path[len(root) :] for path in older}, **_journalled(root, home)}
     moved = rescue(here, root)
-    left = left_of(here, moved, root)
+    left = still_below(here, moved, root)
     return {here[path]: target for path, target in moved.items()}, left
 
 
-def _noted(root: str, home: str) -> dict[str, str]:
-    """Return what the journal says: the path it had in the run, by the one it has now."""
+def _journalled(root: str, home: str) -> dict[str, str]:
+    """Return the paths that the journal names: the path in the run, by the one that it has now."""
 
     here: dict[str, str] = {}
     for path, source in preexisting(root).items():
-        place = root + path[len(home) :]
-        if not path.startswith(home + os.sep) or not syscalls.lexists(place):
+        location = root + path[len(home) :]
+        if not path.startswith(home + os.sep) or not syscalls.lexists(location):
             continue
-        # A directory above it that is a link by now leads to what is not meant.
-        if _place(place) == place and not syscalls.is_same(place, source):
-            here[place] = path
+        # A directory above it that has become a link leads to another file.
+        if _location(location) == location and not syscalls.is_same(location, source):
+            here[location] = path
     return here
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..observation.observer import Observer
-from ..recovery.rescue import born_before, left_of, not_rescued, rescue
+from ..recovery.rescue import born_before, rescue, rescue_failures, still_below
 from ..registry import contexts, registrations
 from ..roots.root import RunRoot
 from ..system.syscalls import lexists
@@ -45,7 +45,7 @@ class Survivors:
         disarm([leak.path for leak in totals.leaks if leak.never_closed])
         sources = self._preexisting(all_seen)
         left = self._rescue({*registrations.kept(), *sources}, sources)
-        totals.note_failures(not_rescued(left))
+        totals.note_failures(rescue_failures(left))
         return not left
 
     def move_out_of(self, paths: Iterable[str], all_seen: bool) -> None:
@@ -74,7 +74,7 @@ class Survivors:
         for place in moved.values():
             self._observer.paths.created(place, contexts.UNTRACKED)
         self._totals.note_moved(moved, sources)
-        left = left_of(wanted, moved, self._root.path)
+        left = still_below(wanted, moved, self._root.path)
         for path in left:
             self._root.journal.record_preexisting(path, sources.get(path, ""))
         return left

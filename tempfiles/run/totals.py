@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..observation.paths import PathState, PathTable
 from ..records import Leak, Modification, Rescued
-from ..recovery.rescue import now
+from ..recovery.rescue import location_after
 from ..reports import ContextReport, RemovalFailure, RemovalReport, Summary
 from ..system.syscalls import lexists
 
@@ -90,7 +90,7 @@ class Totals:
             moved: where each path is now.
             sources: where those of them were that are from before the run.
         """
-        places = {path: now(path, moved) for path in sorted(sources)}
+        places = {path: location_after(path, moved) for path in sorted(sources)}
         rescued = {path: place for path, place in places.items() if place is not None}
         self.rescued += (Rescued(was, path, sources[was]) for was, path in rescued.items())
         for state in self._reported if moved else ():
@@ -145,7 +145,7 @@ def _change(state: PathState, **changes: object) -> None:
 def _note_moved(state: PathState, moved: Mapping[str, str], rescued: Mapping[str, str]) -> None:
     leak = state.reported
     assert leak is not None
-    place = now(leak.path, moved)
+    place = location_after(leak.path, moved)
     if place is not None:
         _change(state, path=place, outcome="kept")
         return
