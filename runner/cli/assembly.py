@@ -11,7 +11,7 @@ from tempfiles import Run, RunSettings, system_directory
 
 from ..reporting import Reports
 from ..session.policy import Policy
-from ..session.retention import Keeping
+from ..session.retention import RunRetention
 from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
 from ..unittest_api import HARNESS
 from .dead_runs import Reaper
@@ -35,7 +35,7 @@ class Components:
         reports: the report files to write.
         reaper: removes what dead runs left.
         measurement: measures coverage.
-        keeping: keeps files of failed tests, and artifacts.
+        retention: keeps files of failed tests, and artifacts.
         watcher: samples the disk usage of the temp directory.
         known_leaks: the baseline of known leaks.
         selection: chooses and orders the tests.
@@ -52,7 +52,7 @@ class Components:
         self.directory = os.getcwd()
         self.reports = Reports(settings)
         self.measurement: Measurement | None = None
-        self.keeping = Keeping(settings, self.directory, system_directory())
+        self.retention = RunRetention(settings, self.directory, system_directory())
         self.watcher: Watcher | None = None
         self.known_leaks: KnownLeaks | None = None
         self.selection: Selection | None = None
@@ -75,7 +75,7 @@ class Components:
 
             self.measurement = Measurement(settings)
         if settings.keep != "never" or settings.keep_dir is not None:
-            self.keeping.make()
+            self.retention.create()
         if settings.leaks != "off" and self._has_baseline():
             from ..baseline.update import KnownLeaks
 

@@ -77,7 +77,7 @@ class Ending:
         self._attempt(self._session.run.wait)
         if not self._attempt(self._finish_session):
             self._give_up()
-        self._attempt(components.keeping.finish)
+        self._attempt(components.retention.finish)
         if components.known_leaks is not None:
             self._attempt(self._finish_baseline)
         if not self._attempt(self._print_summary) or self._report is None:
@@ -140,7 +140,7 @@ class Ending:
 
     def _print_summary(self) -> None:
         if self._report is not None:
-            notes = [*self._components.keeping.lines(), *self._notes]
+            notes = [*self._components.retention.lines(), *self._notes]
             if not (notes or self._late or self._report.tells or self._session.policy.known):
                 return  # do not import the summary to print nothing
             from ..session.summary import write_summary

@@ -85,10 +85,10 @@ class Program:
         run = components.new_run()
         run.open(before_imports=True)
         run.catch_termination()
-        components.keeping.begin()
+        components.retention.begin()
         session = Session(
             run, components.policy(),
-            retention=components.keeping.keeper if self._settings.keep != "never" else None,
+            retention=components.retention.of_failed_tests,
             listeners=components.listeners(),
         )  # fmt: skip
         code: ExitCode = 1

@@ -56,7 +56,7 @@ def read(directory: str) -> State:
     except OSError as error:
         return State(damaged=str(error.strerror))
     except (ValueError, KeyError, TypeError, RecursionError):
-        # Each run writes it anew: a damaged file is no reason to stop.
+        # Each run rewrites it: a damaged file is no reason to stop.
         return State(damaged="it is malformed")
 
 

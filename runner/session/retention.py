@@ -1,7 +1,7 @@
-"""Retention of the current run's files, created when there is something to keep.
+"""Retention of the files of a run, created when there is something to keep.
 
-Outside of this runner, artifacts are kept by the settings in the environment and in the project's
-settings file, as they were when this process began.
+Under other runners, artifacts are kept by the settings in the environment and in the settings file
+of the project, as they were when this process started.
 """
 
 from __future__ import annotations
@@ -25,31 +25,33 @@ if TYPE_CHECKING:
     from ..settings.config import Config
 
 
-class Keeping:
-    """The retention of one run.
+class RunRetention:
+    """Creates the retention of one run, for failed tests (`--keep`) and for artifacts.
 
     Args:
-        settings: those of the run.
+        settings: the settings of the run.
         directory: the working directory at its start.
         temp: the system's temp directory at its start; None for the present one.
-
-    Attributes:
-        keeper: None as long as nothing is to be kept.
     """
 
     def __init__(self, settings: Config, directory: str, temp: str | None) -> None:
-        self.keeper: Retention | None = None
+        self._retention: Retention | None = None
         self._settings = settings
         self._directory = directory
         self._temp = temp
 
-    def make(self) -> Retention:
-        """Return the retention; it is created by the first call.
+    @property
+    def of_failed_tests(self) -> Retention | None:
+        """The retention for files of tests; None with `--keep never`."""
+        return self._retention if self._settings.keep != "never" else None
+
+    def create(self) -> Retention:
+        """Return the retention; the first call creates it.
 
         Raises:
             UsageError: nothing can be kept in the directory of `--keep-dir`.
         """
-        if self.keeper is None:
+        if self._retention is None:
             from tempfiles import Retention, RetentionSettings, SettingError
 
             asked = self._settings
@@ -58,31 +60,31 @@ class Keeping:
                 asked.clean_outside, self._directory, self._temp,
             )  # fmt: skip
             try:
-                self.keeper = Retention(settings, _warn)
+                self._retention = Retention(settings, _warn)
             except SettingError as error:
                 raise UsageError(f"--keep-dir {error}") from error
-        return self.keeper
+        return self._retention
 
     def lines(self) -> Iterator[str]:
         """Yield the line on where files were kept, if any were."""
-        kept = self.keeper.kept_contexts() if self.keeper is not None else []
-        if self.keeper is not None and kept:
+        kept = self._retention.kept_contexts() if self._retention is not None else []
+        if self._retention is not None and kept:
             from tempfiles import printable
 
             from ..output.lines import counted_contexts
 
-            yield f"Kept files of {counted_contexts(kept)}: {printable(self.keeper.place or '')}"
+            yield f"Kept files of {counted_contexts(kept)}: {printable(self._retention.place or '')}"
 
     def begin(self) -> None:
-        """Make this the retention to which artifacts go."""
-        _under_way.append(self)
+        """Have artifacts kept by this retention from now on."""
+        _active.append(self)
 
     def finish(self) -> None:
-        """End that, and remove the oldest kept runs beyond the limits."""
-        if self in _under_way:
-            _under_way.remove(self)
-        if self.keeper is not None:
-            self.keeper.finish()
+        """End `begin`, and remove the oldest kept runs beyond the limits."""
+        if self in _active:
+            _active.remove(self)
+        if self._retention is not None:
+            self._retention.finish()
 
 
 def _warn(text: str) -> None:
@@ -90,26 +92,26 @@ def _warn(text: str) -> None:
         sys.stderr.write(f"tidytest: {text}\n")
 
 
-_under_way: list[Keeping] = []
+_active: list[RunRetention] = []
 
 
 def artifact(context: Context, name: str) -> Path:
     """Return the path of an artifact; see `Retention.artifact`."""
-    if not _under_way:
+    if not _active:
         _begin_without_runner()
-    return _under_way[-1].make().artifact(context, name)
+    return _active[-1].create().artifact(context, name)
 
 
 def _begin_without_runner() -> None:
     from ..settings.load import load
 
-    keeping = Keeping(load((), cwd=_DIRECTORY, environ=os.environ).config, _DIRECTORY, _TEMP)
-    keeping.begin()
+    kept = RunRetention(load((), cwd=_DIRECTORY, environ=os.environ).config, _DIRECTORY, _TEMP)
+    kept.begin()
     process = os.getpid()
 
     def finish() -> None:
         if os.getpid() == process:  # not in a forked child
-            keeping.finish()
+            kept.finish()
 
     atexit.register(finish)
 
@@ -117,14 +119,14 @@ def _begin_without_runner() -> None:
 def _directory_at_start() -> str:
     try:
         return os.getcwd()
-    except OSError:  # it is gone; no settings and no earlier runs are to be found then
+    except OSError:  # removed: there are no settings and no earlier runs to find
         return os.sep
 
 
 def _temp_at_start() -> str | None:
     try:
         return system_directory()
-    except OSError:  # there is none; that is an error where something is to be kept
+    except OSError:  # there is none: an error only if something is kept
         return None
 
 
