@@ -73,7 +73,8 @@ class RunRetention:
 
             from ..output.lines import counted_contexts
 
-            yield f"Kept files of {counted_contexts(kept)}: {printable(self._retention.place or '')}"
+            place = printable(self._retention.place or "")
+            yield f"Kept files of {counted_contexts(kept)}: {place}"
 
     def begin(self) -> None:
         """Have artifacts kept by this retention from now on."""

@@ -37,7 +37,7 @@ class ClosedContext(NamedTuple):
     @property
     def is_empty(self) -> bool:
         """Whether the context created and changed nothing."""
-        return self.report.is_empty
+        return not self.report.scope  # that of the shared empty report
 
 
 _NOTHING = ClosedContext(ContextReport("", ""), ContextReport("", ""))
@@ -135,7 +135,7 @@ class Session:
             retention.keep_registered(context, failed or failure is not None)
 
         report = self.run.close(context, keep)
-        if report.is_empty:
+        if not report.scope:
             return _NOTHING
         if not judged:  # it left no file
             return ClosedContext(report, report)
