@@ -65,15 +65,16 @@ class Reports:
         Raises:
             UsageError: a library is not installed, or a file cannot be written.
         """
+        if not (self._destinations or self._progress):
+            return
         lacking = missing([*self._destinations, *(["progress"] * self._progress)])
         if lacking is not None:
             raise UsageError(lacking)
-        for name, destination in self._destinations.items():
-            reporter = load(name)
-            from .writer import ReportError
+        from .writer import ReportError
 
+        for name, destination in self._destinations.items():
             try:
-                reporter.check(destination)
+                load(name).check(destination)
             except ReportError as error:
                 raise UsageError(f"--{name}: {error}") from None
 
