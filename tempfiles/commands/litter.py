@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ..detection import processes
 from ..errors import SettingError
 from ..fileops.identity import FileId, file_id
+from ..fileops.measure import walk_tree
 from ..roots import marker
 from ..roots.ownership import PREFIX, untrusted_parent
 from ..system import procfs
@@ -131,7 +132,7 @@ def _examine(path: str, min_age: float, mounted: dict[str, str]) -> Item:
             return Item(path, reason)
         found = _Survey(os.stat(directory).st_dev)
         status = os.lstat(path)
-        found.look(path, status)
+        found.examine(path)
     except OSError as error:
         return Item(path, f"it cannot be examined: {error.strerror}")
     identity = file_id(status)
@@ -203,25 +204,20 @@ class _Survey:
     reason: str = ""
     _locked: frozenset[tuple[int, int]] = field(default_factory=_lock_table)
 
-    def look(self, top: str, status: os.stat_result) -> None:
-        self._add(top, status)
-        pending = [top] if stat.S_ISDIR(status.st_mode) else []
-        while pending and not self.reason:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    status = entry.stat(follow_symlinks=False)
-                    self._add(entry.path, status)
-                    if stat.S_ISDIR(status.st_mode):
-                        pending.append(entry.path)
+    def examine(self, top: str) -> None:
+        for path, status in walk_tree(top):
+            self._add(path, status)
+            if self.reason:
+                return
 
     def _add(self, path: str, status: os.stat_result) -> None:
         self.entries += 1
         self.newest = max(self.newest, status.st_mtime)
         if stat.S_ISREG(status.st_mode):
             self.bytes += status.st_size
-        self.reason = self.reason or self._against(path, status)
+        self.reason = self._objection(path, status)
 
-    def _against(self, path: str, status: os.stat_result) -> str:
+    def _objection(self, path: str, status: os.stat_result) -> str:
         if status.st_uid != marker.user_id():
             return f"{path} belongs to user {status.st_uid}"
         if status.st_dev != self.device:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..records import ResourceType
@@ -40,6 +40,21 @@ _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 class CancelledError(Exception):
     """The walk was given up because its caller wanted it to."""
+
+
+def walk_tree(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield a path and everything below it with its `lstat`, directories before their entries.
+
+    Raises:
+        OSError: an entry cannot be examined or read.
+    """
+    pending = [path]
+    while pending:
+        path = pending.pop()
+        status = os.lstat(path)
+        yield path, status
+        if stat.S_ISDIR(status.st_mode):
+            pending += (os.path.join(path, name) for name in os.listdir(path))
 
 
 def mount_points(directory: str) -> frozenset[str]:

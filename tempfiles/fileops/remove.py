@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 
@@ -89,6 +89,27 @@ def remove_entry(
         else:
             PathRemoval(tally).remove(shown, status)
     return tally.report()
+
+
+def remove_listed(entries: Sequence[tuple[str, os.stat_result]]) -> str:
+    """Remove the listed entries of a tree and no others (see `walk_tree`).
+
+    A directory is removed only if it is empty: another process may have put a file into it.
+
+    Returns:
+        Why the first of those that are left could not be removed; empty if all were.
+    """
+    failure = ""
+    for path, status in reversed(entries):
+        try:
+            if stat.S_ISDIR(status.st_mode):
+                os.rmdir(path)
+                continue
+            report = remove_path(path, expected=file_id(status))
+            failure = failure or "".join(each.cause for each in report.failed[:1])
+        except OSError as error:
+            failure = failure or error.strerror or str(error)
+    return failure
 
 
 def refuse_if_precious(path: AnyPath) -> None:

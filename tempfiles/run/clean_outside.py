@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ..errors import RefusedError
-from ..fileops.identity import file_id, file_id_with_birth
-from ..fileops.remove import refuse_if_precious, remove_path
+from ..fileops.identity import file_id_with_birth
+from ..fileops.measure import walk_tree
+from ..fileops.remove import refuse_if_precious, remove_listed
 from ..observation.paths import PathTable
 from ..records import Leak
 from ..system import syscalls
-
-_Entries = list[tuple[str, os.stat_result]]
 
 
 class OutsideCleaner:
@@ -44,7 +42,7 @@ class OutsideCleaner:
             return replace(leak, outcome="removed")
         try:
             refuse_if_precious(leak.path)
-            entries = list(_entries(leak.path))
+            entries = list(walk_tree(leak.path))
         except (OSError, RefusedError) as error:
             return replace(leak, reason=error.strerror or str(error))
         doubt = next(filter(None, (self._doubt(leak.path, *entry) for entry in entries)), "")
@@ -52,7 +50,7 @@ class OutsideCleaner:
             doubt = "it is or holds what was there before the run"
         if doubt:
             return replace(leak, reason=doubt)
-        failure = _remove(entries)
+        failure = remove_listed(entries)
         return replace(leak, outcome="failed" if failure else "removed", reason=failure)
 
     def _doubt(self, top: str, path: str, status: os.stat_result) -> str:
@@ -69,36 +67,3 @@ class OutsideCleaner:
         if born < self._started:
             return f"{subject} is older than the run"
         return ""
-
-
-def _entries(path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield a path and all below it, directories before what is in them.
-
-    Raises:
-        OSError: an entry cannot be examined or read.
-    """
-    pending = [path]
-    while pending:
-        path = pending.pop()
-        status = os.lstat(path)
-        yield path, status
-        if stat.S_ISDIR(status.st_mode):
-            pending += (os.path.join(path, name) for name in os.listdir(path))
-
-
-def _remove(entries: _Entries) -> str:
-    """Remove these entries and no others; return why one could not be, empty if all were.
-
-    A directory is removed only if it is empty: another process may have put something into it.
-    """
-    failure = ""
-    for path, status in reversed(entries):
-        try:
-            if stat.S_ISDIR(status.st_mode):
-                os.rmdir(path)
-                continue
-            report = remove_path(path, expected=file_id(status))
-            failure = failure or "".join(each.cause for each in report.failed[:1])
-        except OSError as error:
-            failure = failure or error.strerror or str(error)
-    return failure
