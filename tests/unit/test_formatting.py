@@ -3,7 +3,14 @@ from __future__ import annotations
 import unittest
 
 from tempfiles.errors import SettingError
-from tempfiles.formatting import format_age, format_count, format_size, parse_age, parse_size
+from tempfiles.formatting import (
+    format_age,
+    format_count,
+    format_size,
+    parse_age,
+    parse_size,
+    printable,
+)
 
 
 class ParseAge(unittest.TestCase):
@@ -62,3 +69,9 @@ class Format(unittest.TestCase):
         self.assertEqual(format_count(1, "entry", "entries"), "1 entry")
         self.assertEqual(format_count(2000, "entry", "entries"), "2,000 entries")
         self.assertEqual(format_count(0, "file"), "0 files")
+
+    def test_every_invisible_character_is_escaped(self) -> None:
+        everything = "".join(map(chr, range(0x11_0000)))
+        self.assertTrue(printable(everything).isprintable())
+        self.assertEqual(printable("a\x1b\x9b\udcff\u202e\r\n\t"),
+                         "a\\x1b\\x9b\\udcff\\u202e\\r\\n\\t")
