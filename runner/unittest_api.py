@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import Any
 from unittest import util
+from unittest.case import _SubTest  # type: ignore[attr-defined]
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
@@ -52,15 +54,24 @@ def owner_id(test: Any) -> str:
     unittest represents a module that cannot be imported by a test, whose entry belongs to the
     module.
     """
-    test = getattr(test, "test_case", test)
     if is_import_failure(test):
         name: str = test._testMethodName
         return name
-    id = test_id(test)
+    id = test_id(test_of(test))
     fixture, bracket, rest = id.partition(" (")
     if bracket and " " not in fixture and rest.endswith(")"):
         return rest[:-1]  # `setUpClass (pkg.mod.Class)`
     return id
+
+
+def test_of(test: Any) -> Any:
+    """Return the test that a subtest belongs to; other tests are returned as they are."""
+    return test.test_case if isinstance(test, _SubTest) else test
+
+
+def subtest_description(test: Any) -> str | None:
+    """Return how unittest prints the parameters of a subtest; None for other tests."""
+    return str(test._subDescription()) if isinstance(test, _SubTest) else None
 
 
 def is_import_failure(test: Any) -> bool:
@@ -129,6 +140,28 @@ def capturing(result: Any) -> Iterator[None]:
         yield
     finally:
         result._restoreStdout()
+
+
+def captured_output(result: Any) -> tuple[str, str]:
+    """Return the output and error output that a result captured of the test under way (`-b`)."""
+    buffers = result.__dict__
+    out, err = buffers.get("_stdout_buffer"), buffers.get("_stderr_buffer")
+    if not result.buffer or out is None or err is None:
+        return "", ""
+    # A test that closes its streams has closed the buffers.
+    return "" if out.closed else out.getvalue(), "" if err.closed else err.getvalue()
+
+
+def exception_text(err: Any) -> str:
+    """Return the exception of a `sys.exc_info()` without traceback: `AssertionError: 1 != 2`."""
+    kind, value, _ = err
+    lines = traceback.format_exception_only(kind, value)
+    text = lines[-1] if issubclass(kind, SyntaxError) else "".join(lines)
+    first, _, rest = text.strip().partition("\n")
+    if first.startswith("ImportError: Failed to import test module: "):
+        # unittest puts the traceback of the import itself into the message.
+        return f"{first}: {rest.rpartition(chr(10))[2]}"
+    return text.strip()
 
 
 def raised(error: BaseException) -> Any:

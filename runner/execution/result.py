@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 import unittest
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..output.colour import Painter
+from ..session.listener import Events
 from ..session.outcomes import CaseName, Outcome, Status
 from ..session.session import Session
 from ..unittest_api import (
+    captured_output,
+    exception_text,
     is_failure_of,
     is_fixture_error,
     is_import_failure,
     is_skipped_by_decorator,
     owner_id,
+    subtest_description,
     succeeds_unexpectedly,
     test_id,
+    test_of,
 )
 from .boundaries import Boundaries
 
 if TYPE_CHECKING:
     from tempfiles import ContextReport
-
-_NOTHING_CAPTURED = ("", "")
 
 
 class TidyTestResult(unittest.TextTestResult):
@@ -37,6 +39,7 @@ class TidyTestResult(unittest.TextTestResult):
 
     session: Session | None = None
     boundaries: Boundaries | None = None
+    _events = Events()  # of the session; empty without one
 
     def __init__(self, stream: Any, descriptions: bool, verbosity: int, **kwargs: Any) -> None:
         super().__init__(stream, descriptions, verbosity, **kwargs)
@@ -49,17 +52,18 @@ class TidyTestResult(unittest.TextTestResult):
         """Report to the session of these boundaries from now on."""
         self.boundaries = boundaries
         self.session = session = boundaries.session
-        if session.events.replaces_dots:
+        self._events = events = session.events
+        if events.replaces_dots:
             self.dots = False
-        if session.events.test_started or session.events.test_stopped:
-            self._follow_tests(session)
+        if events.test_started or events.test_stopped:
+            self._follow_tests()
 
     # `startTest` and `stopTest` are replaced on the instance, and only where this is needed: they
     # are called for every test.
 
-    def _follow_tests(self, session: Session) -> None:
+    def _follow_tests(self) -> None:
         """Tell the listeners where each test starts and stops."""
-        start, stop, events = self.startTest, self.stopTest, session.events
+        start, stop, events = self.startTest, self.stopTest, self._events
 
         def start_test(test: unittest.TestCase) -> None:
             for notify in events.test_started:
@@ -67,14 +71,14 @@ class TidyTestResult(unittest.TextTestResult):
             start(test)
 
         def stop_test(test: unittest.TestCase) -> None:
-            output = self._captured()
+            output = captured_output(self)
             interrupt = sys.exception()
             if isinstance(interrupt, KeyboardInterrupt):
                 self._note_broken_off(test, type(interrupt).__name__, "interrupted")
             try:
                 stop(test)
             except Exception as error:  # with `-b` it writes what the test printed
-                message = _message((type(error), error, None))
+                message = exception_text((type(error), error, None))
                 self._note_broken_off(test, message, "broken off")
                 raise
             finally:
@@ -134,7 +138,7 @@ class TidyTestResult(unittest.TextTestResult):
         """Add an expected failure."""
         super().addExpectedFailure(test, err)
         details = self._details(self.expectedFailures)
-        self._report(test, "expected failure", _message(err), details)
+        self._report(test, "expected failure", exception_text(err), details)
 
     def addUnexpectedSuccess(self, test: Any) -> None:
         """Add an unexpected success."""
@@ -147,11 +151,11 @@ class TidyTestResult(unittest.TextTestResult):
         if session is None:
             return
         self._explain_full_disk(session, entries, err)
-        if session.events.outcome:
-            self._report(test, status, _message(err), self._details(entries))
+        if self._events.outcome:
+            self._report(test, status, exception_text(err), self._details(entries))
         else:
             self._report(test, status, "")
-        for notify in session.events.exception:
+        for notify in self._events.exception:
             notify(self.getDescription(test), err[1], err[2])
 
     def _report(self, test: Any, status: Status, message: str, details: str = "") -> None:
@@ -160,19 +164,16 @@ class TidyTestResult(unittest.TextTestResult):
 
     def _outcome(self, test: Any, status: Status, message: str, details: str) -> Outcome:
         is_fixture = is_fixture_error(test)
-        case = getattr(test, "test_case", None)
+        output = captured_output(self) if is_fixture else ("", "")
         return Outcome(
-            test.description if is_fixture else test_id(test if case is None else case),
-            owner_id(test), status, message, details,
-            None if case is None else test._subDescription(),
-            is_fixture, status == "error" and is_import_failure(test),
-            *(self._captured() if is_fixture else _NOTHING_CAPTURED),
+            test_id(test_of(test)), owner_id(test), status, message, details,
+            subtest_description(test), is_fixture, is_import_failure(test), *output,
         )  # fmt: skip
 
     def _note_broken_off(self, test: Any, message: str, how: str) -> None:
         """Tell the listeners, not the session: the test has no outcome of its own."""
         outcome = self._outcome(test, "error", f"{message}: the run was {how} in this test", "")
-        for notify in self.session.events.outcome if self.session is not None else ():
+        for notify in self._events.outcome:
             notify(outcome)
 
     def annotate(self, test: unittest.TestCase | None, name: str, text: str) -> bool:
@@ -188,9 +189,8 @@ class TidyTestResult(unittest.TextTestResult):
         """
         if not self._append(test, name, text):
             return False
-        if self.session is not None:
-            for notify in self.session.events.annotated:
-                notify(name if test is None else test_id(test), text, test is None)
+        for notify in self._events.annotated:
+            notify(name if test is None else test_id(test), text, test is None)
         return True
 
     def _append(self, test: unittest.TestCase | None, name: str, text: str) -> bool:
@@ -218,25 +218,18 @@ class TidyTestResult(unittest.TextTestResult):
     def _details(self, entries: Sequence[Any]) -> str:
         """Return the traceback of the last entry without the output that `-b` adds to it."""
         text: str = entries[-1][1] if entries else ""
-        for title, output in zip(("Stderr", "Stdout"), reversed(self._captured()), strict=True):
+        out, err = captured_output(self)
+        for title, output in (("Stderr", err), ("Stdout", out)):
             if output:
                 output = output if output.endswith("\n") else f"{output}\n"
                 text = text.removesuffix(f"\n{title}:\n{output}")
         return text
 
-    def _captured(self) -> tuple[str, str]:
-        """Return what was captured of the test under way (`-b`)."""
-        buffers: Any = self.__dict__
-        out, err = buffers.get("_stdout_buffer"), buffers.get("_stderr_buffer")
-        if not self.buffer or out is None or err is None:
-            return _NOTHING_CAPTURED
-        return _text_of(out), _text_of(err)
-
     # Lines
 
     def round_ends(self) -> None:
         """Tell the listeners that all tests have run once more (`--until-leak`)."""
-        for notify in self.session.events.round_ended if self.session is not None else ():
+        for notify in self._events.round_ended:
             notify()
 
     def context_closed(self, report: ContextReport, new: ContextReport) -> None:
@@ -268,12 +261,12 @@ class TidyTestResult(unittest.TextTestResult):
             self.stream.writeln(line)
 
     def _summary_lines(self) -> Iterator[str]:
-        for lines in self.session.events.summary_lines if self.session is not None else ():
+        for lines in self._events.summary_lines:
             yield from lines(self.showAll)
 
     def print_rest(self) -> None:
         """Print what is not printed yet, after the last test or where the run was broken off."""
-        for notify in self.session.events.run_finished if self.session is not None else ():
+        for notify in self._events.run_finished:
             notify()
         if self._unprinted:
             if self.dots or self.showAll:
@@ -341,20 +334,3 @@ def _name_of(test: Any) -> CaseName:
         description = id
     runs = not is_skipped_by_decorator(test)
     return CaseName(id, module, class_name, method, description, runs)
-
-
-def _text_of(buffer: Any) -> str:
-    # A test that closes its streams has closed these.
-    return "" if buffer.closed else buffer.getvalue()
-
-
-def _message(err: Any) -> str:
-    """Return an exception without its traceback, `AssertionError: 1 != 2`."""
-    kind, value, _ = err
-    lines = traceback.format_exception_only(kind, value)
-    text = lines[-1] if issubclass(kind, SyntaxError) else "".join(lines)
-    first, _, rest = text.strip().partition("\n")
-    if first.startswith("ImportError: Failed to import test module: "):
-        # unittest puts the traceback of the import itself into the message.
-        return f"{first}: {rest.rpartition(chr(10))[2]}"
-    return text.strip()
