@@ -44,7 +44,8 @@ def empty_test() -> list[Part]:
         parts = [
             ("context: enter and leave", _each(TESTS, _context)),
             ("journal: note it and its end", _each(TESTS, partial(_journal, run._journal))),
-            ("look whether the slot has changed", _each(TESTS, run._temp_directory.changed)),
+            ("look whether the slot has changed",
+             _each(TESTS, run._components.temp_directory.changed)),
             ("the run's enter and close, with these", _each(TESTS, partial(_entered, run))),
         ]
     finally:
@@ -66,7 +67,7 @@ def file_test(place: str) -> list[Part]:
         context = run.enter("test_module.TestClass.test_name", "test")
         observed = _each(FILES, partial(_make_and_remove, run.root.slot))
         run.close(context)
-        listed = _each(TESTS, run._temp_directory.has_new)
+        listed = _each(TESTS, run._components.temp_directory.has_new)
     finally:
         run.finish()
     ours, stock = (_whole_test(program, MAKE_AND_REMOVE, place) for program in (OURS, STOCK))

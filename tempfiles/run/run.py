@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from ..detection.detector import Detectors
 from ..recovery import guard, termination
 from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
@@ -24,14 +25,10 @@ from ..system.audit import FirstWriteEvent
 
 if TYPE_CHECKING:
     from ..detection.detector import Detector
-    from ..detection.ignore import Ignored
-    from ..detection.project_tree import ProjectTree
-    from ..detection.temp_dir import TempDirectory
-    from ..observation.observer import Observer
-    from ..records import Finding, Scope
+    from ..records import Scope
     from ..reports import RunReport
-    from .close import Closing, Listener
-    from .quick_check import QuickCheck
+    from .close import Listener
+    from .tracking import Tracking
 
 Source = Callable[..., object] | CodeType | str
 """What defines a context: a function, its code, or the path of a file."""
@@ -58,15 +55,6 @@ class Run:
 
     _open: Run | None = None
 
-    root: RunRoot
-
-    # Created when the first code of the user is about to run.
-    _ignored: Ignored
-    _tree: ProjectTree
-    _observer: Observer
-    _temp_directory: TempDirectory
-    _quick_check: QuickCheck
-
     def __init__(
         self, settings: RunSettings | None = None, detectors: Iterable[Detector] = ()
     ) -> None:
@@ -75,13 +63,12 @@ class Run:
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
         self.root = RunRoot(settings.base, self._project, guard.start, settings.guarded)
         self._journal = self.root.journal
-        self._tracking = False
-        self._stopped = False
         self._tests = 0
+        self._detectors = Detectors(detectors)
         self._first_write_event = FirstWriteEvent(self._start_tracking)
-        self._closing_part: Closing | None = None
-        self._detectors = list(detectors)
-        self._findings: list[Finding] = []
+        self._started = False
+        self._tracking: Tracking | None = None
+        self._left_nothing: Callable[[Context], bool]
 
     @staticmethod
     def current() -> Run | None:
@@ -139,53 +126,25 @@ class Run:
         return run
 
     def _start_tracking(self) -> None:
-        if self._tracking:
+        if self._started:
             return
-        self._tracking = True
-        self._ask_detectors(lambda detector: detector.start(self.root.path))
-        from ..registry import registrations
-        from . import so_far
-
-        self._create_components()
-        registrations.before_removal = self._move_preexisting_out
-        if not self._settings.tracks:
+        self._started = True  # before the imports below, which raise audit events
+        tracking = self._components
+        tracking.start()
+        if self._settings.tracks:
+            self._first_write_event.hand_over()
+            tracking.observe()
+        else:
             self._first_write_event.stop()
-            return
-        self._tree.snapshot()
-        if self._settings.watch_modified:
-            self._closing.remember_files()
-        self._first_write_event.hand_over()
-        self._observer.start()
-        so_far.activate(self._observer, self._ignored)
 
-    def _create_components(self) -> None:
-        from ..detection.ignore import Ignored
-        from ..detection.project_tree import ProjectTree
-        from ..detection.temp_dir import TempDirectory
-        from ..observation import origins
-        from ..observation.observer import Observer
-        from .quick_check import QuickCheck
+    @property
+    def _components(self) -> Tracking:
+        if self._tracking is None:
+            from .tracking import Tracking
 
-        def before_unaudited() -> None:
-            self._closing.remember_shared()
-
-        settings, root = self._settings, self.root
-        self._ignored = Ignored(settings.ignore, self._project)
-        origins.set_harness(settings.harness)
-        self._tree = ProjectTree(self._project, self._ignored, excluded=root.path)
-        self._observer = Observer(
-            root.path, trace=settings.trace, before_unaudited=before_unaudited,
-            keeps_all=settings.clean_outside,
-        )
-        self._observer.paths.before_moved_in = root.journal.record_preexisting
-        if settings.measure_made:
-            from ..observation.removed_bytes import RemovedBytes
-
-            self._observer.removed = RemovedBytes(self._observer.root)
-        self._temp_directory = TempDirectory(root, self._observer)
-        self._quick_check = QuickCheck(
-            settings, self._observer, self._temp_directory, self._tree, self._ignored
-        )
+            self._tracking = Tracking(self._settings, self.root, self._project, self._detectors)
+            self._left_nothing = self._tracking.quick_check.left_nothing
+        return self._tracking
 
     # Contexts
 
@@ -200,14 +159,14 @@ class Run:
                 path of a file. Names in it are evidence that the context created a file that no
                 audit event named. It is kept as long as the context.
         """
-        if not self._tracking:
+        if not self._started:
             self._start_tracking()
         context = contexts.enter(id, scope)
         if source is not None:
             context.source = source
         self._journal.enter(id, scope)
         if self._detectors:
-            self._ask_detectors(lambda detector: detector.opened(context))
+            self._detectors.opened(context)
         if callbacks.has_open_callbacks():
             from ..records import ContextRecord
 
@@ -230,15 +189,16 @@ class Run:
             without id and scope.
         """
         report = _NOTHING_LEFT
-        findings = self._findings_of(context) if self._detectors else ()
+        findings = self._detectors.left_by(context) if self._detectors else ()
         # The garbage collector is off: an object in a cycle may be about to leave what its
         # finalizer would remove.
         collects = gc.isenabled()
         if collects:
             gc.disable()
         try:
-            if not self._quick_check.left_nothing(context) or callbacks.has_close_callbacks():
-                report = self._closing.close(context, self._settings.tracks, before_removal)
+            if not self._left_nothing(context) or callbacks.has_close_callbacks():
+                closing = self._components.closing
+                report = closing.close(context, self._settings.tracks, before_removal)
         finally:
             if collects:
                 gc.enable()
@@ -262,8 +222,7 @@ class Run:
         Otherwise it is attributed to the context that closes next. For the end of a fixture's
         setup: call it before other code runs.
         """
-        if self._settings.tracks and self._temp_directory.changed():
-            self._temp_directory.attribute_new(context)
+        self._components.attribute_new_to(context)
 
     def begin_part(self, context: Context, part: str | None) -> str | None:
         """Name the part of a context that runs now, such as a subtest.
@@ -288,32 +247,31 @@ class Run:
             path: a path, absolute or relative to the working directory, or a glob as in
                 `RunSettings.ignore`.
         """
-        if not self._tracking:
-            self._start_tracking()
-        self._ignored.add(path)
+        self._start_tracking()
+        self._components.ignored.add(path)
 
     def disk_full_lines(self, error: BaseException) -> list[str]:
         """Return lines on what fills the temp directory, where that may have caused an error."""
         from .disk_full import full_lines, suspicion
 
-        suspected = suspicion(error, self.root.path) if self._tracking else ""
-        if not suspected:
+        tracking = self._tracking
+        suspected = suspicion(error, self.root.path) if tracking is not None else ""
+        if tracking is None or not suspected:
             return []
-        maker_of = self._observer.paths.owner_above if self._settings.tracks else None
+        maker_of = tracking.observer.paths.owner_above if self._settings.tracks else None
         return [suspected, *full_lines(self.root.path, maker_of)]
 
     # End
 
     def find_late_leaks(self) -> tuple[ContextReport, ...]:
         """Report, while the run goes on, what contexts created after they were closed."""
-        if not self._settings.tracks or not self._something_happened():
-            return ()
-        return self._closing.close_late()
+        tracking = self._tracking
+        return tracking.closing.close_late() if tracking and tracking.needs_judging() else ()
 
     def wait(self) -> None:
         """Wait for the survivor processes of closed contexts; `judge` then does not."""
-        if self._closing_part is not None:
-            self._closing_part.wait(self._settings.late_grace)
+        if self._tracking is not None and self._tracking.has_closed:
+            self._tracking.closing.wait(self._settings.late_grace)
 
     def finish(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """End the run: judge it, remove its root directory.
@@ -398,95 +356,46 @@ class Run:
 
     def report_unfinished(self, tests: int = 0) -> RunReport:
         """Return what is known, and what could not be removed, where `finish` was interrupted."""
-        return self._closing.unfinished(tests)
+        return self._components.closing.unfinished(tests)
 
     def _judge(self, tests: int) -> tuple[ContextReport, ...]:
         late: tuple[ContextReport, ...] = ()
         self._tests = tests
         self.wait()
         # Where no test ran, another process may have put something into the root.
-        if not self._tracking and any(map(syscalls.listdir, self.root.slots)):
+        if not self._started and any(map(syscalls.listdir, self.root.slots)):
             self._start_tracking()
-        if self._settings.tracks and self._something_happened():
-            self.attribute_new_to(contexts.root)
-            late = self._closing.close_run()
-        self._findings_of(contexts.root)
+        if self._tracking is not None and self._tracking.needs_judging():
+            self._tracking.attribute_new_to(contexts.root)
+            late = self._tracking.closing.close_run()
+        self._detectors.left_by(contexts.root)
         self._stop_tracking()
         self.root.restore()
         return late
 
     def _remove(self) -> RunReport:
-        if self._closing_part is not None or not self.root.remove_empty():
-            self._closing.remove(self._settings.tracks)
+        tracking = self._tracking
+        if (tracking is not None and tracking.has_closed) or not self.root.remove_empty():
+            self._components.closing.remove(self._settings.tracks)
         report = self._report()
         callbacks.run_closed(report)
         return report
 
     def _report(self) -> RunReport:
-        created = self._quick_check.made_and_removed if self._tracking else 0
-        if self._closing_part is None:
+        if self._tracking is None:
             from ..reports import RunReport, Summary
 
-            summary = Summary(tests=self._tests, made=created, removed_by_tests=created)
-            return RunReport(summary, findings=tuple(self._findings))
-        if self._tracking:
-            self._closing_part.totals.made += created
-            self._quick_check.made_and_removed = 0
-        report = self._closing_part.run_report(self._tests)
-        return report._replace(findings=tuple(self._findings))
-
-    def _ask_detectors(self, ask: Callable[[Detector], object]) -> None:
-        """Call each detector; one that raises is dropped."""
-        for detector in tuple(self._detectors):
-            try:
-                ask(detector)
-            except Exception:
-                import logging
-
-                self._detectors.remove(detector)
-                logging.getLogger("tempfiles").exception("detector %r failed", detector)
-
-    def _findings_of(self, context: Context) -> tuple[Finding, ...]:
-        found: list[Finding] = []
-        self._ask_detectors(lambda detector: found.extend(detector.left_by(context)))
-        self._findings += found
-        return tuple(found)
-
-    @property
-    def _closing(self) -> Closing:
-        if self._closing_part is None:
-            from .close import Closing
-
-            if not self._tracking:
-                self._create_components()
-            self._closing_part = Closing(
-                self.root, self._observer, self._temp_directory, self._tree, self._ignored
-            )
-        return self._closing_part
-
-    def _move_preexisting_out(self, paths: Iterable[str]) -> None:
-        has_seen_all = self._settings.tracks and self._closing_part is None
-        if not has_seen_all or self._observer.paths.has_preexisting():
-            self._closing.move_preexisting_out(paths, self._settings.tracks)
+            return RunReport(Summary(tests=self._tests))
+        report = self._tracking.report(self._tests)
+        return report._replace(findings=tuple(self._detectors.findings))
 
     def _stop_tracking(self) -> None:
         if Run._open is self:
             Run._open = None
-        if not self._tracking:
+        if self._tracking is None:
             self._first_write_event.stop()
-            return
-        if self._stopped:
-            return
-        self._stopped = True
-        self._ask_detectors(lambda detector: detector.stop())
-        from ..registry import registrations
-        from . import so_far
-
-        registrations.before_removal = registrations.protect_nothing
-        self._temp_directory.release()
-        if self._settings.tracks:
-            so_far.deactivate(self._observer)
-            self._observer.stop()
+        else:
+            self._tracking.stop()
 
     def _refuse_child(self) -> None:
         if os.getpid() != self.root.owner:
@@ -495,16 +404,6 @@ class Run:
             raise OwnershipError(
                 errno.EPERM, "only the process that opened the run can end it, not a forked child"
             )
-
-    def _something_happened(self) -> bool:
-        return self._tracking and (
-            self._closing_part is not None
-            or contexts.root.attachment is not None
-            or bool(self._observer.paths.made_by(contexts.root))
-            or bool(self._observer.paths.closed_makers)
-            or self._temp_directory.has_new()
-            or self._tree.has_new()
-        )
 
 
 _opening = _thread.allocate_lock()

@@ -1,0 +1,144 @@
+"""What a run observes and checks with, created when the first code of the user is about to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..detection.detector import Detectors
+from ..detection.ignore import Ignored
+from ..detection.project_tree import ProjectTree
+from ..detection.temp_dir import TempDirectory
+from ..observation import origins
+from ..observation.observer import Observer
+from ..registry import contexts, registrations
+from ..registry.contexts import Context
+from ..reports import RunSettings
+from ..roots.root import RunRoot
+from . import so_far
+from .quick_check import QuickCheck
+
+if TYPE_CHECKING:
+    from ..reports import RunReport
+    from .close import Closing
+
+
+class Tracking:
+    """The components of a run, and its report. It is started and stopped once.
+
+    Args:
+        settings: how the run tracks.
+        root: the run root.
+        project: the real path of the project's directory.
+        detectors: look for what contexts leave other than files.
+
+    Attributes:
+        ignored: decides which paths are no leaks.
+        observer: records who created which path.
+        temp_directory: lists the run's own temp directory.
+        quick_check: decides whether a closing context left nothing.
+    """
+
+    def __init__(
+        self, settings: RunSettings, root: RunRoot, project: str, detectors: Detectors
+    ) -> None:
+        origins.set_harness(settings.harness)
+        self._settings = settings
+        self._root = root
+        self._detectors = detectors
+        self._closing: Closing | None = None
+        self._active = False
+        self.ignored = Ignored(settings.ignore, project)
+        self._tree = ProjectTree(project, self.ignored, excluded=root.path)
+        self.observer = Observer(
+            root.path, trace=settings.trace, keeps_all=settings.clean_outside,
+            before_unaudited=lambda: self.closing.remember_shared(),
+        )  # fmt: skip
+        self.observer.paths.before_moved_in = root.journal.record_preexisting
+        if settings.measure_made:
+            from ..observation.removed_bytes import RemovedBytes
+
+            self.observer.removed = RemovedBytes(self.observer.root)
+        self.temp_directory = TempDirectory(root, self.observer)
+        self.quick_check = QuickCheck(
+            settings, self.observer, self.temp_directory, self._tree, self.ignored
+        )
+
+    @property
+    def closing(self) -> Closing:
+        """What closes contexts in which something happened; created when it is first used."""
+        if self._closing is None:
+            from .close import Closing
+
+            self._closing = Closing(
+                self._root, self.observer, self.temp_directory, self._tree, self.ignored
+            )
+        return self._closing
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether `closing` has been used."""
+        return self._closing is not None
+
+    def start(self) -> None:
+        """Begin to observe, if the run tracks at all."""
+        self._active = True
+        self._detectors.start(self._root.path)
+        registrations.before_removal = self._move_preexisting_out
+        if self._settings.tracks:
+            self._tree.snapshot()
+            if self._settings.watch_modified:
+                self.closing.remember_files()
+
+    def observe(self) -> None:
+        """Subscribe to audit events."""
+        self.observer.start()
+        so_far.activate(self.observer, self.ignored)
+
+    def stop(self) -> None:
+        """Observe nothing more; a second call does nothing."""
+        if not self._active:
+            return
+        self._active = False
+        self._detectors.stop()
+        registrations.before_removal = registrations.protect_nothing
+        self.temp_directory.release()
+        if self._settings.tracks:
+            so_far.deactivate(self.observer)
+            self.observer.stop()
+
+    def attribute_new_to(self, context: Context) -> None:
+        """Attribute what newly appeared in the temp directory to a context."""
+        if self._settings.tracks and self.temp_directory.changed():
+            self.temp_directory.attribute_new(context)
+
+    def needs_judging(self) -> bool:
+        """Return whether there may be leaks that have not been found yet."""
+        return self._settings.tracks and (
+            self.has_closed
+            or contexts.root.attachment is not None
+            or bool(self.observer.paths.made_by(contexts.root))
+            or bool(self.observer.paths.closed_makers)
+            or self.temp_directory.has_new()
+            or self._tree.has_new()
+        )
+
+    def report(self, tests: int) -> RunReport:
+        """Return the report of the run as far as it is known.
+
+        Args:
+            tests: how many tests were run.
+        """
+        created = self.quick_check.made_and_removed
+        if self._closing is None:
+            from ..reports import RunReport, Summary
+
+            return RunReport(Summary(tests=tests, made=created, removed_by_tests=created))
+        self._closing.totals.made += created
+        self.quick_check.made_and_removed = 0
+        return self._closing.run_report(tests)
+
+    def _move_preexisting_out(self, paths: Iterable[str]) -> None:
+        has_seen_all = self._settings.tracks and self._closing is None
+        if not has_seen_all or self.observer.paths.has_preexisting():
+            self.closing.move_preexisting_out(paths, self._settings.tracks)
