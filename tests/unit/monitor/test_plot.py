@@ -24,15 +24,15 @@ def _texts(drawing: str) -> list[str]:
     return ["".join(text.itertext()) for text in ElementTree.fromstring(drawing).iter(f"{SVG}text")]
 
 
-class DrawingTest(unittest.TestCase):
-    def test_has_a_title_axis_labels_with_units_and_the_names_of_the_curves(self) -> None:
+class DrawTests(unittest.TestCase):
+    def test_title_units_and_names_of_curves_are_drawn(self) -> None:
         texts = _texts(draw(_samples(10), "/tmp/suite"))
         self.assertIn("Temporary files in /tmp/suite", texts)
         for label in ("Size (MiB)", "Entries (count)", "Time since the first sample (s)",
                       "files", "directories"):
             self.assertIn(label, texts)
 
-    def test_is_an_image_with_a_summary_in_words_for_those_who_cannot_see_it(self) -> None:
+    def test_image_has_a_summary_in_words(self) -> None:
         samples = _samples(10)
         tree = ElementTree.fromstring(draw(samples, "/tmp/suite"))
         self.assertEqual("img", tree.get("role"))
@@ -41,7 +41,7 @@ class DrawingTest(unittest.TestCase):
         self.assertEqual(["Temporary files in /tmp/suite", summarise(samples)], words)
         self.assertIn("peak 9.0 MiB after 9 s, at most 9 files", summarise(samples))
 
-    def test_higher_values_are_drawn_higher_and_later_ones_further_right(self) -> None:
+    def test_higher_is_drawn_higher_and_later_further_right(self) -> None:
         tree = ElementTree.fromstring(draw(_samples(5), "/tmp/suite"))
         lines = {line.get("class"): line for line in tree.iter(f"{SVG}polyline")}
         points = [point.split(",") for point in (lines["line bytes"].get("points") or "").split()]
@@ -50,7 +50,7 @@ class DrawingTest(unittest.TestCase):
         self.assertEqual(sorted(set(ys), reverse=True), ys)
         self.assertEqual(5, len(points))
 
-    def test_names_the_unit_that_fits(self) -> None:
+    def test_unit_fits_the_values(self) -> None:
         for size, span, labels in (
             (5, 10, {"Size (bytes)", "Time since the first sample (s)"}),
             (3000, 600, {"Size (KiB)", "Time since the first sample (min)"}),
@@ -60,20 +60,20 @@ class DrawingTest(unittest.TestCase):
                 samples = [Sample(0.0), Sample(float(span), files=1, bytes=size)]
                 self.assertLessEqual(labels, set(_texts(draw(samples, "/tmp"))))
 
-    def test_draws_nothing_one_sample_and_samples_of_nothing(self) -> None:
+    def test_no_sample_one_sample_and_empty_samples_are_drawn(self) -> None:
         for samples in ([], _samples(1), [Sample(1.0), Sample(1.0)]):
             with self.subTest(samples=len(samples)):
                 ElementTree.fromstring(draw(samples, "/tmp"))
         self.assertEqual("No samples were taken.", summarise([]))
 
-    def test_a_clock_set_back_does_not_lead_out_of_the_drawing(self) -> None:
+    def test_clock_set_back_stays_inside_the_drawing(self) -> None:
         drawing = draw([Sample(100.0), Sample(50.0, bytes=5), Sample(900.0), Sample(99.0)], "/tmp")
         line = next(ElementTree.fromstring(drawing).iter(f"{SVG}polyline"))
         xs = [float(point.split(",")[0]) for point in (line.get("points") or "").split()]
         self.assertEqual(xs[0], min(xs))
         self.assertLessEqual(max(xs), WIDTH)
 
-    def test_names_from_outside_are_text_never_markup(self) -> None:
+    def test_names_are_text_never_markup(self) -> None:
         share = Share("<b>&", 1, 0, 5, "owner", "<script>alert(1)</script>")
         drawing = draw([Sample(1.0, bytes=5, shares=(share,))], "</title><script>")
         self.assertNotIn("<script>", drawing)
@@ -89,7 +89,7 @@ class DrawingTest(unittest.TestCase):
             self.assertIn(sample, kept)
 
 
-class FileTest(unittest.TestCase):
+class WritePlotTests(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = self.enterContext(tempfile.TemporaryDirectory())
 
@@ -100,20 +100,20 @@ class FileTest(unittest.TestCase):
         with open(path, encoding="utf-8") as file:
             return file.read()
 
-    def test_neither_form_needs_anything_from_elsewhere_and_both_know_two_themes(self) -> None:
+    def test_svg_and_html_need_no_other_file(self) -> None:
         for name in ("curve.svg", "curve.html", "CURVE.HTM"):
             with self.subTest(name=name):
                 text = self._written(name).replace("http://www.w3.org/2000/svg", "")
                 self.assertIsNone(re.search(r"https?:|src=|href=|@import|url\(|<script", text))
                 self.assertIn("prefers-color-scheme: dark", text)
 
-    def test_the_page_tells_who_held_the_most_at_the_peak(self) -> None:
+    def test_page_names_the_largest_at_the_peak(self) -> None:
         page = self._written("curve.html")
         for cell in ("tidy-1", "shop (pid 7)", "tests.test_it"):
             self.assertIn(f"<td>{cell}</td>", page)
         self.assertTrue(page.startswith("<!DOCTYPE html>"))
 
-    def test_another_ending_is_refused_by_name(self) -> None:
+    def test_other_ending_is_refused_by_name(self) -> None:
         with self.assertRaisesRegex(SettingError, r"'curve\.png' does not end in .*\.html.*\.svg"):
             write_plot("curve.png", [], "/tmp")
 

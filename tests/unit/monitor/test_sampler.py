@@ -35,8 +35,8 @@ def _wait(condition: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-class WatchTest(unittest.TestCase):
-    def test_samples_at_once_and_again_until_told_to_stop(self) -> None:
+class WatchTests(unittest.TestCase):
+    def test_samples_at_once_and_until_stopped(self) -> None:
         asked: list[float] = []
 
         def pause(seconds: float) -> bool:
@@ -47,7 +47,7 @@ class WatchTest(unittest.TestCase):
         self.assertEqual([SAMPLE] * 3, taken)
         self.assertTrue(all(0 < seconds <= 60 for seconds in asked))
 
-    def test_a_sample_that_takes_longer_than_the_interval_is_followed_at_once(self) -> None:
+    def test_slow_sample_is_followed_at_once(self) -> None:
         asked: list[float] = []
 
         def take() -> Sample:
@@ -58,7 +58,7 @@ class WatchTest(unittest.TestCase):
         self.assertEqual([0.0], asked)
 
 
-class MonitorTest(unittest.TestCase):
+class MonitorTests(unittest.TestCase):
     def setUp(self) -> None:
         self.top = self.enterContext(tempfile.TemporaryDirectory())
 
@@ -68,7 +68,7 @@ class MonitorTest(unittest.TestCase):
         self.addCleanup(monitor.stop)
         return monitor, seen
 
-    def test_samples_beside_the_program_and_once_more_at_the_end(self) -> None:
+    def test_samples_in_the_background_and_once_at_the_end(self) -> None:
         contexts = ["first"]
         monitor, seen = self._monitor(context_now=lambda: contexts[-1])
         monitor.start()
@@ -84,14 +84,14 @@ class MonitorTest(unittest.TestCase):
                          (samples[-1].files, samples[-1].bytes, samples[-1].context))
         self.assertEqual(sorted(s.timestamp for s in samples), [s.timestamp for s in samples])
 
-    def test_stopped_at_once_it_still_has_a_sample_and_a_second_stop_adds_none(self) -> None:
+    def test_monitor_stopped_at_once_has_one_sample(self) -> None:
         monitor = Monitor(self.top, 60.0)
         monitor.start()
         samples = monitor.stop()
         self.assertLessEqual(1, len(samples))
         self.assertEqual(samples, monitor.stop())
 
-    def test_threading_does_not_see_it(self) -> None:
+    def test_threading_does_not_see_the_thread(self) -> None:
         before = threading.enumerate()
         monitor, seen = self._monitor()
         monitor.start()
@@ -108,7 +108,7 @@ class MonitorTest(unittest.TestCase):
         self.assertEqual(before, [os.listdir(f"/proc/self/{what}") for what in ("task", "fd")])
 
     @unittest.skipUnless(hasattr(os, "fork"), "processes fork there")
-    def test_a_fork_meets_no_thread_and_sampling_goes_on_in_the_parent_only(self) -> None:
+    def test_fork_happens_without_a_thread(self) -> None:
         monitor, seen = self._monitor()
         monitor.start()
         _wait(lambda: len(seen) >= 2)
@@ -126,7 +126,7 @@ class MonitorTest(unittest.TestCase):
         _wait(lambda: len(seen) > count)
 
     @unittest.skipUnless(hasattr(os, "fork"), "processes fork there")
-    def test_samples_also_while_a_program_forks_more_often_than_the_interval(self) -> None:
+    def test_samples_while_a_program_forks_often(self) -> None:
         seen: list[Sample] = []
         monitor = Monitor(self.top, 0.05, append=seen.append)
         self.addCleanup(monitor.stop)
@@ -141,7 +141,7 @@ class MonitorTest(unittest.TestCase):
 
         _wait(forked_and_sampled)
 
-    def test_the_end_of_the_program_does_not_wait_for_it(self) -> None:
+    def test_program_ends_without_waiting(self) -> None:
         script = (
             "import sys; from tempfiles.monitor.sampler import Monitor\n"
             "Monitor(sys.argv[1], 3600).start()\n"
@@ -152,7 +152,7 @@ class MonitorTest(unittest.TestCase):
         )
         self.assertEqual((0, "", ""), (done.returncode, done.stdout, done.stderr))
 
-    def test_a_directory_that_goes_away_holds_nothing_from_then_on(self) -> None:
+    def test_directory_that_vanishes_is_empty_from_then_on(self) -> None:
         below = os.path.join(self.top, "below")
         os.mkdir(below)
         Path(below, "file").touch()
@@ -162,7 +162,7 @@ class MonitorTest(unittest.TestCase):
         os.rmdir(below)
         self.assertEqual(0, monitor.stop()[-1].files)
 
-    def test_a_record_that_cannot_be_written_is_told_and_does_not_end_the_sampling(self) -> None:
+    def test_unwritable_recording_does_not_end_the_sampling(self) -> None:
         calls: list[Sample] = []
 
         def fail(sample: Sample) -> None:
@@ -177,26 +177,26 @@ class MonitorTest(unittest.TestCase):
         self.assertLess(1, len(samples))
         self.assertEqual("[Errno 28] No space left on device", str(monitor.error))
 
-    def test_no_such_directory_and_a_bad_interval_are_refused(self) -> None:
+    def test_missing_directory_and_bad_interval_are_refused(self) -> None:
         with self.assertRaisesRegex(SettingError, "no such directory: nowhere"):
             Monitor("nowhere")
         for interval in (0.0, -1.0, float("nan"), float("inf")):
             with self.subTest(interval=interval), self.assertRaises(SettingError):
                 Monitor(self.top, interval)
 
-    def test_a_sample_is_frozen(self) -> None:
+    def test_sample_is_frozen(self) -> None:
         with self.assertRaises(dataclasses.FrozenInstanceError):
             SAMPLE.files = 3  # type: ignore[misc]
 
 
-class RecordingTest(unittest.TestCase):
+class RecordingTests(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = self.enterContext(tempfile.TemporaryDirectory())
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
-    def test_csv_has_a_row_for_each_sample_readable_while_it_is_written(self) -> None:
+    def test_csv_can_be_read_while_it_grows(self) -> None:
         with Recording(self._path("usage.csv")) as recording:
             for count in (1, 2):
                 recording.append(SAMPLE)
@@ -221,19 +221,19 @@ class RecordingTest(unittest.TestCase):
                 self.assertEqual([set(COLUMNS)] * 2, [set(line) for line in lines])
                 self.assertEqual((900, "shop (pid 4)"), (lines[0]["bytes"], lines[0]["owner"]))
 
-    def test_another_ending_is_refused_by_name_and_nothing_is_made(self) -> None:
+    def test_other_ending_is_refused_and_nothing_created(self) -> None:
         with self.assertRaisesRegex(SettingError, r"usage\.txt' does not end in one of \.csv, "):
             Recording(self._path("usage.txt"))
         self.assertEqual([], os.listdir(self.directory))
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "FIFOs exist there")
-    def test_a_fifo_is_refused_rather_than_waited_for(self) -> None:
+    def test_fifo_is_refused(self) -> None:
         os.mkfifo(self._path("pipe.csv"))
         with self.assertRaisesRegex(SettingError, "not a regular file"):
             Recording(self._path("pipe.csv"))
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "a full disk can be had there")
-    def test_a_full_disk_is_an_error_at_once(self) -> None:
+    def test_full_disk_is_an_error_at_once(self) -> None:
         recording = Recording(self._path("usage.csv"))
         self.addCleanup(recording.close)
         full = os.open("/dev/full", os.O_WRONLY)

@@ -23,7 +23,7 @@ OPEN_TO_ALL = "/var/tmp"
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
-class UsageTest(unittest.TestCase):
+class TakeSampleTests(unittest.TestCase):
     def setUp(self) -> None:
         self.top = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -37,19 +37,19 @@ class UsageTest(unittest.TestCase):
         sample = take_sample(str(self.top), name_matcher([pattern] if pattern else []))
         return sample.files, sample.directories, sample.bytes
 
-    def test_counts_files_directories_and_bytes_without_the_directory_itself(self) -> None:
+    def test_directory_itself_is_not_counted(self) -> None:
         self.assertEqual((0, 0, 0), self._counts())
         self._write("a", 10)
         self._write("b/c/d", 5)
         (self.top / "empty").mkdir()
         self.assertEqual((2, 3, 15), self._counts())
 
-    def test_a_directory_that_does_not_exist_holds_nothing(self) -> None:
+    def test_missing_directory_holds_nothing(self) -> None:
         sample = take_sample(str(self.top / "gone"))
         self.assertEqual((0, 0, 0), (sample.files, sample.directories, sample.unreadable))
 
     @unittest.skipUnless(POSIX, "links need no privilege there")
-    def test_a_file_with_two_names_takes_its_bytes_once(self) -> None:
+    def test_file_with_two_names_counts_its_bytes_once(self) -> None:
         os.link(self._write("a", 10), self.top / "b")
         self.assertEqual((2, 0, 10), self._counts())
 
@@ -64,14 +64,14 @@ class UsageTest(unittest.TestCase):
         self.assertEqual((4, 0, 0), self._counts())
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "FIFOs exist there")
-    def test_a_fifo_and_a_socket_are_counted_and_never_opened(self) -> None:
+    def test_fifo_and_socket_are_counted_and_never_opened(self) -> None:
         os.mkfifo(self.top / "fifo")
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.top / "s"))
             self.assertEqual((2, 0, 0), self._counts())
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "FIFOs exist there")
-    def test_a_fifo_in_the_place_of_a_marker_or_journal_does_not_block(self) -> None:
+    def test_fifo_named_like_a_marker_does_not_block(self) -> None:
         for root, name in (("tidy-00000001", "marker.json"), ("tidy-00000002", "current")):
             (self.top / root).mkdir()
             os.mkfifo(self.top / root / name)
@@ -79,7 +79,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual((3, 2, 10), self._counts())
 
     @unittest.skipUnless(POSIX, "names are bytes there")
-    def test_any_name_is_counted_and_told_on_one_line(self) -> None:
+    def test_any_name_is_counted_and_printed_on_one_line(self) -> None:
         path = os.path.join(os.fsencode(self.top), b"a\nb\xff\x1b")
         os.mkdir(path)
         Path(os.fsdecode(path), "x").touch()
@@ -87,7 +87,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual(["a\\nb\\udcff\\x1b"], [s.name for s in take_sample(str(self.top)).shares])
 
     @unittest.skipUnless(POSIX, "paths may be that deep there")
-    def test_depth_is_no_obstacle_and_costs_no_descriptors(self) -> None:
+    def test_deep_tree_needs_few_descriptors(self) -> None:
         script = (
             "import os, sys\n"
             "top = sys.argv[1]\n"
@@ -110,7 +110,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual(("1200 1200 0\n", ""), (done.stdout, done.stderr))
 
     @unittest.skipUnless(POSIX, "directories can be closed to their owner there")
-    def test_what_cannot_be_read_is_counted_as_such(self) -> None:
+    def test_unreadable_directory_is_counted_as_unreadable(self) -> None:
         # Not in the run's temp directory, which is closed to everybody else.
         self.top = Path(self.enterContext(tempfile.TemporaryDirectory(dir=OPEN_TO_ALL)))
         self._write("open/a", 3)
@@ -122,7 +122,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual({"files": 1, "directories": 2, "bytes": 3, "unreadable": 1}, sample)
 
     @unittest.skipUnless(ROOT and sys.platform == "linux", "mounting needs root")
-    def test_a_mount_point_is_passed_by_even_one_of_the_same_file_system(self) -> None:
+    def test_mount_point_is_passed_by(self) -> None:
         self._write("source/a", 3)
         for name in ("bound", "with space", "deep/er/tmpfs"):
             (self.top / name).mkdir(parents=True)
@@ -144,11 +144,11 @@ class UsageTest(unittest.TestCase):
         self.assertEqual(("1 3 3\n", ""), (done.stdout, done.stderr))
 
     @unittest.skipUnless(sys.platform == "linux", "mounts are listed there")
-    def test_mount_points_are_told_relative_to_the_directory(self) -> None:
+    def test_mount_points_are_relative_to_the_directory(self) -> None:
         self.assertIn("proc", mount_points("/"))
         self.assertNotIn("", mount_points("/proc"))
 
-    def test_the_walk_survives_a_tree_that_changes_under_it(self) -> None:
+    def test_tree_that_changes_meanwhile_is_survived(self) -> None:
         stop = threading.Event()
 
         def churn() -> None:
@@ -172,7 +172,7 @@ class UsageTest(unittest.TestCase):
             thread.join()
         self.assertEqual({0}, unreadable)
 
-    def test_a_pattern_counts_matching_names_and_all_below_them(self) -> None:
+    def test_pattern_counts_matches_and_all_below_them(self) -> None:
         self._write("a.tmp", 1)
         self._write("b.log", 2)
         self._write("deep/c.tmp", 4)
@@ -180,23 +180,23 @@ class UsageTest(unittest.TestCase):
         self.assertEqual((3, 1, 13), self._counts("*.tmp"))
         self.assertEqual((0, 0, 0), self._counts("*.none"))
 
-    def test_several_patterns_count_what_any_of_them_matches(self) -> None:
+    def test_several_patterns_count_the_matches_of_any(self) -> None:
         matches = name_matcher(["a*", "[b]?"])
         assert matches is not None
         self.assertEqual([True, True, False], [bool(matches(n)) for n in ("ax", "bx", "cb")])
 
-    def test_a_bad_pattern_is_refused(self) -> None:
+    def test_bad_pattern_is_refused(self) -> None:
         for pattern in ("", "a/b", "a\0b", "[a", "x[!]"):
             with self.subTest(pattern=pattern), self.assertRaises(SettingError):
                 name_matcher([pattern])
         self.assertIsNotNone(name_matcher(["[]]", "[!a]", "[a]b", "a]"]))
 
-    def test_gives_up_when_told_to(self) -> None:
+    def test_cancelled_sample_raises(self) -> None:
         with self.assertRaises(CancelledError):
             take_sample(str(self.top), None, lambda: True)
 
     @unittest.skipUnless(Path("/proc/self/fd").is_dir(), "descriptors are listed there")
-    def test_leaves_no_descriptor_open(self) -> None:
+    def test_no_descriptor_stays_open(self) -> None:
         self._write("a/b/c")
         before = os.listdir("/proc/self/fd")
         take_sample(str(self.top))
@@ -205,7 +205,7 @@ class UsageTest(unittest.TestCase):
         self.assertEqual(before, os.listdir("/proc/self/fd"))
 
 
-class ShareTest(unittest.TestCase):
+class ShareTests(unittest.TestCase):
     def setUp(self) -> None:
         self.top = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
@@ -221,7 +221,7 @@ class ShareTest(unittest.TestCase):
         page[67 : 67 + len(context)] = context.encode()
         (root / "current").write_bytes(page)
 
-    def test_the_root_of_a_run_is_told_with_its_owner_and_the_context_under_way(self) -> None:
+    def test_root_is_shown_with_its_owner_and_context(self) -> None:
         self._root("tidy-0000000a", 41, "tests.test_a.A.test_one")
         self._root("tidy-0000000b", 42, "tests.test_b.B.test_two")
         (self.top / "other").mkdir()
@@ -233,13 +233,13 @@ class ShareTest(unittest.TestCase):
         self.assertGreater(share.bytes, 4196)
         self.assertNotIn("other", [name for name in shares if shares[name].owner])
 
-    def test_a_directory_that_is_itself_a_root_is_one_share(self) -> None:
+    def test_directory_that_is_a_root_is_one_share(self) -> None:
         self._root("tidy-0000000a", 41, "tests.test_a.A.test_one")
         sample = take_sample(str(self.top / "tidy-0000000a"))
         self.assertEqual([(".", "shop (pid 41)")], [(s.name, s.owner) for s in sample.shares])
         self.assertEqual(sample.bytes, sample.shares[0].bytes)
 
-    def test_a_root_without_what_it_should_hold_is_counted_like_any_directory(self) -> None:
+    def test_damaged_root_is_counted_like_any_directory(self) -> None:
         for name, content in (("tidy-1", None), ("tidy-2", "{"), ("tidy-3", "[]"), ("x", "{}")):
             (self.top / name).mkdir()
             if content is not None:
@@ -248,7 +248,7 @@ class ShareTest(unittest.TestCase):
                 (self.top / name / "file").touch()
         self.assertEqual([""] * 4, [share.owner for share in take_sample(str(self.top)).shares])
 
-    def test_names_the_largest_and_the_fullest_of_the_other_entries(self) -> None:
+    def test_largest_other_entries_are_named(self) -> None:
         for n in range(20):
             (self.top / f"size{n:02}").write_bytes(b"x" * (1000 + n))
         (self.top / "full").mkdir()

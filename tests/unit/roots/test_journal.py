@@ -26,7 +26,7 @@ LEAK = Leak(
 )
 
 
-class InARoot(unittest.TestCase):
+class RootCase(unittest.TestCase):
     def setUp(self) -> None:
         self.root = self.enterContext(tempfile.TemporaryDirectory())
 
@@ -42,13 +42,13 @@ class InARoot(unittest.TestCase):
         return Path(self.root, name)
 
 
-class WhatIsUnderWay(InARoot):
-    def test_is_nothing_before_the_first_context_and_without_a_journal(self) -> None:
+class CurrentContextTests(RootCase):
+    def test_none_before_the_first_context(self) -> None:
         self.assertIsNone(self.current())
         self.open()
         self.assertIsNone(self.current())
 
-    def test_is_the_innermost_context_and_its_parent_after_it(self) -> None:
+    def test_innermost_context_then_its_parent(self) -> None:
         writer = self.open()
         writer.enter("run", "run")
         writer.enter("a", "module")
@@ -62,7 +62,7 @@ class WhatIsUnderWay(InARoot):
         writer.leave()
         self.assertIsNone(self.current())
 
-    def test_is_never_mixed_from_two_ids(self) -> None:
+    def test_two_ids_are_never_mixed(self) -> None:
         writer = self.open()
         for number in range(200):
             id = chr(97 + number % 26) * (number * 7)
@@ -71,12 +71,12 @@ class WhatIsUnderWay(InARoot):
             assert found is not None
             self.assertEqual(found.id, id[:1000])
 
-    def test_keeps_ids_that_are_not_valid_unicode(self) -> None:
+    def test_id_that_is_not_valid_unicode_is_kept(self) -> None:
         writer = self.open()
         writer.enter("t\udcff", "test")
         self.assertEqual(self.current(), Current("t\\udcff", "test"))
 
-    def test_survives_a_kill_at_any_moment(self) -> None:
+    def test_kill_at_any_moment_is_survived(self) -> None:
         program = (
             f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "from tempfiles.roots.journal import Journal\n"
@@ -96,7 +96,7 @@ class WhatIsUnderWay(InARoot):
                 process.send_signal(signal.SIGKILL)
             self.assertIn(read_journal(root).current, good)
 
-    def test_is_the_context_before_where_the_kill_came_between_the_writes(self) -> None:
+    def test_kill_between_the_writes_leaves_the_previous_one(self) -> None:
         class Killed(Exception):
             pass
 
@@ -116,7 +116,7 @@ class WhatIsUnderWay(InARoot):
             self.assertEqual(read_journal(str(self.file("torn"))).current, Current("run", "run"))
             writer._turn = self.file("current").read_bytes()[0]
 
-    def test_is_the_parents_also_after_a_forked_child_has_written(self) -> None:
+    def test_forked_child_does_not_change_it(self) -> None:
         writer = self.open()
         writer.enter("parent", "test")
         pid = os.fork()
@@ -127,7 +127,7 @@ class WhatIsUnderWay(InARoot):
         os.waitpid(pid, 0)
         self.assertEqual(read_journal(self.root), JournalView(Current("parent", "test")))
 
-    def test_stays_after_closing_and_closing_twice_is_harmless(self) -> None:
+    def test_closing_twice_keeps_it(self) -> None:
         writer = self.open()
         writer.enter("last", "test")
         writer.close()
@@ -136,7 +136,7 @@ class WhatIsUnderWay(InARoot):
         writer.record_leaks(ContextReport("unheard", "test", leaks=(LEAK,)))
         self.assertEqual(read_journal(self.root), JournalView(Current("last", "test")))
 
-    def test_is_nothing_where_the_file_is_cut_off_or_garbage(self) -> None:
+    def test_none_where_the_file_is_damaged(self) -> None:
         writer = self.open()
         writer.enter("a", "test")
         whole = self.file("current").read_bytes()
@@ -151,14 +151,14 @@ class WhatIsUnderWay(InARoot):
             self.assertIsNone(self.current())
 
     @unittest.skipUnless(hasattr(os, "mkfifo"), "no FIFOs here")
-    def test_does_not_wait_for_a_fifo_nor_follow_a_link(self) -> None:
+    def test_fifo_and_link_are_not_read(self) -> None:
         os.mkfifo(self.file("current"))
         os.symlink("/etc/passwd", self.file("journal"))
         self.assertEqual(read_journal(self.root), JournalView())
 
 
-class Leaks(InARoot):
-    def test_come_back_as_they_were(self) -> None:
+class LeakTests(RootCase):
+    def test_leaks_are_read_as_they_were_written(self) -> None:
         writer = self.open()
         other = Leak("/tmp/y", "directory", 0, 3, "a.B", "class")
         writer.record_leaks(ContextReport("a.B.test_c", "test", leaks=(LEAK,)))
@@ -167,11 +167,11 @@ class Leaks(InARoot):
         self.assertEqual(view.leaks, (LEAK, other))
         self.assertEqual(view.by_context(), {"a.B.test_c": (LEAK,), "a.B": (other,)})
 
-    def test_a_context_that_left_nothing_writes_nothing(self) -> None:
+    def test_context_without_leaks_writes_nothing(self) -> None:
         self.open().record_leaks(ContextReport("a", "test", made=3))
         self.assertEqual(os.listdir(self.root), [])
 
-    def test_survive_a_line_cut_off_anywhere_and_are_taken_up_again_after_it(self) -> None:
+    def test_line_cut_off_anywhere_loses_no_other_line(self) -> None:
         writer = self.open()
         report = ContextReport("a", "test", leaks=(LEAK,))
         writer.record_leaks(report)
@@ -183,7 +183,7 @@ class Leaks(InARoot):
             self.assertEqual(read_journal(self.root).leaks[-1], LEAK)
             self.assertGreaterEqual(len(read_journal(self.root).leaks), 2)
 
-    def test_lines_of_garbage_are_counted_and_skipped(self) -> None:
+    def test_damaged_lines_are_counted_and_skipped(self) -> None:
         writer = self.open()
         writer.record_leaks(ContextReport("a", "test", leaks=(LEAK,)))
         bad: list[bytes] = [
@@ -198,7 +198,7 @@ class Leaks(InARoot):
         view = read_journal(self.root)
         self.assertEqual((view.leaks, view.damaged), ((LEAK,), len(bad)))
 
-    def test_a_full_disk_loses_the_line_and_not_the_run(self) -> None:
+    def test_full_disk_loses_the_line_and_not_the_run(self) -> None:
         writer = self.open()
         held: Any = writer
         writer.record_leaks(ContextReport("a", "test", leaks=(LEAK,)))
@@ -206,7 +206,7 @@ class Leaks(InARoot):
         writer.record_leaks(ContextReport("b", "test", leaks=(LEAK,)))
         self.assertEqual(read_journal(self.root).leaks, (LEAK,))
 
-    def test_where_no_file_can_be_made_any_more_the_run_goes_on_without(self) -> None:
+    def test_run_continues_where_no_file_can_be_created(self) -> None:
         writer = self.open()
         os.rmdir(self.root)
         writer.enter("a", "test")
@@ -227,9 +227,9 @@ class Leaks(InARoot):
         return fd
 
 
-class Descriptors(InARoot):
+class DescriptorTests(RootCase):
     @unittest.skipUnless(platform.HAS_FCNTL, "no descriptors to move here")
-    def test_the_numbers_that_tests_see_do_not_change(self) -> None:
+    def test_numbers_that_tests_see_do_not_change(self) -> None:
         probe = os.open(os.devnull, os.O_RDONLY)
         os.close(probe)
         self.open()
@@ -238,7 +238,7 @@ class Descriptors(InARoot):
         self.assertEqual(again, probe)
 
     @unittest.skipUnless(platform.HAS_FCNTL, "no limit on descriptors here")
-    def test_a_low_limit_is_kept_to(self) -> None:
+    def test_low_limit_of_descriptors_is_respected(self) -> None:
         program = (
             f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"

@@ -19,19 +19,19 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 IN_MEMORY = file_system_type("/dev/shm") == "tmpfs"
 
 
-class Choosing(unittest.TestCase):
+class ChooseLocationTests(unittest.TestCase):
     def setUp(self) -> None:
         self.directory = self.enterContext(tempfile.TemporaryDirectory())
         self.enterContext(mock.patch.dict(os.environ))
         os.environ.pop("XDG_RUNTIME_DIR", None)
 
-    def test_disk_is_the_systems_temp_directory(self) -> None:
+    def test_disk_is_the_temp_directory_of_the_system(self) -> None:
         self.assertEqual(location.choose_location("disk", 0), location.Location(None))
 
-    def test_a_directory_is_taken_as_it_is(self) -> None:
+    def test_directory_is_chosen_as_it_is(self) -> None:
         self.assertEqual(location.choose_location(self.directory, 0).directory, self.directory)
 
-    def test_a_missing_directory_is_refused_by_name(self) -> None:
+    def test_missing_directory_is_refused_by_name(self) -> None:
         with self.assertRaisesRegex(SettingError, "--temp-root: no such directory: .*/none"):
             location.choose_location(os.path.join(self.directory, "none"), 0)
 
@@ -40,13 +40,13 @@ class Choosing(unittest.TestCase):
         self.assertEqual(location.choose_location("ram", 1).directory, "/dev/shm")
 
     @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
-    def test_memory_without_the_room_asked_for_gives_way_to_disk(self) -> None:
+    def test_too_little_memory_falls_back_to_disk(self) -> None:
         chosen = location.choose_location("ram", 1 << 60)
         self.assertIsNone(chosen.directory)
         self.assertRegex(chosen.remark, r"using disk: /dev/shm has .* free, not .*")
 
     @unittest.skipIf(file_system_type(tempfile.gettempdir()) == "tmpfs", "it is in memory")
-    def test_what_is_not_in_memory_is_not_taken_for_it(self) -> None:
+    def test_directory_on_disk_is_not_taken_for_memory(self) -> None:
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         chosen = location.choose_location("ram", 1 << 60)
         self.assertIn(f"{self.directory} is no tmpfs", chosen.remark)
@@ -64,28 +64,28 @@ class Choosing(unittest.TestCase):
         with mock.patch.object(location, "_SHARED_MEMORY", "/nowhere"):
             return location.choose_location("ram", 0).remark
 
-    def test_a_noexec_mount_is_not_taken(self) -> None:
+    def test_noexec_mount_is_not_chosen(self) -> None:
         self.assertIn("is mounted noexec", self.refused("noexec,size=1m"))
 
-    def test_a_read_only_mount_is_not_taken(self) -> None:
+    def test_read_only_mount_is_not_chosen(self) -> None:
         self.assertIn("cannot be written to", self.refused("ro,size=1m"))
 
-    def test_no_room_for_a_run_root_is_too_little_whatever_was_asked_for(self) -> None:
+    def test_memory_too_small_for_a_root_is_not_chosen(self) -> None:
         self.assertIn("has 32.0 KiB free, not 64.0 KiB", self.refused("size=32k"))
 
-    def test_too_few_inodes_are_too_little_room(self) -> None:
+    def test_too_few_inodes_are_too_little_memory(self) -> None:
         self.assertIn("has 4 inodes free, not 16", self.refused("size=1m,nr_inodes=5"))
 
-    def test_a_tmpfs_without_a_limit_has_the_room(self) -> None:
+    def test_tmpfs_without_a_limit_is_chosen(self) -> None:
         self.assertEqual(self.refused("size=0,nr_inodes=0,mode=700"), "")
 
-    def test_where_others_could_replace_the_root_it_is_not_made(self) -> None:
+    def test_directory_where_others_could_replace_it_is_refused(self) -> None:
         self.assertIn("no sticky bit", self.refused("size=1m,mode=777"))
 
-    def test_the_directory_of_another_user_is_not_taken(self) -> None:
+    def test_directory_of_another_user_is_not_chosen(self) -> None:
         self.assertIn("belongs to user 1234", self.refused("size=1m,mode=700,uid=1234"))
 
-    def test_the_reason_is_one_line_and_names_what_is_no_directory(self) -> None:
+    def test_reason_is_one_line_and_names_the_directory(self) -> None:
         for name, reason in (
             (f"{self.directory}/a\nb", "/a\\nb does not exist; /nowhere does not exist"),
             (__file__, "is not a directory"),
@@ -97,22 +97,22 @@ class Choosing(unittest.TestCase):
                 self.assertIn(reason, refusal)
                 self.assertNotIn("\n", refusal)
 
-    def test_a_file_is_refused_as_no_directory(self) -> None:
+    def test_file_is_refused(self) -> None:
         with self.assertRaisesRegex(SettingError, "--temp-root: not a directory: .*py"):
             location.choose_location(__file__, 0)
 
-    def test_memory_alone_is_known_where_no_disk_can_be_written_to(self) -> None:
+    def test_memory_is_known_where_no_disk_is_writable(self) -> None:
         none = mock.patch.object(location, "system_directory", side_effect=FileNotFoundError)
         os.environ["XDG_RUNTIME_DIR"] = self.directory
         with none:
             self.assertIn(os.path.realpath(self.directory), location.root_directories())
 
-    def test_root_directories_has_the_temp_directory_first(self) -> None:
+    def test_root_directories_start_with_the_temp_directory(self) -> None:
         self.assertEqual(location.root_directories()[0], os.path.realpath(tempfile.gettempdir()))
 
 
 @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
-class BothPlaces(unittest.TestCase):
+class TwoLocationTests(unittest.TestCase):
     """What was left in memory is found from disk, and the other way round."""
 
     def setUp(self) -> None:
@@ -132,7 +132,7 @@ class BothPlaces(unittest.TestCase):
         self.assertEqual(self.run_module("runner", *options, "test_killed").returncode, -9)
         os.unlink(os.path.join(self.disk, "test_killed.py"))
 
-    def test_the_next_run_reaps_both(self) -> None:
+    def test_next_run_reaps_both(self) -> None:
         for dead, next_run in ((("--temp-root", "ram"), ()), ((), ("--temp-root", "ram"))):
             with self.subTest(dead=dead):
                 self.killed(*dead)

@@ -21,32 +21,32 @@ EVENTFUL = {
 TEST = "class T(unittest.TestCase):\n    def test_it(self): pass\n"
 
 
-class TheStart(ProjectTestCase):
+class StartTests(ProjectTestCase):
     def imported(self, runner: str = "runner") -> set[str]:
         outcome = self.run_python("-X", "importtime", "-m", runner, "discover")
         lines = [line for line in outcome.err.splitlines() if line.startswith("import time:")]
         return {line.rpartition("|")[2].strip() for line in lines}
 
-    def test_of_a_module_without_tests_imports_what_an_uneventful_run_needs(self) -> None:
+    def test_run_without_tests_imports_only_what_it_needs(self) -> None:
         self.write("test_none.py", "import unittest\n")
         more = self.imported() - self.imported("unittest")
         self.assertIn("runner.cli.main", more)
         self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_WRITE, *EVENTFUL}, set())
         self.assertLess(len(more), 70)  # 1.42 times the instructions of unittest; 1.5 is the limit
 
-    def test_of_a_suite_imports_what_observes_as_well(self) -> None:
+    def test_run_with_tests_imports_the_observer(self) -> None:
         self.write("test_one.py", f"import unittest\n{TEST}")
         more = self.imported() - self.imported("unittest")
         self.assertLessEqual(AT_THE_FIRST_WRITE, more)
         self.assertEqual(more & {*OPTIONAL, *EVENTFUL}, set())
 
 
-class TheFirstWriteEvent(ProjectTestCase):
-    def test_is_awaited_for_every_event_that_an_observer_hears(self) -> None:
+class FirstWriteEventTests(ProjectTestCase):
+    def test_every_event_of_an_observer_is_awaited(self) -> None:
         waiting = audit.FirstWriteEvent(lambda: None)
         self.assertEqual(waiting._write_events.keys(), Observer("/nowhere")._handlers.keys())
 
-    def test_is_not_awaited_any_more_where_nothing_is_looked_for(self) -> None:
+    def test_nothing_is_awaited_without_leak_detection(self) -> None:
         self.write("test_it.py", """
             import os, sys, unittest
             open("made", "w").close()
@@ -57,7 +57,7 @@ class TheFirstWriteEvent(ProjectTestCase):
         outcome = self.tidytest("--leaks", "off")
         self.assertEqual(outcome.out, "[] builtin_function_or_method\n", outcome.err)
 
-    def test_may_be_an_open_by_its_mode_or_by_its_flags(self) -> None:
+    def test_open_may_create_by_mode_or_by_flags(self) -> None:
         for mode, flags, expected in (
             ("w", 0, True), ("x", 0, True), ("a", 0, True), ("r+", 0, True), ("r", 0, False),
             (None, os.O_CREAT, True), ("rb", os.O_CREAT, True), (None, 0, False),
@@ -66,7 +66,7 @@ class TheFirstWriteEvent(ProjectTestCase):
             with self.subTest(mode=mode, flags=flags):
                 self.assertEqual(audit.may_create(mode, flags), expected)
 
-    def test_at_import_is_told_with_its_line_whatever_it_is(self) -> None:
+    def test_first_write_at_import_is_reported_with_its_line(self) -> None:
         for statement, kind, call in (
             ("open('made', 'w').close()", "file", "open"),
             ("import os; os.mkdir('made')", "dir ", "os.mkdir"),
