@@ -17,7 +17,7 @@ from runner.execution.functions import FunctionLoader
 from runner.selection.order import flatten, repeated
 
 
-class WithModules(unittest.TestCase):
+class ModuleTestCase(unittest.TestCase):
     """A directory on the import path; modules made in it are forgotten after the test."""
 
     def setUp(self) -> None:
@@ -44,8 +44,8 @@ class WithModules(unittest.TestCase):
         return result
 
 
-class Found(WithModules):
-    def test_functions_come_after_the_cases_by_name_with_dotted_ids(self) -> None:
+class LoaderTests(ModuleTestCase):
+    def test_functions_follow_the_cases_sorted_by_name(self) -> None:
         (self.place / "pkg").mkdir()
         (self.place / "pkg/__init__.py").touch()
         module = self.module(
@@ -69,7 +69,7 @@ class Found(WithModules):
             found,
         )
 
-    def test_a_function_of_another_test_module_is_not_run_again(self) -> None:
+    def test_an_imported_test_function_is_not_loaded(self) -> None:
         self.module(
             "mod_a", "def test_a(): pass\ndef make(): \n    def inner(): pass\n    return inner"
         )
@@ -87,7 +87,7 @@ class Found(WithModules):
             self.ids(self.loader.loadTestsFromName("test_b", module)), ["mod_c.test_b"]
         )
 
-    def test_other_names_are_loaded_as_unittest_loads_them(self) -> None:
+    def test_other_names_are_loaded_as_by_unittest(self) -> None:
         self.module(
             "mod_d", "import unittest\nclass C(unittest.TestCase):\n  def test_x(self): pass"
         )
@@ -98,20 +98,20 @@ class Found(WithModules):
             stock = self.ids(unittest.TestLoader().loadTestsFromName(name))
             self.assertEqual(self.ids(self.loader.loadTestsFromName(name)), stock)
 
-    def test_patterns_choose_among_functions(self) -> None:
+    def test_patterns_select_functions(self) -> None:
         module = self.module("mod_e", "def test_one(): pass\ndef test_two(): pass")
         self.loader.testNamePatterns = ["*two*"]
         self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), ["mod_e.test_two"])
         self.loader.testNamePatterns = ["mod_e.*"]
         self.assertEqual(len(self.ids(self.loader.loadTestsFromModule(module))), 2)
 
-    def test_a_module_that_loads_its_tests_itself_is_left_alone(self) -> None:
+    def test_functions_of_a_module_with_load_tests_are_not_loaded(self) -> None:
         module = self.module(
             "mod_f", "def test_a(): pass\ndef load_tests(loader, tests, pattern): return tests"
         )
         self.assertEqual(self.ids(self.loader.loadTestsFromModule(module)), [])
 
-    def test_a_generator_is_refused_in_one_line_that_says_where_it_is(self) -> None:
+    def test_a_generator_is_refused_with_its_place(self) -> None:
         for number, source in enumerate(
             ("def test_g():\n    yield", "async def test_g():\n    yield")
         ):
@@ -125,7 +125,7 @@ class Found(WithModules):
             )
 
 
-    def test_what_needs_more_than_a_call_is_refused_in_one_line_that_says_where_it_is(self) -> None:
+    def test_a_function_with_arguments_is_refused_with_its_place(self) -> None:
         for number, (source, words) in enumerate((
             ("def test_p(x): pass\ntest_p.paramList = (1, 2)", "has parameters (paramList), which"),
             ("def test_p(): pass\ntest_p.paramList = ()", "has parameters (paramList), which"),
@@ -145,7 +145,7 @@ class Found(WithModules):
                 place = self.place / f"{name}.py"
                 self.assertTrue(message.startswith(f"{name}.test_p ({place}:2) {words}"), message)
 
-    def test_what_is_given_its_arguments_or_skipped_or_no_test_is_not_refused(self) -> None:
+    def test_defaults_patches_and_skips_are_not_refused(self) -> None:
         module = self.module(
             "mod_q",
             """
@@ -166,7 +166,7 @@ class Found(WithModules):
         self.assertTrue(result.wasSuccessful())
 
 
-class Run(WithModules):
+class FunctionTests(ModuleTestCase):
     def test_fixtures_of_module_and_function_run_around_it(self) -> None:
         module = self.module(
             "mod_h",
@@ -183,7 +183,7 @@ class Run(WithModules):
         log = ["setup module", "setup a", "a", "teardown a", "b", "teardown mod_h"]
         self.assertEqual(module.LOG, log)
 
-    def test_the_names_that_nose2_has_for_fixtures_of_functions(self) -> None:
+    def test_fixtures_of_functions_have_the_names_of_nose2(self) -> None:
         module = self.module(
             "mod_r",
             """
@@ -198,7 +198,7 @@ class Run(WithModules):
         self.run_module(module)
         self.assertEqual(module.LOG, ["set up", "a", "torn down", "set up", "b", "torn down"])
 
-    def test_fixtures_of_a_module_run_however_its_cases_were_found(self) -> None:
+    def test_module_fixtures_run_for_its_cases_too(self) -> None:
         source = """
             import unittest
             def setup_module(): LOG.append("set up")
@@ -222,7 +222,7 @@ class Run(WithModules):
             with self.subTest(name):
                 self.assertEqual(module.LOG, ["set up", "m", "torn down"])
 
-    def test_a_suite_that_makes_its_tests_as_it_goes_is_not_used_up(self) -> None:
+    def test_a_lazy_suite_is_not_used_up(self) -> None:
         module = self.module(
             "mod_t",
             """
@@ -237,7 +237,7 @@ class Run(WithModules):
         )
         self.assertEqual(len(list(self.loader.loadTestsFromModule(module))), 1)
 
-    def test_unittests_own_names_of_fixtures_come_first(self) -> None:
+    def test_fixture_names_of_unittest_come_first(self) -> None:
         module = self.module(
             "mod_i",
             "def setUpModule(): LOG.append(1)\ndef setup_module(): LOG.append(2)\ndef test_a(): 1",
@@ -245,7 +245,7 @@ class Run(WithModules):
         self.run_module(module)
         self.assertEqual(module.LOG, [1])
 
-    def test_the_teardown_runs_after_a_failure_and_not_after_a_broken_setup(self) -> None:
+    def test_teardown_runs_after_a_failure_not_a_broken_setup(self) -> None:
         module = self.module(
             "mod_j",
             """
@@ -260,7 +260,7 @@ class Run(WithModules):
         self.assertEqual((len(result.failures), len(result.errors)), (1, 1))
         self.assertEqual(module.LOG, ["a"])
 
-    def test_decorators_of_unittest_hold(self) -> None:
+    def test_decorators_of_unittest_work(self) -> None:
         module = self.module(
             "mod_k",
             """
@@ -295,11 +295,11 @@ class Run(WithModules):
         result = self.run_module(module)
         self.assertEqual((module.LOG, len(result.failures)), (["a"], 1))
 
-    def test_a_function_that_gives_a_generator_does_not_pass(self) -> None:
+    def test_a_function_that_returns_a_generator_fails(self) -> None:
         module = self.module("mod_m", "def test_a(): return (1 / 0 for _ in range(1))")
         self.assertIn("returned a generator", self.run_module(module).errors[0][1])
 
-    def test_a_failure_is_printed_as_unittest_prints_one(self) -> None:
+    def test_a_failure_is_printed_as_by_unittest(self) -> None:
         module = self.module("mod_n", 'def test_a():\n    """What it holds."""\n    assert 1 == 2')
         stream = io.StringIO()
         unittest.TextTestRunner(stream, verbosity=2).run(self.loader.loadTestsFromModule(module))
@@ -307,7 +307,7 @@ class Run(WithModules):
         self.assertIn("test_a (mod_n.test_a)\nWhat it holds. ... FAIL", text)
         self.assertNotIn("functions.py", text)
 
-    def test_functions_are_told_apart_and_can_be_repeated(self) -> None:
+    def test_functions_are_distinct_and_can_be_repeated(self) -> None:
         module = self.module("mod_o", "def test_a(): LOG.append(1)\ndef test_b(): pass")
         tests = flatten(self.loader.loadTestsFromModule(module))
         self.assertNotEqual(*tests)

@@ -46,7 +46,7 @@ def run(suite: Any) -> unittest.TestResult:
     return result
 
 
-class Flattening(unittest.TestCase):
+class FlattenTests(unittest.TestCase):
     def test_the_tests_of_nested_suites_come_in_order(self) -> None:
         tests = make_tests()
         nested = unittest.TestSuite(
@@ -65,7 +65,7 @@ class Flattening(unittest.TestCase):
             suite = unittest.TestSuite([suite])
         self.assertEqual(len(flatten(suite)), 1)
 
-    def test_a_suite_with_a_way_of_its_own_stays_whole(self) -> None:
+    def test_a_suite_with_its_own_run_stays_whole(self) -> None:
         class Own(unittest.TestSuite):
             def run(self, result: Any, debug: bool = False) -> Any:
                 return super().run(result, debug)
@@ -74,7 +74,7 @@ class Flattening(unittest.TestCase):
         self.assertEqual(flatten(unittest.TestSuite([own])), [own])
 
 
-class Shuffling(unittest.TestCase):
+class OrderTests(unittest.TestCase):
     def test_a_seed_gives_one_order_and_another_seed_another(self) -> None:
         tests = make_tests()
         self.assertEqual(ids(shuffled(tests, 1)), ids(shuffled(tests[::-1], 1)))
@@ -92,7 +92,7 @@ class Shuffling(unittest.TestCase):
             part = tests[::step]
             self.assertEqual(ids(shuffled(part, 7)), [one for one in whole if one in ids(part)])
 
-    def test_classes_and_modules_stay_together_so_that_fixtures_run_once(self) -> None:
+    def test_classes_and_modules_stay_together(self) -> None:
         for seed in range(5):
             LOG.clear()
             run(unittest.TestSuite(shuffled(make_tests(), seed)))
@@ -120,15 +120,15 @@ class Shuffling(unittest.TestCase):
         self.assertEqual(reversed_order(reversed_order(tests)), tests)
 
 
-class Repeating(unittest.TestCase):
-    def test_each_test_runs_n_times_in_a_row_with_its_class_set_up_once(self) -> None:
+class RepeatTests(unittest.TestCase):
+    def test_repeats_run_in_a_row_with_one_class_setup(self) -> None:
         LOG.clear()
         tests = list(unittest.TestLoader().loadTestsFromTestCase(make_class("m", "C", 2)))
         result = run(unittest.TestSuite(repeated(tests, 3)))
         self.assertEqual(result.testsRun, 6)
         self.assertEqual(LOG, ["set up m.C", *["m.C.test_0"] * 3, *["m.C.test_1"] * 3])
 
-    def test_a_repetition_knows_nothing_of_the_one_before(self) -> None:
+    def test_a_repeat_shares_no_attributes(self) -> None:
         class Case(unittest.TestCase):
             def test(self) -> None:
                 self.assertFalse(hasattr(self, "mark"))
@@ -136,7 +136,7 @@ class Repeating(unittest.TestCase):
 
         self.assertTrue(run(unittest.TestSuite(repeated([Case("test")], 3))).wasSuccessful())
 
-    def test_what_init_makes_is_made_for_each_repetition(self) -> None:
+    def test_init_runs_for_each_repeat(self) -> None:
         class Case(unittest.TestCase):
             def __init__(self, *given: Any, **more: Any) -> None:
                 super().__init__(*given, **more)
@@ -158,7 +158,7 @@ class Repeating(unittest.TestCase):
         self.assertEqual((result.testsRun, result.failures, result.errors), (3, [], []))
         self.assertEqual(LOG, [{"a": [1]}] * 3)
 
-    def test_what_was_set_on_a_test_is_set_on_its_repetitions(self) -> None:
+    def test_attributes_set_later_are_copied_to_repeats(self) -> None:
         given = object()
 
         class Case(unittest.TestCase):
@@ -181,7 +181,7 @@ class Repeating(unittest.TestCase):
         result = run(unittest.TestSuite(repeated([test], 3)))
         self.assertEqual((result.testsRun, result.failures, result.errors), (3, [], []))
 
-    def test_one_that_cannot_be_made_by_its_name_is_copied_with_its_containers(self) -> None:
+    def test_a_test_with_other_arguments_is_copied(self) -> None:
         class Base(unittest.TestCase):
             items: list[int]
 
@@ -240,7 +240,7 @@ class Repeating(unittest.TestCase):
         self.assertEqual(LOG, ["set up m.C", "m.C.test_0", "m.C.test_1"] * 2)
         self.assertEqual(result.testsRun, 4)
 
-    def test_rounds_without_end_stop_when_the_result_says_so(self) -> None:
+    def test_rounds_without_limit_stop_with_the_result(self) -> None:
         rounds = iter(range(5))
 
         class Case(unittest.TestCase):
@@ -261,8 +261,8 @@ class Repeating(unittest.TestCase):
         self.assertEqual(run(Rounds([])).testsRun, 0)
 
 
-class Ids(unittest.TestCase):
-    def test_what_has_no_id_is_known_by_its_class(self) -> None:
+class IdTests(unittest.TestCase):
+    def test_a_test_without_id_gets_that_of_its_class(self) -> None:
         self.assertEqual(test_id(types.SimpleNamespace()), "types.SimpleNamespace")
 
 

@@ -11,24 +11,24 @@ from runner.selection.state import State, read, select, write
 from runner.settings.config import STATE_FILE
 
 
-class Keeping(unittest.TestCase):
+class StateFileTests(unittest.TestCase):
     def setUp(self) -> None:
         self.place = self.enterContext(tempfile.TemporaryDirectory())
 
-    def test_what_is_written_is_read_again(self) -> None:
+    def test_read_returns_what_write_wrote(self) -> None:
         state = State(frozenset({"t.a", "t.\udcff"}), frozenset({"t.b"}))
         write(self.place, state)
         self.assertEqual(read(self.place), state)
         self.assertEqual(os.listdir(self.place), [STATE_FILE])
 
-    def test_nothing_left_to_do_is_no_file(self) -> None:
+    def test_an_empty_state_removes_the_file(self) -> None:
         write(self.place, State())
         write(self.place, State(frozenset({"t.a"})))
         write(self.place, State())
         self.assertEqual(os.listdir(self.place), [])
         self.assertEqual(read(self.place), State())
 
-    def test_a_damaged_file_is_as_none_and_says_so(self) -> None:
+    def test_a_damaged_file_is_an_empty_state_with_a_reason(self) -> None:
         for text in ("", "{", "[]", '{"version": 9}', '{"version": 1, "failed": 3, "leaked": []}',
                      "[" * 9000):
             (Path(self.place) / STATE_FILE).write_text(text)
@@ -43,7 +43,7 @@ class Keeping(unittest.TestCase):
         self.assertEqual(after, State(frozenset({"b", "d"}), frozenset({"a", "c"})))
 
 
-class Choosing(unittest.TestCase):
+class SelectTests(unittest.TestCase):
     def setUp(self) -> None:
         class One(unittest.TestCase):
             def test_a(self) -> None: ...
@@ -55,11 +55,11 @@ class Choosing(unittest.TestCase):
         self.tests = [One("test_a"), One("test_b"), OneMore("test_a")]
         self.one = f"{One.__module__}.{One.__qualname__}"
 
-    def test_a_test_is_chosen_by_its_id(self) -> None:
+    def test_a_test_is_selected_by_its_id(self) -> None:
         self.assertEqual(select(self.tests, [self.tests[1].id()]), [self.tests[1]])
         self.assertEqual(select(self.tests, ["t.unknown"]), [])
 
-    def test_a_class_or_module_stands_for_all_its_tests(self) -> None:
+    def test_a_class_or_module_selects_all_its_tests(self) -> None:
         self.assertEqual(select(self.tests, [self.one]), self.tests[:2])
         self.assertEqual(select(self.tests, [__name__]), self.tests)
 
