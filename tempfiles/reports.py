@@ -159,10 +159,10 @@ class RunReport(NamedTuple):
     findings: tuple[Finding, ...] = ()
 
     @property
-    def tells(self) -> bool:
-        """Whether there is anything to report."""
+    def is_empty(self) -> bool:
+        """Whether nothing was created, found, or failed to be removed."""
         found = self.leaks or self.unattributed or self.failures or self.rescued
-        return bool(self.summary.made or found)
+        return not (self.summary.made or found)
 
     def merge(self, *others: RunReport) -> RunReport:
         """Return one report of this run and others, such as those of parallel workers.

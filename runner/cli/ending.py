@@ -141,7 +141,8 @@ class Ending:
     def _print_summary(self) -> None:
         if self._report is not None:
             notes = [*self._components.retention.lines(), *self._notes]
-            if not (notes or self._late or self._report.tells or self._session.policy.known):
+            known, empty = self._session.policy.known, self._report.is_empty
+            if empty and not (notes or self._late or known):
                 return  # do not import the summary to print nothing
             from ..session.summary import write_summary
 

@@ -46,7 +46,7 @@ def write_summary(
     lines = (*_late_lines(summary), *_advice(summary, verbosity), *notes, *_verdict(summary))
     for line in lines:
         stream.write(painter.paint(line, "leak") + "\n")
-    if summary.report.tells:
+    if not summary.report.is_empty:
         from ..output.lines import ending_lines, totals_line
 
         ending = ending_lines(summary.report, verbosity > 1)

@@ -65,6 +65,7 @@ class Run:
         self._journal = self.root.journal
         self._tests = 0
         self._detectors = Detectors(detectors)
+        self._detects = bool(self._detectors)
         self._first_write_event = FirstWriteEvent(self._start_tracking)
         self._started = False
         self._tracking: Tracking | None = None
@@ -165,7 +166,7 @@ class Run:
         if source is not None:
             context.source = source
         self._journal.enter(id, scope)
-        if self._detectors:
+        if self._detects:
             self._detectors.opened(context)
         if callbacks.has_open_callbacks():
             from ..records import ContextRecord
@@ -189,7 +190,7 @@ class Run:
             without id and scope.
         """
         report = _NOTHING_LEFT
-        findings = self._detectors.left_by(context) if self._detectors else ()
+        findings = self._detectors.left_by(context) if self._detects else ()
         # The garbage collector is off: an object in a cycle may be about to leave what its
         # finalizer would remove.
         collects = gc.isenabled()
