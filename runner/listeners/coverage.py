@@ -44,25 +44,25 @@ class Measurement(Listener):
         self._failure: BaseException | None = None
         self._error = coverage.CoverageException
         self._new: Callable[[], Any] = lambda: coverage.Coverage(messages=False)
-        self._coverage = self._made()
+        self._coverage = self._created()
         data_file = glob.escape(self._coverage.get_option("run:data_file"))
         self._refuse_shared_output(settings)
         # Each process has its own (`.host.pid.x`), and SQLite puts a journal beside it.
         self.files = (data_file, f"{data_file}.*", f"{data_file}-journal")
 
-    def _made(self) -> Any:
+    def _created(self) -> Any:
         try:
-            made = self._new()
-            _omit_ourselves(made)
+            coverage = self._new()
+            _omit_ourselves(coverage)
         except self._error as error:
             raise UsageError(f"coverage: {error}") from None
-        if sys.version_info >= (3, 14) and made.get_option("run:core") is None:
-            # Its sys.monitoring core keeps one context a line.
-            made.set_option("run:core", "ctrace")
+        if sys.version_info >= (3, 14) and coverage.get_option("run:core") is None:
+            # The core that uses sys.monitoring keeps only one context for each line.
+            coverage.set_option("run:core", "ctrace")
         # Absolute: a test may change the working directory.
-        data_file = made.get_option("run:data_file") or ".coverage"
-        made.set_option("run:data_file", os.path.abspath(data_file))
-        return made
+        data_file = coverage.get_option("run:data_file") or ".coverage"
+        coverage.set_option("run:data_file", os.path.abspath(data_file))
+        return coverage
 
     def _refuse_shared_output(self, settings: Config) -> None:
         own = {name: self._written(name) for name in self._formats if name != "term"}
@@ -89,7 +89,7 @@ class Measurement(Listener):
 
     def _switch(self, id: str) -> None:
         if self._failure is None:
-            with untracked():  # it writes down what the last test has run
+            with untracked():  # coverage may write its data file
                 self._attempt(lambda: self._coverage.switch_context(id))
 
     def finish(self, stream: Any) -> bool:
@@ -119,7 +119,7 @@ class Measurement(Listener):
         self._coverage.stop()
         self._coverage.save()
         if self._coverage.get_option("run:parallel"):
-            self._coverage = self._made()  # the other writes to a file of its process's own
+            self._coverage = self._created()  # the other writes to a file of its process's own
             self._coverage.combine()
             self._coverage.save()
 
