@@ -132,14 +132,14 @@ class PlaceTests(unittest.TestCase):
         plain.touch()
         self.assertEqual("does not exist", places.in_memory("/no/such/directory").unfit)
         self.assertEqual("is not a directory", places.in_memory(str(plain)).unfit)
-        with mock.patch.object(places, "type_of", return_value="ext4"):
+        with mock.patch.object(places, "file_system_type", return_value="ext4"):
             found = places.in_memory(top)
         with self.assertRaisesRegex(MissingError, r"is no tmpfs \(ext4\)"):
             found.check(1)
 
     def test_one_that_cannot_be_written_to_says_so(self) -> None:
         top = self.enterContext(tempfile.TemporaryDirectory())
-        with (mock.patch.object(places, "type_of", return_value="tmpfs"),
+        with (mock.patch.object(places, "file_system_type", return_value="tmpfs"),
               mock.patch("os.access", return_value=False)):
             self.assertEqual("cannot be written to", places.in_memory(top).unfit)
 
