@@ -185,3 +185,92 @@ class ForkTests(HostTestCase):
             "run.finish()\n"
         )
         self.assertEqual(found, 1)
+
+
+class DetectorTests(HostTestCase):
+    def test_findings_are_reported_and_a_broken_detector_is_dropped(self) -> None:
+        self.write("detectors.py", """
+            from tempfiles import Finding
+            class Good:
+                def start(self, root): self.calls = ["start"]
+                def opened(self, context): self.calls.append(f"opened {context.id}")
+                def left_by(self, context):
+                    self.calls.append(f"left_by {context.id}")
+                    if context.scope == "test":
+                        yield Finding("good", context.id, context.scope, "a thing")
+                def stop(self): self.calls.append("stop")
+            class Broken(Good):
+                def opened(self, context): raise ValueError("broken")
+                def left_by(self, context): raise AssertionError("asked again")
+        """)
+        found = self.host(
+            "import detectors, logging\n"
+            "logging.getLogger('tempfiles').propagate = False\n"
+            "logging.getLogger('tempfiles').addHandler(logging.NullHandler())\n"
+            "run.abandon()\n"
+            "good = detectors.Good()\n"
+            "run = Run(RunSettings(late_grace=0), [detectors.Broken(), good])\nrun.open()\n"
+            "a = run.enter('a', 'class')\nb = run.enter('b', 'test')\n"
+            "in_b, in_a = run.close(b), run.close(a)\n"
+            "report, late = run.finish(1)\n"
+            "print(json.dumps([[f.text for f in in_b.findings], in_b.id, in_a.is_empty,\n"
+            "    len(report.findings), good.calls]))\n"
+        )
+        self.assertEqual(found, [["a thing"], "b", True, 1, [
+            "start", "opened a", "opened b", "left_by b", "left_by a", "left_by run", "stop",
+        ]])  # fmt: skip
+
+
+class RetentionTests(HostTestCase):
+    def test_files_of_a_failed_context_are_kept(self) -> None:
+        found = self.host(
+            "settings = tempfiles.RetentionSettings('on-failure', os.path.abspath('kept'))\n"
+            "retention, notes = tempfiles.Retention(settings), []\n"
+            "for name, failed in (('a', False), ('b', True)):\n"
+            "    context = run.enter(name, 'test')\n"
+            "    tempfiles.create_with_content(name, 'registered')\n"
+            "    leave(f'{name}.leak')\n"
+            "    keep = lambda _: retention.keep_registered(context, failed)\n"
+            "    report = run.close(context, keep)\n"
+            "    retention.keep_leaks(context, report.leaks, failed, notes.append)\n"
+            "report = retention.mark_kept(run.finish(2)[0])\nretention.finish()\n"
+            "kept = sorted(os.path.splitext(n)[1] for n in os.listdir(f'{retention.place}/b'))\n"
+            "print(json.dumps([kept, os.path.exists(f'{retention.place}/a'), len(notes),\n"
+            "    [leak.outcome for leak in report.leaks], retention.kept_contexts()]))\n"
+        )
+        self.assertEqual(
+            found, [[".leak", ".registered"], False, 1, ["removed", "kept"], [["test", "b"]]]
+        )
+
+
+class TerminationTests(HostTestCase):
+    def test_sigterm_ends_a_run_in_order(self) -> None:
+        self.write("host.py", HOST + (
+            "import signal\n"
+            "run.catch_termination()\n"
+            "run.enter('a', 'test')\nleave('x')\n"
+            "try:\n    signal.raise_signal(signal.SIGTERM)\n"
+            "except tempfiles.Terminated:\n    first = tempfiles.is_terminated()\n"
+            "try:\n    run.enter('b', 'test')\n"
+            "except tempfiles.Terminated:\n    print(first, 'no further context', flush=True)\n"
+            "run.abandon()\ntempfiles.terminate()\n"
+        ))
+        outcome = self.run_python("host.py")
+        self.assertEqual((outcome.code, outcome.out), (-15, "True no further context\n"))
+        self.assertEqual(list(self.base.iterdir()), [])
+
+
+class ReapTests(HostTestCase):
+    def test_the_root_of_a_dead_run_is_removed(self) -> None:
+        self.write("dies.py", HOST + "run.enter('a', 'test')\nleave('x')\nos._exit(9)\n")
+        self.run_python("dies.py")
+        self.write("reaps.py", """
+            import json, tempfiles
+            before = tempfiles.has_orphans()
+            report = tempfiles.reap(deadline=5)
+            own = [root for root in report.roots if root.running and root.running.id == "a"]
+            print(json.dumps([before, own[0].fate, len(own[0].leaks), report.complete]))
+        """)
+        outcome = self.run_python("reaps.py")
+        self.assertEqual(json.loads(outcome.out), [True, "removed", 1, True], outcome.err)
+        self.assertEqual(list(self.base.iterdir()), [])
