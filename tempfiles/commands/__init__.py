@@ -1,4 +1,4 @@
-"""The sub-commands of `python -m tempfiles`, which parse and print; what they share."""
+"""Sub-commands of `python -m tempfiles`: they parse and print. Here: what they share."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def make_accessible(directory: int | str, status: os.stat_result) -> None:
     """
     mode = stat.S_IMODE(status.st_mode)
     if mode & stat.S_IRWXU != stat.S_IRWXU:
-        with suppress(OSError):  # what cannot be done in it then is reported itself
+        with suppress(OSError):  # a removal in it that fails is reported itself
             os.chmod(directory, mode | stat.S_IRWXU)
 
 

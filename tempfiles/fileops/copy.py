@@ -28,7 +28,7 @@ _BUFFER = 1 << 20
 
 
 def copy(source: str, target: str, missed: Missed, *, faithful: bool = False) -> None:
-    """Copy an absolute path to one where nothing is; in a tree, all that can be copied.
+    """Copy an absolute path to a free one; of a tree, every entry that can be copied.
 
     Args:
         source: a file, a link, a FIFO, or a directory with all below it.
@@ -52,7 +52,7 @@ def copy(source: str, target: str, missed: Missed, *, faithful: bool = False) ->
                 _copy_one(here, there, faithful)
         except OSError as error:
             missed(here, error)
-    for here, there in reversed(directories):  # after what is in them, which changes their times
+    for here, there in reversed(directories):  # after their entries, which change their times
         try:
             _finish(here, there, faithful)
         except OSError as error:

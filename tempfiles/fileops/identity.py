@@ -1,7 +1,7 @@
 """Identify files: device, inode number and, where the system reports it, the time of birth.
 
-File systems reuse inode numbers at once, so device and inode tell a file only from those that exist
-at the same time. The time of birth tells it from later ones as well.
+File systems reuse inode numbers at once, so device and inode distinguish a file only from those
+that exist at the same time. The time of birth distinguishes it from later ones as well.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class FileId(NamedTuple):
 
 
 def file_id(status: os.stat_result) -> FileId:
-    """Return the identity that a status tells, without the time of birth."""
+    """Return the identity in a status, without the time of birth."""
     return FileId(status.st_dev, status.st_ino)
 
 
@@ -70,12 +70,12 @@ def birth(path: str, status: os.stat_result) -> int | None:
 
 
 def is_younger(path: str, root: str) -> bool:
-    """Whether a path is known to be born after a run root was: it was copied or written anew."""
+    """Whether a path is known to be born after a run root: it was copied or written again."""
     try:
-        born, made = birth(path, os.lstat(path)), birth(root, os.lstat(root))
+        born, created = birth(path, os.lstat(path)), birth(root, os.lstat(root))
     except OSError:
         return False
-    return born is not None and made is not None and born >= made
+    return born is not None and created is not None and born >= created
 
 
 @functools.cache

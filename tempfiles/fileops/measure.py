@@ -159,7 +159,7 @@ class _Pending:
 
 @dataclass(slots=True)
 class _Anchor:
-    """An open directory, its path from the top, and what is yet to be read, as seen from it.
+    """An open directory, its path from the top, and the directories yet to be read, relative to it.
 
     `fd` is -1 where the system cannot open relative to a descriptor.
     """

@@ -68,7 +68,7 @@ def remove_entry(
         parent: the directory, open; its path where the system cannot open one (`HAS_DIR_FD`).
         name: the name of the entry.
         path: the path of the entry for the report (default: its name).
-        expected: what it must still be.
+        expected: the identity that it must still have.
         tally: what to count in, with a deadline or without (default: a new one).
 
     Raises:
@@ -176,7 +176,7 @@ def _is_expected(
 def _refuse_precious(status: os.stat_result, path: str) -> None:
     # By identity: it does not matter by which links, dots or mounts the directory was reached.
     if stat.S_ISDIR(status.st_mode) and file_id(status) in set(_precious()):
-        words = "the root, home and working directory and what they are in are never removed"
+        words = "the root, home and working directory and those above them are never removed"
         raise RefusedError(errno.EPERM, words, path)
 
 

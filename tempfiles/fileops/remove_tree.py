@@ -76,7 +76,7 @@ class TreeRemoval:
                 return
 
     def _read(self, directory: Directory) -> None:
-        """Remove all that is no directory, and all empty directories; remember the others."""
+        """Remove files and empty directories; make the other directories pending."""
         directory.unread = False
         directory.readings += 1
         directory.removed_before = self._tally.removed
@@ -201,7 +201,7 @@ class TreeRemoval:
         if error.errno == errno.ENOTDIR:
             self._swapped(parent, directory.name)
         elif error.errno in NOT_EMPTY and directory.failed and not directory.error:
-            parent.failed.add(directory.name)  # what is left in it has been reported
+            parent.failed.add(directory.name)  # its remaining entries have been reported
         else:
             cause = directory.error if error.errno in NOT_EMPTY else None
             self._fail(parent, directory.name, cause or error)

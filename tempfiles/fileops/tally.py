@@ -91,7 +91,7 @@ class Tally:
             raise OutOfTimeError
 
     def report(self) -> RemovalReport:
-        """Return what was done as a record."""
+        """Return the counts and failures as a record."""
         return RemovalReport(
             self.files, self.directories, self.bytes, self.retried, tuple(self.failed.values())
         )

@@ -24,7 +24,7 @@ def write_atomically(
 
     Args:
         path: the file, relative to `dir_fd` where that is given; a link there is itself replaced.
-        content: all that it shall hold.
+        content: its new content.
         draft: the name that it is written under (default: a random one); nothing may be there.
         dir_fd: an open directory.
         mode: the permissions of the file (default: those of the file that it replaces; where there

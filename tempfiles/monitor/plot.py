@@ -66,7 +66,7 @@ svg { background: #fcfcfb; font: 13px system-ui, sans-serif; }
 
 
 def check_ending(path: str) -> None:
-    """Raise SettingError unless a path ends in what can be drawn."""
+    """Raise SettingError unless a path has an ending that can be drawn."""
     if os.path.splitext(path)[1].lower() not in _ENDINGS:
         raise SettingError(f"{path!r} does not end in one of {', '.join(_ENDINGS)}")
 

@@ -72,7 +72,7 @@ class Monitor:
     Args:
         directory: the directory.
         interval: seconds between samples.
-        context_now: returns the context under way; called by the sampling thread.
+        context_now: returns the id of the current context; called by the sampling thread.
         append: called with each sample as it is taken, such as `Recording.append`.
 
     `error` is the OSError by which `append` failed, if it did; it is not called again then.
@@ -165,7 +165,7 @@ class Monitor:
                 self.error = error
 
     def _forget(self) -> None:
-        """Be as never started: a forked child is not what was looked at."""
+        """Return to the state before the start: a forked child is not sampled."""
         self._samples.clear()
         self._worker = None
 

@@ -111,7 +111,7 @@ def take_sample(
 
 
 def _leave_out_own_files(walk: Walk, whole: Extent) -> None:
-    """Subtract from a run root what the run itself made there: its marker, its journal, the slots.
+    """Subtract from a run root what the run itself created: its marker, its journal, the slots.
 
     What of these does not match any pattern has not been counted.
     """

@@ -79,7 +79,7 @@ def rescue_from_dead(
 
     Args:
         root: where the root is now; its lock is held.
-        home: where it was made.
+        home: where it was created.
         deadline: when to stop looking, on the clock of `time.monotonic`; None for no limit.
 
     Returns:
@@ -147,13 +147,13 @@ def born_before(
         status = os.lstat(root)
     except OSError:
         return []
-    made = birth(root, status)
-    return [] if made is None else _Search(root, made, status.st_dev).run(within, deadline)
+    created = birth(root, status)
+    return [] if created is None else _Search(root, created, status.st_dev).run(within, deadline)
 
 
 class _Search:
-    def __init__(self, root: str, made: int, device: int) -> None:
-        self._made = made
+    def __init__(self, root: str, created: int, device: int) -> None:
+        self._created = created
         self._device = device
         self._pending: list[str] = []
         self._root = root
@@ -179,7 +179,7 @@ class _Search:
     def _look(self, path: str, status: os.stat_result) -> None:
         is_directory = stat.S_ISDIR(status.st_mode)
         born = birth(path, status)
-        if born is None or born >= self._made:
+        if born is None or born >= self._created:
             if is_directory:
                 self._pending.append(path)
         elif is_directory:

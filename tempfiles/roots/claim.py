@@ -140,7 +140,7 @@ def is_held(root: str) -> bool:
 
 def refusal(parent: str, error: OSError) -> OwnershipError:
     """Return what to raise where the system does not let a root be created in a directory."""
-    return OwnershipError(error.errno, f"cannot make a run root in {parent}: {error.strerror}")
+    return OwnershipError(error.errno, f"cannot create a run root in {parent}: {error.strerror}")
 
 
 def _undo(root: str) -> None:

@@ -1,8 +1,8 @@
 """Remove a run root whose lock the caller holds; a kill at any moment leaves it recognisable.
 
 The journal goes after everything else, the marker last. Before the marker goes, the directory gets
-the mode that says "made by a run, without a marker" (see `ownership`). With a deadline the removal
-stops in time, and a later one can continue it.
+the mode that says "created by a run, without a marker" (see `ownership`). With a deadline the
+removal stops in time, and a later one can continue it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def choose_location(wanted: str, least_free: int) -> Location:
 
     if wanted != "ram":
         risk = _unsafe(os.stat(_checked(wanted)))
-        remark = f"{printable(wanted)} {risk}: what a killed run leaves there stays" if risk else ""
+        remark = f"{printable(wanted)} {risk}: files of a killed run stay there" if risk else ""
         return Location(wanted, remark)
     refusals = []
     for directory in _named():

@@ -1,7 +1,7 @@
 """Read the marker and the journal of a run root, which any process may have written.
 
-A marker that decides about a removal is refused where it is odd (`read_marker`); what is only
-shown to a user is read leniently (`describe`). Reading a journal never raises.
+A marker that decides about a removal is refused where it is malformed (`read_marker`); one that is
+only shown to a user is read leniently (`describe`). Reading a journal never raises.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def describe(root: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The context that was under way: its id (cut after 1,000 bytes) and its scope."""
+    """The context that was current: its id (cut after 1,000 bytes) and its scope."""
 
     id: str
     scope: Scope

@@ -47,10 +47,10 @@ class RunRoot:
 
     Attributes:
         is_going: whether the removal has begun.
-        owner: the id of the process that made it; a forked child has another.
+        owner: the id of the process that created it; a forked child has another.
 
     Raises:
-        OwnershipError: no directory could be made there.
+        OwnershipError: no directory could be created there.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""The only module that asks which system this is, and what the system makes of descriptors.
+"""Probe the operating system, and keep descriptors of our own at high numbers.
 
-What the system can do is probed, not assumed. Descriptors of our own get high numbers, out of the
-way of those that tests see and close.
+No other module asks which system this is; features are probed, not assumed. High numbers keep our
+descriptors apart from those that tests see and close.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def park_directory(path: str) -> int | str:
 
 @contextlib.contextmanager
 def only_high() -> Iterator[None]:
-    """Let what is opened inside get a high number, by occupying the low ones meanwhile.
+    """Give descriptors opened inside a high number, by occupying the low ones meanwhile.
 
     For descriptors that cannot be moved afterwards, such as the one that a `mmap` keeps.
     """

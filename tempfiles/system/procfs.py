@@ -77,7 +77,7 @@ def file_system_type(path: str, mounted: Mapping[str, str] | None = None) -> str
 
 
 def lock_is_trusted(kind: str) -> bool:
-    """Whether a lock on a file system of this type tells that its owner is gone."""
+    """Whether a free lock on a file system of this type proves that its owner is gone."""
     if kind in _LOCAL_FUSE:
         return True
     return kind not in _SHARED and kind != "fuse" and not kind.startswith("fuse.")
