@@ -158,7 +158,8 @@ class FullDiskTests(ProjectTestCase):
             with self.subTest(options):
                 self.options = options
                 outcome = self.run_on_small_disk("", before=before)
-                self.assertRefused(outcome, f"cannot create a run root in {self.base}: No space left")
+                words = f"cannot create a run root in {self.base}: No space left"
+                self.assertRefused(outcome, words)
                 self.assertEqual(self.left, ["x"] if "size=8k" in options else [])
 
     def test_disk_filled_by_a_killed_run_is_freed_first(self) -> None:
@@ -190,7 +191,8 @@ class FullDiskTests(ProjectTestCase):
         self.write("test_killed.py", "import os; os.kill(os.getpid(), 9)")
         before = f'{self.killed_run()}; head -c 2m /dev/zero >"$0/x" 2>/dev/null || :'
         outcome = self.run_on_small_disk("", "--no-reap", before=before)
-        self.assertRefused(outcome, f"cannot create a run root in {self.base}: No space left")
+        words = f"cannot create a run root in {self.base}: No space left"
+        self.assertRefused(outcome, words)
         self.assertEqual(len(self.left), 2)
 
     def test_full_coverage_file_ends_the_measurement_only(self) -> None:
