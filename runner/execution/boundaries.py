@@ -23,12 +23,11 @@ from ..unittest_api import (
     succeeds_unexpectedly,
     test_id,
 )
-from .patching import Hooks, installed
 
 __unittest = True
 
 
-class Boundaries(Hooks):
+class Boundaries:
     """Opens and closes the contexts of tests, classes and modules of one result.
 
     Attributes:
@@ -53,7 +52,7 @@ class Boundaries(Hooks):
         session = self.session
         session.stop = getattr(result, "stop", session.stop)
         printer = getattr(result, "context_closed", None)
-        with installed(self), session.events.closing_contexts_to(printer):
+        with session.events.closing_contexts_to(printer):
             try:
                 yield
             finally:

@@ -13,6 +13,7 @@ from ..session.policy import Policy
 from ..session.session import Session
 from ..unittest_api import HARNESS, fixture_error
 from .boundaries import Boundaries
+from .patching import installed
 from .result import TidyTestResult
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class _Attached:
             self._tell_start(result)
             if _has_custom_run(self._test):
                 result.follow_custom_runs()
-        with self._boundaries.attached(result):
+        with installed(self._boundaries), self._boundaries.attached(result):
             return self._test(result)
 
     def _tell_start(self, result: TidyTestResult) -> None:
