@@ -12,7 +12,7 @@ from ..fileops.measure import Extent, measure, type_of
 from ..observation import origins
 from ..observation.activity import Activity, ChildProcess, activity_of
 from ..observation.observer import Observer
-from ..observation.paths import PathState
+from ..observation.path_state import PathState
 from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry import contexts, registrations
 from ..registry.contexts import Context

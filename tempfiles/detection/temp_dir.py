@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 
 from ..observation.activity import Activity
 from ..observation.observer import Observer
+from ..observation.path_state import PathState
 from ..registry.contexts import Context
 from ..roots.root import RunRoot
 from ..system import platform, syscalls
@@ -56,18 +58,22 @@ class TempDirectory:
         known = self._paths.get
         return any(known(self._slot + name) is None for name in self._watched.names())
 
-    def holds_nothing_of(self, context: Context) -> bool:
-        """Whether nothing new is in the current slot, and nothing that a context has created."""
-        made = self._paths.made_by(context)
-        if not made and not self.changed():
-            return True
-        present = [self._slot + name for name in self._watched.names()]
-        if any(self._paths.get(path) is None for path in present):
-            return False
-        if present or len(self._root.slots) > 1:
-            return not any(syscalls.lexists(state.path) for state in made)
-        return not any(
-            not state.path.startswith(self._slot) and syscalls.lexists(state.path) for state in made
+    def holds(self, made: Sequence[PathState]) -> bool:
+        """Whether something new is in the current slot, or any of the paths exists.
+
+        Args:
+            made: the records of what a context has created.
+        """
+        is_empty = False
+        if self.changed():
+            present = [self._slot + name for name in self._watched.names()]
+            known = self._paths.get
+            if any(known(path) is None for path in present):
+                return True
+            is_empty = not present and len(self._root.slots) == 1
+        return any(
+            syscalls.lexists(state.path) for state in made
+            if not (state.is_nested or (is_empty and state.path.startswith(self._slot)))
         )
 
     def attribute_new(self, context: Context) -> int:

@@ -238,7 +238,7 @@ class Observer:
             self._create_through_link(path, call, frame)
             return
         context = self._context()
-        if self.paths.accepts_in_temp(path, call, context):
+        if self.paths.get(path) is None or self.paths.accepts_in_temp(path, call, context):
             self._record(path, call, frame, context)
         elif path in self._links_in_temp and call in _FOLLOW_LINKS:
             self._create_through_link(path, call, frame)

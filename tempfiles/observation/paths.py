@@ -8,87 +8,24 @@ call fails: a record says what was attempted, and the disk is asked when a conte
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..fileops.identity import FileId, file_id
+from ..fileops.identity import FileId
 from ..registry.contexts import UNTRACKED, Context, encloses, is_fixture_of
 from ..system import syscalls
 from . import event_paths
 from .activity import Activity
 from .origins import Trail
+from .path_state import PathState, identify
+from .preexisting import PreexistingFiles
 
 if TYPE_CHECKING:
     from ..records import Leak, Origin
 
+_NONE: tuple[PathState, ...] = ()
 _OPENS = ("open", "os.open")
 _CREATES_NO_LINK = (*_OPENS, "os.mkdir", "socket.bind")
-
-
-class PathState:
-    """What is known of one path.
-
-    Attributes:
-        path: absolute; outside the run root the links on its way are resolved.
-        maker: the context that created it, `UNTRACKED` for the run's own files; None where the run
-            did not create it.
-        part: the part of its maker (a subtest) that created it.
-        trail: where it was created, if an event or a forked child reported that.
-        was_there: whether it is known to have existed: an event alone does not say so.
-        is_nested: whether it lies in a directory of its maker, and is a part of that.
-        removed_by: the context that was last about to remove it or to move it away.
-        preexisting: the path that the file had before the run, if it is the user's. It is the path
-            itself where the run was about to remove the user's file.
-        reported: the leak that was reported, as it is known now.
-        taken_back: whether a fixture around its maker was about to remove it after the report.
-        identity: the file that was seen here last: when it was reported, or by the rename that
-            was about to replace a reported one.
-        replaces: the reported record that this one follows, until it is known that it does.
-    """
-
-    __slots__ = (
-        "identity", "is_nested", "maker", "part", "path", "preexisting", "removed_by", "replaces",
-        "reported", "taken_back", "trail", "trusted_at", "was_there",
-    )
-
-    def __init__(
-        self, path: str, maker: Context | None = None, trail: Trail | Origin | None = None,
-        was_there: bool = False,
-    ) -> None:
-        self.path = path
-        self.maker = maker
-        self.part = maker.part if maker is not None else None
-        self.trail = trail
-        self.was_there = was_there
-        self.is_nested = False
-        self.removed_by: Context | None = None
-        self.preexisting: str | None = None
-        self.reported: Leak | None = None
-        self.taken_back = False
-        self.identity: FileId | None = None
-        self.replaces: PathState | None = None
-        self.trusted_at = -1  # the number of moves at which it was known to be a directory
-
-    @property
-    def is_removed_by_maker(self) -> bool:
-        """Whether its own maker removed it: what another context creates here is another file."""
-        return self.removed_by is not None and self.removed_by is self.maker
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether a leak was reported of this path, and no other file is known to be there."""
-        return self.reported is not None or self.replaces is not None
-
-    def is_followed_by(self, call: str) -> bool:
-        """Whether a call is about to create another file in its place.
-
-        After a removal of a reported leak the disk is asked whether the removal succeeded.
-        """
-        if self.reported is None:
-            return self.removed_by is not None
-        return call == "os.rename" or (
-            self.removed_by is not None and not syscalls.lexists(self.path)
-        )
 
 
 class PathTable:
@@ -102,8 +39,7 @@ class PathTable:
     Attributes:
         root: the run root, with a separator at its end.
         closed_makers: the contexts that created something after they were closed.
-        before_moved_in: called with the new path and the one before the run, before a file of the
-            user's comes into the run root.
+        preexisting: the files of the user that were moved, linked or removed.
         get: returns the record of a path, None where there is none.
     """
 
@@ -111,10 +47,9 @@ class PathTable:
         self.root = root
         self.keeps_all = keeps_all
         self.closed_makers: dict[Context, None] = {}
-        self.before_moved_in: Callable[[str, str], None] = lambda path, source: None
         self._states: dict[str, PathState] = {}
+        self.preexisting = PreexistingFiles(root, self._states)
         self._by_maker: dict[Context, list[PathState]] = {}
-        self._preexisting: dict[str, PathState] = {}  # those that lie elsewhere than before the run
         self._moves = 0
         self._has_links = False
         self.get = self._states.get
@@ -183,11 +118,13 @@ class PathTable:
             state.trail, state.part, state.removed_by = trail, maker.part, None
             state.is_nested = False
         else:
-            state = self._states[path] = PathState(path, maker, trail, was_there)
+            state = self._states[path] = PathState(path, maker, trail)
             if known is not None:
                 self._follow(state, known, call)
             if maker is not UNTRACKED:
-                self._index(state, maker)
+                self._by_maker.setdefault(maker, []).append(state)
+        if was_there:
+            state.was_there = True
         if call == "os.mkdir":
             state.trusted_at = self._moves
         if maker.closed:
@@ -203,19 +140,10 @@ class PathTable:
 
     def _follow(self, state: PathState, known: PathState, call: str) -> None:
         """Have a new record follow another one at the same path."""
-        state.preexisting = known.preexisting
-        if known.preexisting is not None and known.path in self._preexisting:
-            self._preexisting[known.path] = state
+        self.preexisting.replace(known, state)
         state.replaces = known if known.reported is not None else known.replaces
         if state.replaces is not None and call == "os.rename":
             state.identity = identify(state.path)
-
-    def _index(self, state: PathState, maker: Context) -> None:
-        made = self._by_maker.get(maker)
-        if made is None:
-            self._by_maker[maker] = [state]
-        else:
-            made.append(state)
 
     def is_in_own_directory(self, path: str, call: str, context: Context) -> bool:
         """Whether a context is about to create a path as a part of a directory of its own.
@@ -259,15 +187,11 @@ class PathTable:
             state = self._states.get(path)
             if state is None:
                 if not self._is_of_open_context(path):
-                    self._add_preexisting(path)
+                    self.preexisting.add_removed(path)
                 return
         state.removed_by, state.was_there, state.trusted_at = context, True, -1
         if state.reported is not None and state.maker is not None:
             state.taken_back = state.taken_back or is_fixture_of(context, state.maker)
-
-    def _add_preexisting(self, path: str) -> None:
-        self._states[path] = state = PathState(path)
-        state.preexisting = path
 
     def _is_in_open_directory(self, path: str) -> bool:
         parent = self._states.get(path.rpartition(os.sep)[0])
@@ -290,47 +214,12 @@ class PathTable:
         if source.startswith("/proc/"):
             return
         self._moves += by_name and not stays
-        origin = self._take_along(source, target, stays) if self._preexisting else None
-        if origin is None and not source.startswith(self.root):
-            # Where all is kept, a file in a directory of the run needs a record of its own.
-            is_strict = self.keeps_all and by_name and not target.startswith(self.root)
-            is_of_run = self.was_seen_created if is_strict else self._is_of_open_context
-            origin = source if not is_of_run(source) and syscalls.lexists(source) else None
-        if origin is not None:
-            self._bring(event_paths.real(target, follow=False), origin)
+        # Where all is kept, a file in a directory of the run needs a record of its own.
+        is_strict = self.keeps_all and by_name and not target.startswith(self.root)
+        is_of_run = self.was_seen_created if is_strict else self._is_of_open_context
+        self.preexisting.follow(source, target, stays, is_of_run)
         if self.keeps_all and by_name and syscalls.is_directory(source):
             self._rekey(event_paths.real(source, False), event_paths.real(target, False))
-
-    def _take_along(self, source: str, target: str, stays: bool) -> str | None:
-        """Have what existed before the run move with its directory; return the source's origin."""
-        for path in [path for path in self._preexisting if path.startswith(source + os.sep)]:
-            origin = self._lose(path)
-            self._bring(event_paths.real(target, follow=False) + path[len(source) :], origin)
-        place = event_paths.real(source, follow=False)
-        if place not in self._preexisting:
-            return None
-        return self._preexisting[place].preexisting if stays else self._lose(place)
-
-    def _bring(self, path: str, origin: str) -> None:
-        state = self._states.get(path)
-        if state is None:
-            state = self._states[path] = PathState(path)
-        elif state.preexisting == origin:
-            return  # `shutil.move` has reported it, and now its rename does
-        state.preexisting = origin
-        if path == origin:
-            return
-        self._preexisting[path] = state
-        if path.startswith(self.root):
-            self.before_moved_in(path, origin)
-
-    def _lose(self, path: str) -> str:
-        state = self._preexisting.pop(path)
-        origin, state.preexisting = state.preexisting, None
-        if state.maker is None and self._states.get(path) is state:
-            del self._states[path]
-        assert origin is not None
-        return origin
 
     def _rekey(self, source: str, target: str) -> None:
         """Give the records below a directory the paths that a rename is about to give them."""
@@ -402,9 +291,9 @@ class PathTable:
         state = self._states.get(path)
         return state.identity if state is not None else None
 
-    def made_by(self, context: Context) -> list[PathState]:
+    def made_by(self, context: Context) -> Sequence[PathState]:
         """Return the records of what a context has created, in order."""
-        return self._by_maker.get(context, [])
+        return self._by_maker.get(context, _NONE)
 
     def topmost(self, context: Context) -> Iterator[str]:
         """Yield the paths that a context has created and that are known to have existed.
@@ -417,26 +306,6 @@ class PathTable:
             parent = self._states.get(os.path.dirname(state.path))
             if parent is None or parent.maker is not context:
                 yield state.path
-
-    def has_preexisting(self) -> bool:
-        """Whether something from before the run was moved or linked to another path."""
-        return bool(self._preexisting)
-
-    def preexisting(self) -> dict[str, str]:
-        """Return where what is from before the run lies that is no longer where it was.
-
-        Returns:
-            The path before the run by the path now.
-        """
-        origins = ((path, state.preexisting) for path, state in self._preexisting.items())
-        return {
-            path: origin for path, origin in origins
-            if origin is not None and not syscalls.is_same(path, origin)
-        }
-
-    def holds_preexisting(self, path: str) -> bool:
-        """Whether something from before the run was moved or linked to a path, or below it."""
-        return any(f"{moved}{os.sep}".startswith(path + os.sep) for moved in self._preexisting)
 
     # The close of a context
 
@@ -475,7 +344,7 @@ class PathTable:
         """Record that a leak is reported of a path."""
         known = self._states.get(state.path)
         if known is not None and known is not state:
-            state.preexisting = known.preexisting
+            self.preexisting.replace(known, state)
         self._states[state.path] = state
         state.reported = leak
 
@@ -506,14 +375,6 @@ class PathTable:
             is_in_temp = state.path.startswith(self.root)
             if not (is_in_temp or self.keeps_all or state.reported is not None):
                 self.forget(state)
-
-
-def identify(path: str) -> FileId | None:
-    """Return the identity of what lies at a path; None if nothing does."""
-    try:
-        return file_id(syscalls.lstat(path))
-    except (OSError, ValueError):
-        return None
 
 
 def _has_helpers(context: Context) -> bool:

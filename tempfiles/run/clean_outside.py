@@ -46,7 +46,7 @@ class OutsideCleaner:
         except (OSError, RefusedError) as error:
             return replace(leak, reason=error.strerror or str(error))
         doubt = next(filter(None, (self._doubt(leak.path, *entry) for entry in entries)), "")
-        if not doubt and self._paths.holds_preexisting(leak.path):
+        if not doubt and self._paths.preexisting.lies_in(leak.path):
             doubt = "it is or holds what was there before the run"
         if doubt:
             return replace(leak, reason=doubt)

@@ -34,6 +34,7 @@ class QuickCheck:
         self._temp_directory = temp_directory
         self._tree = tree
         self._ignored = ignored
+        self._made_by = observer.paths.made_by
         self.made_and_removed = 0
 
     def left_nothing(self, context: Context) -> bool:
@@ -47,14 +48,14 @@ class QuickCheck:
         activity: Activity | None = context.attachment
         if activity is not None and (activity.has_helpers or activity.bytes_removed):
             return False
-        has_made = bool(self._observer.paths.made_by(context))
-        if has_made and self._settings.measure_made:
+        made = self._made_by(context)
+        if not made:
+            context.attachment = None
+            return not (self._temp_directory.changed() and self._temp_directory.has_new())
+        if self._settings.measure_made or self._temp_directory.holds(made):
             return False
-        if not self._temp_directory.holds_nothing_of(context):
-            return False
-        if has_made:
-            self.made_and_removed += self._count(context)
-            self._observer.paths.forget_all(context)
+        self.made_and_removed += self._count(context)
+        self._observer.paths.forget_all(context)
         context.attachment = None
         return True
 

@@ -55,7 +55,7 @@ class Survivors:
             paths: what is registered, files and directories.
             all_seen: whether every move into the root was observed.
         """
-        if all_seen and not self._observer.paths.has_preexisting():
+        if all_seen and not self._observer.paths.preexisting:
             return
         root = self._root.path + os.sep
         inside = [path for path in tuple(paths) if path.startswith(root)]
@@ -87,7 +87,7 @@ class Survivors:
             within: look only at these paths of it, and what lies below them.
         """
         inside = tuple(path + os.sep for path in within or (self._root.path,))
-        moved = self._observer.paths.preexisting().items()
+        moved = self._observer.paths.preexisting.locations().items()
         sources = {
             path: source for path, source in moved
             if (path + os.sep).startswith(inside) and not self._is_of_the_run(path, source)

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ..observation.paths import PathState, PathTable
+from ..observation.path_state import PathState
+from ..observation.paths import PathTable
 from ..records import Leak, Modification, Rescued
 from ..recovery.rescue import location_after
 from ..reports import ContextReport, RemovalFailure, RemovalReport, Summary

@@ -54,7 +54,7 @@ class Tracking:
             root.path, trace=settings.trace, keeps_all=settings.clean_outside,
             before_unaudited=lambda: self.closing.remember_shared(),
         )  # fmt: skip
-        self.observer.paths.before_moved_in = root.journal.record_preexisting
+        self.observer.paths.preexisting.before_moved_in = root.journal.record_preexisting
         if settings.measure_made:
             from ..observation.removed_bytes import RemovedBytes
 
@@ -140,5 +140,5 @@ class Tracking:
 
     def _move_preexisting_out(self, paths: Iterable[str]) -> None:
         has_seen_all = self._settings.tracks and self._closing is None
-        if not has_seen_all or self.observer.paths.has_preexisting():
+        if not has_seen_all or self.observer.paths.preexisting:
             self.closing.move_preexisting_out(paths, self._settings.tracks)
