@@ -131,7 +131,7 @@ class TargetTests(ProjectTestCase):
         self.assertEqual(told, ["tempfile.mkdtemp"] * 5 + ["tempfile.mkstemp"])
         self.assertIn("self.enterContext(tempfile.TemporaryDirectory())  # in ", outcome.err)
         self.assertNotIn("child", outcome.err)
-        self.assertIn("made by tempfile.mkdtemp", (self.project / "junit.xml").read_text())
+        self.assertIn("created by tempfile.mkdtemp", (self.project / "junit.xml").read_text())
 
     def test_a_baseline_knows_a_cleanup_by_its_call(self) -> None:
         self.write("test_it.py", CLEANUPS)
