@@ -29,20 +29,20 @@ class KeptRun:
     Args:
         base: the absolute path of the directory in which it is created, when something is kept.
         project: the working directory of the run; kept runs of other projects are never removed.
-        makes_base: whether `base` may be created too.
+        creates_base: whether `base` may be created too.
 
     Attributes:
         place: the directory of the run; None where there is none yet.
     """
 
-    def __init__(self, base: str, project: str, *, makes_base: bool) -> None:
+    def __init__(self, base: str, project: str, *, creates_base: bool) -> None:
         self.base = base
         self.place: str | None = None
         self._project = project
-        self._makes_base = makes_base
+        self._creates_base = creates_base
         self._claim: Claim | None = None
         self._directories: dict[Context, str] = {}
-        self._on_the_way: list[str] = []
+        self._parents: list[str] = []
 
     def directory(self, context: Context) -> str:
         """Return the directory of a context; it is created if it is missing.
@@ -52,7 +52,7 @@ class KeptRun:
         """
         found = self._directories.get(context)
         if found is None or not os.path.isdir(found):  # a test may have removed it
-            found = free_path(os.path.join(self._made(), _name_of(context)))
+            found = free_path(os.path.join(self._created(), _name_of(context)))
             os.mkdir(found, 0o700)
             self._directories[context] = found
         return found
@@ -69,7 +69,7 @@ class KeptRun:
         while not os.path.lexists(parent):
             missing.append(parent)
             parent = os.path.dirname(parent)
-        self._on_the_way += reversed(missing)
+        self._parents += reversed(missing)
         os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
         return path
 
@@ -92,7 +92,7 @@ class KeptRun:
         claim, self._claim = self._claim, None
         if claim is None or self.place is None:
             return
-        for path in (*reversed(self._on_the_way), *self._directories.values()):
+        for path in (*reversed(self._parents), *self._directories.values()):
             with contextlib.suppress(OSError):
                 os.rmdir(path)
         try:
@@ -105,10 +105,10 @@ class KeptRun:
         finally:
             claim.release()
 
-    def _made(self) -> str:
+    def _created(self) -> str:
         if self.place is not None and os.path.isdir(self.place):
             return self.place
-        if self._makes_base:
+        if self._creates_base:
             os.makedirs(self.base, 0o700, exist_ok=True)
         stamp = time.strftime("%Y%m%d-%H%M%S")
         place = os.path.join(self.base, f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}")
@@ -150,19 +150,19 @@ def check(directory: str) -> None:
     if not os.path.isdir(existing):
         what = f"{printable(existing)} is " if missing else ""
         raise SettingError(f"{printable(directory)}: {what}not a directory")
-    made: list[str] = []
+    created: list[str] = []
     try:
         # Below a name of our own, so that no other run can interfere.
         for name in (naming.unguessable_name(_PROBE), *reversed(missing)):
-            path = os.path.join(made[-1] if made else existing, name)
+            path = os.path.join(created[-1] if created else existing, name)
             os.mkdir(path, 0o700)
-            made.append(path)
+            created.append(path)
     except (OSError, ValueError) as error:
         raise SettingError(
             f"{printable(directory)}: cannot be written to: {reason(error)}"
         ) from error
     finally:
-        for path in reversed(made):
+        for path in reversed(created):
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from . import threads
 
@@ -42,9 +42,9 @@ class Context:
     )  # fmt: skip
 
     def __init__(self, id: str, scope: Scope = "context", parent: Context | None = None) -> None:
-        self.id = id
-        self.scope: Scope = scope
-        self.parent = parent
+        self.id: Final = id
+        self.scope: Final[Scope] = scope
+        self.parent: Final = parent
         self.closed = False
         self.part: str | None = None
         self.source: Any = None

@@ -87,7 +87,7 @@ class Retention:
         if directory is not None:
             check(directory)
         base = directory or outside_of_own_run(settings.temp or tempfile.gettempdir())
-        self._run = KeptRun(base, settings.project, makes_base=directory is not None)
+        self._run = KeptRun(base, settings.project, creates_base=directory is not None)
         self._room = settings.bytes
         self._kept: set[tuple[str, str, str]] = set()
         self._missed: dict[Context, list[str]] = {}
