@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,14 +35,9 @@ def tree(product: str) -> str:
     """Return the packages of `tempfiles` or `runner` as a tree, each with its caption."""
     lines = [f"{product}/"]
     for name in ORDER[product]:
-        modules = sorted(
-            path.stem for path in (ROOT / product / name).glob("*.py") if path.stem != "__init__"
-        )
-        lines += [f"  {name + '/':14}{caption(product, name)}", f"  {'':14}{' '.join(modules)}"]
-    modules = sorted(
-        path.stem for path in (ROOT / product).glob("*.py") if not path.stem.startswith("__")
-    )
-    return "\n".join([*lines, f"  {'(base)':14}{' '.join(modules)}"])
+        lines += _wrapped(name + "/", caption(product, name))
+        lines += _wrapped("", _modules(ROOT / product / name))
+    return "\n".join([*lines, *_wrapped("(base)", _modules(ROOT / product))])
 
 
 def caption(product: str, name: str) -> str:
@@ -84,6 +80,18 @@ def svg() -> str:
         parts.append(drawing)
         top += height
     return _DOCUMENT.format(width=_WIDTH, height=top, body="\n".join(parts))
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text, 78, initial_indent=f"  {name:14}", subsequent_indent=" " * 16,
+        break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _modules(directory: Path) -> str:
+    names = (path.stem for path in directory.glob("*.py"))
+    return " ".join(sorted(name for name in names if not name.startswith("__")))
 
 
 def _box(product: str, name: str) -> str:
