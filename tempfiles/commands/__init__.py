@@ -1,4 +1,4 @@
-"""Sub-commands of `python -m tempfiles`: they parse and print. Here: what they share."""
+"""The sub-commands of `python -m tempfiles`, and what they share."""
 
 from __future__ import annotations
 
