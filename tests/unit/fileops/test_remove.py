@@ -13,7 +13,13 @@ from unittest import mock
 from tempfiles.errors import RefusedError
 from tempfiles.fileops import remove, remove_tree
 from tempfiles.fileops.identity import FileId, file_id_at
-from tempfiles.fileops.remove import refuse_if_precious, remove_entry, remove_path
+from tempfiles.fileops.measure import walk_tree
+from tempfiles.fileops.remove import (
+    refuse_if_precious,
+    remove_entry,
+    remove_listed,
+    remove_path,
+)
 from tempfiles.fileops.remove_by_path import PathRemoval
 from tempfiles.fileops.tally import Tally
 from tempfiles.reports import RemovalReport
@@ -164,6 +170,32 @@ class ExpectedTests(_InTemp):
         self.assertNotEqual(file_id_at(self.top), file_id_at(self.base))
         with self.assertRaises(FileNotFoundError):
             file_id_at(self.base / "missing")
+
+
+class ListedTests(_InTemp):
+    """Only listed entries are removed: what came into the tree afterwards is left."""
+
+    def test_listed_tree_is_removed(self) -> None:
+        (self.top / "inner").mkdir(parents=True)
+        (self.top / "inner" / "file").touch()
+        self.assertEqual(remove_listed(list(walk_tree(str(self.top)))), "")
+        self.assertFalse(self.top.exists())
+
+    def test_file_that_was_added_later_is_left(self) -> None:
+        self.top.mkdir()
+        entries = list(walk_tree(str(self.top)))
+        (self.top / "added").touch()
+        self.assertIn("not empty", remove_listed(entries))
+        self.assertEqual(os.listdir(self.top), ["added"])
+
+    def test_file_that_was_replaced_is_left(self) -> None:
+        self.top.mkdir()
+        (self.top / "file").touch()
+        entries = list(walk_tree(str(self.top)))
+        (self.top / "other").touch()
+        os.replace(self.top / "other", self.top / "file")
+        self.assertIn("another file", remove_listed(entries))
+        self.assertEqual(os.listdir(self.top), ["file"])
 
 
 class RefusalTests(_InTemp):
