@@ -5,24 +5,24 @@ from __future__ import annotations
 from tests.support.projects import ProjectTestCase
 
 TESTS = """
-    import subprocess, unittest
+    import subprocess, unittest; QUIET = dict.fromkeys(["stdout", "stderr"], subprocess.DEVNULL)
     class T(unittest.TestCase):
         @classmethod
         def setUpClass(cls):
-            cls.shared = subprocess.Popen(["sleep", "5"])
+            cls.shared = subprocess.Popen(["sleep", "5"], **QUIET)
         @classmethod
         def tearDownClass(cls):
             cls.shared.kill(); cls.shared.wait()
         def test_a_leaves(self):
-            self.__class__.left = subprocess.Popen(["sleep", "6"])
+            self.__class__.left = subprocess.Popen(["sleep", "6"], **QUIET)
         def test_b_waits(self):
             self.left.kill(); self.left.wait()
             subprocess.run(["true"])
         def test_c_terminates(self):
-            self.__class__.terminated = subprocess.Popen(["sleep", "7"])
+            self.__class__.terminated = subprocess.Popen(["sleep", "7"], **QUIET)
             self.terminated.terminate()
         def test_d_leaves_a_daemon(self):
-            subprocess.run("(sleep 2 &); true", shell=True)
+            subprocess.run("(sleep 2 &); true", shell=True, **QUIET)
 """
 
 
