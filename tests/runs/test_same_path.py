@@ -162,14 +162,14 @@ class SamePathTests(ProjectTestCase):
         """What is there is no other thing afterwards; a new target of a link was not made."""
         link = "self.path.symlink_to('missing')"
         for where in PLACES:
-            for first, deed in (
-                (link, "os.symlink, 'missing'"), (link, "os.mkfifo"), (link, "os.mkdir"),
+            for first, *calls in (
+                (link, "os.symlink, 'missing'", "os.mkfifo", "os.mkdir"),
                 ("self.path.mkdir()", "os.rename, __file__"),
                 ("self.path.touch()", "os.rename, os.getcwd()"),
             ):
-                with self.subTest(where, first=first, deed=deed):
-                    body = f"self.assertRaises(OSError, {deed}, self.path)"
-                    found = self.leaks(suite(where, first, body))
+                with self.subTest(where, first=first):
+                    bodies = [f"self.assertRaises(OSError, {call}, self.path)" for call in calls]
+                    found = self.leaks(suite(where, first, *bodies))
                     self.assertEqual([leak["test"] for leak in found], ["test_1"])
                     document = json.loads((self.project / "leaks.json").read_text())
                     self.assertEqual(document["summary"]["made"], 1)
