@@ -1,3 +1,5 @@
+"""The guard: a process that removes the root of a run that dies."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""`clean --pattern` removes only what is old, unused and the user's own."""
+
 from __future__ import annotations
 
 import fcntl

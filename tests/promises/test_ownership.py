@@ -1,3 +1,5 @@
+"""Markers and locks of run roots: whose a root is, and whether its run lives."""
+
 from __future__ import annotations
 
 import json

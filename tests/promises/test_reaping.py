@@ -1,3 +1,5 @@
+"""Plans and reaps of the roots of dead runs, with deadlines and interruptions."""
+
 from __future__ import annotations
 
 import contextlib

@@ -1,3 +1,5 @@
+"""`python -m tempfiles clean`: plans, confirmation, patterns, refusals."""
+
 from __future__ import annotations
 
 import io

@@ -1,3 +1,5 @@
+"""`python -m tempfiles status`: what it lists of live and dead runs."""
+
 from __future__ import annotations
 
 import contextlib

@@ -27,7 +27,7 @@ def tracked() -> list[str]:
 
 @unittest.skipUnless(find_spec("setuptools"), "setuptools is not installed")
 @unittest.skipUnless(tracked(), "this is no repository")
-class SourceArchive(unittest.TestCase):
+class SourceArchiveTests(unittest.TestCase):
     def test_it_holds_every_file_and_nothing_that_lies_about(self) -> None:
         top = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name in (*tracked(), *(part + "/x.pyc" for part in ("tests", "docs/_build"))):

@@ -1,3 +1,5 @@
+"""Ages and sizes, parsed and printed."""
+
 from __future__ import annotations
 
 import unittest
@@ -13,7 +15,7 @@ from tempfiles.formatting import (
 )
 
 
-class ParseAge(unittest.TestCase):
+class ParseAgeTests(unittest.TestCase):
     def test_reads_seconds_minutes_hours_days_and_weeks(self) -> None:
         for text, seconds in {
             "45s": 45, "30m": 1800, "2h": 7200, "7d": 604800, "1w": 604800, "1.5h": 5400, "0s": 0,
@@ -31,7 +33,7 @@ class ParseAge(unittest.TestCase):
             parse_age("9" * 400 + "d")
 
 
-class ParseSize(unittest.TestCase):
+class ParseSizeTests(unittest.TestCase):
     def test_reads_bytes_and_binary_multiples(self) -> None:
         for text, size in {
             "1000": 1000, "0": 0, "512M": 512 * 2**20, "2G": 2**31, "1.5K": 1536, "2 GiB": 2**31,
@@ -50,7 +52,7 @@ class ParseSize(unittest.TestCase):
             parse_size("9" * 400)
 
 
-class Format(unittest.TestCase):
+class FormatTests(unittest.TestCase):
     def test_sizes_have_one_decimal_and_a_binary_unit(self) -> None:
         for size, text in {
             0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1229: "1.2 KiB", 2**20 - 1: "1.0 MiB",

@@ -95,7 +95,7 @@ def used_of_tempfiles(source: str) -> set[str]:
     return found
 
 
-class Imports(unittest.TestCase):
+class ImportTests(unittest.TestCase):
     def test_the_reader_sees_all_forms(self) -> None:
         source = (
             "import a.b\ndef f():\n    from . import errors, x\n    from ..runner import y\n"
@@ -175,7 +175,7 @@ class Imports(unittest.TestCase):
             self.fail(f"imports in a circle: {' -> '.join(error.args[1])}")
 
 
-class Layers(unittest.TestCase):
+class LayerTests(unittest.TestCase):
     """Packages import only from the layers below them; lazy and typing imports count as well."""
 
     def test_every_package_has_its_layer(self) -> None:

@@ -60,7 +60,7 @@ def flatten(tree: dict[str, Any], above: str = "") -> dict[str, Any]:
     return flat
 
 
-class Trees(unittest.TestCase):
+class TreeTests(unittest.TestCase):
     @PROFILE
     @given(flat_trees())
     def test_any_tree_comes_back_and_equals_itself(self, tree: dict[str, Any]) -> None:
@@ -84,7 +84,7 @@ class Trees(unittest.TestCase):
         self.assertEqual(same, stored(one) == stored(two))
 
 
-class Names(unittest.TestCase):
+class NameTests(unittest.TestCase):
     @PROFILE
     @given(st.text(max_size=30) | st.text("./\\ab:C", max_size=12))
     def test_no_name_leads_out_of_a_temp_directory(self, name: str) -> None:

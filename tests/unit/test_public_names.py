@@ -39,7 +39,7 @@ ERRORS = [
 ]
 
 
-class PublicNames(unittest.TestCase):
+class PublicNameTests(unittest.TestCase):
     def test_they_are_these(self) -> None:
         self.assertEqual(
             sorted(tempfiles.__all__), sorted([*FUNCTIONS, *CLASSES, *ERRORS, *CONSTANTS])

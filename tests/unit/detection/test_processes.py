@@ -1,3 +1,5 @@
+"""Processes that hold files open, from /proc and without it."""
+
 from __future__ import annotations
 
 import os
@@ -40,7 +42,7 @@ class WithProc(unittest.TestCase):
         self.environment = {**os.environ, "TMPDIR": self.slot}
 
 
-class AWatch(WithProc):
+class WatchTests(WithProc):
     def test_tells_of_a_new_process_below_the_root_once(self) -> None:
         watch = ProcessWatch(self.temp)
         self.assertEqual(watch.new_since_last(), [])
@@ -116,7 +118,7 @@ class AWatch(WithProc):
         process.wait()
 
 
-class OpenFiles(WithProc):
+class OpenFileTests(WithProc):
     def test_are_told_with_the_process_that_holds_them(self) -> None:
         path = os.path.join(self.slot, "held")
         program = f"f = open({path!r}, 'w'); " + WAIT
@@ -145,7 +147,7 @@ class OpenFiles(WithProc):
             self.assertEqual(list(processes.holders_of([self.slot, path])), [path])
 
 
-class WithoutProc(unittest.TestCase):
+class WithoutProcTests(unittest.TestCase):
     def test_there_is_nothing_to_tell(self) -> None:
         self.enterContext(mock.patch.object(processes, "HAS_PROC", False))
         self.assertEqual(ProcessWatch("/").new_since_last(), [])

@@ -11,7 +11,7 @@ from tests.support.hostile import make_deep
 from tests.support.projects import ProjectTestCase
 
 
-class Measure(ProjectTestCase):
+class MeasureTests(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.top = self.project / "top"

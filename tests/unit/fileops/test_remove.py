@@ -1,3 +1,5 @@
+"""Removal of files and trees, and what is refused."""
+
 from __future__ import annotations
 
 import errno

@@ -11,7 +11,7 @@ from tempfiles.fileops.write import try_draft, write_atomically
 from tests.support.projects import ProjectTestCase
 
 
-class WriteAtomically(ProjectTestCase):
+class WriteAtomicallyTests(ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.path = str(self.project / "report")

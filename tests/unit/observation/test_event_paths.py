@@ -12,7 +12,7 @@ from tempfiles.observation import event_paths
 from tempfiles.system import syscalls
 
 
-class Links(unittest.TestCase):
+class LinkTests(unittest.TestCase):
     def setUp(self) -> None:
         self.top = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))
         self.deep = os.path.join(self.top, *"abcdefgh")
@@ -24,7 +24,7 @@ class Links(unittest.TestCase):
         self.assertEqual(event_paths.real(through, follow=False), os.path.join(self.deep, "new"))
         self.assertEqual(event_paths.real(f"{self.deep}/new", follow=True), f"{self.deep}/new")
 
-    def test_a_link_that_is_the_path_itself_is_followed_only_if_asked(self) -> None:
+    def test_a_link_at_the_path_itself_is_followed_only_if_asked(self) -> None:
         os.symlink(self.top, os.path.join(self.deep, "up"))
         path = os.path.join(self.deep, "up")
         self.assertEqual(event_paths.real(path, follow=False), path)

@@ -1,3 +1,5 @@
+"""The journal of a run: written, cut off, read after a death."""
+
 from __future__ import annotations
 
 import os

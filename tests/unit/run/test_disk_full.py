@@ -39,7 +39,7 @@ class OneDirectory(unittest.TestCase):
         return path
 
 
-class Failures(OneDirectory):
+class FailureTests(OneDirectory):
     """Which failures may come of it."""
 
     def setUp(self) -> None:
@@ -118,7 +118,7 @@ class Failures(OneDirectory):
             self.assertEqual(bool(self.told(error)), told)
 
 
-class Lines(OneDirectory):
+class LineTests(OneDirectory):
     """What is told."""
 
     def lines(self, **known: str) -> list[str]:
