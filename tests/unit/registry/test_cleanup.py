@@ -173,9 +173,10 @@ class IsolationTests(IsolatedTestCase):
     def test_path_registered_before_its_directory_is_safe(self) -> None:
         (self.outside / "x").touch()
         with self.assertLogs("tempfiles", "WARNING"), context("A"):
-            tempfiles.register_file(self.base / "later" / "x")
+            registered = tempfiles.register_file(self.base / "later" / "x")
             (self.base / "later").symlink_to(self.outside)
         self.assertTrue((self.outside / "x").exists())
+        tempfiles.unregister(registered)
 
     def test_cleanup_of_outer_context_keeps_paths_of_inner(self) -> None:
         with context("A"):
