@@ -369,10 +369,20 @@ class Run:
         if self._tracking is not None and self._tracking.needs_judging():
             self._tracking.attribute_new_to(contexts.root)
             late = self._tracking.closing.close_run()
-        self._detectors.left_by(contexts.root)
+        late = self._with_own_findings(late)
         self._stop_tracking()
         self.root.restore()
         return late
+
+    def _with_own_findings(self, late: tuple[ContextReport, ...]) -> tuple[ContextReport, ...]:
+        root = contexts.root
+        findings = self._detectors.left_by(root)
+        if not findings:
+            return late
+        own = [report for report in late if report.scope == root.scope]
+        rest = [report for report in late if report.scope != root.scope]
+        report = own[0] if own else ContextReport(root.id, root.scope)
+        return (*rest, report._replace(findings=findings))
 
     def _remove(self) -> RunReport:
         tracking = self._tracking

@@ -6,6 +6,7 @@ from tests.support.projects import ProjectTestCase
 
 TESTS = """
     import subprocess, unittest; QUIET = dict.fromkeys(["stdout", "stderr"], subprocess.DEVNULL)
+    subprocess.Popen(["sleep", "3"], **QUIET)
     class T(unittest.TestCase):
         @classmethod
         def setUpClass(cls):
@@ -33,9 +34,12 @@ class DetectProcessesTests(ProjectTestCase):
         outcome = self.tidytest(*words, "test_it")
         self.assertEqual(outcome.code, 0, outcome.err)
         lines = [line for line in outcome.err.splitlines() if "still running" in line]
-        self.assertEqual(len(lines), 2, outcome.err)
+        self.assertEqual(len(lines), 3, outcome.err)
+        self.assertRegex(
+            outcome.err, r"\nthe run, outside its tests\n  process \d+ is still running: sleep 3"
+        )
         self.assertRegex(lines[0], r"^  process \d+ is still running: sleep 6  "
-                                   r"test_it.py:11 in test_a_leaves  subprocess sleep$")
+                                   r"test_it.py:12 in test_a_leaves  subprocess sleep$")
         self.assertRegex(lines[1], r"^  process \d+ is still running: sleep 2  ")
 
     def test_nothing_is_detected_without_it(self) -> None:

@@ -144,7 +144,6 @@ class Report(CloseTestCase):
 
     def test_a_leak_that_a_fixture_removed_is_set_aside(self) -> None:
         fixture, self.test = self.test, self.enter("a.T.inner")
-        fixture.scope = "class"
         path = self.create(self.temp("leak"))
         self.closing.close(self.test)
         contexts.close(self.test)
