@@ -200,7 +200,7 @@ class LeakFinder:
             found = "observed"
         extent = measure(state.path, status)
         activity_of(state.maker).bytes_left += extent.taken
-        leak = self.explanations.leak(Finding(state, status, extent, where, found), activity)
+        leak = self.explanations.leak(Examined(state, status, extent, where, found), activity)
         self._paths.report(state, leak)
         state.identity = self._identify(state.path, status, where)
         return leak
@@ -216,7 +216,7 @@ class LeakFinder:
             return file_id_with_birth(path, status)
 
 
-class Finding(NamedTuple):
+class Examined(NamedTuple):
     """A leak that was found: its record, its status, what it holds, where and how it was found."""
 
     state: PathState
@@ -232,7 +232,7 @@ class Explanations:
     def __init__(self, base: str) -> None:
         self._base = base
 
-    def leak(self, finding: Finding, activity: Activity) -> Leak:
+    def leak(self, finding: Examined, activity: Activity) -> Leak:
         """Return the record of a leak.
 
         Args:

@@ -18,7 +18,7 @@ RACY_NS = 20_000_000
 6.13 stamp it with the time of the tick, which is up to 10 ms coarse."""
 
 
-class TempDirectory:
+class TempDirectoryScanner:
     """Lists the slots of a run root, and attributes what is new in them to contexts.
 
     Args:

@@ -16,7 +16,7 @@ from ..detection.ignore import Ignored
 from ..detection.leaks import LeakFinder
 from ..detection.processes import SurvivorProcesses
 from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories, shared_directories
-from ..detection.temp_dir import RACY_NS, TempDirectory
+from ..detection.temp_dir import RACY_NS, TempDirectoryScanner
 from ..observation.activity import activity_of
 from ..observation.observer import Observer
 from ..records import Leak, Modification, Unattributed
@@ -67,8 +67,8 @@ class Closing:
     """
 
     def __init__(
-        self, root: RunRoot, observer: Observer, temp_directory: TempDirectory, tree: ProjectTree,
-        ignored: Ignored,
+        self, root: RunRoot, observer: Observer, temp_directory: TempDirectoryScanner,
+        tree: ProjectTree, ignored: Ignored,
     ) -> None:
         self._root = root
         self._observer = observer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
-from ..detection.temp_dir import TempDirectory
+from ..detection.temp_dir import TempDirectoryScanner
 from ..observation.activity import Activity
 from ..observation.observer import Observer
 from ..registry.contexts import Context
@@ -26,7 +26,7 @@ class QuickCheck:
     """
 
     def __init__(
-        self, settings: RunSettings, observer: Observer, temp_directory: TempDirectory,
+        self, settings: RunSettings, observer: Observer, temp_directory: TempDirectoryScanner,
         tree: ProjectTree, ignored: Ignored,
     ) -> None:
         self._settings = settings

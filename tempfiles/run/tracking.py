@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..detection.detector import Detectors
 from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
-from ..detection.temp_dir import TempDirectory
+from ..detection.temp_dir import TempDirectoryScanner
 from ..observation import origins
 from ..observation.observer import Observer
 from ..registry import contexts, registrations
@@ -59,7 +59,7 @@ class Tracking:
             from ..observation.removed_bytes import RemovedBytes
 
             self.observer.removed = RemovedBytes(self.observer.root)
-        self.temp_directory = TempDirectory(root, self.observer)
+        self.temp_directory = TempDirectoryScanner(root, self.observer)
         self.quick_check = QuickCheck(
             settings, self.observer, self.temp_directory, self._tree, self.ignored
         )

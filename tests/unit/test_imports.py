@@ -198,6 +198,15 @@ class LayerTests(unittest.TestCase):
         })
 
 
+class NameTests(unittest.TestCase):
+    def test_every_class_has_a_name_of_its_own(self) -> None:
+        names = [
+            node.name for path in MODULES.values()
+            for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.ClassDef)
+        ]
+        self.assertEqual({name for name in names if names.count(name) > 1}, set())
+
+
 LAYERS = {
     **dict.fromkeys(("tempfiles", "tempfiles.__main__", "runner", "runner.__main__"), -1),
     **{

@@ -8,7 +8,7 @@ import unittest
 
 from tempfiles.detection.ignore import Ignored
 from tempfiles.detection.project_tree import ProjectTree
-from tempfiles.detection.temp_dir import TempDirectory
+from tempfiles.detection.temp_dir import TempDirectoryScanner
 from tempfiles.observation.activity import ChildProcess, activity_of
 from tempfiles.observation.observer import Observer
 from tempfiles.records import Leak
@@ -30,7 +30,7 @@ class CloseTestCase(unittest.TestCase):
         self.addCleanup(self.root.remove)
         ignored = Ignored(self.ignore, self.project)
         self.observer = Observer(self.root.path)
-        self.temp_directory = TempDirectory(self.root, self.observer)
+        self.temp_directory = TempDirectoryScanner(self.root, self.observer)
         self.addCleanup(self.temp_directory.release)
         tree = ProjectTree(self.project, ignored, excluded=self.root.path)
         tree.snapshot()
