@@ -1,8 +1,8 @@
-"""What ties an entry that no event named to a context: its name in a command line or in the source.
+"""Find evidence that a context created a file which no event named: its name in code or commands.
 
-Found on disk is not enough where others write too. An entry is somebody's only if the command line
-of a child, a script that it ran, or a literal of the code under test is its whole name; or a
-template of it, where no other run is in the project.
+That a file is new is not enough where other programs write too. A context gets it only if its whole
+name is in the command line of a child, in a script that the child ran, or in a literal of the code
+under test. Where no other run is in the project, a template of the name is enough.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def child_that_made(
     """Return the one child whose command line or script names a path; None if none or several.
 
     Args:
-        path: what was made.
-        children: those that may have made it.
-        alone: whether a template of the name is evidence too: no other run is in the project.
+        path: what was created.
+        children: those that may have created it.
+        alone: whether no other run is in the project, so that a template is evidence too.
     """
     promised = [child for child in children if path in child.promised]
     if len(promised) == 1:
@@ -45,18 +45,18 @@ def child_that_made(
 
 
 def is_named_in_source(
-    path: str, context: Context, places: Iterable[str] = (), alone: bool = False
+    path: str, context: Context, files: Iterable[str] = (), alone: bool = False
 ) -> bool:
     """Return whether the file that defines a context, or another one, contains a name literally.
 
     Args:
-        path: what was made.
-        context: the one that may have made it.
-        places: the other files.
-        alone: whether a template of the name is evidence too: no other run is in the project.
+        path: what was created.
+        context: the one that may have created it.
+        files: the other files.
+        alone: whether no other run is in the project, so that a template is evidence too.
     """
     name = os.path.basename(path)
-    texts = map(_text, (*_source_files(context), *places))
+    texts = map(_text, (*_source_files(context), *files))
     return any(_has_literal(t, name) or (alone and _has_template(t, name)) for t in texts)
 
 
@@ -85,7 +85,7 @@ def _literals(code: CodeType) -> Iterator[str]:
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether what a child was told contains a file name as a word of its own."""
+    """Whether a command line or script contains a file name as a word of its own."""
     return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
 
 
@@ -98,7 +98,7 @@ def _has_template(text: str, name: str) -> bool:
     """Whether a text has a template of a file name: `late-{`, `late-%` or `late-$` for `late-17`.
 
     That is the part before the first digit, followed by a placeholder. Another run of the same
-    tests makes files of the same template.
+    tests creates files of the same template.
     """
     stem = re.split(r"\d", name, maxsplit=1)[0]
     if len(stem) < _SHORTEST_STEM or stem == name:
@@ -131,7 +131,7 @@ def _text(path: str) -> str:
 
 
 def has_neighbours(root: str, project: str) -> bool:
-    """Whether another run with the same project directory is going on.
+    """Whether another run with the same project directory is in progress.
 
     Args:
         root: the root of this run.

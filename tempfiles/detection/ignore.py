@@ -1,4 +1,4 @@
-"""What is never a leak: caches of the language and its tools, and what the user names."""
+"""Decide which paths are never leaks: caches of Python and its tools, and the user's globs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ _NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-(state\.json|[0-9a-f]{
 
 
 class Ignored:
-    """Decides by path whether a new entry is left out of the reports.
-
-    `has_globs` says whether the user has named any.
+    """Decide by path whether a file is left out of the reports.
 
     Args:
         globs: the user's own; each is tried on the name, on the path relative to `base`, and on
             the absolute path. `*` also matches separators.
         base: the directory that relative globs are relative to.
+
+    Attributes:
+        has_globs: whether the user has given any.
     """
 
     def __init__(self, globs: Sequence[str], base: str) -> None:

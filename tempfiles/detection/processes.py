@@ -1,7 +1,6 @@
 """Find processes by `/proc`: those that survive a context, and those that hold a file open.
 
-Other users' processes cannot be looked into. A process may be gone between two looks: then it is
-left out.
+Other users' processes cannot be examined. A process that ends meanwhile is left out.
 """
 
 from __future__ import annotations
@@ -30,9 +29,16 @@ _SHARED_SERVERS = (b"multiprocessing.forkserver", b"multiprocessing.resource_tra
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A live process. `started` is in clock ticks since boot: with the pid it identifies it.
-    `tmpdir` is its TMPDIR, None where that lies elsewhere (a forked copy of this process, or a
-    child that was given another)."""
+    """A live process.
+
+    Attributes:
+        pid: its id.
+        ppid: the id of its parent.
+        command: its short name.
+        started: clock ticks since boot; with the pid it identifies the process.
+        tmpdir: its TMPDIR; None where that lies elsewhere (a forked copy of this process, or a
+            child with another one).
+    """
 
     pid: int
     ppid: int
@@ -45,7 +51,7 @@ class Process:
 
 
 def alive(process: Process) -> bool:
-    """Whether a process still runs: not another one with its pid, and not a zombie."""
+    """Whether a process still runs: no other process with its pid, and no zombie."""
     now = procfs.stat(process.pid)
     return now is not None and now.started == process.started and now.state not in "ZX"
 

@@ -48,7 +48,7 @@ def real(path: str, follow: bool) -> str:
 
 
 def _real_directory(path: str) -> str:
-    """Resolve the links of a directory: of a deep one by the system at once, where it tells."""
+    """Resolve the links of a directory: of a deep one by one call, where the system offers that."""
     known = _known_above(path)
     if path == known:
         return path
@@ -66,15 +66,20 @@ def _real_directory(path: str) -> str:
 
 
 def _known_above(path: str) -> str:
-    """Return the working directory, which the system tells without links, if a path is below it."""
+    """Return the working directory, which has no links on its way, if a path is below it."""
     directory = working_directory() if POSIX else ""
     return directory if f"{path}/".startswith(f"{directory}/") else ""
 
 
 def real_place(path: Any, absolute: str, follow: bool) -> str:
-    """Resolve the links of a path made absolute, which costs a look at each part of it.
+    """Resolve the links of the path of an event, which costs a call for each part of it.
 
-    A mere name lies in a directory that the system has told: there are no links on the way.
+    A mere name lies in the working directory, which has no links on its way.
+
+    Args:
+        path: as the event has it.
+        absolute: the same, made absolute.
+        follow: whether to resolve a link that it is itself, too.
     """
     if POSIX and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
         return syscalls.real_path(absolute) if follow and syscalls.is_link(absolute) else absolute
@@ -92,7 +97,7 @@ def is_bytecode(path: str) -> bool:
 
 
 def may_become(source: str, target: str) -> bool:
-    """Whether a rename can come about: a directory replaces directories only, a file only files."""
+    """Whether a rename can succeed: a directory replaces only directories, a file only files."""
     if not syscalls.lexists(target):
         return True
     return _is_real_directory(source) == _is_real_directory(target)
@@ -111,20 +116,20 @@ def is_empty(path: str) -> bool:
 
 
 def open_directories() -> list[str]:
-    """Return the working directory and those that this process has open, as far as it is told."""
+    """Return the working directory and the directories that this process has open, if known."""
     try:
         descriptors = syscalls.listdir("/proc/self/fd")
     except OSError:
         descriptors = []
     opened = {descriptor_path(int(descriptor)) for descriptor in descriptors}
-    # In /proc nothing can be made; another thread may be listing what is open there.
+    # Nothing can be created in /proc; another thread may be listing what is open there.
     found = {path for path in opened if path and not path.startswith("/proc/")}
     here = working_directory()
     return ([here] if here else []) + sorted(filter(syscalls.is_directory, found - {here}))
 
 
 def working_directory() -> str:
-    """Return the working directory, empty if it was removed: nothing can be made relative to it."""
+    """Return the working directory, empty if it was removed: nothing can be created in it."""
     try:
         return syscalls.getcwd()
     except OSError:

@@ -1,7 +1,7 @@
-"""What forked children observe, sent to the parent through one file in the run root.
+"""Send what forked children observe to the parent, through one file in the run root.
 
 A forked child runs the audit hook in its own memory. It appends a line for each creation; the
-parent reads the new lines when it judges a context that forked.
+parent reads the new lines when a context closes.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ class ForkLog:
         self._read_to = 0
 
     def start(self) -> None:
-        """Notice forks from now on."""
+        """Begin to notice forks, so that a child knows that it is one."""
         _listening.add(self)
 
     def stop(self) -> None:
-        """Notice no more forks."""
+        """Stop noticing forks."""
         _listening.discard(self)
 
     def expect(self, context: Context) -> None:
-        """Say in the parent, before a fork, which context the child will belong to."""
+        """Record in the parent, before a fork, which context the child will belong to."""
         # Parent and child agree on the address; the dictionary keeps the object alive.
         self._contexts[id(context)] = context
 
     def write(self, context: Context, path: str, trail: origins.Trail) -> None:
-        """Tell the parent from a child of a creation; without a word if the root is gone."""
+        """Report a creation from a child to the parent; do nothing if the run root is gone."""
         owner: Context | None = context
         while owner is not None and id(owner) not in self._contexts:
             owner = owner.parent
         origin = origins.describe(trail, "")
-        place = [origin.file, origin.line, origin.function, origin.call] if origin else None
+        line_of_code = [origin.file, origin.line, origin.function, origin.call] if origin else None
         import json
 
-        # The first newline ends whatever a write that a full disk cut short has left.
-        line = f"\n{json.dumps([id(owner), path, place])}\n"
+        # The first newline ends a line that was cut short on a full disk.
+        line = f"\n{json.dumps([id(owner), path, line_of_code])}\n"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -64,7 +64,7 @@ class ForkLog:
             return
 
     def read(self) -> Iterator[tuple[Context, str, Origin | None]]:
-        """Yield what children have told since the last call."""
+        """Yield what children have reported since the last call: context, path and origin."""
         if not self._contexts:
             return
         try:

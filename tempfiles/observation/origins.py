@@ -35,11 +35,16 @@ _CALLERS = frozenset({
 
 
 class Trail:
-    """A captured place: the user's code object and line, and what it called there.
+    """A captured line of the user's code, and what it called.
 
-    `callee` and `module` are of the library function that the user's line called, None where the
-    line itself raised the event, which is `call`. `closes_itself` says that an object will remove
-    the resource. `frames` is the whole stack, where it is kept.
+    Attributes:
+        code: the code object of the line; None where no line of the user is known.
+        line: the line number.
+        call: what raised the event.
+        callee: the library function that the line called; None where the line raised the event.
+        module: the module of that function.
+        closes_itself: whether an object will remove the file when it is closed.
+        frames: the whole stack, where it is kept.
     """
 
     __slots__ = ("call", "callee", "closes_itself", "code", "frames", "line", "module")
@@ -84,7 +89,7 @@ def _kind(filename: str) -> int:
     elif any(mark in filename for mark in _INSTALLED_MARKS):
         kind = _INSTALLED
     elif filename.startswith(_STDLIB_TESTS):
-        kind = _PROJECT  # the standard library's own tests are somebody's project
+        kind = _PROJECT  # the standard library's own tests are a project, too
     elif filename.startswith(_STDLIB) or real_path(filename).startswith(_STDLIB):
         kind = _LIBRARY
     else:
@@ -224,9 +229,9 @@ def relative(filename: str, base: str) -> str:
 
 
 def tries_to_write(frame: FrameType) -> bool:
-    """Whether `tempfile` finds out in which directory it can write, as it does without `tempdir`.
+    """Whether `tempfile` probes a directory for being writable, as it does without `tempdir`.
 
-    Asked of the globals first: reading `f_code` raises an audit event, which costs a microsecond.
+    The globals are checked first: reading `f_code` raises an audit event, which takes time.
     """
     is_unset = frame.f_globals.get("tempdir", "") is None
     return is_unset and frame.f_code.co_name == "_get_default_tempdir"

@@ -1,7 +1,7 @@
-"""The bytes of what tests remove themselves, counted when it is gone.
+"""Count the bytes of files that tests remove themselves.
 
-An event comes before its deed, and the deed may be refused: so a removal is judged at the next
-event of its thread, or when a context closes.
+An event comes before the call, and the call may fail: whether the file is gone is checked at the
+next event of the same thread, or when a context closes.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .activity import activity_of
 
 @dataclass(frozen=True, slots=True)
 class _Removal:
-    """One that has been announced; `key` is of what was there."""
+    """A removal that an event announced, and the file that was there."""
 
     path: str
-    key: FileId
+    identity: FileId
     bytes: int
     context: Context
 
 
 class RemovedBytes:
-    """Counts for the contexts that remove.
+    """Count for the contexts that remove.
 
     Args:
         root: the run root, with a separator at its end.
@@ -39,14 +39,14 @@ class RemovedBytes:
         self._moved_out: set[str] = set()
 
     def announce_removal(self, path: str, context: Context) -> None:
-        """Somebody is about to remove a path, or to put another thing there.
+        """Record that a context is about to remove a path, or to put another file there.
 
         Args:
             path: absolute; it counts if it lies in the run root or was moved out of it.
-            context: who does it.
+            context: the context.
         """
         self.settle()
-        if not self._is_ours(path):
+        if not self._is_of_run(path):
             return
         try:
             status = syscalls.lstat(path)
@@ -55,18 +55,18 @@ class RemovedBytes:
         self._announced[get_ident()] = _Removal(path, file_id(status), freed(status), context)
 
     def announce_move(self, source: str | None, target: str | None, context: Context) -> None:
-        """Somebody is about to rename a path: that takes what is at the target, and nothing else.
+        """Record that a context is about to rename a path, which removes what is at the target.
 
         Args:
             source: absolute; None if it is no path.
             target: likewise.
-            context: who does it.
+            context: the context.
         """
         if source is None or target is None:
             return
         is_new = not syscalls.lexists(target)
-        if self._is_ours(source) and not self._is_ours(target):
-            if not is_new:  # there it is nothing of the run's any more
+        if self._is_of_run(source) and not self._is_of_run(target):
+            if not is_new:  # there it is no file of the run any more
                 self.announce_removal(source, context)
                 return
             self._moved_out.add(target)
@@ -83,13 +83,13 @@ class RemovedBytes:
         while self._announced:
             _count(self._announced.popitem()[1])
 
-    def _is_ours(self, path: str) -> bool:
+    def _is_of_run(self, path: str) -> bool:
         return path.startswith(self._root) or path in self._moved_out
 
 
 def _count(removal: _Removal) -> None:
     try:
-        is_there = file_id(syscalls.lstat(removal.path)) == removal.key
+        is_there = file_id(syscalls.lstat(removal.path)) == removal.identity
     except OSError:
         is_there = False
     if not is_there:

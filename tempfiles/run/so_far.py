@@ -17,7 +17,7 @@ _active: list[tuple[Observer, Ignored]] = []
 
 @contextmanager
 def observed() -> Iterator[None]:
-    """Observe what is created in the block; in another such block, or in a run, do nothing."""
+    """Observe what is created in the block; within another such block or a run, do nothing."""
     if _active:
         yield
         return

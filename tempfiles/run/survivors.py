@@ -97,7 +97,7 @@ class Survivors:
         return {**dict.fromkeys(born_before(self._root.path, None, within) or (), ""), **sources}
 
     def _is_of_the_run(self, path: str, source: str) -> bool:
-        """Whether what lies at a path was made in the run, whatever was moved or linked there.
+        """Whether what lies at a path was created in the run, after the user's file was gone.
 
         What was moved across file systems was born in the run as well, as a copy.
         """
@@ -115,7 +115,7 @@ def _on_one_device(path: str, source: str) -> bool:
 
 
 def disarm(paths: Collection[str]) -> None:
-    """Have every `NamedTemporaryFile` of these paths that is still alive not remove its file.
+    """Keep every living `NamedTemporaryFile` of these paths from removing its file when collected.
 
     Python 3.11 prints "Exception ignored in" where the file is gone already.
     """

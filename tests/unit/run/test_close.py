@@ -11,7 +11,7 @@ from tempfiles.detection.project_tree import ProjectTree
 from tempfiles.detection.temp_dir import TempDirectoryScanner
 from tempfiles.observation.activity import ChildProcess, activity_of
 from tempfiles.observation.observer import Observer
-from tempfiles.records import Leak
+from tempfiles.records import Leak, Scope
 from tempfiles.registry import contexts, registrations
 from tempfiles.registry.contexts import Context
 from tempfiles.reports import ContextReport
@@ -37,8 +37,8 @@ class CloseTestCase(unittest.TestCase):
         self.closing = Closing(self.root, self.observer, self.temp_directory, tree, ignored)
         self.test = self.enter("a.T.test")
 
-    def enter(self, id: str) -> Context:
-        context = contexts.enter(id, "test")
+    def enter(self, id: str, scope: Scope = "test") -> Context:
+        context = contexts.enter(id, scope)
         self.addCleanup(self.leave, context)
         return context
 
@@ -143,7 +143,8 @@ class Report(CloseTestCase):
         self.assertEqual([(leak.path, leak.outcome) for leak in report.leaks], [(path, "failed")])
 
     def test_a_leak_that_a_fixture_removed_is_set_aside(self) -> None:
-        fixture, self.test = self.test, self.enter("a.T.inner")
+        fixture = self.enter("a.T", "class")
+        self.test = self.enter("a.T.test")
         path = self.create(self.temp("leak"))
         self.closing.close(self.test)
         contexts.close(self.test)
