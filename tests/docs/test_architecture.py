@@ -1,0 +1,99 @@
+"""The page about the architecture: its trees, its drawing and the code that it names are real."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import unittest
+from typing import Any
+
+from tests.support import documentation
+from tests.unit.test_imports import LAYERS
+
+DOCS = documentation.PROJECT / "docs"
+PAGE = DOCS / "architecture.md"
+REMEDY = "run `python docs/generate.py`"
+
+
+def from_docs(name: str) -> Any:
+    """Import a module of the documentation's build."""
+    sys.path.insert(0, str(DOCS))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(DOCS))
+
+
+def find(name: str) -> Any:
+    """Return the module, class or function of a dotted name.
+
+    Raises:
+        AttributeError: there is none.
+    """
+    parts = name.split(".")
+    found = importlib.import_module(parts[0])
+    for number, part in enumerate(parts[1:], 2):
+        if not hasattr(found, part):
+            try:
+                importlib.import_module(".".join(parts[:number]))
+            except ModuleNotFoundError:
+                raise AttributeError(name) from None
+        found = getattr(found, part)
+    return found
+
+
+class GeneratedPartTests(unittest.TestCase):
+    def test_trees_are_what_the_generator_writes(self) -> None:
+        written = PAGE.read_text(encoding="utf-8")
+        self.assertEqual(written, from_docs("generate").architecture(), REMEDY)
+
+    def test_drawing_is_what_the_generator_writes(self) -> None:
+        written = (DOCS / "packages.svg").read_text(encoding="utf-8")
+        self.assertEqual(written, from_docs("packages").svg(), REMEDY)
+
+    def test_every_package_is_in_the_trees(self) -> None:
+        for product, names in from_docs("packages").ORDER.items():
+            packages = {path.parent.name for path in (documentation.PROJECT / product).glob(
+                "*/__init__.py")}  # fmt: skip
+            self.assertEqual(set(names), packages, product)
+
+    def test_order_of_the_trees_is_that_of_the_layers(self) -> None:
+        for product, names in from_docs("packages").ORDER.items():
+            layers = [LAYERS[f"{product}.{name}"] for name in names]
+            self.assertEqual(layers, sorted(layers), product)
+
+    def test_captions_fit_on_a_line(self) -> None:
+        packages = from_docs("packages")
+        for product, names in packages.ORDER.items():
+            for name in names:
+                with self.subTest(f"{product}.{name}"):
+                    self.assertRegex(packages.caption(product, name), r"^.{10,85}\.$")
+
+    def test_arrows_that_longer_ways_imply_are_left_out(self) -> None:
+        packages = from_docs("packages")
+        empty: dict[str, set[str]] = {name: set() for name in packages.graph("runner")}
+        graph = empty | {"cli": {"session", "baseline"}, "session": {"baseline", "cli"}}
+        expected = empty | {"cli": {"session"}, "session": {"baseline"}}
+        self.assertEqual(packages.reduced("runner", graph), expected)
+
+
+class PageTests(unittest.TestCase):
+    def test_code_that_it_names_exists(self) -> None:
+        text = PAGE.read_text(encoding="utf-8")
+        names = set(re.findall(r"`((?:runner|tempfiles)(?:\.\w+)+)`", text))
+        self.assertGreater(len(names), 10)
+        for name in sorted(names):
+            with self.subTest(name):
+                self.assertIsNotNone(find(name))
+
+    def test_files_that_it_names_exist(self) -> None:
+        text = PAGE.read_text(encoding="utf-8")
+        for name in re.findall(r"`((?:runner|tempfiles|tests|docs)/[\w/]+(?:\.py)?)`", text):
+            with self.subTest(name):
+                path = documentation.PROJECT / name
+                self.assertTrue(path.exists() or path.with_suffix(".py").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
