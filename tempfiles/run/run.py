@@ -253,14 +253,7 @@ class Run:
 
     def disk_full_lines(self, error: BaseException) -> list[str]:
         """Return lines on what fills the temp directory, where that may have caused an error."""
-        from .disk_full import full_lines, suspicion
-
-        tracking = self._tracking
-        suspected = suspicion(error, self.root.path) if tracking is not None else ""
-        if tracking is None or not suspected:
-            return []
-        maker_of = tracking.observer.paths.owner_above if self._settings.tracks else None
-        return [suspected, *full_lines(self.root.path, maker_of)]
+        return self._tracking.disk_full_lines(error) if self._tracking is not None else []
 
     # End
 
@@ -366,23 +359,11 @@ class Run:
         # Where no test ran, another process may have put something into the root.
         if not self._started and any(map(syscalls.listdir, self.root.slots)):
             self._start_tracking()
-        if self._tracking is not None and self._tracking.needs_judging():
-            self._tracking.attribute_new_to(contexts.root)
-            late = self._tracking.closing.close_run()
-        late = self._with_own_findings(late)
+        if self._tracking is not None:
+            late = self._tracking.judge()
         self._stop_tracking()
         self.root.restore()
         return late
-
-    def _with_own_findings(self, late: tuple[ContextReport, ...]) -> tuple[ContextReport, ...]:
-        root = contexts.root
-        findings = self._detectors.left_by(root)
-        if not findings:
-            return late
-        own = [report for report in late if report.scope == root.scope]
-        rest = [report for report in late if report.scope != root.scope]
-        report = own[0] if own else ContextReport(root.id, root.scope)
-        return (*rest, report._replace(findings=findings))
 
     def _remove(self) -> RunReport:
         tracking = self._tracking

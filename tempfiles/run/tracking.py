@@ -13,7 +13,7 @@ from ..observation import origins
 from ..observation.observer import Observer
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
-from ..reports import RunSettings
+from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
 from . import so_far
 from .quick_check import QuickCheck
@@ -122,6 +122,31 @@ class Tracking:
             or self.temp_directory.has_new()
             or self._tree.has_new()
         )
+
+    def judge(self) -> tuple[ContextReport, ...]:
+        """Return what contexts left after they were closed, and what the run left outside them."""
+        late: tuple[ContextReport, ...] = ()
+        root = contexts.root
+        if self.needs_judging():
+            self.attribute_new_to(root)
+            late = self.closing.close_run()
+        findings = self._detectors.left_by(root)
+        if not findings:
+            return late
+        own = [report for report in late if report.scope == root.scope]
+        rest = [report for report in late if report.scope != root.scope]
+        report = own[0] if own else ContextReport(root.id, root.scope)
+        return (*rest, report._replace(findings=findings))
+
+    def disk_full_lines(self, error: BaseException) -> list[str]:
+        """Return lines on what fills the temp directory, where that may have caused an error."""
+        from .disk_full import full_lines, suspicion
+
+        suspected = suspicion(error, self._root.path)
+        if not suspected:
+            return []
+        maker_of = self.observer.paths.owner_above if self._settings.tracks else None
+        return [suspected, *full_lines(self._root.path, maker_of)]
 
     def report(self, tests: int) -> RunReport:
         """Return the report of the run as far as it is known.
