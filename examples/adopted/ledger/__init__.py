@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Ledger:
-    """The bookings in a file, which is made with the first of them."""
+    """The bookings in a file, which is created with the first of them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

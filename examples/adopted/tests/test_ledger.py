@@ -1,4 +1,4 @@
-"""An old suite: it passes, and nobody ever looked at what it leaves in the temp directory."""
+"""An old suite: it passes, and leaves files in the temp directory."""
 
 import subprocess
 import sys
