@@ -98,7 +98,9 @@ class Run:
         else:
             self._start_tracking()
 
-    def reopen_in_child(self, settings: RunSettings | None = None) -> Run:
+    def reopen_in_child(
+        self, settings: RunSettings | None = None, detectors: Iterable[Detector] = ()
+    ) -> Run:
         """Open a new run in a forked child of the process that opened this one.
 
         For workers of a pool and fork servers, which report on their own. The new run's root lies
@@ -108,6 +110,7 @@ class Run:
         Args:
             settings: how the new run tracks; those of this run if None. `base` and `guarded` are
                 not used.
+            detectors: those of the new run.
 
         Returns:
             The new run, open already. Finish it before the child exits.
@@ -122,7 +125,8 @@ class Run:
         self._stop_tracking()
         contexts.leave_all()
         settings = (settings or self._settings)._replace(base=self.root.path, guarded=False)
-        run = Run(settings._replace(project=settings.project or self._project))
+        project = settings.project or self._project
+        run = Run(settings._replace(project=project), detectors)
         run.open()
         return run
 

@@ -178,6 +178,21 @@ class ForkTests(HostTestCase):
         )
         self.assertEqual(found, [[], [], False])
 
+    def test_what_the_parent_registered_survives_the_child(self) -> None:
+        found = self.host(
+            "a = run.enter('a', 'test')\npath = tempfiles.create_with_content('x')\n"
+            "if os.fork() == 0:\n"
+            "    child = run.reopen_in_child()\n"
+            "    b = child.enter('b', 'test')\n"
+            "    own = tempfiles.create_with_content('y')\n"
+            "    child.close(b)\n    child.finish()\n"
+            "    os._exit(0 if path.exists() and not own.exists() else 1)\n"
+            "code = os.waitstatus_to_exitcode(os.wait()[1])\n"
+            "still = path.exists()\nregistered = run.close(a).registered\n"
+            "print(json.dumps([code, still, registered, path.exists()]))\nrun.finish()\n"
+        )
+        self.assertEqual(found, [0, True, 1, False])
+
     def test_the_opening_process_cannot_reopen(self) -> None:
         found = self.host(
             "try:\n    run.reopen_in_child()\n"
