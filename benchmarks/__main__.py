@@ -67,8 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     did other work than they should have is one."""
     options = _parser().parse_args(arguments)
     output = options.output or (None if options.quick or options.only else RESULTS)
-    if told := refusal(options.rounds, quick=options.quick) or _unwritable(output):
-        print(f"benchmarks: {told}", file=sys.stderr)
+    if problem := refusal(options.rounds, quick=options.quick) or _unwritable(output):
+        print(f"benchmarks: {problem}", file=sys.stderr)
         return 2
     scale = Scale(options.rounds or (QUICK_ROUNDS if options.quick else LEAST_ROUNDS),
                   0.1 if options.quick else 1.0)

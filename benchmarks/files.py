@@ -1,4 +1,4 @@
-"""Files made and cleaned up by the library, in memory and in the default temp directory."""
+"""Files created and cleaned up by the library, in memory and in the default temp directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .pairs import Contestant, Rounds, Sample, interleave
 from .places import Place, places
 from .rows import Row, Scale, Wanted, filled, ratio
 
-NAME = "Files made and cleaned up by the library"
+NAME = "Files created and cleaned up by the library"
 
 
 def rows(scale: Scale) -> Iterator[Row]:
@@ -28,7 +28,7 @@ def _wanted(name: str) -> list[Wanted]:
     return [
         Wanted(f"create {name}", "open, write, close", ratio("ours", "bare", "create"), 1.3),
         Wanted(f"clean up {name}", rmtree, ratio("ours", "bare", "clean"), 1.0),
-        Wanted(f"clean up {name}, bytes told", rmtree, ratio("asked", "bare", "clean"), 1.0),
+        Wanted(f"clean up {name}, with the bytes", rmtree, ratio("asked", "bare", "clean"), 1.0),
         Wanted(f"clean up {name}", "rm -rf", ratio("ours", "rm", "clean"), 0.9),
         Wanted(f"clean up {name}", "unlinkat in C", ratio("ours", "c", "clean"), 1.15),
     ]

@@ -44,7 +44,7 @@ _GROWN = re.compile(r"grown (\d+)")
 def rows(scale: Scale) -> Iterator[Row]:
     """Measure how much more stays with us than with unittest."""
     each = scale.amount(MADE_AND_REMOVED) // 100
-    wanted = Wanted(f"more memory that {each * 100} made and removed files leave", "unittest",
+    wanted = Wanted(f"more memory that {each * 100} created and removed files leave", "unittest",
                     lambda done: done.difference("ours", "stock", "grown", (1e3, "kB")))
     yield from filled([wanted], partial(_measured, each, scale.counting))
 

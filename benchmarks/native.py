@@ -46,8 +46,8 @@ def ask(*command: str | Path) -> str:
         raise MissingError(f"no {command[0]}")
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
-        told = last_line(done.stderr)
-        raise FailedError(f"{Path(command[0]).name}: exit code {done.returncode}: {told}")
+        message = last_line(done.stderr)
+        raise FailedError(f"{Path(command[0]).name}: exit code {done.returncode}: {message}")
     return done.stdout
 
 

@@ -43,7 +43,7 @@ def _in_process(what: str, place: Place, count: int) -> Sample:
 
 def _time(count: int) -> dict[str, float]:
     _once(1)  # what the first one loads is not its time
-    made = cleaned = 0.0
+    created = cleaned = 0.0
     times = max(1, TIMED // count)
     for _ in range(times):
         start = perf_counter()
@@ -51,9 +51,9 @@ def _time(count: int) -> dict[str, float]:
             tempfiles.create_with_content("")
         middle = perf_counter()
         _clean(count)
-        made += middle - start
+        created += middle - start
         cleaned += perf_counter() - middle
-    return {"create": made / count / times, "clean": cleaned / count / times}
+    return {"create": created / count / times, "clean": cleaned / count / times}
 
 
 def _memory(count: int) -> dict[str, float]:

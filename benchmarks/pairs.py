@@ -39,8 +39,8 @@ class Spread:
     unit: str = ""
 
     def __str__(self) -> str:
-        told = f"{_number(self.value)} ({_number(self.low)} to {_number(self.high)})"
-        return f"{told} {self.unit}".rstrip()
+        text = f"{_number(self.value)} ({_number(self.low)} to {_number(self.high)})"
+        return f"{text} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Rounds:
         self, more: str, less: str, what: str, unit: tuple[float, str] = (1.0, "")
     ) -> Spread:
         """Return by how much an amount of one contestant exceeds that of another; `unit` is the
-        size and the name of the unit that it is told in."""
+        size and the name of its unit."""
         pairs = zip(self.values(more, what), self.values(less, what), strict=True)
         low, middle, high = _quartiles((a - b) / unit[0] for a, b in pairs)
         return Spread(middle, low, high, unit[1])
@@ -119,7 +119,7 @@ def interleave(
 
 
 def reason(error: Exception) -> Exception:
-    """Return what is told of an error; a full disk is no failure of the contestant's."""
+    """Return the message for an error; a full disk is no failure of the contestant."""
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return MissingError(str(error)) if full else FailedError(str(error))

@@ -30,7 +30,7 @@ class Place:
         """Make sure that so many files fit, of so many bytes each.
 
         Raises:
-            MissingError: they do not, or nothing can be made there; the message says why.
+            MissingError: they do not, or nothing can be created there; the message says why.
         """
         if self.unfit:
             raise MissingError(f"{self.directory} {self.unfit}")

@@ -85,8 +85,8 @@ def filled(wanted: Sequence[Wanted], measure: Callable[[], Rounds]) -> Iterator[
     try:
         done = measure()
     except (*UNMEASURED, OSError) as error:
-        told = reason(error)
-        yield from (_unmeasured(row, told) for row in wanted)
+        problem = reason(error)
+        yield from (_unmeasured(row, problem) for row in wanted)
         return
     for row in wanted:
         try:

@@ -71,7 +71,7 @@ def checked(
     name = " ".join(program[:2])
     if "ram" in program and (fallen := _ON_DISK.search(done.stderr)):
         raise MissingError(fallen[1])
-    tests, seconds = _told(program, done)
+    tests, seconds = _count_and_seconds(program, done)
     if tests is None:
         said = last_line(done.stderr if done.stderr.strip() else done.stdout)
         raise FailedError(f"{name}: exit code {done.returncode}, no count of tests: {said}")
@@ -86,7 +86,7 @@ def checked(
     return seconds
 
 
-def _told(
+def _count_and_seconds(
     program: Sequence[str], done: subprocess.CompletedProcess[str]
 ) -> tuple[int | None, float | None]:
     if "pytest" in program:

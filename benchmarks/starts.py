@@ -72,5 +72,5 @@ def instructions(base: Path, program: Sequence[str], arguments: Sequence[str]) -
     )
     checked(program, done, Count(0))
     if (found := _COLLECTED.search(done.stderr)) is None:
-        raise FailedError("valgrind told no count of instructions")
+        raise FailedError("valgrind printed no count of instructions")
     return {"instructions": float(found[1])}

@@ -38,7 +38,7 @@ def rows(scale: Scale) -> Iterator[Row]:
     yield from starts.rows(scale)
     memory, disk = places()
     empty, files = scale.amount(EMPTY_TESTS), scale.amount(FILE_TESTS)
-    with_file = f"{files} tests that make and remove a file"
+    with_file = f"{files} tests that create and remove a file"
     yield from _tests(Suite(f"{empty} empty tests", empty, _EMPTY, disk), scale, (1.7, 0.05))
     yield from _tests(Suite(with_file, files, MAKE_AND_REMOVE, disk), scale, (1.15, 0.1))
     # A disk has moods in which making a file costs more than all that a runner does.
@@ -63,7 +63,7 @@ class Suite:
         """Make the project.
 
         Raises:
-            MissingError: nothing can be made in the place.
+            MissingError: nothing can be created in the place.
         """
         self.place.check(self.files)
         return project(module(self.tests, self.body), self.place.directory)

@@ -1,4 +1,4 @@
-"""The files that are made and cleaned up: by the library, by bare Python, by `rm -rf`, in C."""
+"""The files that are created and cleaned up: by the library, by bare Python, by `rm -rf`, in C."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def bare(work: Work, remove: Callable[[list[str]], float], directory: str) -> Sa
             file = open(os.path.join(top, name), "w")  # noqa: SIM115
             file.write(CONTENT)
             file.close()
-    made = perf_counter()
+    created = perf_counter()
     _hold(directory, work.files)
-    return {"create": made - start, "clean": remove(tops)}
+    return {"create": created - start, "clean": remove(tops)}
 
 
 def rmtree(tops: list[str]) -> float:
@@ -134,14 +134,14 @@ def _flat(count: int, directory: str, asked: bool) -> Sample:
         opened.enter_context(tempfiles.context("flat"))
         for _ in range(count):
             tempfiles.create_with_content(CONTENT)
-        made = perf_counter()
+        created = perf_counter()
         _hold(directory, count)
         cleaning = perf_counter()
         if asked:
             tempfiles.cleanup_context()
         opened.close()
         os.rmdir(directory)
-        return {"create": made - start, "clean": perf_counter() - cleaning}
+        return {"create": created - start, "clean": perf_counter() - cleaning}
 
 
 def _tree(tree: Mapping[str, str], directory: str, asked: bool) -> Sample:
@@ -150,13 +150,13 @@ def _tree(tree: Mapping[str, str], directory: str, asked: bool) -> Sample:
         start = perf_counter()
         opened.enter_context(tempfiles.context("tree"))
         tempfiles.temp_tree(tree)
-        made = perf_counter()
+        created = perf_counter()
         _hold(directory, len(tree))
         cleaning = perf_counter()
         if asked:
             tempfiles.cleanup_context()
         opened.close()
-        return {"create": made - start, "clean": perf_counter() - cleaning}
+        return {"create": created - start, "clean": perf_counter() - cleaning}
 
 
 def _contexts(count: int, directory: str, asked: bool) -> Sample:
@@ -170,7 +170,7 @@ def _contexts(count: int, directory: str, asked: bool) -> Sample:
             with temp_dir(top):
                 for _ in range(count):
                     tempfiles.create_with_content(CONTENT)
-        made = perf_counter()
+        created = perf_counter()
         _hold(directory, CONTEXTS * count)
         cleaning = perf_counter()
         for top in tops if asked else ():
@@ -178,13 +178,13 @@ def _contexts(count: int, directory: str, asked: bool) -> Sample:
         opened.close()
         for top in tops:
             os.rmdir(top)
-        return {"create": made - start, "clean": perf_counter() - cleaning}
+        return {"create": created - start, "clean": perf_counter() - cleaning}
 
 
 def _hold(directory: str, files: int) -> None:
-    """Make sure, outside of what is timed, that a contestant has made its files."""
-    if (made := _count(directory)) != files:
-        raise FailedError(f"{made} files were made, not {files}")
+    """Make sure, outside of what is timed, that a contestant has created its files."""
+    if (created := _count(directory)) != files:
+        raise FailedError(f"{created} files were created, not {files}")
 
 
 def _count(directory: str) -> int:

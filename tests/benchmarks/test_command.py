@@ -241,8 +241,8 @@ class TableTests(unittest.TestCase):
         for work, rival, aim in (
             ("10000 empty tests", "unittest", 1.7),
             ("10000 empty tests", "pytest", 0.05),
-            ("5000 tests that make and remove a file", "unittest", 1.15),
-            ("5000 tests that make and remove a file", "pytest", 0.1),
+            ("5000 tests that create and remove a file", "unittest", 1.15),
+            ("5000 tests that create and remove a file", "pytest", 0.1),
             ("start of an empty suite, one empty module", "unittest", 1.25),
             ("start of an empty suite, no module", "unittest", 1.25),
             ("start of an empty suite, no module, instructions", "unittest", 1.25),

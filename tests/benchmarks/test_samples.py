@@ -167,7 +167,7 @@ class WorkTests(unittest.TestCase):
             works.in_own_directory(
                 str(self.top), lambda top: works.bare(work, lambda _: 1.0, top))
         with (mock.patch.object(tempfiles, "create_with_content"),
-              self.assertRaisesRegex(FailedError, "0 files were made, not 100")):
+              self.assertRaisesRegex(FailedError, "0 files were created, not 100")):
             works.in_own_directory(str(self.top), lambda top: work.ours(top, asked=False))
         self.assertEqual([], os.listdir(self.top))
 
