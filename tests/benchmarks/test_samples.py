@@ -28,8 +28,8 @@ class SampleTests(unittest.TestCase):
     def test_a_run_with_all_its_tests_is_a_sample(self) -> None:
         ran = "...\nRan 10 tests in 0.250s\n\nOK (skipped=1)\n"
         self.assertEqual(0.25, self.check(runs.OURS, 0, "", ran, 10))
-        for told in ("10 passed in 0.01s", "===== 10 passed, 2 warnings in 61.20s (0:01:01) ====="):
-            self.assertIsNone(self.check(runs.PYTEST, 0, f"..\n{told}\n", "", 10))
+        for line in ("10 passed in 0.01s", "===== 10 passed, 2 warnings in 61.20s (0:01:01) ====="):
+            self.assertIsNone(self.check(runs.PYTEST, 0, f"..\n{line}\n", "", 10))
 
     def test_a_run_that_did_other_work_is_none(self) -> None:
         ran = "Ran 9 tests in 0.250s\n\nOK\n"
@@ -43,8 +43,8 @@ class SampleTests(unittest.TestCase):
             self.check(runs.PYTEST, 1, "1 failed, 9 passed in 0.01s\n", "", 10)
 
     def test_a_run_that_fell_back_to_disk_is_none_of_memory(self) -> None:
-        told = "tidytest: no temp directory in memory, using disk: /dev/shm does not exist\n"
-        ran = f"{told}Ran 10 tests in 0.250s\n\nOK\n"
+        reported = "tidytest: no temp directory in memory, using disk: /dev/shm does not exist\n"
+        ran = f"{reported}Ran 10 tests in 0.250s\n\nOK\n"
         with self.assertRaisesRegex(MissingError, "using disk: /dev/shm does not exist$"):
             self.check(runs.RAM, 0, "", ran, 10)
 

@@ -86,7 +86,7 @@ class Heavy(unittest.TestCase):
                 pass
 '''
 
-# The hook comes before the deed; so the kill at one is a kill just after the one before.
+# The hook comes before the call: a kill at one call is a kill just after the call before it.
 KILLED_AT_DEED = """
 import os, runpy, signal, sys
 left = int(sys.argv.pop(1))
@@ -149,7 +149,7 @@ def moments(ground: Place, dice: random.Random, count: int) -> str:
 
 
 def deeds(ground: Place, dice: random.Random, count: int) -> str:
-    """Kill just before the n-th deed, for many n; the first are those of reaping an earlier run."""
+    """Kill just before the n-th call, for many n; the first calls reap an earlier run."""
     killed = runs = 0
     while killed < count:
         for number in range(dice.choice([1, 1, 2, 3])):

@@ -105,7 +105,7 @@ OPTIONS = {"leaking": ("-v", "--leaks", "fail"), "failing": ("-v",), "passing": 
 CODES = {"passing": 0, "leaking": 1, "failing": 1, "slow": 0, "dying": 9}
 AT_ONCE = 10
 REPORT = "leaks.json"
-# What dead runs have left is told by whoever comes first, and new in /tmp is what any program of
+# The first run to start reports what dead runs have left, and new in /tmp is what any program of
 # this machine makes there; the rest differs from run to run.
 _NOT_ITS_OWN = re.compile(
     r"^tidytest: .*\n(?:    .*\n)*|^New in shared directories.*\n(?:    (?!.*/place-).*\n)*",

@@ -1,4 +1,4 @@
-"""The documentation is true: it is typed, compared with the code, and its links lead somewhere."""
+"""The documentation: its commands are run, its options compared, its links checked."""
 
 from __future__ import annotations
 

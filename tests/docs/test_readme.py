@@ -1,4 +1,4 @@
-"""The README is true: its commands do what it says, its links lead somewhere."""
+"""The README: its commands are run and its links checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--clean-outside` removes only what the run was seen to make, and says why it leaves the rest."""
+"""`--clean-outside` removes only what the run was observed to create, and says what it leaves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CleanOutsideCase(ProjectTestCase):
         (self.project / "precious.txt").write_text("precious")
 
     def leave(self, body: str, *more: str) -> tuple[str, list[dict[str, Any]]]:
-        """Run a test with this body; return what was told, and the leaks of the JSON report."""
+        """Run a test with this body; return what was reported, and the leaks of the JSON report."""
         neighbour = subprocess.Popen(
             [sys.executable, "-c", UNRELATED], cwd=self.project, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -62,11 +62,11 @@ class CleanOutsideCase(ProjectTestCase):
         self.assertFalse([leak for leak in leaks if "reason" in leak])
 
     def assert_left(self, body: str, reason: str, *more: str, name: str = "made") -> None:
-        """Fail unless the directory that was made is left as it is, and told with the reason."""
-        told, leaks = self.leave(body, *more)
+        """Fail unless the new directory is left as it is and reported with the reason."""
+        reported, leaks = self.leave(body, *more)
         (leak,) = (leak for leak in leaks if leak["path"] == str(self.project / name))
         self.assertEqual((leak["outcome"], leak["reason"]), ("left", reason))
-        self.assertIn(f"\nNot removed: {name}: {reason}\n", told)
+        self.assertIn(f"\nNot removed: {name}: {reason}\n", reported)
 
 
 class LeftPathTests(CleanOutsideCase):

@@ -1,4 +1,4 @@
-"""A test that takes the whole run with it is named, with what it and those before it had left."""
+"""A test that kills its run is reported with the files that it and earlier tests left."""
 
 from __future__ import annotations
 
@@ -90,10 +90,12 @@ class CrashReportTests(unittest.TestCase):
             with self.subTest(DIES=number):
                 self.die(number)
                 root = self.status()
-                told = {os.path.basename(leak["path"]): leak["context"] for leak in root["leaks"]}
+                reported = {
+                    os.path.basename(leak["path"]): leak["context"] for leak in root["leaks"]
+                }
                 self.assertEqual(root["running"], {"id": name(number), "scope": "test"})
                 owners = dict(zip(("one", "three", "four", "five", "seven"), "13457", strict=True))
-                self.assertEqual(told, {file: name(owners[file]) for file in left})
+                self.assertEqual(reported, {file: name(owners[file]) for file in left})
                 output = self.ground.run_next()
                 self.assertIn(f"died during {name(number)}", output)
                 for file in left:

@@ -169,10 +169,10 @@ class GuardTests(unittest.TestCase):
         self.assertIsNone(guard.start(self.temp))
 
     def test_ends_at_once_without_a_valid_root(self) -> None:
-        for told in (b"", b"/nonexistent\0", b"cut off", b"\0\0"):
+        for reported in (b"", b"/nonexistent\0", b"cut off", b"\0\0"):
             done = subprocess.run(
                 [sys.executable, "-I", "-S", str(guard.__file__), "/nonexistent"],
-                input=told, capture_output=True, check=False,
+                input=reported, capture_output=True, check=False,
             )
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""))
 

@@ -1,4 +1,4 @@
-"""A run whose tests leave what resists removal ends as any other, and says what is left."""
+"""A run whose tests leave files that cannot be removed ends as usual and reports them."""
 
 from __future__ import annotations
 

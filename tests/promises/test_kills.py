@@ -1,4 +1,4 @@
-"""The quick forms of `torture_kills`; its check sees what is left, gone or changed."""
+"""The quick forms of `torture_kills`, and its check for left, lost and changed files."""
 
 from __future__ import annotations
 

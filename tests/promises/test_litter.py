@@ -35,7 +35,7 @@ class PatternTests(unittest.TestCase):
                 litter.check_pattern(pattern)
 
 
-@unittest.skipUnless(HAS_PROC, "open files cannot be told here")
+@unittest.skipUnless(HAS_PROC, "open files cannot be reported here")
 class LitterTests(unittest.TestCase):
     def setUp(self) -> None:
         self.temp = os.path.realpath(self.enterContext(tempfile.TemporaryDirectory()))

@@ -1,4 +1,4 @@
-"""The quick form of `torture_neighbours`, and that its comparison sees a difference."""
+"""The quick form of `torture_neighbours`, and a test of its comparison."""
 
 from __future__ import annotations
 

@@ -382,9 +382,9 @@ class ConcurrentReapTests(TempDirectoryCase):
             for reaper in reapers:
                 assert reaper.stdout is not None
                 reaper.stdout.readline()
-            told = [reaper.communicate("\n")[0].split() for reaper in reapers]
-            self.assertEqual(sum(int(count) for count, _ in told), 10)
-            self.assertEqual({ok for _, ok in told}, {"True"})
+            reported = [reaper.communicate("\n")[0].split() for reaper in reapers]
+            self.assertEqual(sum(int(count) for count, _ in reported), 10)
+            self.assertEqual({ok for _, ok in reported}, {"True"})
             self.assertEqual(os.listdir(self.temp), [os.path.basename(live)])
             self.assertEqual(stat.S_IMODE(os.lstat(live).st_mode), 0o700)
 

@@ -1,4 +1,4 @@
-"""What may be an attack is refused and said by every command and run, and not touched."""
+"""Every command and run refuses roots that may be an attack, says so and leaves them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WAYS = (("clean",), ("clean", "--dry-run"), ("clean", "--kept", "--min-age", "0s
 
 
 def edited(path: str, **values: object) -> None:
-    """Change a marker in place, as whoever forges it would."""
+    """Change a marker in place, as an attacker would."""
     content = json.loads(Path(path).read_text())
     Path(path).write_text(json.dumps({**content, **values}))
 

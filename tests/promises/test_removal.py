@@ -1,4 +1,4 @@
-"""Removal where everything works against it. On failure each path is done or reported."""
+"""Removal under faults and attacks. Each path is removed or reported."""
 
 from __future__ import annotations
 

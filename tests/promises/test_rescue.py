@@ -1,4 +1,4 @@
-"""What is from before the run and has come into its temp directory is moved out, and told."""
+"""Pre-existing files in the temp directory of a run are moved out and reported."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RescueCase(ProjectTestCase):
         return Path(self.enterContext(tempfile.TemporaryDirectory(dir=memory)))
 
     def leave(self, body: str, *words: str, **environment: str) -> tuple[str, Any]:
-        """Run a test with this body; return what was told, and the JSON report, if no options
+        """Run a test with this body; return what was reported, and the JSON report, if no options
         are given."""
         lines = "".join(f"        {line}\n" for line in body.splitlines())
         self.write("test_a.py", HEAD + lines)
@@ -54,13 +54,13 @@ class RescueCase(ProjectTestCase):
         written = self.project.parent / "leaks.json"
         return outcome.err, json.loads(written.read_text()) if written.exists() else None
 
-    def assert_is_moved(self, told: str, name: str = "precious.txt") -> None:
-        """Fail unless the precious file lies in the temp directory, nothing else, and is told."""
+    def assert_is_moved(self, reported: str, name: str = "precious.txt") -> None:
+        """Fail unless only the precious file lies in the temp directory, and is reported."""
         self.assertEqual(os.listdir(self.base), [name])
         self.assertEqual((self.base / name).read_text(), "precious")
         line = f"precious.txt existed before the run: moved to {self.base}/{name}"
-        self.assertIn(f"\n{line}\n", told)
-        self.assertNotIn(f"\n    file  {self.base}/", told)  # in the list of shared places
+        self.assertIn(f"\n{line}\n", reported)
+        self.assertNotIn(f"\n    file  {self.base}/", reported)  # in the list of shared places
 
 
 class BirthTimeTests(unittest.TestCase):
@@ -86,8 +86,8 @@ class BirthTimeTests(unittest.TestCase):
 
 class MovedByChildTests(RescueCase):
     def test_a_file_is_the_users(self) -> None:
-        told, report = self.leave('subprocess.check_call(["mv", "precious.txt", temp])')
-        self.assert_is_moved(told)
+        reported, report = self.leave('subprocess.check_call(["mv", "precious.txt", temp])')
+        self.assert_is_moved(reported)
         (leak,) = report["leaks"]
         self.assertEqual((leak["path"], leak["outcome"]), (f"{self.base}/precious.txt", "kept"))
         (rescued,) = report["rescued"]
@@ -96,18 +96,18 @@ class MovedByChildTests(RescueCase):
 
     def test_a_file_that_was_written_to_since_is_the_users(self) -> None:
         (self.project / "precious.txt").write_text("prec")
-        told, _ = self.leave(
+        reported, _ = self.leave(
             'subprocess.check_call(["mv", "precious.txt", temp])\n'
             'with open(os.path.join(temp, "precious.txt"), "a") as file: file.write("ious")'
         )
-        self.assert_is_moved(told)
+        self.assert_is_moved(reported)
 
     def test_a_file_in_a_closed_directory_that_leaked_is_the_users(self) -> None:
-        told, report = self.leave(
+        reported, report = self.leave(
             'top = tempfile.mkdtemp()\nsubprocess.check_call(["mv", "precious.txt", top])\n'
             "os.chmod(top, 0)"
         )
-        self.assert_is_moved(told)
+        self.assert_is_moved(reported)
         (leak,) = report["leaks"]
         self.assertEqual(leak["outcome"], "removed")
         self.assertEqual(leak["rescued"], [f"{self.base}/precious.txt"])
@@ -123,9 +123,9 @@ class MovedByChildTests(RescueCase):
         self.assertEqual(sorted(os.listdir(self.base / "mine")), ["new", "precious.txt"])
 
     def test_what_looks_old_and_was_made_by_the_run_is_removed(self) -> None:
-        told, _ = self.leave('subprocess.check_call(["cp", "-a", "precious.txt", temp])')
+        reported, _ = self.leave('subprocess.check_call(["cp", "-a", "precious.txt", temp])')
         self.assertEqual(os.listdir(self.base), [])
-        self.assertNotIn("was there before", told)
+        self.assertNotIn("was there before", reported)
 
     def test_a_second_name_of_a_file_is_removed(self) -> None:
         self.leave(
@@ -204,8 +204,8 @@ class PassingThroughTests(RescueCase):
             'os.rename(temp + "/d/precious.txt", temp + "/precious.txt"); os.rmdir(temp + "/d")',
         ):
             with self.subTest(steps):
-                told, _ = self.leave(steps)
-                self.assert_is_moved(told)
+                reported, _ = self.leave(steps)
+                self.assert_is_moved(reported)
                 shutil.move(self.base / "precious.txt", self.project)
 
     def test_what_the_run_has_made_is_not_from_before_it(self) -> None:
@@ -216,8 +216,9 @@ class PassingThroughTests(RescueCase):
             'shutil.copy("precious.txt", top / "x")',
         ):
             with self.subTest(body):
-                told, report = self.leave(top + body)
-                self.assertEqual((os.listdir(self.base), report.get("rescued", [])), ([], []), told)
+                reported, report = self.leave(top + body)
+                self.assertEqual(os.listdir(self.base), [], reported)
+                self.assertEqual(report.get("rescued", []), [], reported)
                 self.assertTrue((self.project / "precious.txt").exists())
 
     def test_a_copy_in_place_of_a_move_that_failed_is_not_the_users(self) -> None:
@@ -234,17 +235,17 @@ class PassingThroughTests(RescueCase):
             'import tempfiles\nwith tempfiles.context("A"):\n'
             '    os.rename("precious.txt", tempfiles.create_temp_directory() / "precious.txt")'
         )
-        told, _ = self.leave(body, "--leaks", "off")
-        self.assert_is_moved(told)
+        reported, _ = self.leave(body, "--leaks", "off")
+        self.assert_is_moved(reported)
 
     def test_a_forked_child_reports_it(self) -> None:
-        told, _ = self.leave(
+        reported, _ = self.leave(
             "import tempfiles\npid = os.fork()\nif pid == 0:\n"
             '    with tempfiles.context("A"):\n'
             '        os.rename("precious.txt", tempfiles.create_temp_directory() / "x")\n'
             "    os._exit(0)\nos.waitpid(pid, 0)"
         )
-        self.assertIn(f"/x existed before the run: moved to {self.base}/x\n", told)
+        self.assertIn(f"/x existed before the run: moved to {self.base}/x\n", reported)
         self.assertEqual((self.base / "x").read_text(), "precious")
 
 
@@ -252,43 +253,43 @@ class MovedByTestTests(RescueCase):
     MOVE = 'shutil.move("precious.txt", temp)'
 
     def test_a_file_is_reported_with_old_and_new_path(self) -> None:
-        told, report = self.leave(self.MOVE)
-        self.assert_is_moved(told)
+        reported, report = self.leave(self.MOVE)
+        self.assert_is_moved(reported)
         (rescued,) = report["rescued"]
         self.assertEqual(rescued["source"], str(self.project / "precious.txt"))
         self.assertTrue(rescued["was"].endswith("/0/precious.txt"))
 
     def test_it_gets_another_name_where_its_own_is_taken(self) -> None:
         (self.base / "precious.txt").mkdir()
-        told, _ = self.leave(self.MOVE)
-        self.assertIn(f"moved to {self.base}/precious-1.txt\n", told)
+        reported, _ = self.leave(self.MOVE)
+        self.assertIn(f"moved to {self.base}/precious-1.txt\n", reported)
 
     def test_it_is_not_in_the_list_of_shared_places(self) -> None:
-        told, _ = self.leave('subprocess.check_call(["true"])\n' + self.MOVE, "-v")
-        self.assert_is_moved(told)
+        reported, _ = self.leave('subprocess.check_call(["true"])\n' + self.MOVE, "-v")
+        self.assert_is_moved(reported)
 
     def test_it_is_followed_into_a_directory_that_is_renamed(self) -> None:
-        told, report = self.leave(
+        reported, report = self.leave(
             'top = tempfile.mkdtemp()\nshutil.move("precious.txt", top)\nos.rename(top, top + "2")'
         )
-        self.assert_is_moved(told)
+        self.assert_is_moved(reported)
         (leak,) = report["leaks"]
         self.assertEqual(leak["rescued"], [f"{self.base}/precious.txt"])
 
     def test_what_a_link_in_its_place_leads_to_stays_there(self) -> None:
         (self.project / "mine").mkdir()
         (self.project / "mine/precious.txt").write_text("mine")
-        told, _ = self.leave(
+        reported, _ = self.leave(
             'top = tempfile.mkdtemp()\nshutil.move("precious.txt", top)\n'
             'code = \'mv "$0/precious.txt" . && rmdir "$0" && ln -s "$PWD/mine" "$0"\'\n'
             'subprocess.check_call(["sh", "-c", code, top])'
         )
-        self.assertEqual(os.listdir(self.base), [], told)
+        self.assertEqual(os.listdir(self.base), [], reported)
         self.assertEqual((self.project / "mine/precious.txt").read_text(), "mine")
 
     def test_it_is_moved_out_where_nothing_is_observed(self) -> None:
-        told, _ = self.leave(self.MOVE, "--leaks", "off")
-        self.assert_is_moved(told)
+        reported, _ = self.leave(self.MOVE, "--leaks", "off")
+        self.assert_is_moved(reported)
 
     def test_it_is_moved_out_of_a_directory_that_was_registered(self) -> None:
         for move in ('shutil.move("precious.txt", top)',
@@ -296,29 +297,29 @@ class MovedByTestTests(RescueCase):
             with self.subTest(move):
                 (self.project / "precious.txt").write_text("precious")
                 body = f"import tempfiles\ntop = tempfiles.create_temp_directory()\n{move}"
-                told, report = self.leave(body)
-                self.assert_is_moved(told)
+                reported, report = self.leave(body)
+                self.assert_is_moved(reported)
                 self.assertEqual(report["leaks"], [])
                 (self.base / "precious.txt").unlink()
 
     def test_it_is_no_leak_when_the_project_has_the_temp_directory(self) -> None:
         self.base = self.project / "tmp"
         self.base.mkdir()
-        told, report = self.leave(
+        reported, report = self.leave(
             'import tempfiles\nsubprocess.check_call(["true"])\n'
             'shutil.move("precious.txt", tempfiles.create_temp_directory())'
         )
-        self.assert_is_moved(told)
+        self.assert_is_moved(reported)
         self.assertEqual(report["leaks"], [])
 
     def test_it_is_moved_out_if_a_subinterpreter_has_moved_it(self) -> None:
-        told, _ = self.leave("""\
+        reported, _ = self.leave("""\
 try: import _interpreters as interpreters
 except ImportError: import _xxsubinterpreters as interpreters
 target = os.path.join(temp, "precious.txt")
 code = f"import os; os.rename('precious.txt', {target!r})"
 interpreters.run_string(interpreters.create(), code)""")
-        self.assert_is_moved(told)
+        self.assert_is_moved(reported)
 
     def test_what_cannot_be_moved_out_is_not_removed(self) -> None:
         self.write("tempfiles_breaks.py", """
@@ -327,17 +328,19 @@ interpreters.run_string(interpreters.create(), code)""")
             def fail(source, target): raise FileSystemError(5, "no", source)
             rescue.move_without_replacing = fail
         """)
-        told, report = self.leave("import tempfiles_breaks\ntempfile.mkdtemp()\n" + self.MOVE)
+        reported, report = self.leave("import tempfiles_breaks\ntempfile.mkdtemp()\n" + self.MOVE)
         self.assertEqual({leak["outcome"] for leak in report["leaks"]}, {"failed"})
-        self.assertRegex(told, r"Could not be removed: \S+/precious.txt: it existed before the run")
+        self.assertRegex(
+            reported, r"Could not be removed: \S+/precious.txt: it existed before the run"
+        )
         self.write("test_b.py", "")
         self.run_python("-m", "runner", "test_b")
         self.assertEqual(os.listdir(self.base), ["precious.txt"])
 
     def test_it_is_followed_to_another_file_system(self) -> None:
         memory = str(self.other_file_system())
-        told, _ = self.leave(self.MOVE, TMPDIR=memory, TEMP=memory, TMP=memory)
-        self.assertIn(f"moved to {memory}/precious.txt\n", told)
+        reported, _ = self.leave(self.MOVE, TMPDIR=memory, TEMP=memory, TMP=memory)
+        self.assertIn(f"moved to {memory}/precious.txt\n", reported)
         self.assertEqual(Path(memory, "precious.txt").read_text(), "precious")
 
 

@@ -1,4 +1,4 @@
-"""Each promise of `docs/safety.md` names tests, and these exist."""
+"""Each promise of `docs/safety.md` names tests that exist."""
 
 from __future__ import annotations
 

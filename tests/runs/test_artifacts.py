@@ -12,7 +12,7 @@ from tests.support.keeping import KeepTestCase
 SUITE = """
     from runner import TrackedTestCase
     class T(TrackedTestCase):
-        def test(self): self.artifactPath("a.txt").write_text("told")
+        def test(self): self.artifactPath("a.txt").write_text("text")
 """
 
 
@@ -25,14 +25,14 @@ class ArtifactTests(KeepTestCase):
             from runner import TrackedTestCase
             class T(TrackedTestCase):
                 def test(self):
-                    self.artifactPath("logs/a.txt").write_text("told")
+                    self.artifactPath("logs/a.txt").write_text("text")
                     for wrong in ("../x", "/x", ""):
                         with self.assertRaises(ValueError): self.artifactPath(wrong)
         """)
         outcome = self.keep("--leaks", "fail", "test_a")
         self.assertEqual(outcome.code, 0, outcome.err)
         (run,) = self.kept()
-        self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "told")
+        self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "text")
         self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
         self.assertNotIn("1 leaked", outcome.err)
 
@@ -65,14 +65,14 @@ class ArtifactTests(KeepTestCase):
                     before = tempfile.tempdir
                     self.addCleanup(setattr, tempfile, "tempdir", before)
                     tempfile.tempdir = str(self.createTempDirectory())
-                def test(self): self.artifactPath("a.txt").write_text("told")
+                def test(self): self.artifactPath("a.txt").write_text("text")
         """)
         for runner in self.runners():
             with self.subTest(runner):
                 outcome = self.run_python("-m", runner, "test_a.py")
                 self.assertEqual(outcome.code, 0, outcome.err)
                 (run,) = self.in_base()
-                self.assertEqual((run / "test_a.T.test" / "a.txt").read_text(), "told")
+                self.assertEqual((run / "test_a.T.test" / "a.txt").read_text(), "text")
                 shutil.rmtree(run)
 
     def test_lie_in_the_system_temp_directory_despite_temp_root(self) -> None:

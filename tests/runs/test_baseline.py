@@ -164,12 +164,12 @@ class BaselineTests(ProjectTestCase):
                     os.system("touch $TMPDIR/results.txt")
                     subprocess.run(["true"])
         """)
-        told = {
+        reported = {
             "a": "shellfile", "b": "teardown-*", "c": "results-*.txt", "d": "*", "e": "results.txt",
         }  # fmt: skip
         for _ in range(3):
             self.tidytest("--update-baseline")
-            self.assertEqual(self.names(), told)
+            self.assertEqual(self.names(), reported)
 
     def test_a_baseline_with_more_random_parts_still_holds(self) -> None:
         source = """
@@ -286,7 +286,7 @@ class WhereToBeginTests(ProjectTestCase):
                 def test_shelf(self):
                     with shelve.open(os.path.join(TEMP(), "shel" + "f")) as shelf: shelf["a"] = 1
         """)
-        told = self.tidytest("test_a").err
+        reported = self.tidytest("test_a").err
         for line in (
             'self.enterContext(mock.patch("tempfile.tempdir", '
             "self.enterContext(tempfile.TemporaryDirectory())))"
@@ -294,7 +294,7 @@ class WhereToBeginTests(ProjectTestCase):
             'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
             "self.enterContext(tempfile.TemporaryDirectory())  # create it in there",
         ):
-            self.assertIn(f"\n        {line}\n", told)
+            self.assertIn(f"\n        {line}\n", reported)
 
     def test_with_a_baseline_only_what_is_new(self) -> None:
         self.write("test_a.py", self.SUITE)

@@ -1,4 +1,4 @@
-"""A baseline in runs that end early, leave out tests, or come in another order: through the CLI."""
+"""Baselines of runs that end early, leave out tests or run them in another order."""
 
 from __future__ import annotations
 

@@ -124,15 +124,15 @@ class ProgressTests(ProjectTestCase):
             env=self.environment(**{"TERM": "xterm", **environment}), stdin=subprocess.DEVNULL,
         ) as process:
             os.close(other)
-            told = b""
+            reported = b""
             try:
                 while part := os.read(main, 65536):
-                    told += part
+                    reported += part
             except OSError:  # Linux: the other end is closed
                 pass
             process.wait()
         os.close(main)
-        return told.decode()
+        return reported.decode()
 
     def test_one_line_on_a_terminal_and_dots_in_a_log(self) -> None:
         self.write("test_a.py", """

@@ -124,7 +124,7 @@ class CleanTests(TempDirectoryCase):
         self.assertIn("--min-age", self.assert_bad_usage("--min-age"))
 
 
-@unittest.skipUnless(HAS_PROC, "open files cannot be told here")
+@unittest.skipUnless(HAS_PROC, "open files cannot be reported here")
 class PatternTests(TempDirectoryCase):
     def setUp(self) -> None:
         super().setUp()

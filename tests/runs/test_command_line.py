@@ -1,4 +1,4 @@
-"""Options that no other test of whole runs gives, each through the command line."""
+"""Options of the command line that no other test of whole runs gives."""
 
 from __future__ import annotations
 
@@ -192,12 +192,12 @@ class OneLineTests(ProjectTestCase):
         self.assertEqual((self.project / "errors").read_text(), "")
 
     def test_an_invalid_value_is_refused_with_its_place(self) -> None:
-        for line, told in (
+        for line, reported in (
             ('temp-root = "nope"', "temp-root (pyproject.toml:2): no such directory: "),
             ('monitor = "x.txt"', "monitor (pyproject.toml:2): "),
         ):
             self.write("pyproject.toml", f"[tool.tidytest]\n{line}\n")
-            self.assertRefused(self.tidytest("discover"), told)
+            self.assertRefused(self.tidytest("discover"), reported)
         (self.project / "pyproject.toml").unlink()
         self.assertRefused(self.tidytest("--monitor", "x.txt"), "error: --monitor: ")
 

@@ -1,4 +1,4 @@
-"""What the library must not cost, by counting what it does: no clock is asked."""
+"""Limits on what the library costs, counted in calls and bytes, not in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--coverage`: what the user's own settings say, the tests as contexts, and no leak of its own."""
+"""`--coverage` obeys the user's settings, has tests as contexts and leaks nothing itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another program makes in the project beside a run: nobody's, unless something names it."""
+"""Files that other programs create in the project during a run, and the evidence on them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class NeighbourCase(ProjectTestCase):
     words: tuple[str, ...] = ()
 
     def run_beside(self, body: str, **scripts: str) -> tuple[dict[str, str], list[str]]:
-        """Run a suite beside a program that makes what it is asked to; return what is told as
+        """Run a suite beside a program that makes what it is asked to; return what is reported as
         leaks, with their contexts, and what as nobody's."""
         words = ("--leak-json", "../leaks.json", "--leaks", "fail")
         command = [sys.executable, "-c", NEIGHBOUR, *self.words]

@@ -1,4 +1,4 @@
-"""Each example is a project of its own that does what it is there to show."""
+"""Each example is a project that does what it is there to show."""
 
 from __future__ import annotations
 

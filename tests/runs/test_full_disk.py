@@ -1,4 +1,4 @@
-"""Real runs whose temp directory is a tmpfs of a few pages: what is told, and that they go on."""
+"""Real runs whose temp directory is a tmpfs of a few pages: their reports, and that they go on."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class FullDiskTests(ProjectTestCase):
                 def test_2(self): tempfile.mkstemp(); fill(os.path.join(tempfile.gettempdir(), "y"))
         """)
         self.assertEqual(outcome.code, 1)
-        told = outcome.err.split("No space left: the temp directory")
-        self.assertEqual(len(told), 3, outcome.err)
-        self.assertIn("of 2.0 MiB free", told[1])
-        self.assertRegex(told[2], r"\n +[12]\.\d MiB  test_full\.T\.test_1\n")
+        reported = outcome.err.split("No space left: the temp directory")
+        self.assertEqual(len(reported), 3, outcome.err)
+        self.assertIn("of 2.0 MiB free", reported[1])
+        self.assertRegex(reported[2], r"\n +[12]\.\d MiB  test_full\.T\.test_1\n")
         self.assertEqual(self.left, [])
 
     def test_names_each_time_who_fills_it_then(self) -> None:
@@ -79,8 +79,8 @@ class FullDiskTests(ProjectTestCase):
                 def test_2(self): self.fill()
         """)
         for name in ("test_1", "test_2"):
-            told = rf"No space left: .*\n +[12]\.\d MiB  test_full\.T\.{name}\n"
-            self.assertRegex(outcome.err, told)
+            reported = rf"No space left: .*\n +[12]\.\d MiB  test_full\.T\.{name}\n"
+            self.assertRegex(outcome.err, reported)
 
     def test_that_has_room_again_says_so(self) -> None:
         outcome = self.run_on_small_disk("""

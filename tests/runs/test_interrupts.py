@@ -1,4 +1,4 @@
-"""Runs that do not come to their end: they clean up, report, and end as under unittest."""
+"""Interrupted runs clean up, report and end as under unittest."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class InterruptTests(ProjectTestCase):
             env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         ) as process:
             assert process.stdout is not None
-            told = ""
-            while "ready" not in told:
-                told += process.stdout.readline()
+            reported = ""
+            while "ready" not in reported:
+                reported += process.stdout.readline()
             process.send_signal(number)
             if "-c" in words:
                 self.write("../signalled", "")
             out, err = process.communicate(timeout=60)
-        return Outcome(process.returncode, told + out, err)
+        return Outcome(process.returncode, reported + out, err)
 
     def assertEndedInOrder(self, outcome: Outcome) -> None:
         self.assertEqual(os.listdir(self.base), [], outcome.err)

@@ -1,4 +1,4 @@
-"""`--keep`: what a failed test still had is found again, under its name."""
+"""`--keep` keeps the files of failed tests under the names of the tests."""
 
 from __future__ import annotations
 
@@ -117,14 +117,14 @@ class KeepTests(KeepTestCase):
                 def test(self):
                     self.directory = tempfile.TemporaryDirectory()
                     self.file = tempfile.NamedTemporaryFile("w", dir=None, suffix=".log")
-                    self.file.write("told"); self.file.flush()
+                    self.file.write("text"); self.file.flush()
                     open(self.directory.name + "/in_it", "w").close()
                     self.fail()
         """)
         outcome = self.keep("--keep", "on-failure", "test_a")
         self.assertNotIn("Exception ignored", outcome.err)
         (run,) = self.kept()
-        self.assertEqual([p.read_text() for p in run.glob("*/*.log")], ["told"])
+        self.assertEqual([p.read_text() for p in run.glob("*/*.log")], ["text"])
         self.assertEqual(len([*run.glob("*/*/in_it")]), 1)
 
     def test_always_and_never(self) -> None:
@@ -185,8 +185,8 @@ class KeepTests(KeepTestCase):
         self.assertEqual((run / "test_a.T.test_1" / "evidence.log").read_text(), "first")
         self.assertEqual(os.listdir(run / "test_a.T.test_1" / "tree"), ["a"])
         document = json.loads((self.project / "out.json").read_text())
-        told = {os.path.basename(leak["path"]): leak["outcome"] for leak in document["leaks"]}
-        self.assertEqual(told, {"evidence.log": "kept", "tree": "kept"})
+        reported = {os.path.basename(leak["path"]): leak["outcome"] for leak in document["leaks"]}
+        self.assertEqual(reported, {"evidence.log": "kept", "tree": "kept"})
         self.assertTrue(outcome.err.endswith("2 leaked by 1 test (kept)\n"), outcome.err)
 
     def test_what_an_open_temporary_file_still_holds_is_kept(self) -> None:
@@ -195,11 +195,11 @@ class KeepTests(KeepTestCase):
             class T(unittest.TestCase):
                 def test(self):
                     self.file = tempfile.NamedTemporaryFile("w", suffix=".log")
-                    self.file.write("told")
+                    self.file.write("text")
                     self.fail()
         """)
         self.keep("--keep", "on-failure", "test_a")
-        self.assertEqual([p.read_text() for p in self.kept()[0].glob("*/*.log")], ["told"])
+        self.assertEqual([p.read_text() for p in self.kept()[0].glob("*/*.log")], ["text"])
 
     def test_an_unexpected_success_is_a_failure(self) -> None:
         self.write("test_a.py", """
@@ -226,8 +226,8 @@ class KeepTests(KeepTestCase):
         self.assertEqual(kept, "test_a.T.test")
         self.assertEqual(len([*(run / kept).glob("*.txt")]), 1)
         self.assertTrue((run / kept / "leak").is_dir())
-        told = rf"\nUNEXPECTED SUCCESS: test \(.*\)\nKept: {run / kept}\n"
-        self.assertRegex(outcome.err, told)
+        reported = rf"\nUNEXPECTED SUCCESS: test \(.*\)\nKept: {run / kept}\n"
+        self.assertRegex(outcome.err, reported)
         self.assertIn(f"Kept: {run / kept}", (self.project / "out.xml").read_text())
 
     def test_an_unexpected_success_of_a_custom_run_is_a_failure(self) -> None:

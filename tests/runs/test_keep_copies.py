@@ -1,4 +1,4 @@
-"""What of a failed test can be kept and what cannot, also on another file system."""
+"""Which files of a failed test `--keep` can copy, also to another file system."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UncopiableFileTests(KeepTestCase):
             import os, stat, tempfile
             from runner import TrackedTestCase
             def fill(directory):
-                with open(os.path.join(directory, "evidence.log"), "w") as file: file.write("told")
+                with open(os.path.join(directory, "evidence.log"), "w") as file: file.write("text")
                 os.mkfifo(os.path.join(directory, "fifo"))
                 os.mknod(os.path.join(directory, "sock"), stat.S_IFSOCK | 0o600)
                 os.symlink("nowhere", os.path.join(directory, "link"))
@@ -53,12 +53,12 @@ class UncopiableFileTests(KeepTestCase):
                 names = {"evidence.log", "fifo", "link"}
                 is_moved = self.other == self.project / "kept" and name == "registered"
                 self.assertEqual({*os.listdir(found)}, names | ({"sock"} if is_moved else set()))
-                self.assertEqual((found / "evidence.log").read_text(), "told")
+                self.assertEqual((found / "evidence.log").read_text(), "text")
                 self.assertTrue(stat.S_ISFIFO((found / "fifo").lstat().st_mode))
                 if not is_moved:
                     place = re.escape(str(found.parent.parent))
-                    told = rf"Kept: {place} \(without {found.parent.name}/in/sock: a socket\)\n"
-                    self.assertRegex(outcome.err, told)
+                    reported = rf"Kept: {place} \(without {found.parent.name}/in/sock: a socket\)\n"
+                    self.assertRegex(outcome.err, reported)
         self.assertIn("\nNot kept: lone: a socket\n", outcome.err)
         self.assertIn(f"Kept files of 2 tests: {run}\n", outcome.err)
         self.assertEqual(
@@ -100,8 +100,8 @@ class UncopiableFileTests(KeepTestCase):
                     os.mknod(os.path.join(tempfile.gettempdir(), "lone"), stat.S_IFSOCK | 0o600)
         """)
         outcome = self.keep("--keep", "always", "test_a")
-        told = "tidytest: cannot keep all of test_a.T.test: lone: a socket\n"
-        self.assertEqual((outcome.code, outcome.err.count(told)), (0, 1), outcome.err)
+        reported = "tidytest: cannot keep all of test_a.T.test: lone: a socket\n"
+        self.assertEqual((outcome.code, outcome.err.count(reported)), (0, 1), outcome.err)
 
     def test_holes_are_kept_as_holes_and_cost_no_room(self) -> None:
         self.write("test_a.py", """

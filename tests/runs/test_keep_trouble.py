@@ -1,4 +1,4 @@
-"""`--keep` where something goes wrong: it is refused before the tests, or costs one line."""
+"""Failures of `--keep`: refused before the tests, or one line in the output."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class KeepDirectoryTests(KeepTestCase):
         self.write("afile", "a file")
         (self.project / "dangling").symlink_to("nowhere")
         long = "x" * 256
-        for place, told in (
+        for place, reported in (
             ("afile", "afile: not a directory"),
             ("afile/sub", "afile is not a directory"),
             ("dangling/sub", "dangling is not a directory"),
@@ -67,7 +67,7 @@ class KeepDirectoryTests(KeepTestCase):
             with self.subTest(place):
                 before = sorted(os.listdir(self.project))
                 outcome = self.tidytest("--keep", "always", "--keep-dir", place)
-                self.assertRefused(outcome, "--keep-dir", told)
+                self.assertRefused(outcome, "--keep-dir", reported)
                 self.assertEqual(sorted(os.listdir(self.project)), before)
 
     def test_that_does_not_exist_is_made_only_for_what_is_kept(self) -> None:

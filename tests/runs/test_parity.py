@@ -60,14 +60,14 @@ class RecordingTests(unittest.TestCase):
     def test_records_each_outcome_with_its_last_line(self) -> None:
         job = next(job for job in suites.jobs((3, 11)) if job.name == "-v test_ends")
         done = run(STOCK, job)
-        told = {test.rpartition(".")[2]: (event, text) for event, test, text in done.events
+        reported = {test.rpartition(".")[2]: (event, text) for event, test, text in done.events
                 if event not in ("startTest", "stopTest")}
         self.assertEqual(done.exit_code, 1)
-        self.assertEqual(told["test_pass"], ("addSuccess", ""))
-        self.assertEqual(told["test_skip"], ("addSkip", "no reason"))
-        self.assertEqual(told["test_error"], ("addError", "KeyError: 'missing'"))
-        self.assertEqual(told["test_unexpected_success"], ("addUnexpectedSuccess", ""))
-        self.assertEqual(told["test_expected_failure"][0], "addExpectedFailure")
+        self.assertEqual(reported["test_pass"], ("addSuccess", ""))
+        self.assertEqual(reported["test_skip"], ("addSkip", "no reason"))
+        self.assertEqual(reported["test_error"], ("addError", "KeyError: 'missing'"))
+        self.assertEqual(reported["test_unexpected_success"], ("addUnexpectedSuccess", ""))
+        self.assertEqual(reported["test_expected_failure"][0], "addExpectedFailure")
 
     def test_lists_what_is_left_in_the_temp_directory(self) -> None:
         job = next(job for job in suites.jobs((3, 11)) if job.name == "test_leaks")
@@ -131,12 +131,13 @@ class ComparisonTests(unittest.TestCase):
 
     def test_unattributed_file_counts_as_reported(self) -> None:
         stock = finished(left=(Entry("h/.history", "file", 0),))
-        told = {"leaks": [], "unattributed": [{"path": "/tmp/par-x/h/.history", "type": "file"}]}
-        self.assertEqual(comparison.leaks(stock, finished(report=told)).missed, ())
+        listed = [{"path": "/tmp/par-x/h/.history", "type": "file"}]
+        reported = {"leaks": [], "unattributed": listed}
+        self.assertEqual(comparison.leaks(stock, finished(report=reported)).missed, ())
 
     def test_object_that_was_never_closed_is_no_false_leak(self) -> None:
-        told = leak("t/tidy-abcdefgh/0/tmp1234abcd", type="directory", never_closed=True)
-        verdict = comparison.leaks(finished(), finished(report={"leaks": [told]}))
+        reported = leak("t/tidy-abcdefgh/0/tmp1234abcd", type="directory", never_closed=True)
+        verdict = comparison.leaks(finished(), finished(report={"leaks": [reported]}))
         self.assertEqual((verdict.never_closed, verdict.false), (1, ()))
 
 

@@ -1,4 +1,4 @@
-"""Suites that do not use unittest as it is meant: outcomes as under it, each leak once."""
+"""Suites with unusual uses of unittest have the same outcomes, and each leak once."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ class QuirkTests(QuirkCase):
                 def runTest(self): tempfile.mkdtemp(prefix="inner")
             class T(unittest.TestCase):
                 def test_a(self):
-                    told = runner.TidyTestRunner(io.StringIO()).run(Inner())
-                    self.assertTrue(told.wasSuccessful() and told.testsRun == 1)
+                    reported = runner.TidyTestRunner(io.StringIO()).run(Inner())
+                    self.assertTrue(reported.wasSuccessful() and reported.testsRun == 1)
                     tempfile.mkdtemp(prefix="after")
             def load_tests(loader, tests, pattern):
                 return loader.loadTestsFromTestCase(T)
@@ -129,9 +129,9 @@ class QuirkTests(QuirkCase):
         """, "--junit-xml", "out.xml")
         names = ["T.test_a", "U.test_a", "U.test_b", "V.test_a", "W.test_a", "X.test_a"]
         self.assertEqual(self.contexts(leaks), names)
-        told = (self.project / "out.xml").read_text("utf-8")
-        self.assertEqual((told.count('name="test_a"'), told.count(">left: ")), (6, 6))
-        # No title above the lines: what it left is told under the test itself.
+        reported = (self.project / "out.xml").read_text("utf-8")
+        self.assertEqual((reported.count('name="test_a"'), reported.count(">left: ")), (6, 6))
+        # No title above the lines: what it left is reported under the test itself.
         self.assertNotIn("\ntest_a.", self.tidytest("-v", "test_a.T").err)
         again = self.tidytest("-v", "--last-failed", "--reverse", "test_a")
         self.assertEqual(re.findall(r"test_b \(test_a\.(\w)", again.err)[:2], ["V", "T"])
@@ -266,13 +266,13 @@ class ProgrammaticRunTests(ProjectTestCase):
             import io, unittest
             from runner import TidyTestRunner, TrackedTestCase
             class T(TrackedTestCase):
-                def test(self): self.artifactPath("a.txt").write_text("told")
+                def test(self): self.artifactPath("a.txt").write_text("reported")
             suite = unittest.defaultTestLoader.loadTestsFromTestCase(T)
             TidyTestRunner(stream=io.StringIO()).run(suite)
         """)
         outcome = self.run_python("suite.py")
         (run,) = self.base.iterdir()
-        self.assertEqual((run / "__main__.T.test" / "a.txt").read_text(), "told", outcome.err)
+        self.assertEqual((run / "__main__.T.test" / "a.txt").read_text(), "reported", outcome.err)
 
     def test_subclasses_with_an_init_of_their_own(self) -> None:
         outcome = self.script("""
@@ -317,6 +317,6 @@ class FullDiskTests(ProjectTestCase):
                 def test_e_fails_for_another_reason(self): self.fail()
         """)
         outcome = self.tidytest("test_a")
-        told = r"\nNo space was left, perhaps here: by now the temp directory \S+ holds 4.9 KiB"
-        self.assertEqual(len(re.findall(told, outcome.err)), 3, outcome.err)
+        reported = r"\nNo space was left, perhaps here: by now the temp directory \S+ holds 4.9 KiB"
+        self.assertEqual(len(re.findall(reported, outcome.err)), 3, outcome.err)
         self.assertIn("4.9 KiB  test_a.T.test_a_fills\n", outcome.err)

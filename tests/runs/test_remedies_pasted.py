@@ -1,4 +1,4 @@
-"""Remedies pasted where their comments say: then the tests pass and nothing leaks."""
+"""Remedies, pasted where their comments say, make the tests pass without leaks."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ TRAPS = {
     "bytes": "for n in range(2):\n    fd, name = tempfile.mkstemp(b'.x')\n    os.close(fd)",
     "written_again": "for n in range(3):\n    open('again20.txt', 'a').close()",
 }  # fmt: skip
-# The source does not tell the path; what is told has `...` for it, or is in words.
+# The source does not tell the path; what is reported has `...` for it, or is in words.
 UNTOLD = {
     "fixed": "work()",
     "deep": "os.makedirs('deep6/a/b')",
@@ -179,7 +179,7 @@ KEPT = {
 RETURNING = "def work():\n    fd, path = tempfile.mkstemp()\n    os.close(fd)\n    return path"
 WORK_OF = "from helper_{} import work"
 TOLD = re.compile(r"^    \d+ leaks?, .*?  (\S+):(\d+) in (\S+)  .*\n        (.+)$", re.MULTILINE)
-# Everything is told, not only the worst.
+# Everything is reported, not only the worst.
 RUN = """
 import runpy, sys
 from runner.advice import where_to_begin
@@ -190,7 +190,7 @@ runpy.run_module("runner", run_name="__main__")
 
 
 class Remedy(NamedTuple):
-    """A line that is told: of which line of code, in which function; and the words behind it."""
+    """A reported line: the line of code and function that it is for, and the words behind it."""
 
     file: str
     line: int
@@ -214,8 +214,8 @@ def importing(text: str) -> str:
 
 
 def told_in(output: str) -> Iterator[Remedy]:
-    for file, line, function, told in TOLD.findall(output[output.index("Where to begin:"):]):
-        code, _, words = told.replace("'  # x'", "'x'").partition("  # ")
+    for file, line, function, reported in TOLD.findall(output[output.index("Where to begin:"):]):
+        code, _, words = reported.replace("'  # x'", "'x'").partition("  # ")
         yield Remedy(file, int(line), function, code, tuple(words.split("; ") if words else ()))
 
 
@@ -267,37 +267,38 @@ def pasted_below(text: str, line: int, code: str) -> str:
 
 class PastedRemedyTests(ProjectTestCase):
     def run_all(self) -> str:
-        """Run every module with everything told, and return what is told."""
+        """Run every module with everything reported, and return what is reported."""
         return self.run_python("-c", RUN, "discover").err
 
-    def paste(self, told: Remedy) -> list[str]:
-        """Paste a line at the place that is told, and return the imports that it needs."""
-        path = self.project / re.sub("^helper_", "test_", told.file)
+    def paste(self, reported: Remedy) -> list[str]:
+        """Paste a line at the place that is reported, and return the imports that it needs."""
+        path = self.project / re.sub("^helper_", "test_", reported.file)
         text = path.read_text("utf-8")
-        where = next(iter(told.words), "")
+        where = next(iter(reported.words), "")
         if where.startswith(("first in ", "in the ")):
             function = where.partition("in ")[2].split()[0].replace("the", "test_it")
             if function == "test_it" and "def setUp(self" in text:
                 function = "setUp"
-            text = pasted_first(text, function, told.code)
+            text = pasted_first(text, function, reported.code)
         elif where.startswith("instead of "):
-            text = pasted_instead(text, told.line, where.split()[2].partition("(")[0], told.code)
+            name = where.split()[2].partition("(")[0]
+            text = pasted_instead(text, reported.line, name, reported.code)
         else:
-            text = pasted_below(text, told.line, told.code)
+            text = pasted_below(text, reported.line, reported.code)
         path.write_text(text, "utf-8")
-        return [word for word in told.words if word.startswith(("import ", "from "))]
+        return [word for word in reported.words if word.startswith(("import ", "from "))]
 
     def paste_all(self) -> str:
-        """Paste what is told everywhere, and return it."""
+        """Paste what is reported everywhere, and return it."""
         before = set(self.files())
         output = self.run_all()
         self.assertIn("\nOK\n", output, output)
         self.remove_all_but(before)
-        every = sorted(told_in(output), key=lambda told: (told.file, -told.line))
+        every = sorted(told_in(output), key=lambda reported: (reported.file, -reported.line))
         imports: dict[str, set[str]] = {}
-        for told in every:
-            file = re.sub("^helper_", "test_", told.file)
-            imports.setdefault(file, set()).update(self.paste(told))
+        for reported in every:
+            file = re.sub("^helper_", "test_", reported.file)
+            imports.setdefault(file, set()).update(self.paste(reported))
         for file, lines in imports.items():
             text = (self.project / file).read_text("utf-8")
             (self.project / file).write_text("\n".join([*sorted(lines), text]), "utf-8")
@@ -349,9 +350,11 @@ class PastedRemedyTests(ProjectTestCase):
         for name, body in UNTOLD.items():
             self.write(f"test_{name}.py", module(f"path = 'settings.ini'\n{body}", top=top))
         shown = self.paste_all()
-        told = [line for line in shown.splitlines() if ", ...)" in line or "create it in" in line]
-        self.assertEqual("\n".join(told), shown, shown)
-        self.assertGreaterEqual(len(told), len(UNTOLD), shown)
+        reported = [
+            line for line in shown.splitlines() if ", ...)" in line or "create it in" in line
+        ]
+        self.assertEqual("\n".join(reported), shown, shown)
+        self.assertGreaterEqual(len(reported), len(UNTOLD), shown)
         self.run_python("-m", "unittest", "discover")
         self.assertLessEqual(before, set(self.files()), shown)
 
@@ -360,9 +363,10 @@ class PastedRemedyTests(ProjectTestCase):
             helper = "def work(name):\n    return tempfile.mkdtemp(prefix=name)\n"
             self.write(f"test_{name}.py", module("pass", top=helper + top))
         output = self.run_all()
-        told = set(re.findall(r"^        (.+)$", output[output.index("Where to"):], re.MULTILINE))
+        advice = output[output.index("Where to"):]
+        reported = set(re.findall(r"^        (.+)$", advice, re.MULTILINE))
         words = "# create it in setUpModule, setUpClass or setUp, and clean up there"
-        self.assertEqual(told, {words})
+        self.assertEqual(reported, {words})
 
     def test_in_helpers(self) -> None:
         for name, (helper, body) in HELPERS.items():

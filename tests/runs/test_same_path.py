@@ -1,4 +1,4 @@
-"""A leak at the path of an earlier leak: told as another one, if it is another one."""
+"""A leak at the path of an earlier leak is reported as a new one if it is another file."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def suite(where: str, first: str, *bodies: str) -> str:
 
 class SamePathTests(ProjectTestCase):
     def leaks(self, source: str, *words: str, set_aside: int = 0) -> list[dict[str, Any]]:
-        """Run a suite in an empty project; hold that it is told alike everywhere."""
+        """Run a suite in an empty project; check that output, report and summary agree."""
         shutil.rmtree(self.project)
         self.write("test_it.py", source)
         outcome = self.tidytest("--leak-json", "leaks.json", "--leaks", "fail", *words)
@@ -142,8 +142,8 @@ class SamePathTests(ProjectTestCase):
         for where in PLACES:
             with self.subTest(where):
                 found = self.leaks(suite(where, FILE, *ANEW))
-                told = [(leak["test"], leak["bytes"], leak["type"]) for leak in found]
-                self.assertEqual(told, [
+                reported = [(leak["test"], leak["bytes"], leak["type"]) for leak in found]
+                self.assertEqual(reported, [
                     ("test_1", 10, "file"), ("test_2", 20, "file"), ("test_3", 20, "file"),
                     ("test_4", 20, "file"), ("test_5", 20, "directory"), ("test_6", 20, "file"),
                 ])  # fmt: skip
@@ -191,9 +191,9 @@ class SamePathTests(ProjectTestCase):
                 tidied = FIXTURES.format(where=place, last="cls.ours.rmdir()")
                 self.assertEqual(self.leaks(tidied), [])
                 self.write("test_it.py", FIXTURES.format(where=place, last=""))
-                told = self.tidytest().err
-                self.assertRegex(told, r"\n +dir +ours/ .* in setUpClass  pathlib")
-                self.assertIn(" 1 leaked by 1 class", told)
+                reported = self.tidytest().err
+                self.assertRegex(reported, r"\n +dir +ours/ .* in setUpClass  pathlib")
+                self.assertIn(" 1 leaked by 1 class", reported)
 
     def test_a_path_removed_by_its_fixture_belongs_to_the_next(self) -> None:
         for where, place in PLACES.items():

@@ -1,4 +1,4 @@
-"""Which tests run, how often, in which order; and what is told of the slowest."""
+"""Which tests run, how often and in which order; the reports of the slowest."""
 
 from __future__ import annotations
 
@@ -213,9 +213,9 @@ class UntilLeakTests(ProjectTestCase):
 
     def test_without_end_it_says_that_it_goes_on(self) -> None:
         self.write("test_a.py", self.SUITE)
-        told = "tidytest: round 1 of 2 tests: no leak yet, ^C ends it\n"
-        self.assertIn(f"\n{told}", self.tidytest("--until-leak", "test_a").err)
-        self.assertIn(told, self.tidytest("-q", "--until-leak", "test_a").err)
+        reported = "tidytest: round 1 of 2 tests: no leak yet, ^C ends it\n"
+        self.assertIn(f"\n{reported}", self.tidytest("--until-leak", "test_a").err)
+        self.assertIn(reported, self.tidytest("-q", "--until-leak", "test_a").err)
         self.assertNotIn("round", self.tidytest("--until-leak", "--repeat", "2", "test_a").err)
 
     def test_it_stops_after_the_round_with_a_late_leak(self) -> None:
@@ -277,9 +277,9 @@ class SlowestTests(ProjectTestCase):
         words = "--durations", "3", "test_a", "--no-durations"
         self.assertNotIn(title, self.tidytest(*words).err)
         self.assertIn(title, self.tidytest(*words, "--durations=1").err)
-        told = self.tidytest("-v", "--durations", "0", "test_a").err.split(title)[1]
-        self.assertIn("test_skips_itself", told)
-        self.assertNotIn("test_skipped", told)
+        reported = self.tidytest("-v", "--durations", "0", "test_a").err.split(title)[1]
+        self.assertIn("test_skips_itself", reported)
+        self.assertNotIn("test_skipped", reported)
 
     def test_slowest_temp_counts_what_tests_have_removed_too(self) -> None:
         self.write("test_a.py", """
@@ -349,8 +349,8 @@ class SlowestTests(ProjectTestCase):
                     for thread in threads: thread.join()
         """)
         outcome = self.tidytest("--slowest-temp", "0", "test_a")
-        told = re.findall(r"^ +(.+?) +\d made  test_a\.T\.test_(\d)", outcome.err, re.MULTILINE)
-        sizes = dict(sorted((test, size) for size, test in told))
+        reported = re.findall(r"^ +(.+?) +\d made  test_a\.T\.test_(\d)", outcome.err, re.MULTILINE)
+        sizes = dict(sorted((test, size) for size, test in reported))
         self.assertEqual(sizes, {
             "0": "1000 B", "1": "1000 B", "2": "0 B", "3": "0 B", "4": "2.9 KiB", "5": "3.9 KiB",
             "6": "2.0 KiB", "7": "6.8 KiB",

@@ -82,11 +82,11 @@ class ShadowingTests(ProjectTestCase):
     def test_a_tempfiles_in_the_discovered_directory_is_refused(self) -> None:
         self.write("src/tempfiles/__init__.py", "")
         self.write("src/sub/__init__.py", "")
-        told = "tidytest: error: src/tempfiles/__init__.py hides the package `tempfiles`"
+        reported = "tidytest: error: src/tempfiles/__init__.py hides the package `tempfiles`"
         for words in SPELLINGS:
             with self.subTest(" ".join(words)):
-                self.assertRefused(self.script(*words), told)
-                self.assertRefused(self.run_python("-m", "runner", *words), told)
+                self.assertRefused(self.script(*words), reported)
+                self.assertRefused(self.run_python("-m", "runner", *words), reported)
 
     def test_what_tests_do_not_import_by_that_name_hides_nothing(self) -> None:
         self.write("sub/tempfiles.py", "")

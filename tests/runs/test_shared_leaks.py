@@ -1,4 +1,4 @@
-"""Baselines and names that are not simply constant: shared by tests, or random in their own way."""
+"""Baselines of leaks that tests share, and of names with random parts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class SharedLeakCase(BaselineCase):
         return (self.project / ".tidytest-leaks.json").read_text("utf-8")
 
     def tidytest_anew(self, *words: str) -> str:
-        """Run without what an earlier run has left outside; return what is told."""
+        """Run without what an earlier run has left outside; return what is reported."""
         (self.project / "run1.log").unlink(missing_ok=True)
         return self.tidytest("-q", *words).err
 
@@ -57,9 +57,9 @@ class SharedLeakTests(SharedLeakCase):
         self.assertEqual(self.entries(), ["test_a.A.test_1"] * len(SHARED))
         for words in ((), ("--reverse",), ("test_a.A.test_2",)):
             with self.subTest(words):
-                told = self.tidytest_anew("--leaks", "fail", "--strict-baseline", *words)
-                self.assertIn("\nOK\nKnown leaks: 7 of 7 are in the baseline\n", told)
-                self.assertNotIn("fixed", told)
+                reported = self.tidytest_anew("--leaks", "fail", "--strict-baseline", *words)
+                self.assertIn("\nOK\nKnown leaks: 7 of 7 are in the baseline\n", reported)
+                self.assertNotIn("fixed", reported)
 
     def test_written_once_whichever_test_comes_first(self) -> None:
         before = self.text()

@@ -1,4 +1,4 @@
-"""SIGTERM and ^C where tests, threads or a second signal stand in the way of a run's end."""
+"""SIGTERM and ^C while tests, threads or a second signal delay the end of a run."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class T(unittest.TestCase):
 
 class TerminationTests(SignalCase):
     def test_that_a_test_swallows_comes_again_before_the_next(self) -> None:
-        self.suite("print('told')\ntry: send()\nexcept: pass")
+        self.suite("print('reported')\ntry: send()\nexcept: pass")
         outcome = self.tidytest("--junit-xml", "out.xml", "test_a")
         self.assertTerminated(outcome)
-        self.assertEqual(outcome.out, "told\n")
+        self.assertEqual(outcome.out, "reported\n")
         self.assertIn("1 leaked by 1 test (removed)", outcome.err)
         self.assertIn('"interrupted"', (self.project / "out.xml").read_text("utf-8"))
 
@@ -154,8 +154,8 @@ class SecondInterruptTests(SignalCase):
         """Fail unless one line tells what is left, and the next run removes that."""
         self.assertInterrupted(outcome)
         (root,) = os.listdir(self.base)
-        told = f"{self.base / root}: interrupted; the next run removes it\n"
-        self.assertEqual(outcome.err.count(told), 1, outcome.err)
+        reported = f"{self.base / root}: interrupted; the next run removes it\n"
+        self.assertEqual(outcome.err.count(reported), 1, outcome.err)
         self.write("test_next.py", "")
         self.assertIn("test_a.T.test_a", self.tidytest("test_next").err)
 

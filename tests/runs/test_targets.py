@@ -127,8 +127,8 @@ class TargetTests(ProjectTestCase):
     def test_a_cleanup_is_reported_by_its_call_not_as_a_child(self) -> None:
         self.write("test_it.py", CLEANUPS)
         outcome = self.tidytest("--github", "--junit-xml", "junit.xml")
-        told = re.findall(r"    (?:dir|file) +\S+ +(?:empty|0 B)  (.*)", outcome.err)
-        self.assertEqual(told, ["tempfile.mkdtemp"] * 5 + ["tempfile.mkstemp"])
+        reported = re.findall(r"    (?:dir|file) +\S+ +(?:empty|0 B)  (.*)", outcome.err)
+        self.assertEqual(reported, ["tempfile.mkdtemp"] * 5 + ["tempfile.mkstemp"])
         self.assertIn("self.enterContext(tempfile.TemporaryDirectory())  # in ", outcome.err)
         self.assertNotIn("child", outcome.err)
         self.assertIn("created by tempfile.mkdtemp", (self.project / "junit.xml").read_text())

@@ -129,7 +129,7 @@ def _pattern(lines: list[str]) -> re.Pattern[str]:
 
 
 class Workshop:
-    """A directory in which a reader works: a copy of an example, and the commands at hand.
+    """A directory in which a reader works: a copy of an example, with the commands installed.
 
     Args:
         directory: an empty directory.
@@ -269,9 +269,9 @@ def _try_block(block: Block, workshop: Workshop | None) -> Iterator[str]:
 def _try_commands(typed: list[Command], workshop: Workshop) -> Iterator[str]:
     for command, after in zip(typed, [*typed[1:], None], strict=True):
         status, printed = workshop.type(command.words)
-        told = difference(command.expected, printed)
-        if told is not None:
-            yield f"$ {command.words}\n{told}"
+        reported = difference(command.expected, printed)
+        if reported is not None:
+            yield f"$ {command.words}\n{reported}"
         if status and (after is None or after.words != "echo $?"):
             yield f"$ {command.words}\nexit status {status}\n{printed}"
 

@@ -19,7 +19,7 @@ LIMIT = 20_000
 
 
 class EndlessLoop(Exception):
-    """More calls were made than any end of the removal needs. No OSError: nobody may handle it."""
+    """More calls were made than any removal needs. It is no OSError, so that no code handles it."""
 
 
 class FaultyOs:

@@ -82,7 +82,7 @@ def left_in(top: Path) -> set[str]:
 
 @contextmanager
 def running(work: Any, *args: Any) -> Iterator[BaseProcess]:
-    """Run a function of this module in a process of its own for as long as the block takes."""
+    """Run a function of this module in a process of its own until the block ends."""
     process = _CONTEXT.Process(target=work, args=args, daemon=True)
     process.start()
     try:

@@ -1,4 +1,4 @@
-"""A temp directory, settings and registrations of a test's own."""
+"""A test case with its own temp directory, settings and registrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real processes that hold a run root, live or killed, for the tests of what comes after."""
+"""Real processes that hold a run root: live ones, and killed ones that left it behind."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def script(body: str = "") -> str:
 def live_run(
     parent: str, body: str = "", *, new_group: bool = False
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Give the root of a run that lives for as long as the block, and its process."""
+    """Start a run that lives until the block ends; give its root and its process."""
     command = [sys.executable, "-W", "error", "-c", script(body), parent]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

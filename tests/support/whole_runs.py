@@ -1,6 +1,6 @@
-"""A place where whole runs of suites can be killed: a temp directory, projects, canaries.
+"""A directory for whole runs that may be killed: a temp directory, projects, canaries.
 
-All of it lies in one fresh directory, and nothing that is run here is told of any other.
+All of it lies in one fresh directory; the runs know of no other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Next(unittest.TestCase):
 
 
 class BrokenPromiseError(Exception):
-    """What must never happen has happened; the message says what."""
+    """A promise of docs/safety.md was broken; the message says which."""
 
 
 class Place:
@@ -73,8 +73,8 @@ class Place:
     ) -> subprocess.Popen[str]:
         """Start a run in a process group of its own; its stdout and stderr are one pipe.
 
-        `prefix` is what the interpreter is told before the options of the runner, `more` what
-        is in the environment besides.
+        `prefix` holds the arguments of the interpreter before the options of the runner, `more`
+        further variables of the environment.
         """
         command = [sys.executable, *prefix, *options]
         return subprocess.Popen(
@@ -88,7 +88,7 @@ class Place:
         return self._run_python("runner", *options, cwd=project or self.project, more=more)
 
     def run_next(self, *options: str) -> str:
-        """Run the suite that does nothing, as any later run would be; return its output."""
+        """Run a suite that does nothing, in place of any later run; return its output."""
         code, output = self.run(*options, project=self.next)
         if code:
             raise BrokenPromiseError(f"the next run ended with {code}: {output}")
@@ -125,7 +125,7 @@ class Place:
         return found
 
     def check(self) -> None:
-        """See that all is as it was at first, and that nobody is at work here any more.
+        """Check that all files are as they were at first.
 
         Raises:
             BrokenPromiseError: something is left, gone or changed.
@@ -151,7 +151,7 @@ class Place:
 
 @contextmanager
 def place(suite: str, temp_dir: str | None = None) -> Iterator[Place]:
-    """Give a place that is gone afterwards, whatever lies in it."""
+    """Make a place and remove it afterwards with all that is in it."""
     top = tempfile.mkdtemp(prefix="place-", dir=temp_dir)
     try:
         yield Place(top, suite)
@@ -162,7 +162,7 @@ def place(suite: str, temp_dir: str | None = None) -> Iterator[Place]:
 
 
 def make_canaries(elsewhere: Path, tmp: Path) -> None:
-    """Make a tree that the suite links to, and in the temp directory what looks much like ours."""
+    """Make a tree that the suite links to, and paths in the temp directory that look like ours."""
     (elsewhere / "deep" / "er").mkdir(parents=True)
     for name in ("one", "deep/two", "deep/er/three"):
         (elsewhere / name).write_text("never to be removed")
@@ -235,6 +235,6 @@ def wait_until(true: Callable[[], bool], what: str) -> float:
     start = time.monotonic()
     while not true():
         if time.monotonic() > start + ENOUGH:
-            raise BrokenPromiseError(f"waited {ENOUGH} s in vain for {what}")
+            raise BrokenPromiseError(f"waited {ENOUGH} s for {what}")
         time.sleep(0.005)
     return time.monotonic() - start

@@ -17,7 +17,7 @@ class Verdict:
     """What the comparison of one job says.
 
     `differences` were there in both of two tries. `unstable` were there in one only, or in two runs
-    of stock unittest as well: they are told, and fail nothing.
+    of stock unittest as well: they are reported, and fail nothing.
     """
 
     job: Job

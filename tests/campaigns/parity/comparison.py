@@ -105,7 +105,7 @@ def leaks(stock: Run, candidate: Run) -> LeakVerdict:
         elif leak.get("never_closed"):
             never_closed += 1
         elif leak.get("where") == "outside" and not _exists(leak):
-            # It outlived its test, which is what a leak is; another test has removed it.
+            # It was there after its test, so it is a leak; another test has removed it.
             true += 1
         else:
             false.append(Difference(_describe(leak), leak["context"]))
@@ -115,7 +115,7 @@ def leaks(stock: Run, candidate: Run) -> LeakVerdict:
 
 def _missed(stock: Run, candidate: Run) -> Iterator[Difference]:
     assert candidate.report is not None
-    # What a child made in a shared place is listed apart, as nobody's.
+    # What a child created in a shared directory is listed apart, as unattributed.
     listed = [*candidate.report["leaks"], *candidate.report.get("unattributed", ())]
     told = Counter(
         _top(key[0])

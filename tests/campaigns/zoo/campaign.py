@@ -97,12 +97,12 @@ def whole(run: Run, status: int) -> list[str]:
 def _totals(run: Run) -> Iterator[str]:
     summary = (run.report or {})["summary"]
     leaks = run.leaks
-    told = {
+    reported = {
         "leaked": len(leaks), "leaked_bytes": sum(leak["bytes"] for leak in leaks),
         "leaking_contexts": len({(leak["context"], leak["scope"]) for leak in leaks}),
         "made": summary["removed_by_tests"] + summary["registered"] + summary["leaked"],
     }
-    for key, value in told.items():
+    for key, value in reported.items():
         if summary[key] != value:
             yield f"summary's {key} is {summary[key]}, not {value}"
 

@@ -124,7 +124,7 @@ _WORK = "import multiprocessing, concurrent.futures, functools\n" \
 def _multi(method: str) -> tuple[Way, ...]:
     """The rows of one start method: in a fork the hook runs on, in the others it does not."""
     here = method == "fork"
-    told: dict[str, object] = {
+    reported: dict[str, object] = {
         "imports": _WORK, "evidence": EITHER if here else SCANNED, "origin": here,
         "function": ("work",) if here else ("test_leak",),
         "marks": ("LEAK",) if here else ("START",), "places": (TEMP, PROJECT),
@@ -133,12 +133,12 @@ def _multi(method: str) -> tuple[Way, ...]:
     return (
         way(f"multiprocessing.Process {method}",
             get + "p = c.Process(target=work, args=(leaf(),))\np.start()  # START\np.join()",
-            **told),
+            **reported),
         way(f"multiprocessing.Pool {method}",
-            get + "with c.Pool(1) as p:  # START\n    p.map(work, [leaf()])  # START", **told),
+            get + "with c.Pool(1) as p:  # START\n    p.map(work, [leaf()])  # START", **reported),
         way(f"ProcessPoolExecutor {method}",
             get + "with concurrent.futures.ProcessPoolExecutor(1, c) as p:  # START\n"
-            "    p.submit(work, leaf()).result()  # START", **told),
+            "    p.submit(work, leaf()).result()  # START", **reported),
     )
 
 

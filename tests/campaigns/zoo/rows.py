@@ -17,7 +17,7 @@ EVERYWHERE = PLACES
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What cannot be told about a way in some place, and what is accepted there instead.
+    """What cannot be reported of a way in some place, and what is accepted instead.
 
     `absent`: not reported at all. `apart`: listed as unattributed. `wider`: under the module,
     class or run of the test. In no case under another test.

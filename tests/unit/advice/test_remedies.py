@@ -28,9 +28,9 @@ def leak(
 
 class RemedyTests(unittest.TestCase):
     def assert_remedy(self, expected: str, *leaks: Leak) -> None:
-        told = remedy(leaks)
-        self.assertEqual(told, expected)
-        ast.parse(told)
+        reported = remedy(leaks)
+        self.assertEqual(reported, expected)
+        ast.parse(reported)
 
     def written(self, *lines: str) -> str:
         """Return the file of a test with these lines, of which the first is the third there."""
@@ -61,8 +61,8 @@ class RemedyTests(unittest.TestCase):
     def test_arguments_are_left_alone(self) -> None:
         for call in ("h.emit(x.csv)", "open('x.csv') or open(y)", "log.error('x.csv')"):
             for name in ("open", "logging.Handler.emit", "logging.Logger.error"):
-                told = remedy([leak(name, "/tmp/tidy-a/0/y.csv", file=self.written(call))])
-                self.assertNotIn("x.csv", told)
+                reported = remedy([leak(name, "/tmp/tidy-a/0/y.csv", file=self.written(call))])
+                self.assertNotIn("x.csv", reported)
 
     def test_remedy_for_other_code_is_pasted_into_its_caller(self) -> None:
         whose: tuple[tuple[Scope, str, str, str], ...] = (
@@ -111,7 +111,7 @@ class RemedyTests(unittest.TestCase):
                            leak("os.system", "/tmp/tidy-a/0/out", file=file))  # fmt: skip
 
     def test_outside_path_is_named_only_if_it_is_in_the_source(self) -> None:
-        for path, told in (
+        for path, reported in (
             (os.path.abspath("debug.log"), '"debug.log"'),
             (os.path.abspath("a/é.log"), '"a/é.log"'),
             (os.path.abspath('q"/debug.log'), "'q\"/debug.log'"),
@@ -123,8 +123,8 @@ class RemedyTests(unittest.TestCase):
             with self.subTest(path):
                 file = self.written("import os", "by_variable('debug.log', 'é.log')")
                 made = leak("make", path, where="outside", file=file, line=4)
-                words = "  # its path" if told == "..." else ""
-                self.assert_remedy(f"self.addCleanup(os.unlink, {told}){words}", made)
+                words = "  # its path" if reported == "..." else ""
+                self.assert_remedy(f"self.addCleanup(os.unlink, {reported}){words}", made)
                 moved = self.written("import os", "os.chdir('debug.log é.log')")
                 made = leak("make", path, where="outside", file=moved, line=4)
                 self.assert_remedy("self.addCleanup(os.unlink, ...)  # its path", made)
@@ -135,9 +135,10 @@ class DefectTests(unittest.TestCase):
         leaks = [leak("tempfile.mkdtemp", context=f"unit.test_a.T.test_{n}") for n in range(5)]
         defect = RuntimeError("on purpose")
         with mock.patch("runner.advice.where_to_begin.remedy", side_effect=defect):
-            told = list(advice(leaks))
-        self.assertIn("(no remedy, by a defect in tidytest: RuntimeError('on purpose'))", told[3])
-        self.assertIn("  tests:", told)
+            reported = list(advice(leaks))
+        line = "(no remedy, by a defect in tidytest: RuntimeError('on purpose'))"
+        self.assertIn(line, reported[3])
+        self.assertIn("  tests:", reported)
 
 
 if __name__ == "__main__":

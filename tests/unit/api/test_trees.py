@@ -91,8 +91,8 @@ class CreateAndReadTests(IsolatedTestCase):
         missing = self.outside / "missing"
         with self.assertRaises(NotFoundError) as caught:
             read_tree(missing)
-        told = f"[Errno {errno.ENOENT}] No such file or directory: {str(missing)!r}"
-        self.assertEqual(str(caught.exception), told)
+        reported = f"[Errno {errno.ENOENT}] No such file or directory: {str(missing)!r}"
+        self.assertEqual(str(caught.exception), reported)
 
     def test_names_that_are_not_utf8_are_read(self) -> None:
         made = temp_tree({})

@@ -20,13 +20,13 @@ class LineTests(unittest.TestCase):
         )
 
     def test_contents_of_a_directory_are_as_on_the_terminal(self) -> None:
-        for entries, files, told in ((1, 0, "empty"), (2, 1, "1 file"), (2, 0, "1 entry"),
+        for entries, files, reported in ((1, 0, "empty"), (2, 1, "1 file"), (2, 0, "1 entry"),
                                      (5, 3, "4 entries"), (2_001, 2_000, "2,000 files")):
             leak = Leak("/tmp/d", "directory", 9, entries, "c", "test", outcome="removed",
                         files=files)
-            self.assertEqual(leak_line(leak), f"directory /tmp/d 9 B, {told}")
+            self.assertEqual(leak_line(leak), f"directory /tmp/d 9 B, {reported}")
             *_, row = context_lines(ContextReport("c", "test", leaks=(leak,)))
-            self.assertIn(f"d/  {told}", row)
+            self.assertIn(f"d/  {reported}", row)
 
     def test_notes_name_the_reason_and_rescued_files(self) -> None:
         leak = Leak("/p/d", "directory", 0, 2, "c", "test", outcome="left", where="outside",

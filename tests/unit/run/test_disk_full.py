@@ -1,4 +1,4 @@
-"""What is told of a temp directory that has filled up, and of which failures it is told."""
+"""What is reported of a temp directory that has filled up, and of which failures it is reported."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class FailureTests(OneDirectory):
         # There is some room again, on a small disk.
         self.enterContext(mock.patch("os.statvfs", return_value=disk(9, 9)))
 
-    def told(self, error: BaseException) -> str:
+    def reported(self, error: BaseException) -> str:
         return suspicion(error, self.root)
 
     def test_an_error_of_the_system(self) -> None:
         perhaps = "No space was left, perhaps here: by now"
-        self.assertTrue(self.told(full()).startswith(perhaps))
-        self.assertTrue(self.told(full(number=errno.EDQUOT)).startswith(perhaps))
-        named = self.told(full(os.path.join(self.root, "0", "new", "file")))
+        self.assertTrue(self.reported(full()).startswith(perhaps))
+        self.assertTrue(self.reported(full(number=errno.EDQUOT)).startswith(perhaps))
+        named = self.reported(full(os.path.join(self.root, "0", "new", "file")))
         self.assertTrue(named.startswith("No space was left: by now"), named)
-        self.assertFalse(self.told(OSError(errno.EACCES, "Permission denied")))
-        self.assertFalse(self.told(AssertionError("1 != 2")))
+        self.assertFalse(self.reported(OSError(errno.EACCES, "Permission denied")))
+        self.assertFalse(self.reported(AssertionError("1 != 2")))
 
     def test_one_that_led_to_another_failure(self) -> None:
         for reraise in (True, False):
@@ -70,8 +70,8 @@ class FailureTests(OneDirectory):
                             raise RuntimeError("cannot save") from cause
                         raise AssertionError("not saved") from None
                 except (RuntimeError, AssertionError) as error:
-                    self.assertTrue(self.told(error))
-        self.assertTrue(self.told(ExceptionGroup("both", [ValueError(), full()])))
+                    self.assertTrue(self.reported(error))
+        self.assertTrue(self.reported(ExceptionGroup("both", [ValueError(), full()])))
 
     def test_what_a_child_or_a_library_says_of_it(self) -> None:
         said = b"cp: error writing 'b': No space left on device\n"
@@ -81,7 +81,7 @@ class FailureTests(OneDirectory):
             AssertionError(f"1 != 0 : {said!r}"),
             RuntimeError("database or disk is full"),
         ):
-            self.assertTrue(self.told(error), error)
+            self.assertTrue(self.reported(error), error)
 
     def test_a_circle_of_errors_and_one_that_cannot_be_shown(self) -> None:
         class Hostile(Exception):
@@ -91,35 +91,35 @@ class FailureTests(OneDirectory):
         error = Hostile()
         error.__cause__, error.__context__ = ValueError(), error
         error.__cause__.__context__ = error
-        self.assertFalse(self.told(error))
+        self.assertFalse(self.reported(error))
 
     @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
     def test_not_one_of_another_file_system(self) -> None:
         other = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
         if os.lstat(other).st_dev == os.lstat(self.root).st_dev:
             self.skipTest("the temp directory is in memory")
-        self.assertFalse(self.told(full(os.path.join(other, "file"))))
-        self.assertTrue(self.told(full(os.path.join(other, "file"), self.root)))
+        self.assertFalse(self.reported(full(os.path.join(other, "file"))))
+        self.assertTrue(self.reported(full(os.path.join(other, "file"), self.root)))
 
     def test_any_failure_where_no_room_is_left(self) -> None:
-        for status, told in ((disk(1, 9), True), (disk(9, 0), True), (disk(9, 9), False)):
+        for status, reported in ((disk(1, 9), True), (disk(9, 0), True), (disk(9, 9), False)):
             with mock.patch("os.statvfs", return_value=status):
-                line = self.told(AssertionError("1 != 2"))
-                self.assertEqual(line.startswith("No space left: the temp directory"), told)
+                line = self.reported(AssertionError("1 != 2"))
+                self.assertEqual(line.startswith("No space left: the temp directory"), reported)
 
     @unittest.skipUnless(IN_MEMORY, "/dev/shm is no tmpfs here")
     def test_not_what_a_child_says_of_another_file_system(self) -> None:
         other = self.enterContext(tempfile.TemporaryDirectory(dir="/dev/shm"))
         if os.lstat(other).st_dev == os.lstat(self.root).st_dev:
             self.skipTest("the temp directory is in memory")
-        for path, told in ((other, False), (self.root, True)):
+        for path, reported in ((other, False), (self.root, True)):
             said = f"cp: error writing '{path}/b': No space left on device\n"
             error = subprocess.CalledProcessError(1, "cp", stderr=said)
-            self.assertEqual(bool(self.told(error)), told)
+            self.assertEqual(bool(self.reported(error)), reported)
 
 
 class LineTests(OneDirectory):
-    """What is told."""
+    """What is reported."""
 
     def lines(self, **known: str) -> list[str]:
         makers = {
@@ -132,9 +132,10 @@ class LineTests(OneDirectory):
         self.file("small", 10)
         self.file("large", 5000)
         self.file("tree/one", 2048)
-        told = self.lines(small="test.a", large="test.b", tree="test.a")
-        self.assertRegex(told[0], rf"^No space was left: .* {self.root} holds 6.9 KiB; .* free$")
-        self.assertEqual([line.split() for line in told[1:]],
+        reported = self.lines(small="test.a", large="test.b", tree="test.a")
+        line = rf"^No space was left: .* {self.root} holds 6.9 KiB; .* free$"
+        self.assertRegex(reported[0], line)
+        self.assertEqual([line.split() for line in reported[1:]],
                          [["4.9", "KiB", "test.b"], ["2.0", "KiB", "test.a"]])  # fmt: skip
 
     def test_what_nobody_has_named_yet_is_of_what_is_under_way(self) -> None:
@@ -151,9 +152,9 @@ class LineTests(OneDirectory):
         for number in range(3):
             self.file(f"tree/{number}", 0)
         with mock.patch("os.statvfs", return_value=disk(50, 0)):
-            told = self.lines(large="test.a", tree="test.b")
-        self.assertRegex(told[0], r" holds 4.9 KiB in 5 entries; .* 0 of 1,000 inodes$")
-        self.assertEqual([line.split() for line in told[1:]],
+            reported = self.lines(large="test.a", tree="test.b")
+        self.assertRegex(reported[0], r" holds 4.9 KiB in 5 entries; .* 0 of 1,000 inodes$")
+        self.assertEqual([line.split() for line in reported[1:]],
                          [["4", "entries", "test.b"], ["1", "entry", "test.a"]])  # fmt: skip
 
     def test_no_contexts_where_none_were_followed(self) -> None:

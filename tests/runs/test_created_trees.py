@@ -1,4 +1,4 @@
-"""Directories that a test makes in its project: what lies in them is theirs, links are not."""
+"""Files in directories that a test creates in its project belong to them; links do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no leak counts for nothing: what is ignored, and what the runner itself has made."""
+"""Ignored paths and files of the runner itself are not counted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class T(unittest.TestCase):
 
 class NotCountedTests(ProjectTestCase):
     def leave(self, body: str, *words: str) -> tuple[str, dict[str, int]]:
-        """Run a test with this body; return what was told, and the summary of the JSON report."""
+        """Run a test with this body; return the output and the summary of the JSON report."""
         self.write("test_a.py", TEST + "".join(f"        {line}\n" for line in body.splitlines()))
         outcome = self.tidytest("-v", "--leak-json", "../leaks.json", *words, "test_a.T.test")
         report = json.loads((self.project.parent / "leaks.json").read_text("utf-8"))
@@ -101,11 +101,11 @@ class NotCountedTests(ProjectTestCase):
 
     def test_the_state_file_of_an_inner_run_is_no_leak(self) -> None:
         self.write("test_inner.py", TEST + "        tempfile.mkdtemp()\n")
-        told, _ = self.leave(
+        reported, _ = self.leave(
             'subprocess.call([sys.executable, "-m", "runner", "-q", "test_inner"])'
         )
         self.assertTrue((self.project / ".tidytest-state.json").exists())
-        self.assertNotIn(f"  {self.project}/.tidytest-state.json\n", told)
+        self.assertNotIn(f"  {self.project}/.tidytest-state.json\n", reported)
 
     def test_the_keep_directory_is_no_leak(self) -> None:
         (self.project / "real").mkdir()
@@ -113,17 +113,18 @@ class NotCountedTests(ProjectTestCase):
         body = 'subprocess.call(["true"])\ntempfile.mkdtemp()\nself.fail("kept")'
         for directory in ("kept/a/b", "link"):
             with self.subTest(directory):
-                told, summary = self.leave(body, "--keep", "on-failure", "--keep-dir", directory)
+                words = ("--keep", "on-failure", "--keep-dir", directory)
+                reported, summary = self.leave(body, *words)
                 self.assertEqual(summary["leaked"], 1)  # though the test has a word `kept`
-                self.assertIn(f"Kept: {self.project}/{directory}/tidy-kept-", told)
-                self.assertNotRegex(told, rf"\n    dir  {self.project}/")
+                self.assertIn(f"Kept: {self.project}/{directory}/tidy-kept-", reported)
+                self.assertNotRegex(reported, rf"\n    dir  {self.project}/")
 
     def test_a_keep_directory_made_by_a_test_is_its_leak(self) -> None:
-        told, _ = self.leave(
+        reported, _ = self.leave(
             'os.mkdir("kept")\ntempfile.mkdtemp()\nself.fail("kept")',
             "--keep", "on-failure", "--keep-dir", "kept/a",
         )  # fmt: skip
-        self.assertRegex(told, r"\n    dir   kept/ .*os.mkdir\n")
+        self.assertRegex(reported, r"\n    dir   kept/ .*os.mkdir\n")
 
 
 if __name__ == "__main__":
