@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import NotRegisteredError, PathTypeError, RemovalError
+from ..fileops.identity import with_parents
 from ..fileops.measure import WalkRules, measure, type_of
 from ..fileops.remove import refuse_if_precious, remove_path
 from ..records import Resource, ResourceType
@@ -249,12 +250,8 @@ def _check_type(path: str, *, directory: bool, link: bool = True) -> None:
 
 
 def _owner_above(path: str) -> Context | None:
-    while True:
-        found = registrations.owner(path)
-        parent = os.path.dirname(path)
-        if found is not None or parent == path:
-            return found
-        path = parent
+    owners = map(registrations.owner, with_parents(path))
+    return next((owner for owner in owners if owner is not None), None)
 
 
 def _with_id(id: str | None) -> tuple[Context, ...]:

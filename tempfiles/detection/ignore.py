@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from ..fileops.identity import with_parents
 from ..observation.event_paths import is_bytecode
 from ..system import syscalls
 
@@ -86,11 +87,9 @@ class Ignored:
         return any(self._globs.fullmatch(candidate) for candidate in candidates)
 
     def _in_environment(self, path: str) -> bool:
-        directory = path
-        while directory != (parent := os.path.dirname(directory)):
+        for directory in with_parents(path):
             if syscalls.lexists(os.path.join(directory, "pyvenv.cfg")):
                 return True
             if directory == self._base:
                 break
-            directory = parent
         return False

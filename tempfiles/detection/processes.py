@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from time import sleep
 
+from ..fileops.identity import with_parents
 from ..observation.activity import Activity
 from ..registry.contexts import Context
 from ..roots.root import RunRoot
@@ -186,7 +187,7 @@ def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
     wanted = {syscalls.real_path(path): path for path in paths}
     found: dict[str, list[str]] = {}
     for pid in _pids() if wanted else ():
-        held = {wanted[top] for name in _paths(pid) for top in _parents(name) if top in wanted}
+        held = {wanted[top] for name in _paths(pid) for top in with_parents(name) if top in wanted}
         if not held or (stat := procfs.stat(pid)) is None:
             continue
         for path in sorted(held):
@@ -212,13 +213,6 @@ def _environment(pid: str) -> bytes:
 
 def _pids() -> list[str]:
     return sorted(filter(str.isdecimal, syscalls.listdir("/proc")), key=int) if HAS_PROC else []
-
-
-def _parents(path: str) -> Iterator[str]:
-    yield path
-    while (parent := os.path.dirname(path)) != path:
-        yield parent
-        path = parent
 
 
 def _paths(pid: str) -> set[str]:

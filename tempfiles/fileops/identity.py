@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..system.platform import LINUX
@@ -30,6 +30,14 @@ class FileId(NamedTuple):
     device: int
     inode: int
     birth: int | None = None
+
+
+def with_parents(path: str) -> Iterator[str]:
+    """Yield a path and the directories that it lies in, innermost first."""
+    yield path
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def file_id(status: os.stat_result) -> FileId:

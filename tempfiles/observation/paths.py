@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ..fileops.identity import FileId
+from ..fileops.identity import FileId, with_parents
 from ..registry.contexts import UNTRACKED, Context, encloses, is_fixture_of
 from ..system import syscalls
 from . import event_paths
@@ -234,11 +234,10 @@ class PathTable:
 
     def at_and_above(self, path: str) -> Iterator[PathState]:
         """Yield the records of a path and of each directory above it, innermost first."""
-        while path:
-            state = self._states.get(path)
+        for part in with_parents(path):
+            state = self._states.get(part)
             if state is not None:
                 yield state
-            path = path[: max(path.rfind(os.sep), 0)]
 
     def owner_above(self, path: str) -> Context | None:
         """Return the context that created a path, or the innermost directory that it lies in."""

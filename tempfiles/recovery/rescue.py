@@ -8,10 +8,11 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
+from itertools import islice
 
 from ..errors import DestinationExistsError, FileSystemError
 from ..fileops.access import make_path_accessible
-from ..fileops.identity import FileId, birth, file_id
+from ..fileops.identity import FileId, birth, file_id, with_parents
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.reader import preexisting
@@ -41,13 +42,8 @@ def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
 
 def location_after(path: str, moved: Mapping[str, str]) -> str | None:
     """Return where a path is after a rescue, moved by itself or with a directory, else None."""
-    part = path
-    while part not in moved:
-        parent = os.path.dirname(part)
-        if parent == part:
-            return None
-        part = parent
-    return moved[part] + path[len(part) :]
+    part = next((part for part in with_parents(path) if part in moved), None)
+    return None if part is None else moved[part] + path[len(part) :]
 
 
 def still_below(paths: Iterable[str], moved: Mapping[str, str], root: str) -> tuple[str, ...]:
@@ -195,13 +191,7 @@ def _is_over(deadline: float | None) -> bool:
 def _topmost(paths: Iterable[str]) -> list[str]:
     """Return the paths that lie below none of the others."""
     known = set(paths)
-    return [path for path in known if known.isdisjoint(_above(path))]
-
-
-def _above(path: str) -> Iterator[str]:
-    while (parent := os.path.dirname(path)) != path:
-        yield parent
-        path = parent
+    return [path for path in known if known.isdisjoint(islice(with_parents(path), 1, None))]
 
 
 def _entries(directory: str) -> Iterator[tuple[str, os.stat_result]]:

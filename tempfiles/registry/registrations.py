@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 
 from ..errors import NotRegisteredError
-from ..fileops.identity import file_id
+from ..fileops.identity import file_id, with_parents
 from ..system import syscalls
 from . import contexts
 from .contexts import Context
@@ -150,12 +150,7 @@ def is_covered(path: str) -> bool:
     """Return whether an absolute path, or a directory above it, is registered or kept."""
     if not (_owners or _kept):
         return False
-    while path not in _owners and path not in _kept:
-        parent = os.path.dirname(path)
-        if parent == path:
-            return False
-        path = parent
-    return True
+    return any(part in _owners or part in _kept for part in with_parents(path))
 
 
 def file_count() -> int:
