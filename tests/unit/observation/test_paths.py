@@ -70,7 +70,7 @@ class WhoCreated(PathTableTestCase):
         self.assertFalse(self.table.accepts_outside(self.outside("x"), "open", self.test, False))
         self.assertTrue(self.table.accepts_outside(self.outside("x"), "open", self.test, True))
 
-    def test_a_fixtures_file_created_again_by_a_test_stays_the_fixtures(self) -> None:
+    def test_a_fixtures_file_created_again_stays_the_fixtures(self) -> None:
         for path in (self.temp("x"), self.outside("x")):
             state = self.table.created(path, self.fixture)
             self.table.removed(self.write(path), self.test)
