@@ -17,17 +17,17 @@ def suite(numbers: range, extra: str = "") -> str:
 
 
 class BaselineTests(ProjectTestCase):
-    def adopt(self, number: int = 30) -> None:
+    def adopt(self, number: int = 10) -> None:
         self.write("test_old.py", suite(range(number)))
         outcome = self.tidytest("--leaks", "fail", "--update-baseline")
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertIn(f"Baseline: {number} known leaks written to {NAME}\n", outcome.err)
 
     def test_known_leaks_pass_and_a_new_one_fails_by_name(self) -> None:
-        self.adopt(300)
+        self.adopt(60)
         outcome = self.tidytest("--leaks", "fail")
         self.assertEqual(outcome.code, 0, outcome.err)
-        self.assertIn("Known leaks: 300 of 300 are in the baseline\n", outcome.err)
+        self.assertIn("Known leaks: 60 of 60 are in the baseline\n", outcome.err)
         self.assertNotIn("left 1 in the temp directory", outcome.err)
         self.write("test_new.py", suite(range(1)).replace("Old", "New"))
         outcome = self.tidytest("--leaks", "fail")
@@ -37,19 +37,19 @@ class BaselineTests(ProjectTestCase):
 
     def test_moved_lines_and_another_order_change_nothing(self) -> None:
         self.adopt()
-        self.write("test_old.py", suite(range(29, -1, -1), extra="# moved\n\n"))
+        self.write("test_old.py", suite(range(9, -1, -1), extra="# moved\n\n"))
         self.assertEqual(self.tidytest("--leaks", "fail", "--shuffle", "3").code, 0)
         self.assertEqual(self.tidytest("--leaks", "fail", "--reverse").code, 0)
 
     def test_fixed_leaks_are_reported_and_fail_only_with_strict(self) -> None:
         self.adopt()
-        self.write("test_old.py", suite(range(28)) + "    def test_28(self): pass\n")
+        self.write("test_old.py", suite(range(8)) + "    def test_8(self): pass\n")
         outcome = self.tidytest("--leaks", "fail")
         self.assertEqual(outcome.code, 0)
         self.assertIn(f"Baseline {NAME}: 2 fixed: run with --update-baseline\n", outcome.err)
         outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
         self.assertEqual(outcome.code, 1)
-        self.assertIn("test_old.Old.test_29", outcome.err)
+        self.assertIn("test_old.Old.test_9", outcome.err)
         self.assertEqual(self.tidytest("--update-baseline").code, 0)
         self.assertNotIn("fixed", self.tidytest("--strict-baseline").err)
 
@@ -60,13 +60,13 @@ class BaselineTests(ProjectTestCase):
                 outcome = self.tidytest(*words, "--strict-baseline")
                 self.assertEqual((outcome.code, "fixed" in outcome.err), (0, False), outcome.err)
         self.tidytest("test_old.Old.test_1", "--update-baseline")
-        self.assertEqual(len(self.leaks()), 30)
+        self.assertEqual(len(self.leaks()), 10)
 
     def test_a_module_that_is_gone_leaks_no_more(self) -> None:
         self.adopt()
         (self.project / "test_old.py").unlink()
         self.write("test_new.py", suite(range(0)) + "    def test(self): pass\n")
-        self.assertIn("30 fixed", self.tidytest().err)
+        self.assertIn("10 fixed", self.tidytest().err)
 
     def leaks(self) -> list[str]:
         document = json.loads((self.project / NAME).read_text("utf-8"))
@@ -224,9 +224,9 @@ class BaselineTests(ProjectTestCase):
     def test_known_leaks_are_in_verbose_output_and_json(self) -> None:
         self.adopt()
         outcome = self.tidytest("-v", "--leak-json", "out.json")
-        self.assertEqual(outcome.err.count("known (baseline)"), 30)
+        self.assertEqual(outcome.err.count("known (baseline)"), 10)
         document = json.loads((self.project / "out.json").read_text("utf-8"))
-        self.assertEqual(document["summary"]["leaked"], 30)
+        self.assertEqual(document["summary"]["leaked"], 10)
 
     def test_a_file_that_is_no_baseline_is_refused(self) -> None:
         self.write("test_a.py", "raise SystemExit")
