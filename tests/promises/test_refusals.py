@@ -92,7 +92,7 @@ class RefusedRootTests(unittest.TestCase):
         self.ground.check()
 
     def test_a_marker_that_was_copied_to_another_directory(self) -> None:
-        self.assert_refused(foreign_marker, "its marker was made for another directory")
+        self.assert_refused(foreign_marker, "its marker was written for another directory")
 
     def test_a_marker_of_another_version(self) -> None:
         self.assert_refused(other_version, "its marker has format 99; this version knows 1")
