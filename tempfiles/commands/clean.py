@@ -8,13 +8,11 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..errors import RefusedError
-from ..fileops.remove import remove_path
 from ..formatting import format_age, format_count, format_size, printable
 from ..recovery import reap
 from ..recovery.dead_run import DeadRun
 from ..recovery.reap import Plan, Reaped
-from ..reports import RemovalFailure, RemovalReport
+from ..reports import RemovalReport
 from ..roots.ownership import Verdict
 from . import (
     BAD_USAGE,
@@ -130,20 +128,18 @@ def _clean(plan: _CleanPlan, min_age: float) -> _CleanResult:
     roots: list[Reaped] = []
     for verdict in progress.follow(plan.roots.chosen, "roots"):
         roots += reap.execute(Plan((verdict,))).roots
-    confirmed = litter.confirm(plan.litter, min_age=min_age)
-    removed = [(item, _remove(item)) for item in progress.follow(confirmed.chosen, "litter")]
-    items = plan.litter.left + confirmed.left
+    removed: list[tuple[Item, RemovalReport]] = []
+    items = [*plan.litter.left]
+    for planned in progress.follow(plan.litter.chosen, "litter"):
+        # Each is examined just before its removal: the removal of all the others takes time.
+        item, report = litter.remove(planned, min_age=min_age)
+        if report is None:
+            items.append(item)
+        else:
+            removed.append((item, report))
     left = [(verdict.root, _why_left(verdict)) for verdict in plan.roots.left]
     left += [(item.path, item.reason) for item in items]
     return _CleanResult(tuple(roots), tuple(removed), tuple(left))
-
-
-def _remove(item: Item) -> RemovalReport:
-    try:
-        return remove_path(item.path, expected=item.identity)
-    except RefusedError as error:
-        failure = RemovalFailure(item.path, error.strerror or str(error), error.errno)
-        return RemovalReport(failed=(failure,))
 
 
 def _plan_as_text(plan: _CleanPlan) -> str:

@@ -11,12 +11,15 @@ import re
 import stat
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..detection import processes
-from ..errors import SettingError
-from ..fileops.identity import FileId, file_id
+from ..errors import RefusedError, SettingError
+from ..fileops.identity import version
 from ..fileops.measure import walk_tree
+from ..fileops.remove import refuse_if_precious, remove_listed
+from ..fileops.tally import Tally
+from ..reports import RemovalFailure, RemovalReport
 from ..roots import marker
 from ..roots.ownership import PREFIX, untrusted_parent
 from ..system import procfs
@@ -29,6 +32,7 @@ _OPEN = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+_Entries = list[tuple[str, os.stat_result]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,12 @@ class Item:
     """A path that matches. `reason` says why it is left; empty where it may be removed.
 
     `age` is the time in seconds since anything in it was modified last. `entries` counts the
-    path itself and all below it.
+    path itself and all below it. `state` changes when anything in it is replaced or written to.
     """
 
     path: str
     reason: str = ""
-    identity: FileId | None = None
+    state: int = 0
     age: float = 0.0
     bytes: int = 0
     entries: int = 1
@@ -80,23 +84,36 @@ def plan(directories: Iterable[str], patterns: Sequence[str], *, min_age: float)
     """
     mounted = procfs.mounts()
     items = [
-        _examine(path, min_age, mounted)
+        _examine(path, min_age, mounted)[0]
         for directory in dict.fromkeys(map(os.path.realpath, directories))
         for path in _matching(directory, patterns)
     ]
     return _split(_without_used(items))
 
 
-def confirm(plan: LitterPlan, *, min_age: float) -> LitterPlan:
-    """Examine again what a plan has chosen, just before its removal; what has changed is left."""
-    mounted = procfs.mounts()
-    items = []
-    for item in plan.chosen:
-        now = _examine(item.path, min_age, mounted)
-        if not now.reason and now.identity != item.identity:
-            now = _left(now, "it was replaced since it was planned")
-        items.append(now)
-    return _split(_without_used(items))
+def remove(item: Item, *, min_age: float) -> tuple[Item, RemovalReport | None]:
+    """Examine an item of a plan again, and remove it unless it has changed or is used since.
+
+    What is added to it or written to while it is removed stays as well.
+
+    Returns:
+        The item as it was found now, and what was removed; None where its reason says why it was
+        left.
+    """
+    now, entries = _examine(item.path, min_age, procfs.mounts())
+    if not now.reason and now.state != item.state:
+        now = replace(now, reason="it has changed since it was planned")
+    (now,) = _without_used([now])
+    if now.reason:
+        return now, None
+    tally = Tally()
+    try:
+        refuse_if_precious(now.path)
+    except RefusedError as error:
+        failure = RemovalFailure(now.path, error.strerror or str(error), error.errno)
+        return now, RemovalReport(failed=(failure,))
+    remove_listed(entries, tally)
+    return now, tally.report()
 
 
 def _split(items: list[Item]) -> LitterPlan:
@@ -120,26 +137,22 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name, pattern) and name.startswith(".") <= pattern.startswith(".")
 
 
-def _left(item: Item, reason: str) -> Item:
-    return Item(item.path, reason, item.identity, item.age, item.bytes, item.entries)
-
-
-def _examine(path: str, min_age: float, mounted: dict[str, str]) -> Item:
+def _examine(path: str, min_age: float, mounted: dict[str, str]) -> tuple[Item, _Entries]:
+    """Return what is known of a path, and the entries of its tree if it may be removed."""
     directory = os.path.dirname(path)
     try:
         reason = _unsafe(path, directory, mounted)
         if reason:
-            return Item(path, reason)
+            return Item(path, reason), []
         found = _Survey(os.stat(directory).st_dev)
-        status = os.lstat(path)
         found.examine(path)
     except OSError as error:
-        return Item(path, f"it cannot be examined: {error.strerror}")
-    identity = file_id(status)
+        return Item(path, f"it cannot be examined: {error.strerror}"), []
     age = time.time() - found.newest
     if not found.reason and age < min_age:
         found.reason = "it was modified too recently"
-    return Item(path, found.reason, identity, max(0.0, age), found.bytes, found.entries)
+    item = Item(path, found.reason, found.state, max(0.0, age), found.bytes, len(found.entries))
+    return item, found.entries
 
 
 def _unsafe(path: str, directory: str, mounted: dict[str, str]) -> str:
@@ -200,9 +213,13 @@ class _Survey:
     device: int
     newest: float = 0.0
     bytes: int = 0
-    entries: int = 0
+    entries: _Entries = field(default_factory=list)
     reason: str = ""
     _locked: frozenset[tuple[int, int]] = field(default_factory=_lock_table)
+
+    @property
+    def state(self) -> int:
+        return hash(frozenset((path, version(status)) for path, status in self.entries))
 
     def examine(self, top: str) -> None:
         for path, status in walk_tree(top):
@@ -211,7 +228,7 @@ class _Survey:
                 return
 
     def _add(self, path: str, status: os.stat_result) -> None:
-        self.entries += 1
+        self.entries.append((path, status))
         self.newest = max(self.newest, status.st_mtime)
         if stat.S_ISREG(status.st_mode):
             self.bytes += status.st_size
@@ -237,9 +254,9 @@ def _without_used(items: list[Item]) -> list[Item]:
 
 def _judge_use(item: Item, used: dict[str, list[str]], bound: frozenset[str]) -> Item:
     if item.path in used:
-        return _left(item, f"it is open in {', '.join(used[item.path])}")
+        return replace(item, reason=f"it is open in {', '.join(used[item.path])}")
     if any(path == item.path or path.startswith(item.path + os.sep) for path in bound):
-        return _left(item, "a process listens on a socket there")
+        return replace(item, reason="a process listens on a socket there")
     return item
 
 

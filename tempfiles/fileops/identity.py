@@ -45,6 +45,22 @@ def file_id(status: os.stat_result) -> FileId:
     return FileId(status.st_dev, status.st_ino)
 
 
+def version(status: os.stat_result) -> tuple[int, ...]:
+    """Return a value that changes when a path is replaced, written to, or gets new entries."""
+    return (*_content(status), status.st_ctime_ns)
+
+
+def is_same_version(then: os.stat_result, now: os.stat_result) -> bool:
+    """Whether a path is what it was, although other links to its file may have been removed."""
+    return version(now) == version(then) or (
+        now.st_nlink < then.st_nlink and _content(now) == _content(then)
+    )
+
+
+def _content(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 def file_id_at(path: AnyPath) -> FileId:
     """Return the identity of a path itself, not of what it links to, without the time of birth.
 

@@ -18,7 +18,7 @@ from ..errors import RefusedError
 from ..reports import RemovalReport
 from ..system.platform import HAS_DIR_FD
 from .access import PARENT, close
-from .identity import AnyPath, FileId, file_id
+from .identity import AnyPath, FileId, file_id, is_same_version
 from .remove_by_path import PathRemoval
 from .remove_tree import TreeRemoval
 from .tally import Tally
@@ -91,25 +91,46 @@ def remove_entry(
     return tally.report()
 
 
-def remove_listed(entries: Sequence[tuple[str, os.stat_result]]) -> str:
+def remove_listed(
+    entries: Sequence[tuple[str, os.stat_result]], tally: Tally | None = None
+) -> str:
     """Remove the listed entries of a tree and no others (see `walk_tree`).
 
-    A directory is removed only if it is empty: another process may have put a file into it.
+    A file that was written to since it was listed is left, and so is a directory that is not empty:
+    another process may have put a file into it.
+
+    Args:
+        entries: the paths with their `lstat`, directories before their entries.
+        tally: what to count in (default: a new one).
 
     Returns:
         Why the first of those that are left could not be removed; empty if all were.
     """
-    failure = ""
+    tally = tally or Tally()
     for path, status in reversed(entries):
         try:
-            if stat.S_ISDIR(status.st_mode):
-                os.rmdir(path)
-                continue
-            report = remove_path(path, expected=file_id(status))
-            failure = failure or "".join(each.cause for each in report.failed[:1])
+            _remove_one_listed(path, status, tally)
+        except FileNotFoundError:
+            continue
         except OSError as error:
-            failure = failure or error.strerror or str(error)
-    return failure
+            tally.fail(path, error)
+    return next((each.cause for each in tally.failed.values()), "")
+
+
+def _remove_one_listed(path: str, status: os.stat_result, tally: Tally) -> None:
+    now = os.lstat(path)
+    if not _is_expected(now, file_id(status), path, tally):
+        return
+    if stat.S_ISDIR(status.st_mode):
+        os.rmdir(path)
+        tally.directories += 1
+    elif not is_same_version(status, now):
+        tally.fail(path, "it has changed since it was examined")
+    else:
+        report = remove_path(path, expected=file_id(status), measure=tally.measure)
+        tally.files += report.files
+        tally.bytes += report.bytes
+        tally.failed.update((each.path, each) for each in report.failed)
 
 
 def refuse_if_precious(path: AnyPath) -> None:

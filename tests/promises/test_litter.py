@@ -186,9 +186,11 @@ class LitterTests(unittest.TestCase):
         self.date(replaced)
         Path(renewed).write_text("new")
         os.unlink(gone)
-        now = litter.confirm(plan, min_age=DAY)
-        self.assertEqual([item.path for item in now.chosen], [same])
-        reasons = [item.reason for item in now.left]
-        self.assertIn("replaced", reasons[0])
+        done = [litter.remove(item, min_age=DAY) for item in plan.chosen]
+        reasons = [item.reason for item, _ in done]
+        self.assertIn("changed since it was planned", reasons[0])
         self.assertIn("too recently", reasons[1])
         self.assertIn("No such file", reasons[2])
+        self.assertEqual([report and report.removed for _, report in done], [None, None, None, 1])
+        self.assertEqual([os.path.exists(path) for path in (replaced, renewed, same)],
+                         [True, True, False])

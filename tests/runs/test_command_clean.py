@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -10,10 +11,13 @@ import sys
 import tempfile
 import time
 import unittest
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from tempfiles.commands import progress
+from tempfiles.detection import processes
 from tempfiles.roots import locks, marker, ownership
 from tempfiles.system.platform import HAS_PROC
 from tests.runs.test_command_status import LEAKY, call
@@ -185,6 +189,88 @@ class PatternTests(TempDirectoryCase):
         self.clean("--pattern=x-*", "--yes", "--min-age=0s")
         self.assertEqual(self.names(), {"canary", "other"})
         self.assertEqual(os.listdir(canary), ["file"])
+
+    def age(self, path: str) -> str:
+        when = time.time() - 2 * 86400
+        os.utime(path, (when, when), follow_symlinks=False)
+        return path
+
+    def make_old(self, *names: str) -> list[str]:
+        for name in names:
+            Path(self.temp, name).write_text("1234")
+        return [self.age(os.path.join(self.temp, name)) for name in names]
+
+    def clean_while(self, change: Callable[[], object], *options: str, code: int = 0) -> str:
+        """Clean, and change something after the first item was removed."""
+        def follow(work: Sequence[Any], description: str) -> Iterator[Any]:
+            for number, item in enumerate(work):
+                if number == 1:
+                    self.assertFalse(os.path.exists(os.path.join(self.temp, "x-0")))
+                    change()
+                yield item
+
+        self.make_old("x-0")
+        with mock.patch.object(progress, "follow", follow):
+            return self.clean("--pattern=x-*", "--yes", *options, code=code)
+
+    def test_leaves_what_is_opened_locked_or_changed_meanwhile(self) -> None:
+        opened, locked, fresh, linked, moved = self.make_old("x-1", "x-2", "x-3", "x-4", "x-5")
+        within = os.path.join(self.temp, "x-6")
+        os.mkdir(within)
+        kept = self.make_old("other", "x-6/file")
+        self.age(within)
+
+        def change() -> None:
+            for path in (opened, locked):
+                file = self.enterContext(open(path))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            Path(fresh).write_text("new")
+            os.unlink(linked)
+            os.symlink(fresh, linked)
+            os.replace(kept[0], moved)  # old, but not what was planned
+            self.make_old("x-6/old")
+            self.age(within)
+
+        out = self.clean_while(change)
+        for path, reason in (
+            (opened, "it is open in pid"), (locked, "x-2 is locked"), (fresh, "too recently"),
+            (linked, "too recently"), (moved, "changed since it was planned"),
+            (within, "changed since it was planned"),
+        ):
+            self.assertRegex(out, f"left {path}: .*{reason}")
+            self.assertTrue(os.path.lexists(path), path)
+        self.assertEqual(sorted(os.listdir(within)), ["file", "old"])
+
+    def test_leaves_another_file_with_the_same_inode_number(self) -> None:
+        (path,) = self.make_old("x-1")
+
+        def change() -> None:
+            before = os.lstat(path)
+            os.unlink(path)
+            Path(path).write_text("1234")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        self.assertIn(f"left {path}: it has changed", self.clean_while(change, "--min-age=0s"))
+        self.assertTrue(os.path.exists(path))
+
+    def test_leaves_what_is_put_into_a_directory_at_the_last_moment(self) -> None:
+        directory = os.path.join(self.temp, "x-dir")
+        os.mkdir(directory)
+        renewed = self.make_old("x-dir/1", "x-dir/2")[0]
+        real, calls = processes.holders_of, []
+
+        def holders_of(paths: list[str]) -> dict[str, list[str]]:
+            calls.append(found := real(paths))
+            if len(calls) == 2:  # the last thing that is asked before the removal
+                Path(directory, "new").write_text("new")
+                Path(renewed).write_text("new")
+            return found
+
+        with mock.patch.object(processes, "holders_of", holders_of):
+            out = self.clean("--pattern=x-d*", "--yes", "--min-age=0s", code=1)
+        self.assertEqual(sorted(os.listdir(directory)), ["1", "new"])
+        self.assertIn(f"failed {directory}: 1 entry", out)
+        self.assertIn(f"failed {renewed}: it has changed", out)
 
     def test_never_removes_the_working_directory(self) -> None:
         path = os.path.join(self.temp, "x-dir")
