@@ -55,26 +55,30 @@ class TempDirectoryScanner:
 
     def has_new(self) -> bool:
         """Whether the current slot holds a name that no context has got."""
-        known = self._paths.get
-        return any(known(self._slot + name) is None for name in self._watched.names())
+        return self._has_unknown(self._watched.names())
 
     def holds(self, made: Sequence[PathState]) -> bool:
         """Whether something new is in the current slot, or any of the paths exists.
 
         Args:
-            made: the records of what a context has created.
+            made: the records of what a context has created, at least one.
         """
         is_empty = False
-        if self.changed():
-            present = [self._slot + name for name in self._watched.names()]
-            known = self._paths.get
-            if any(known(path) is None for path in present):
+        # A context that created something here has changed it: that need not be asked.
+        if made[0].path.startswith(self._slot) or self.changed():
+            names = self._watched.names()
+            if names and self._has_unknown(names):
                 return True
-            is_empty = not present and len(self._root.slots) == 1
-        return any(
-            syscalls.lexists(state.path) for state in made
-            if not (state.is_nested or (is_empty and state.path.startswith(self._slot)))
-        )
+            is_empty = not names and len(self._root.slots) == 1
+        for state in made:
+            is_gone = state.is_nested or (is_empty and state.path.startswith(self._slot))
+            if not is_gone and syscalls.lexists(state.path):
+                return True
+        return False
+
+    def _has_unknown(self, names: list[str]) -> bool:
+        known = self._paths.get
+        return any(known(self._slot + name) is None for name in names)
 
     def attribute_new(self, context: Context) -> int:
         """Attribute what is new in the current slot to a context; return how many names it holds.

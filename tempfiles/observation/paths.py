@@ -302,9 +302,11 @@ class PathTable:
         for state in self.made_by(context):
             if state.is_nested or not (state.was_there or syscalls.lexists(state.path)):
                 continue
-            parent = self._states.get(os.path.dirname(state.path))
-            if parent is None or parent.maker is not context:
-                yield state.path
+            if not state.path.startswith(self.root):
+                parent = self._states.get(os.path.dirname(state.path))
+                if parent is not None and parent.maker is context:
+                    continue
+            yield state.path
 
     # The close of a context
 

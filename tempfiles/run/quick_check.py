@@ -66,9 +66,10 @@ class QuickCheck:
 
     def _count(self, context: Context) -> int:
         """Return how many paths a context has created and removed, without ignored ones."""
-        ignored, root = self._ignored, self._observer.root
-        return sum(
-            not (ignored.has_globs and ignored(path, True)) if path.startswith(root)
-            else not ignored.by_name(path)
-            for path in self._observer.paths.topmost(context)
-        )
+        ignored, root, number = self._ignored, self._observer.root, 0
+        for path in self._observer.paths.topmost(context):
+            if path.startswith(root):
+                number += not (ignored.has_globs and ignored(path, True))
+            else:
+                number += not ignored.by_name(path)
+        return number
