@@ -50,6 +50,26 @@ class CoverageTests(ProjectTestCase):
         self.assertEqual(outcome.out, "coverage: coverage.json is written\n")
         self.assertEqual(lines["3"], ["test_it.T.test_it"])
 
+    def test_a_test_with_a_run_of_its_own_has_its_lines(self) -> None:
+        self.write(".coveragerc", "[json]\nshow_contexts = true\n")
+        self.write("test_it.py", """
+            import unittest, library
+
+            class T(unittest.TestCase):
+                def run(self, result):
+                    result.startTest(self)
+                    library.used()
+                    result.addSuccess(self)
+                    result.stopTest(self)
+
+                def test_it(self): pass
+        """)
+        outcome = self.tidytest("--coverage", "--coverage-report", "json")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        report = json.loads((self.project / "coverage.json").read_text("utf-8"))
+        lines = report["files"]["library.py"]["contexts"]
+        self.assertEqual(lines["3"], ["test_it.T.test_it"])
+
     def test_what_it_writes_is_not_the_file_of_another_report(self) -> None:
         (self.project / "htmlcov").mkdir()
         for name, option in (
