@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..fileops.identity import FileId, file_id
-from ..registry.contexts import Context
+from ..registry.contexts import Context, encloses
 from ..system import syscalls
 from .origins import Trail
 
@@ -63,6 +63,25 @@ class PathState:
     def is_reported(self) -> bool:
         """Whether a leak was reported of this path, and no other file is known to be there."""
         return self.reported is not None or self.replaces is not None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether a reported leak was removed, and another file lies in its place now."""
+        is_removed = self.reported is not None and self.removed_by is not None
+        return is_removed and identify(self.path) != self.identity
+
+    def is_unreported_of(self, maker: Context) -> bool:
+        """Whether it is a file of an open context, and no leak was reported of it."""
+        return self.maker is maker and self.reported is None and not maker.closed
+
+    def stays_with_maker(self, context: Context) -> bool:
+        """Whether a file that a context creates again stays that of a fixture around it."""
+        if self.maker is None or self.maker.closed or self.is_removed_by_maker:
+            return False
+        if not encloses(self.maker, context):
+            return False
+        self.removed_by = None
+        return True
 
     def is_followed_by(self, call: str) -> bool:
         """Whether a call is about to create another file in its place.

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..fileops.identity import FileId, with_parents
-from ..registry.contexts import UNTRACKED, Context, encloses, is_fixture_of
+from ..registry.contexts import UNTRACKED, Context, is_fixture_of
 from ..system import syscalls
 from . import event_paths
 from .activity import Activity
@@ -69,7 +69,7 @@ class PathTable:
         known = self._states.get(path)
         if known is None or known.maker is None:
             return True
-        return known.is_followed_by(call) and not self._stays_with_maker(known, context)
+        return known.is_followed_by(call) and not known.stays_with_maker(context)
 
     def accepts_outside(self, path: str, call: str, context: Context, is_new: bool) -> bool:
         """Whether what a context is about to create elsewhere is new, and its own.
@@ -87,17 +87,7 @@ class PathTable:
             return False  # what is created there again is the user's
         if not is_new and not (call == "os.rename" and known.is_reported):
             return False
-        return not self._stays_with_maker(known, context)
-
-    def _stays_with_maker(self, known: PathState, context: Context) -> bool:
-        """Whether a file that a context creates again stays that of a fixture around it."""
-        maker = known.maker
-        if maker is None or maker.closed or known.is_removed_by_maker:
-            return False
-        if not encloses(maker, context):
-            return False
-        known.removed_by = None
-        return True
+        return not known.stays_with_maker(context)
 
     def created(
         self, path: str, maker: Context, trail: Trail | Origin | None = None, call: str = "",
@@ -113,7 +103,7 @@ class PathTable:
             was_there: whether the path is known to exist.
         """
         known = self._states.get(path)
-        if known is not None and self._is_unreported_of(known, maker):
+        if known is not None and known.is_unreported_of(maker):
             state = known
             state.trail, state.part, state.removed_by = trail, maker.part, None
             state.is_nested = False
@@ -134,9 +124,6 @@ class PathTable:
     def created_in_directory(self, path: str, maker: Context) -> None:
         """Record that a context is about to create a path in a directory of its own."""
         self.created(path, maker).is_nested = True
-
-    def _is_unreported_of(self, known: PathState, maker: Context) -> bool:
-        return known.maker is maker and known.reported is None and not maker.closed
 
     def _follow(self, state: PathState, known: PathState, call: str) -> None:
         """Have a new record follow another one at the same path."""
@@ -260,16 +247,16 @@ class PathTable:
             context: the context that may have created the path.
             or_to_it: count what the context itself has created as well.
         """
-        return any(
-            state.is_reported or self._is_made_by_another(state, None if or_to_it else context)
-            for state in self.at_and_above(path)
-        )
-
-    def _is_made_by_another(self, state: PathState, context: Context | None) -> bool:
-        maker = state.maker
-        if maker is None or maker is UNTRACKED or maker is context or state.is_removed_by_maker:
-            return False
-        return not maker.closed or maker in self.closed_makers
+        for state in self.at_and_above(path):
+            maker = state.maker
+            if state.is_reported:
+                return True
+            if maker in (None, UNTRACKED) or state.is_removed_by_maker:
+                continue
+            is_open = maker is not None and (not maker.closed or maker in self.closed_makers)
+            if is_open and (or_to_it or maker is not context):
+                return True
+        return False
 
     def is_of_run(self, path: str) -> bool:
         """Whether the run itself created a path for its own purposes."""
@@ -318,15 +305,10 @@ class PathTable:
             context: the context that gets it, unless its maker is known.
         """
         known = self._states.get(path)
-        if known is not None and known.maker is not None and not self._is_replaced(known):
+        if known is not None and known.maker is not None and not known.is_replaced:
             return False
         self.created(path, context, was_there=True)
         return True
-
-    def _is_replaced(self, known: PathState) -> bool:
-        """Whether a reported leak was removed, and another file lies in its place now."""
-        is_removed = known.reported is not None and known.removed_by is not None
-        return is_removed and identify(known.path) != known.identity
 
     def confirm(self, state: PathState) -> bool:
         """Whether a record is of a file that no leak was reported of.
