@@ -10,6 +10,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 R = TypeVar("R")
 Names = Mapping[str, Any] | None
 
+_types: dict[type, dict[str, Any]] = {}
+
 
 def to_dict(record: Any) -> dict[str, Any]:
     """Return the fields of a record; nested records are dictionaries, tuples are lists."""
@@ -27,7 +29,9 @@ def from_dict(cls: type[R], content: Mapping[str, Any], names: Names = None) -> 
     Raises:
         ValueError: a field has a wrong type or is missing.
     """
-    types = get_type_hints(cls, localns=dict(names or {}))
+    types = _types.get(cls)
+    if types is None:  # remembered: this takes longer than all the rest
+        types = _types[cls] = get_type_hints(cls, localns=dict(names or {}))
     try:
         values = {
             name: _value(types[name], content[name], names)

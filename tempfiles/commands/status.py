@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..formatting import format_age, format_contents, format_count, format_size, printable
@@ -59,7 +59,11 @@ def run(args: argparse.Namespace) -> int:
 def _examine(verdict: Verdict) -> _Root:
     if verdict.marker is None or verdict.state in ("foreign", "refused"):
         return _Root(verdict, None, DeadRun())
-    story = dead_run.examine(verdict.root, verdict.marker)
+    try:
+        story = dead_run.examine(verdict.root, verdict.marker)
+    except OSError as error:  # it has gone, or cannot be read
+        reason = f"{verdict.reason}; it cannot be read: {error.strerror}"
+        return _Root(replace(verdict, reason=reason), None, DeadRun())
     if verdict.state != "orphaned":
         story = DeadRun(story.running)  # the files of a live run are not leaks yet
     return _Root(verdict, take_sample(verdict.root), story)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from ..fileops.measure import CancelledError, WalkRules, measure, mount_points, type_of
 from ..records import Leak, ResourceType
-from ..roots import reader
+from ..roots.journal_reader import Current, read_journal
 from ..roots.marker import Marker
-from ..roots.reader import Current
 
 MOST_NAMED = 200
 """How many leaks that no line of the journal names are reported one by one."""
@@ -22,7 +21,8 @@ class DeadRun:
     """The remains of a run. `running` is the context that was current, None where there was none.
     `leaks` are what it had left, then those of earlier contexts, which the journal names; their
     paths are those that the run itself used. `more` counts the leaks beyond the first 200 that no
-    line of the journal names. `complete` is false where the time was up before the end."""
+    line of the journal names, or all of those if the journal was full: they may be of any context.
+    `complete` is false where the time was up before the end."""
 
     running: Current | None = None
     leaks: tuple[Leak, ...] = ()
@@ -39,10 +39,10 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         deadline: when to stop reading and measuring, on the clock of `time.monotonic`; None
             for no limit.
     """
-    view = reader.read_journal(root, deadline=deadline)
-    if view.unread:
+    view = read_journal(root, deadline=deadline)
+    if not view.complete:
         # The entries of the slots cannot be attributed without the whole journal.
-        return DeadRun(view.current, view.leaks, view.unread, complete=False)
+        return DeadRun(view.current, view.leaks, complete=False)
     home = marker.root if marker else root
     known = {leak.path for leak in view.leaks}
     found: list[Leak] = []
@@ -51,7 +51,7 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         original = os.path.join(home, name)
         if original in known:
             continue
-        if len(found) < MOST_NAMED:
+        if len(found) < MOST_NAMED and not view.full:
             found.append(_leak(path, original, view.current, deadline))
         else:
             more += 1

@@ -11,6 +11,7 @@ possible, so that waiting costs little memory.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -99,7 +100,8 @@ def watch(pipe: int) -> None:
             _wait(root)
         except OSError:
             continue  # the run has removed it itself
-        _reap(os.fsdecode(root))
+        with contextlib.suppress(Exception):  # the next run reports it
+            _reap(os.fsdecode(root))
 
 
 def _wait(root: bytes) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..roots.claim import KEPT_PREFIX, PREFIX, is_held
 from ..roots.location import root_directories
+from ..roots.marker import user_id
 
 if TYPE_CHECKING:
     from .reap import ReapReport
@@ -60,9 +61,16 @@ def _has_orphan(directory: str) -> bool:
     return any(
         name.startswith(PREFIX)
         and not name.startswith(KEPT_PREFIX)
-        and not is_held(os.path.join(directory, name))
+        and _is_orphan(os.path.join(directory, name))
         for name in names
     )
+
+
+def _is_orphan(root: str) -> bool:
+    try:
+        return os.lstat(root).st_uid == user_id() and not is_held(root)
+    except OSError:  # it has gone
+        return False
 
 
 def _device(directory: str) -> int:

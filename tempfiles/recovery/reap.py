@@ -11,9 +11,9 @@ from typing import Literal
 from ..records import Leak
 from ..reports import RemovalFailure, RemovalReport
 from ..roots import dispose, locks, ownership
+from ..roots.journal_reader import Current
 from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
-from ..roots.reader import Current
 from ..system import procfs
 from . import dead_run, rescue
 from .dead_run import DeadRun
@@ -153,6 +153,10 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
         return replace(reaped, reason="another process holds its lock")
     try:
         return _reap_locked(reaped, verdict, lock, end)
+    except Exception as error:
+        # Whatever lies in one root must not keep the others from being removed.
+        failure = RemovalFailure(verdict.root, f"it cannot be examined: {error!r}")
+        return replace(reaped, fate="failed", removal=RemovalReport(failed=(failure,)))
     finally:
         lock.release()
 

@@ -15,7 +15,7 @@ from ..fileops.access import make_path_accessible
 from ..fileops.identity import FileId, birth, file_id, with_parents
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
-from ..roots.reader import preexisting
+from ..roots.journal_reader import preexisting
 from ..system import procfs, syscalls
 
 _log = logging.getLogger("tempfiles")
@@ -83,19 +83,24 @@ def rescue_from_dead(
         None if the time was up before all were found.
     """
     older = born_before(root, deadline)
-    if older is None:
+    named = _journalled(root, home, deadline)
+    if older is None or named is None:
         return None
-    here = {**{path: home + path[len(root) :] for path in older}, **_journalled(root, home)}
+    here = {**{path: home + path[len(root) :] for path in older}, **named}
     moved = rescue(here, root)
     left = still_below(here, moved, root)
     return {here[path]: target for path, target in moved.items()}, left
 
 
-def _journalled(root: str, home: str) -> dict[str, str]:
-    """Return the paths that the journal names: the path in the run, by the one that it has now."""
+def _journalled(root: str, home: str, deadline: float | None) -> dict[str, str] | None:
+    """Return the paths that the journal names: the path in the run, by the one that it has now.
 
+    None if the time was up before the end.
+    """
     here: dict[str, str] = {}
-    for path, source in preexisting(root).items():
+    for number, (path, source) in enumerate(preexisting(root), 1):
+        if not number % _ENTRIES_PER_CHECK and _is_over(deadline):
+            return None
         location = root + path[len(home) :]
         if not path.startswith(home + os.sep) or not syscalls.lexists(location):
             continue

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CURRENT = "current"
 JOURNAL = "journal"
 PREEXISTING = "brought"  # the key in a line of the journal
+FULL = "full"  # the key in the line that ends the recording of leaks
+MOST_BYTES = 4 << 20
+"""How many bytes of leaks a journal holds: some thousand leaks, read in a fraction of a second."""
+_LEAKS_PER_LINE = 20  # so that no line is too long for the reader
 FORKED = "forked"  # a third file, which forked children write
 
 OTHER_SCOPE = 9  # a word of the host that is not listed here
@@ -49,13 +53,16 @@ class Journal:
     without it.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_fd", "_pack", "_page", "_root", "_stack", "_turn")
+    __slots__ = (
+        "__weakref__", "_closed", "_fd", "_pack", "_page", "_root", "_size", "_stack", "_turn",
+    )  # fmt: skip
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._closed = False
         self._stack: list[tuple[int, int, bytes]] = []
         self._turn = 0
+        self._size = 0  # of the recorded leaks
         self._pack: Any = None
         self._page: mmap.mmap | bytearray = bytearray(SIZE)
         self._fd = -1
@@ -97,11 +104,16 @@ class Journal:
     def record_leaks(self, report: ContextReport) -> None:
         """Append the leaks of a closed context, before any of them is removed.
 
-        A context without leaks costs nothing. A full disk loses the line, not the run.
+        A context without leaks costs nothing. A full disk loses the line, not the run. When the
+        journal has become large, the last line says that further leaks are not recorded.
         """
-        if not report.leaks:
-            return
-        self._append({"id": report.id, "scope": report.scope, "leaks": report.leaks})
+        for first in range(0, len(report.leaks), _LEAKS_PER_LINE):
+            if self._size > MOST_BYTES:
+                return
+            leaks = report.leaks[first : first + _LEAKS_PER_LINE]
+            self._size += self._append({"id": report.id, "scope": report.scope, "leaks": leaks})
+            if self._size > MOST_BYTES:
+                self._append({FULL: True})
 
     def record_preexisting(self, path: str, source: str) -> None:
         """Append that a preexisting file is about to be moved to a path in the root.
@@ -110,7 +122,8 @@ class Journal:
         """
         self._append({PREEXISTING: [path, source]})
 
-    def _append(self, content: dict[str, Any]) -> None:
+    def _append(self, content: dict[str, Any]) -> int:
+        """Write a line; return its length."""
         import json
 
         # The first newline ends whatever a write that was cut short has left.
@@ -118,6 +131,7 @@ class Journal:
         with contextlib.suppress(OSError):
             self._make_journal()
             _write(self._fd, line)
+        return len(line)
 
     def _make_journal(self) -> None:
         if self._fd < 0 and not self._closed:

@@ -18,6 +18,7 @@ from ..system import procfs
 from ..system.platform import POSIX
 from . import locks, marker, reader
 from .claim import BARE_MODE, KEPT_PREFIX, PREFIX, TRASH_PREFIX, Claim, claim, establish, mark_kept
+from .journal_reader import distrust
 from .marker import Marker
 
 __all__ = [
@@ -92,6 +93,8 @@ def examine_unlocked(root: str, mounted: Mapping[str, str] | None = None) -> Ver
         return replace(verdict, reason=str(error))
     except OSError as error:
         return replace(verdict, reason=f"it cannot be read: {error.strerror}")
+    except Exception as error:  # one bad root never stops the work on the others
+        return replace(verdict, reason=f"it cannot be examined: {error!r}")
 
 
 def _untrusted(root: str, status: os.stat_result, mounted: Mapping[str, str]) -> str:
@@ -154,6 +157,8 @@ def _with_marker(verdict: Verdict, found: Marker) -> Verdict:
         return replace(verdict, reason="its marker was written for another directory")
     if found.host != marker.host():
         return replace(verdict, state="foreign", reason=f"it belongs to host {found.host!r}")
+    if reason := distrust(verdict.root):
+        return replace(verdict, reason=reason)
     if found.kept and not os.path.basename(verdict.root).startswith(TRASH_PREFIX):
         return replace(verdict, state="kept", reason="a user asked to keep it")
     if found.boot != marker.boot_id():

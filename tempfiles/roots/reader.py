@@ -1,45 +1,21 @@
-"""Read the marker and the journal of a run root, which any process may have written.
-
-A marker that decides about a removal is refused where it is malformed (`read_marker`); one that is
-only shown to a user is read leniently (`describe`). Reading a journal never raises.
-"""
+"""Read the marker of a run root; one that another user could have written is refused."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
-import struct
-import time
-from dataclasses import dataclass, fields
 from typing import Any
 
 from ..errors import OwnershipError
 from ..formatting import printable
-from ..records import Child, Leak, Origin, Scope
 from ..system.platform import POSIX
 from . import marker
-from .journal import (
-    CURRENT,
-    JOURNAL,
-    LONGEST,
-    MAGIC,
-    OFFSETS,
-    PREEXISTING,
-    SCOPES,
-    SIZE,
-    SLOT,
-)
+from .journal_reader import OPEN, read_current
 from .marker import Marker, user_id
 
-_SCOPE_NAMES = {number: scope for scope, number in SCOPES.items()}
-_LARGEST_JOURNAL = 64 << 20
 _LARGEST_MARKER = 64 << 10
-# Not blocking: a FIFO of that name would wait for a writer for ever.
-_OPEN = (
-    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)  # fmt: skip
+_LATEST = 1e11  # seconds since the epoch: no clock gets that far
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "pid": int, "started": str, "host": str, "boot": str, "uid": int, "project": str,
     "argv": tuple, "created": (int, float), "root": str, "inode": int, "kept": bool,
@@ -60,7 +36,7 @@ def _trusted_content(name: str, dir_fd: int | None) -> bytes | None:
     try:
         if stat.S_ISLNK(os.stat(name, dir_fd=dir_fd, follow_symlinks=False).st_mode):
             raise OwnershipError("its marker is a symbolic link")
-        fd = os.open(name, _OPEN, dir_fd=dir_fd)
+        fd = os.open(name, OPEN, dir_fd=dir_fd)
     except FileNotFoundError:
         return None
     except OwnershipError:
@@ -103,6 +79,8 @@ def _parse(content: bytes) -> Marker:
         value = found.get(field)
         if not isinstance(value, _TYPES[field]) or isinstance(value, bool) != (field == "kept"):
             raise OwnershipError(f"its marker is malformed: {field}")
+    if not 0 <= found["created"] <= _LATEST:  # nor NaN
+        raise OwnershipError("its marker is malformed: created")
     if not all(isinstance(word, str) for word in found["argv"]):
         raise OwnershipError("its marker is malformed: argv")
     return Marker(**{field: found[field] for field in Marker._fields})
@@ -116,141 +94,25 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except ImportError:  # Windows
         return os.environ.get("USERNAME", "")
-    except KeyError:
+    except (KeyError, OverflowError):
         return str(uid)
 
 
 def describe(root: str) -> tuple[str, str] | None:
     """Return the owner of a run root as `project (pid 1)`, and its current context, or "".
 
-    Returns None where the directory is no run root, or its marker cannot be read. What the marker
-    says is only shown: it takes no part in deciding what may be removed (see `ownership`).
+    Returns None where the directory is no run root, is not this user's, or its marker cannot be
+    trusted.
     """
     try:
-        found = json.loads(_content(root, marker.NAME, 1 << 20))
-    except (ValueError, RecursionError):
+        status = os.lstat(root)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != user_id():
+            return None
+        found = read_marker(root, None)
+    except OSError:  # an OwnershipError is one
         return None
-    if not isinstance(found, dict):
+    if found is None or found.uid != user_id():
         return None
-    pid, project = found.get("pid"), found.get("project")
-    name = os.path.basename(str(project)) if project else "unknown project"
-    owner = f"{name} (pid {pid})" if isinstance(pid, int) else name
-    current = read_journal(root).current
-    return printable(owner), printable(current.id if current else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Current:
-    """The context that was current: its id (cut after 1,000 bytes) and its scope."""
-
-    id: str
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class JournalView:
-    """The content of a journal. `damaged` counts the lines that could not be parsed, `unread` those
-    for which there was no time."""
-
-    current: Current | None = None
-    leaks: tuple[Leak, ...] = ()
-    damaged: int = 0
-    unread: int = 0
-
-    def by_context(self) -> dict[str, tuple[Leak, ...]]:
-        """Return the leaks by the id of the context that left them, in their order."""
-        found: dict[str, list[Leak]] = {}
-        for leak in self.leaks:
-            found.setdefault(leak.context, []).append(leak)
-        return {context: tuple(leaks) for context, leaks in found.items()}
-
-
-def read_journal(root: str, *, deadline: float | None = None) -> JournalView:
-    """Return the content of a root's journal; never raises, whatever the files hold.
-
-    `deadline` is when to stop, on the clock of `time.monotonic`; None for no limit.
-    """
-    current = _read_current(_content(root, CURRENT, SIZE))
-    content = _content(root, JOURNAL, _LARGEST_JOURNAL)
-    lines = [line for line in content.split(b"\n") if line.strip()]
-    leaks: list[Leak] = []
-    damaged = 0
-    for number, line in enumerate(lines):
-        if deadline is not None and time.monotonic() >= deadline:
-            return JournalView(current, tuple(leaks), damaged, len(lines) - number)
-        try:
-            found = json.loads(line)
-            if PREEXISTING not in found:
-                leaks += [_leak(leak) for leak in found["leaks"]]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            damaged += 1
-    return JournalView(current, tuple(leaks), damaged)
-
-
-def preexisting(root: str) -> dict[str, str]:
-    """Return the preexisting files that a run moved into its root: path, and where it had been.
-
-    The paths are those that the run itself used. Never raises, whatever the files hold.
-    """
-    found: dict[str, str] = {}
-    for line in _content(root, JOURNAL, _LARGEST_JOURNAL).split(b"\n"):
-        if line.startswith(b'{"' + PREEXISTING.encode()):
-            try:
-                path, source = json.loads(line)[PREEXISTING]
-            except (ValueError, TypeError, RecursionError):
-                continue
-            if isinstance(path, str) and isinstance(source, str):
-                found[path] = source
-    return found
-
-
-def _content(root: str, name: str, limit: int) -> bytes:
-    try:
-        fd = os.open(os.path.join(root, name), _OPEN)
-    except OSError:
-        return b""
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return b""
-        with open(fd, "rb", closefd=False) as file:
-            return file.read(limit)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-
-
-def _read_current(page: bytes) -> Current | None:
-    if len(page) < SIZE or not page.startswith(MAGIC, 1) or page[0] >= len(OFFSETS):
-        return None
-    length, number, name = struct.unpack_from(SLOT, page, OFFSETS[page[0]])
-    if number not in _SCOPE_NAMES:
-        return None
-    return Current(name[: min(length, LONGEST)].decode("utf-8", "replace"), _SCOPE_NAMES[number])
-
-
-def _leak(found: Any) -> Leak:
-    values = {field.name: found[field.name] for field in fields(Leak) if field.name in found}
-    for name in ("path", "context"):
-        if not isinstance(values[name], str):
-            raise TypeError(name)
-    for name in ("bytes", "entries"):
-        if not isinstance(values[name], int):
-            raise TypeError(name)
-    values["origin"] = _origin(values.get("origin"))
-    for name in ("open_by", "rescued"):
-        values[name] = tuple(map(str, values.get(name, ())))
-    values["children"] = tuple(
-        Child(str(child["command"]), _origin(child["origin"]), float(child["started"]))
-        for child in values.get("children", ())
-    )
-    return Leak(**values)
-
-
-def _origin(found: Any) -> Origin | None:
-    if found is None:
-        return None
-    trace = tuple(map(str, found.get("trace", ())))
-    return Origin(
-        str(found["file"]), int(found["line"]), str(found["function"]), str(found["call"]), trace
-    )
+    name = os.path.basename(found.project) or "unknown project"
+    current = read_current(root)
+    return printable(f"{name} (pid {found.pid})"), printable(current.id if current else "")

@@ -25,7 +25,7 @@ from tempfiles.recovery import rescue
 from tempfiles.recovery.reap import Plan, ReapReport
 from tempfiles.registry import move
 from tempfiles.roots import dispose, locks, marker, ownership
-from tempfiles.roots.reader import Current
+from tempfiles.roots.journal_reader import Current
 from tests.campaigns.torture_reaping import torture
 from tests.support.programs import REPOSITORY
 from tests.support.real_runs import dead_run, live_run

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfiles.errors import SettingError
 from tempfiles.fileops.measure import CancelledError, mount_points
 from tempfiles.monitor.usage import LARGEST, name_matcher, take_sample
+from tempfiles.roots import marker
 
 POSIX = os.name == "posix"
 OPEN_TO_ALL = "/var/tmp"
@@ -211,10 +212,11 @@ class ShareTests(unittest.TestCase):
 
     def _root(self, name: str, pid: int, context: str) -> None:
         root = self.top / name
-        (root / "0").mkdir(parents=True)
+        root.mkdir(0o700)
+        (root / "0").mkdir()
         (root / "0" / "made").write_bytes(b"x" * 100)
-        marker = {"format": 1, "pid": pid, "project": "/home/me/shop"}
-        (root / "marker.json").write_text(json.dumps(marker))
+        owner = marker.describe(str(root), os.stat(root).st_ino, "/home/me/shop", [], False)
+        marker.write(owner._replace(pid=pid), str(root), None)
         page = bytearray(4096)
         page[1:16] = b"tidy-current-1\n"
         struct.pack_into("<HB", page, 64, len(context), 4)

@@ -17,7 +17,7 @@ from unittest import mock
 from tempfiles.records import Child, Leak, Origin
 from tempfiles.reports import ContextReport
 from tempfiles.roots.journal import Journal
-from tempfiles.roots.reader import Current, JournalView, read_journal
+from tempfiles.roots.journal_reader import Current, JournalView, read_journal
 from tempfiles.system import platform
 from tests.support.programs import REPOSITORY
 
@@ -245,7 +245,7 @@ class DescriptorTests(RootCase):
             f"import sys; sys.path.insert(0, {REPOSITORY!r})\n"
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
             "from tempfiles.roots.journal import Journal\n"
-            "from tempfiles.roots.reader import read_journal\n"
+            "from tempfiles.roots.journal_reader import read_journal\n"
             "j = Journal(sys.argv[1]); j.enter('a', 'test')\n"
             "print(read_journal(sys.argv[1]).current.id)\n"
         )

@@ -1,0 +1,175 @@
+"""Read the journal of a run root, within limits and without errors, whatever its files hold."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ..records import Leak, Scope
+from .journal import (
+    CURRENT,
+    FULL,
+    JOURNAL,
+    LONGEST,
+    MAGIC,
+    MOST_BYTES,
+    OFFSETS,
+    PREEXISTING,
+    SCOPES,
+    SIZE,
+    SLOT,
+)
+from .marker import user_id
+
+_SCOPE_NAMES = {number: scope for scope, number in SCOPES.items()}
+LARGEST = 16 << 20
+"""The bytes of the largest journal that is read: of 100,000 preexisting files, and some more."""
+_LONGEST_LINE = 1 << 20
+_LARGEST_NUMBER = 2**63
+_LINES_PER_CHECK = 100  # of the clock
+# Not blocking: a FIFO of that name would wait for a writer for ever.
+OPEN = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)  # fmt: skip
+"""The flags to open a file of a run root with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The context that was current: its id (cut after 1,000 bytes) and its scope."""
+
+    id: str
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class JournalView:
+    """The content of a journal. `damaged` counts the lines that could not be parsed. `complete` is
+    false where the time was up before the end, `full` says that the journal has more leaks than
+    are recorded or read."""
+
+    current: Current | None = None
+    leaks: tuple[Leak, ...] = ()
+    damaged: int = 0
+    complete: bool = True
+    full: bool = False
+
+    def by_context(self) -> dict[str, tuple[Leak, ...]]:
+        """Return the leaks by the id of the context that left them, in their order."""
+        found: dict[str, list[Leak]] = {}
+        for leak in self.leaks:
+            found.setdefault(leak.context, []).append(leak)
+        return {context: tuple(leaks) for context, leaks in found.items()}
+
+
+def read_current(root: str) -> Current | None:
+    """Return the context that was current in a run; None where there was none."""
+    page = b"".join(_lines(root, CURRENT, SIZE))
+    if len(page) < SIZE or not page.startswith(MAGIC, 1) or page[0] >= len(OFFSETS):
+        return None
+    length, number, name = struct.unpack_from(SLOT, page, OFFSETS[page[0]])
+    if number not in _SCOPE_NAMES:
+        return None
+    return Current(name[: min(length, LONGEST)].decode("utf-8", "replace"), _SCOPE_NAMES[number])
+
+
+def read_journal(root: str, *, deadline: float | None = None) -> JournalView:
+    """Return the content of a root's journal.
+
+    `deadline` is when to stop, on the clock of `time.monotonic`; None for no limit.
+    """
+    current = read_current(root)
+    leaks: list[Leak] = []
+    damaged = size = 0
+    for line in _lines(root, JOURNAL, LARGEST):
+        if deadline is not None and time.monotonic() >= deadline:
+            return JournalView(current, tuple(leaks), damaged, complete=False)
+        if line.startswith(_PREEXISTING):
+            continue
+        size += len(line)
+        if line == b"\n" and size <= MOST_BYTES:
+            continue
+        if size > MOST_BYTES or line.startswith(_FULL):
+            return JournalView(current, tuple(leaks), damaged, full=True)
+        try:
+            leaks += map(Leak.from_dict, _parse(line)["leaks"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            damaged += 1
+    return JournalView(current, tuple(leaks), damaged)
+
+
+def preexisting(root: str) -> Iterator[tuple[str, str]]:
+    """Yield the preexisting files that a run moved into its root: path, and where it had been.
+
+    The paths are those that the run itself used.
+    """
+    for line in _lines(root, JOURNAL, LARGEST):
+        if line.startswith(_PREEXISTING):
+            try:
+                path, source = _parse(line)[PREEXISTING]
+            except (ValueError, TypeError, KeyError, RecursionError):
+                continue
+            if isinstance(path, str) and isinstance(source, str):
+                yield path, source
+
+
+def distrust(root: str) -> str:
+    """Return why the journal of a root cannot be what a run wrote; empty if it can.
+
+    Then the preexisting files in the root are not known, and the root must not be removed.
+    """
+    try:
+        status = os.lstat(os.path.join(root, JOURNAL))
+    except OSError:
+        return ""
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id():
+        return "its journal is not a regular file of this user"
+    return "its journal is larger than any that a run writes" if status.st_size > LARGEST else ""
+
+
+_PREEXISTING = b'{"' + PREEXISTING.encode()
+_FULL = b'{"' + FULL.encode()
+
+
+def _lines(root: str, name: str, limit: int) -> Iterator[bytes]:
+    """Yield the lines of a file of a root up to a number of bytes; long ones in several pieces."""
+    try:
+        fd = os.open(os.path.join(root, name), OPEN)
+    except OSError:
+        return
+    with open(fd, "rb") as file:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id():
+            return
+        try:
+            while limit > 0 and (line := file.readline(min(_LONGEST_LINE, limit))):
+                limit -= len(line)
+                yield line
+        except OSError:
+            return
+
+
+def _parse(line: bytes) -> Any:
+    return json.loads(line, parse_constant=_refuse, parse_int=_integer, parse_float=_float)
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    return number if abs(number) < _LARGEST_NUMBER else _refuse(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text[:20]} is out of range")
