@@ -60,5 +60,5 @@ bench-quick: $(READY)  ## run a part of the benchmarks in under a minute; prints
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
-	rm -rf docs/_build benchmarks/_build examples/*/.tidytest-state.json
+	rm -rf docs/_build benchmarks/_build examples/*/.tidytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from tempfiles import Run, RunSettings, system_directory
 
+from .. import cache
 from ..reporting import Reports
 from ..session.policy import Policy
 from ..session.retention import RunRetention
-from ..settings.config import DEFAULT_BASELINE, STATE_FILE, Config
+from ..settings.config import DEFAULT_BASELINE, Config
 from ..unittest_api import HARNESS
 from .dead_runs import Reaper
 
@@ -80,7 +81,7 @@ class Components:
             from ..baseline.update import KnownLeaks
 
             self.known_leaks = KnownLeaks(settings)
-        if _selects(settings) or os.path.lexists(STATE_FILE):
+        if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
         if settings.monitor is not None or settings.html is not None:
             from ..reporting.usage_watch import Watcher

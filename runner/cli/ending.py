@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import tempfiles
@@ -188,4 +188,15 @@ class Ending:
         if selection is None and (session.failed or session.leaked):
             selection = self._components.new_selection()
         if selection is not None and os.access(self._components.directory, os.W_OK):
-            selection.remember(session.ran, session.failed, session.leaked, self._completeness())
+            with self._warning_only():
+                selection.remember(
+                    session.ran, session.failed, session.leaked, self._completeness()
+                )
+
+    @contextlib.contextmanager
+    def _warning_only(self) -> Iterator[None]:
+        """Print an error of the cache, which is a convenience: it never fails the run."""
+        try:
+            yield
+        except OSError as error:
+            self._write(f"tidytest: warning: {error.strerror or error}\n")

@@ -6,7 +6,8 @@ import unittest
 from collections.abc import Sequence, Set
 from typing import Any
 
-from ..settings.config import STATE_FILE, Config
+from ..cache import TESTS
+from ..settings.config import Config
 from . import order, state
 from .completeness import Completeness
 
@@ -70,7 +71,7 @@ class Selection:
         looked = self._settings.leaks != "off"
         leaked = leaked - completeness.interrupted if looked else before.leaked
         now = before.after(done, failed, leaked)
-        if now != before:
+        if now != before or state.has_old(self._directory):
             state.write(self._directory, now)
 
     def _selected(self, tests: list[Any]) -> list[Any]:
@@ -82,7 +83,7 @@ class Selection:
         if not (self._settings.last_failed or self._settings.leaked_last):
             return tests
         if self._before.damaged:
-            self._print(f"{STATE_FILE} cannot be read ({self._before.damaged}): all tests are run")
+            self._print(f"{TESTS} cannot be read ({self._before.damaged}): all tests are run")
             return tests
         chosen = state.select(tests, wanted, self._words)
         if not chosen:

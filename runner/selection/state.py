@@ -1,17 +1,14 @@
-"""State between runs (`.tidytest-state.json`): which tests failed or leaked when they ran last."""
+"""State between runs (`.tidytest_cache/tests.json`): which tests failed or leaked last."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from tempfiles import write_atomically
-
-from ..settings.config import STATE_FILE
+from .. import cache
 from ..unittest_api import is_import_failure, test_id
 from .order import Test, prefixes
 
@@ -45,37 +42,53 @@ class State(NamedTuple):
 def read(directory: str) -> State:
     """Return the state from a directory; an empty one if there is no file that can be read."""
     try:
-        with open(os.path.join(directory, STATE_FILE), encoding="utf-8") as file:
-            document: Any = json.load(file)
+        document = cache.read(directory, cache.TESTS)
+        if document is None:
+            document = _read_old(directory)
+        return State() if document is None else _state_of(document)
+    except cache.DamagedError as error:
+        # Each run rewrites it: a damaged file is no reason to stop.
+        return State(damaged=str(error))
+
+
+def _state_of(document: Any) -> State:
+    try:
         if document["version"] != VERSION:
-            return State(damaged="it is of another version")
+            raise cache.DamagedError("it is of another version")
         failed, leaked = (frozenset(map(str, document[field])) for field in ("failed", "leaked"))
         return State(failed, leaked)
-    except FileNotFoundError:
-        return State()
-    except OSError as error:
-        return State(damaged=str(error.strerror))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        # Each run rewrites it: a damaged file is no reason to stop.
-        return State(damaged="it is malformed")
+    except (KeyError, TypeError):
+        raise cache.DamagedError("it is malformed") from None
+
+
+def _read_old(directory: str) -> Any:
+    """Return what an earlier version wrote; None where it did not."""
+    with contextlib.suppress(cache.DamagedError):
+        document = cache.read(directory, cache.OLD_STATE)
+        _state_of(document if document is not None else {})
+        return document
+    return None
 
 
 def write(directory: str, state: State) -> None:
     """Write a state into a directory; an empty state removes the file.
 
+    The file of an earlier version is removed.
+
     Raises:
         OSError: the file cannot be written or removed.
     """
-    path = os.path.join(directory, STATE_FILE)
-    if not state.failed and not state.leaked:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        return
     document = {"version": VERSION, "failed": sorted(state.failed), "leaked": sorted(state.leaked)}
-    try:
-        write_atomically(path, f"{json.dumps(document, indent=1)}\n".encode())
-    except OSError as error:
-        raise OSError(error.errno, f"cannot write {STATE_FILE}: {error.strerror}") from None
+    is_old = _read_old(directory) is not None
+    cache.write(directory, cache.TESTS, document if state.failed or state.leaked else None)
+    if is_old:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(directory, cache.OLD_STATE))
+
+
+def has_old(directory: str) -> bool:
+    """Return whether the state in a directory is that of an earlier version."""
+    return _read_old(directory) is not None
 
 
 def select(

@@ -9,8 +9,6 @@ VARIABLES = "TIDYTEST_"
 """The prefix of the environment variables of settings."""
 DEFAULT_BASELINE = ".tidytest-leaks.json"
 """The file of known leaks in the working directory, where `leak_baseline` names none."""
-STATE_FILE = ".tidytest-state.json"
-"""The file in the working directory that keeps failed and leaking tests for the next run."""
 
 
 class Config(NamedTuple):

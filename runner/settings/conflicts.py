@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .. import cache
 from ..errors import UsageError
-from .config import DEFAULT_BASELINE, STATE_FILE
+from .config import DEFAULT_BASELINE
 from .layers import DEFAULT, FROM_ARGV, FROM_FILE, Setting, Settings
 from .options import BY_NAME
 from .parser import Arguments
@@ -127,7 +128,10 @@ def _refuse_strict_without_baseline(settings: Settings) -> None:
 
 
 def _refuse_shared_output(settings: Settings) -> None:
-    taken = {os.path.realpath(STATE_FILE): f"the state between runs ({STATE_FILE})"}
+    taken = {
+        os.path.realpath(name): f"the state between runs ({name})"
+        for name in (cache.TESTS, cache.LEAKS, cache.OLD_STATE)
+    }
     for name in OUTPUTS:
         path = settings[name].value
         if name == "leak-baseline" and path is None:

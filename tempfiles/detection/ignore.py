@@ -13,7 +13,7 @@ from ..system import syscalls
 
 CACHE_DIRECTORIES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
-    ".ruff_cache", ".tox", ".nox", "node_modules",
+    ".ruff_cache", ".tidytest_cache", ".tox", ".nox", "node_modules",
 })  # fmt: skip
 """Directories that tools keep between runs: nothing with such a name, or below one, is a leak."""
 _NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-(state\.json|[0-9a-f]{16})|pymp-.*"

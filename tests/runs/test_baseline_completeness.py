@@ -110,7 +110,7 @@ class UnfinishedTests(BaselineCase):
         self.tidytest("-q")
         self.suite("test_a", "tempfile.mkdtemp(); raise KeyboardInterrupt")
         self.run_python("-m", "runner", "-q")
-        state = json.loads((self.project / ".tidytest-state.json").read_text("utf-8"))
+        state = json.loads((self.project / ".tidytest_cache/tests.json").read_text("utf-8"))
         self.assertEqual((state["failed"], state["leaked"]), (["test_a.A.test_1"], []))
 
     def test_class_and_module_entries_stay_when_tests_did_not_run(self) -> None:
@@ -183,7 +183,7 @@ class PartialRunTests(BaselineCase):
         self.assertHolds("discover", "-p", "test_a*.py")
         self.tidytest("discover", "-p", "test_a*.py", "-q", "--update-baseline")
         self.assertEqual(self.entries(), ["test_b.A.test_1"])
-        state = json.loads((self.project / ".tidytest-state.json").read_text("utf-8"))
+        state = json.loads((self.project / ".tidytest_cache/tests.json").read_text("utf-8"))
         self.assertEqual(state["failed"], ["test_b.A.test_2"])
 
     def test_functions_are_not_gone_in_a_run_without_them(self) -> None:

@@ -116,7 +116,7 @@ class SelectionTests(ProjectTestCase):
                 """)
                 outcome = self.tidytest("--last-failed", *words)
                 self.assertEqual((outcome.code, "Ran 2 tests" in outcome.err), (1, True))
-                (self.project / ".tidytest-state.json").unlink()
+                (self.project / ".tidytest_cache/tests.json").unlink()
 
     def test_what_is_there_no_more_leaves_the_state(self) -> None:
         source = "import unittest\nclass T(unittest.TestCase):\n    def test_x(self): self.{}()\n"
@@ -124,9 +124,9 @@ class SelectionTests(ProjectTestCase):
         self.tidytest()
         self.write("test_a.py", source.format("id").replace("test_x", "test_y"))
         self.tidytest("test_a.T.test_y")
-        self.assertTrue((self.project / ".tidytest-state.json").exists())
+        self.assertTrue((self.project / ".tidytest_cache/tests.json").exists())
         self.tidytest()
-        self.assertFalse((self.project / ".tidytest-state.json").exists())
+        self.assertFalse((self.project / ".tidytest_cache/tests.json").exists())
 
     def test_a_run_that_looks_for_no_leaks_forgets_none(self) -> None:
         self.write("test_a.py", """
@@ -144,15 +144,15 @@ class SelectionTests(ProjectTestCase):
             class T(unittest.TestCase):
                 def test(self): pass
         """)
-        (self.project / ".tidytest-state.json").write_text("{")
+        self.write(".tidytest_cache/tests.json", "{")
         outcome = self.tidytest("--last-failed")
         self.assertIn("cannot be read (it is malformed): all tests are run", outcome.err)
         self.assertIn("Ran 1 test", outcome.err)
-        self.assertFalse((self.project / ".tidytest-state.json").exists())
-        (self.project / ".tidytest-state.json").mkdir()
+        self.assertFalse((self.project / ".tidytest_cache/tests.json").exists())
+        (self.project / ".tidytest_cache/tests.json").mkdir()
         self.write("test_b.py", "import nope")
         outcome = self.tidytest()
-        self.assertIn("error: [Errno 21] cannot write .tidytest-state.json: ", outcome.err)
+        self.assertIn("warning: cannot write .tidytest_cache/tests.json: ", outcome.err)
         self.assertFalse([name for name in os.listdir(self.project) if name.endswith(".new")])
 
     def test_a_suite_with_its_own_run_is_repeated_and_selected(self) -> None:
@@ -377,7 +377,7 @@ class ReportTests(ProjectTestCase):
         os.symlink("one.json", self.project / "two")
         outcome = self.tidytest("--leak-json", "one.json", "--html", "two")
         self.assertRefused(outcome, "--html name the same file")
-        outcome = self.tidytest("--leak-json", ".tidytest-state.json")
+        outcome = self.tidytest("--leak-json", ".tidytest_cache/tests.json")
         self.assertRefused(outcome, "the state between runs (", ") and --leak-json name the same")
 
     def test_no_leak_report_is_written_with_leaks_off(self) -> None:

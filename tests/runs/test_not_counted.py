@@ -104,8 +104,8 @@ class NotCountedTests(ProjectTestCase):
         reported, _ = self.leave(
             'subprocess.call([sys.executable, "-m", "runner", "-q", "test_inner"])'
         )
-        self.assertTrue((self.project / ".tidytest-state.json").exists())
-        self.assertNotIn(f"  {self.project}/.tidytest-state.json\n", reported)
+        self.assertTrue((self.project / ".tidytest_cache/tests.json").exists())
+        self.assertNotIn(f"  {self.project}/.tidytest_cache/tests.json\n", reported)
 
     def test_the_keep_directory_is_no_leak(self) -> None:
         (self.project / "real").mkdir()

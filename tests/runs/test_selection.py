@@ -124,7 +124,7 @@ class LastFailedTests(ProjectTestCase):
 
     def failed(self) -> list[str]:
         """Return what the state calls failed."""
-        path = self.project / ".tidytest-state.json"
+        path = self.project / ".tidytest_cache/tests.json"
         failed: list[str] = json.loads(path.read_text())["failed"] if path.exists() else []
         return failed
 

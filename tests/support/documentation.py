@@ -212,7 +212,7 @@ class Workshop:
 
 
 def _left_out(directory: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in ("__pycache__", ".tidytest-state.json", "debug.log")]
+    return [name for name in names if name in ("__pycache__", ".tidytest_cache", "debug.log")]
 
 
 def _make_commands(directory: Path) -> None:

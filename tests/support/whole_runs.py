@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfiles.roots import ownership
 from tests.support.programs import REPOSITORY, run_python
 
-STATE, CACHE = ".tidytest-state.json", "__pycache__"
+STATE, CACHE = ".tidytest_cache", "__pycache__"
 ENOUGH = 120.0  # seconds; far more than anything here takes, also on a machine that is busy
 
 NEXT_SUITE = """
@@ -116,12 +116,10 @@ class Place:
         """Return all below this place, but for caches, with its kind, mode and content."""
         found = {}
         for directory, directories, files in os.walk(self.top):
-            if CACHE in directories:
-                directories.remove(CACHE)
+            directories[:] = [name for name in directories if name not in (CACHE, STATE)]
             for name in (*directories, *files):
                 path = os.path.join(directory, name)
-                if name != STATE:
-                    found[path] = described(path)
+                found[path] = described(path)
         return found
 
     def check(self) -> None:

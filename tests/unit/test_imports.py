@@ -222,7 +222,7 @@ LAYERS = {
         for number, names in enumerate((
             "cli", "integrations", "parallel", "listeners", "reporting", "execution testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
-            "unittest_api source_code errors",
+            "unittest_api source_code cache errors",
         ))
         for name in names.split()
     },

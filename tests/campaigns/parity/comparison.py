@@ -17,7 +17,7 @@ from tests.campaigns.parity.sides import Entry, Run, kind
 _ROOT_AND_SLOT = re.compile(r"^t/tidy-[^/]+/\d+/")
 _BOUNDARIES = ("startTest", "stopTest")
 # What Python itself writes beside the sources, under either program.
-_CACHES = ("__pycache__", ".tidytest-state.json")
+_CACHES = ("__pycache__", ".tidytest_cache")
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from runner.cache import DIRECTORY, OLD_STATE, TESTS
 from runner.selection.state import State, read, select, write
-from runner.settings.config import STATE_FILE
 
 
 class StateFileTests(unittest.TestCase):
@@ -19,23 +19,43 @@ class StateFileTests(unittest.TestCase):
         state = State(frozenset({"t.a", "t.\udcff"}), frozenset({"t.b"}))
         write(self.place, state)
         self.assertEqual(read(self.place), state)
-        self.assertEqual(os.listdir(self.place), [STATE_FILE])
+        self.assertEqual(os.listdir(self.place), [DIRECTORY])
 
     def test_an_empty_state_removes_the_file(self) -> None:
         write(self.place, State())
         write(self.place, State(frozenset({"t.a"})))
         write(self.place, State())
-        self.assertEqual(os.listdir(self.place), [])
+        self.assertFalse(os.path.exists(os.path.join(self.place, TESTS)))
         self.assertEqual(read(self.place), State())
 
     def test_a_damaged_file_is_an_empty_state_with_a_reason(self) -> None:
         for text in ("", "{", "[]", '{"version": 9}', '{"version": 1, "failed": 3, "leaked": []}',
                      "[" * 9000):
-            (Path(self.place) / STATE_FILE).write_text(text)
+            os.makedirs(os.path.join(self.place, DIRECTORY), exist_ok=True)
+            (Path(self.place) / TESTS).write_text(text)
             with self.subTest(text=text):
                 state = read(self.place)
                 self.assertEqual(state, State(damaged=state.damaged))
                 self.assertTrue(state.damaged)
+
+    def test_a_file_of_an_earlier_version_is_read_and_replaced(self) -> None:
+        old = Path(self.place) / OLD_STATE
+        old.write_text('{"version": 1, "failed": ["t.a"], "leaked": []}')
+        state = read(self.place)
+        self.assertEqual(state, State(frozenset({"t.a"})))
+        write(self.place, state)
+        self.assertFalse(old.exists())
+        self.assertEqual(read(self.place), state)
+
+    def test_a_file_that_is_not_ours_is_left_and_not_read(self) -> None:
+        old = Path(self.place) / OLD_STATE
+        for text in "{}", '{"version": 7, "failed": ["t.a"], "leaked": []}', "[1]", "my notes":
+            with self.subTest(text):
+                old.write_text(text)
+                self.assertEqual(read(self.place), State())
+                write(self.place, State(frozenset({"t.b"})))
+                self.assertEqual(old.read_text(), text)
+                write(self.place, State())
 
     def test_a_run_changes_only_what_it_ran(self) -> None:
         before = State(frozenset({"a", "b"}), frozenset({"a", "c"}))

@@ -1,0 +1,109 @@
+"""The cache directory of a project (`.tidytest_cache/`): what one run keeps for the next ones.
+
+Version control and backups leave it out: it has a `.gitignore` and a `CACHEDIR.TAG` of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import tempfiles
+
+DIRECTORY = ".tidytest_cache"
+"""The cache directory in the working directory of a run."""
+OLD_STATE = ".tidytest-state.json"
+"""What earlier versions kept in the working directory; the next write of the tests removes it."""
+TESTS, LEAKS = (os.path.join(DIRECTORY, name) for name in ("tests.json", "leaks.json"))
+"""The files in it, from the working directory: failed and leaking tests, leaks that exist still."""
+
+_IGNORE = "# Created by tidytest.\n*\n"
+_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This is a cache directory of tidytest. It can be removed at any time.\n"
+    "# For information about cache directory tags see https://bford.info/cachedir/\n"
+)
+_FILES = {".gitignore": _IGNORE, "CACHEDIR.TAG": _TAG}
+
+
+class DamagedError(ValueError):
+    """A file of the cache that cannot be read; the message says why."""
+
+
+def read(directory: str, name: str) -> Any:
+    """Return what a JSON file of the cache holds; None where there is no such file.
+
+    Args:
+        directory: the working directory of the run.
+        name: `TESTS`, `LEAKS` or `OLD_STATE`.
+
+    Raises:
+        DamagedError: the file cannot be read.
+    """
+    try:
+        with open(os.path.join(directory, name), encoding="utf-8") as file:
+            return json.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DamagedError(str(error.strerror)) from None
+    except (ValueError, RecursionError):
+        raise DamagedError("it is malformed") from None
+
+
+def write(directory: str, name: str, document: Any) -> None:
+    """Write a JSON file of the cache, and the directory around it; None removes the file.
+
+    Args:
+        directory: the working directory of the run.
+        name: `TESTS` or `LEAKS`.
+        document: what JSON can hold.
+
+    Raises:
+        OSError: the file cannot be written or removed.
+    """
+    path = os.path.join(directory, name)
+    if document is None:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)
+        return
+    try:
+        _create(directory)
+        tempfiles.write_atomically(path, f"{json.dumps(document, indent=1)}\n".encode())
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write {name}: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def locked(directory: str) -> Iterator[None]:
+    """Let no other run change the cache within the block, where the system has such locks.
+
+    Raises:
+        OSError: the cache directory cannot be created or opened.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    _create(directory)
+    fd = os.open(os.path.join(directory, DIRECTORY), os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _create(directory: str) -> None:
+    path = os.path.join(directory, DIRECTORY)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path)
+    for name, text in _FILES.items():
+        file = os.path.join(path, name)
+        if not os.path.lexists(file):
+            tempfiles.write_atomically(file, text.encode())
