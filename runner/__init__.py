@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from .cli.main import main
     from .execution.result import TidyTestResult
     from .execution.runner import TidyTestRunner
-    from .testcase import TrackedAsyncTestCase, TrackedTestCase
+    from .tracked_testcase import TrackedAsyncTestCase, TrackedTestCase
 
 __all__ = ["TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase", "main"]
 
 _MODULES = {  # imported when a name is first used: the start of a run needs none of them
-    "TrackedAsyncTestCase": "testcase",
-    "TrackedTestCase": "testcase",
+    "TrackedAsyncTestCase": "tracked_testcase",
+    "TrackedTestCase": "tracked_testcase",
     "main": "cli.main",
     "TidyTestResult": "execution.result",
     "TidyTestRunner": "execution.runner",

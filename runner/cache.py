@@ -6,7 +6,6 @@ Version control and backups leave it out: it has a `.gitignore` and a `CACHEDIR.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -43,6 +42,8 @@ def read(directory: str, name: str) -> Any:
     Raises:
         DamagedError: the file cannot be read.
     """
+    import json  # not at the start: most runs find no cache
+
     try:
         with open(os.path.join(directory, name), encoding="utf-8") as file:
             return json.load(file)
@@ -70,6 +71,8 @@ def write(directory: str, name: str, document: Any) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
         return
+    import json
+
     try:
         _create(directory)
         tempfiles.write_atomically(path, f"{json.dumps(document, indent=1)}\n".encode())

@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
     from .api.trees import *
     from .detection.detector import Detector as Detector
     from .detection.ignore import CACHE_DIRECTORIES as CACHE_DIRECTORIES
-    from .detection.running import ProcessDetector as ProcessDetector
+    from .detection.running_processes import ProcessDetector as ProcessDetector
     from .errors import *
     from .fileops.write import *
     from .formatting import *
@@ -25,7 +25,6 @@ if typing.TYPE_CHECKING:
     from .recovery.orphans import *
     from .recovery.reap import Reaped as Reaped
     from .recovery.reap import ReapReport as ReapReport
-    from .recovery.termination import *
     from .registry.callbacks import *
     from .registry.cleanup import *
     from .registry.contexts import Context as Context
@@ -41,6 +40,7 @@ if typing.TYPE_CHECKING:
     from .run.run import *
     from .run.so_far import observed as observed
     from .run.so_far import paths_left as paths_left
+    from .run.termination import *
     from .system.syscalls import original_os_functions as original_os_functions
 
 # The public names by the module that defines them: the only list of them.
@@ -58,7 +58,7 @@ _HOMES = {
     "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
     "detection.detector": "Detector",
     "detection.ignore": "CACHE_DIRECTORIES",
-    "detection.running": "ProcessDetector",
+    "detection.running_processes": "ProcessDetector",
     "errors": (
         "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
         "LimitError NotFoundError NotRegisteredError OwnershipError PathTypeError "
@@ -74,7 +74,7 @@ _HOMES = {
     ),
     "recovery.orphans": "has_orphans reap",
     "recovery.reap": "Reaped ReapReport",
-    "recovery.termination": (
+    "run.termination": (
         "Terminated catch_termination is_terminated on_termination terminate"
     ),
     "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",

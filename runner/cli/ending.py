@@ -13,7 +13,7 @@ import tempfiles
 
 from ..errors import UsageError
 from ..session.session import Session
-from . import signals
+from . import exit_steps
 from .assembly import Components
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Ending:
         self._late: tuple[ContextReport, ...] = ()
         self._notes: list[str] = []
         self._failed = False
-        self._steps = signals.Steps()
+        self._steps = exit_steps.Steps()
         self._interrupted = not whole or tempfiles.is_terminated()
 
     def run(self) -> bool:
@@ -54,8 +54,8 @@ class Ending:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
         if not tempfiles.is_terminated():
-            self._attempt(signals.wait_for_threads)
-        self._attempt(signals.run_exit_handlers)
+            self._attempt(exit_steps.wait_for_threads)
+        self._attempt(exit_steps.run_exit_handlers)
         os.umask(self._components.umask)
         with tempfiles.original_os_functions():  # the tests may have replaced functions of `os`
             self._end()

@@ -150,7 +150,7 @@ def _has_custom_run(test: Any) -> bool:
 
 
 def _known_runs() -> list[Any]:
-    ours = f"{__name__.partition('.')[0]}.testcase"
+    ours = f"{__name__.partition('.')[0]}.tracked_testcase"
     classes = {"unittest.async_case": "IsolatedAsyncioTestCase", ours: "_Tracked"}
     modules = {name: sys.modules.get(name) for name in classes}
     return [getattr(modules[name], cls).run for name, cls in classes.items() if modules[name]]

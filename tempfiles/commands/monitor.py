@@ -17,7 +17,7 @@ from ..monitor.sampler import Recording
 from ..monitor.usage import name_matcher
 from ..roots.location import choose_location
 from . import BAD_USAGE, warn
-from .watch import Watch, WatchSettings
+from .monitor_loop import Watch, WatchSettings
 
 # Taken as texts and parsed by `_settings`: each refusal is then one line that names the option.
 _OPTIONS = {

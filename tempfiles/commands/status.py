@@ -14,8 +14,8 @@ from ..monitor.usage import Sample, take_sample
 from ..records import Leak
 from ..recovery import dead_run, reap
 from ..recovery.dead_run import DeadRun
+from ..roots.marker_reader import user_name
 from ..roots.ownership import Verdict
-from ..roots.reader import user_name
 from . import OK, add_temp_dir, amount, progress, temp_dirs
 
 

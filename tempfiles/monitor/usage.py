@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..errors import SettingError
 from ..fileops.measure import Extent, Walk, WalkRules, mount_points
 from ..formatting import printable
-from ..roots import ownership, reader
+from ..roots import marker_reader, ownership
 from ..system import syscalls
 
 LARGEST = 5
@@ -96,7 +96,7 @@ def take_sample(
     timestamp = syscalls.time()
     walk.run()
     whole = walk.total()
-    owner = reader.describe(walk.top)
+    owner = marker_reader.describe(walk.top)
     if owner is not None:
         _leave_out_own_files(walk, whole)
     return Sample(
@@ -127,7 +127,7 @@ def _shares(walk: Walk) -> Iterable[Share]:
     for name, extent in walk.extents.items():
         owner = None
         if name.startswith(ownership.PREFIX):
-            owner = reader.describe(os.path.join(walk.top, name))
+            owner = marker_reader.describe(os.path.join(walk.top, name))
         if owner is not None:
             yield _share(name, extent, *owner)
         elif extent.entries:

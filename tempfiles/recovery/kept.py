@@ -14,7 +14,7 @@ from ..fileops.measure import measure
 from ..formatting import printable
 from ..registry import naming, registrations
 from ..registry.contexts import Context
-from ..roots import dispose, marker, reader
+from ..roots import dispose, marker, marker_reader
 from ..roots.ownership import KEPT_PREFIX, PREFIX, Claim, Verdict, mark_kept
 from . import reap
 
@@ -173,7 +173,7 @@ def outside_of_own_run(directory: str) -> str:
     root, slot = os.path.split(directory)
     if slot.isdigit() and os.path.basename(root).startswith(PREFIX):
         with contextlib.suppress(OSError, TempFilesError):  # then it is not this process's
-            found = reader.read_marker(root, None)
+            found = marker_reader.read_marker(root, None)
             if found is not None and found.pid == os.getpid():
                 return os.path.dirname(root)
     return directory

@@ -10,7 +10,7 @@ from typing import Literal
 
 from ..records import Leak
 from ..reports import RemovalFailure, RemovalReport
-from ..roots import dispose, locks, ownership
+from ..roots import dispose, flock, ownership
 from ..roots.journal_reader import Current
 from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
@@ -144,7 +144,7 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
     age = max(0.0, time.time() - verdict.created)
     reaped = Reaped(verdict.root, "skipped", "", verdict.marker, age)
     try:
-        lock = locks.acquire(verdict.root, patience=_PATIENCE)
+        lock = flock.acquire(verdict.root, patience=_PATIENCE)
     except FileNotFoundError:
         return replace(reaped, reason="it is gone already")
     except OSError as error:
@@ -162,7 +162,7 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
 
 
 def _reap_locked(
-    reaped: Reaped, verdict: Verdict, lock: locks.DirectoryLock, end: float | None
+    reaped: Reaped, verdict: Verdict, lock: flock.DirectoryLock, end: float | None
 ) -> Reaped:
     now = ownership.examine_unlocked(verdict.root)
     if now.identity is None:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from ..errors import OwnershipError
-from . import locks, marker
+from . import flock, marker
 
 PREFIX = "tidy-"
 TRASH_PREFIX = "tidy-trash-"
@@ -30,12 +30,12 @@ class Claim:
 
     __slots__ = ("_lock", "root")
 
-    def __init__(self, root: str, lock: locks.DirectoryLock) -> None:
+    def __init__(self, root: str, lock: flock.DirectoryLock) -> None:
         self.root = root
         self._lock = lock
 
     @property
-    def lock(self) -> locks.DirectoryLock:
+    def lock(self) -> flock.DirectoryLock:
         """The lock that is held."""
         return self._lock
 
@@ -97,7 +97,7 @@ def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -
         BlockingIOError: another process holds its lock.
         OSError: it cannot be locked or written to.
     """
-    lock = locks.acquire(root, patience=_PATIENCE)
+    lock = flock.acquire(root, patience=_PATIENCE)
     if lock is None:
         raise BlockingIOError(f"another process holds the lock of {root}")
     try:
@@ -129,7 +129,7 @@ def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
 def is_held(root: str) -> bool:
     """Return whether a process holds the lock of a root; False where it cannot be examined."""
     try:
-        lock = locks.acquire(root, shared=True)
+        lock = flock.acquire(root, shared=True)
     except OSError:
         return False
     if lock is None:

@@ -14,14 +14,14 @@ from ..fileops.access import make_accessible
 from ..fileops.remove import remove_entry
 from ..fileops.tally import OutOfTimeError, Tally
 from ..reports import RemovalReport
-from . import journal, locks, marker
+from . import flock, journal, marker
 from .ownership import BARE_MODE, TRASH_PREFIX
 
-_KNOWN = (journal.JOURNAL, journal.CURRENT, locks.LOCK_FILE, marker.DRAFT)
+_KNOWN = (journal.JOURNAL, journal.CURRENT, flock.LOCK_FILE, marker.DRAFT)
 
 
 def dispose(
-    root: str, lock: locks.DirectoryLock, *, deadline: float | None = None, measure: bool = True
+    root: str, lock: flock.DirectoryLock, *, deadline: float | None = None, measure: bool = True
 ) -> tuple[RemovalReport, bool]:
     """Remove a root whose lock is held; return what was done, and whether all of it is gone.
 
@@ -99,7 +99,7 @@ class _Disposal:
         remove_entry(parent, name, path=os.path.join(self._root, name), tally=self._tally)
 
 
-def move_aside(root: str, lock: locks.DirectoryLock) -> str | None:
+def move_aside(root: str, lock: flock.DirectoryLock) -> str | None:
     """Rename a root so that its name says it is being removed, and return its new path.
 
     Returns None where the locked directory does not have this path any more.

@@ -16,7 +16,7 @@ from ..errors import OwnershipError
 from ..fileops.identity import FileId, file_id
 from ..system import procfs
 from ..system.platform import POSIX
-from . import locks, marker, reader
+from . import flock, marker, marker_reader
 from .claim import BARE_MODE, KEPT_PREFIX, PREFIX, TRASH_PREFIX, Claim, claim, establish, mark_kept
 from .journal_reader import distrust
 from .marker import Marker
@@ -67,7 +67,7 @@ def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
         return verdict
     try:
         # Shared, so that two processes that examine it do not take each other for the owner.
-        lock = locks.acquire(root, shared=True)
+        lock = flock.acquire(root, shared=True)
     except OSError as error:
         return replace(verdict, state="refused", reason=f"it cannot be opened: {error.strerror}")
     if lock is None:
@@ -130,11 +130,11 @@ def untrusted_parent(directory: str, mounted: Mapping[str, str]) -> str:
 
 def _read(verdict: Verdict, status: os.stat_result) -> Verdict:
     root = verdict.root
-    dir_fd = locks.open_directory(root)
+    dir_fd = flock.open_directory(root)
     try:
         if dir_fd is not None and not os.path.samestat(os.fstat(dir_fd), status):
             return replace(verdict, reason="it was replaced while it was examined")
-        found = reader.read_marker(root, dir_fd)
+        found = marker_reader.read_marker(root, dir_fd)
         if found is None:
             return _without_marker(verdict, status, os.listdir(root if dir_fd is None else dir_fd))
     finally:

@@ -16,7 +16,7 @@ from ..registry import contexts
 from ..registry.contexts import Context
 from ..reports import RemovalReport
 from ..system.syscalls import getcwd
-from . import journal, locks, marker
+from . import flock, journal, marker
 from .claim import BARE_MODE, establish, refusal
 
 _PATIENCE = 0.25
@@ -160,10 +160,10 @@ class RunRoot:
             if (getcwd() + os.sep).startswith(self.path + os.sep):
                 os.chdir(os.path.dirname(self.path))
         self.journal.close()
-        lock: locks.DirectoryLock | None = self._claim.lock
+        lock: flock.DirectoryLock | None = self._claim.lock
         if self._claim.lock.dir_fd is not None and not self._claim.lock.is_open():
             try:
-                lock = locks.acquire(self.path, patience=_PATIENCE)
+                lock = flock.acquire(self.path, patience=_PATIENCE)
             except FileNotFoundError:  # a test has removed it
                 self._release()
                 return RemovalReport()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..detection.ignore import Ignored
-from ..detection.leaks import LeakFinder
+from ..detection.leak_finder import LeakFinder
 from ..detection.processes import SurvivorProcesses
 from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories, shared_directories
 from ..detection.temp_dir import RACY_NS, TempDirectoryScanner

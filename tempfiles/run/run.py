@@ -15,13 +15,14 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from ..detection.detector import Detectors
-from ..recovery import guard, termination
+from ..recovery import guard
 from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
 from ..system import syscalls
 from ..system.audit import FirstWriteEvent
+from . import termination
 
 if TYPE_CHECKING:
     from ..detection.detector import Detector

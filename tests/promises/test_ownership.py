@@ -16,7 +16,7 @@ from typing import Any
 
 from tempfiles.errors import OwnershipError
 from tempfiles.roots import claim as claims
-from tempfiles.roots import locks, marker, ownership
+from tempfiles.roots import flock, marker, ownership
 from tempfiles.roots.marker import Marker
 from tempfiles.roots.ownership import Claim, Verdict
 from tempfiles.system import procfs
@@ -198,7 +198,7 @@ class LockTests(TempDirectoryCase):
     def wait_until_orphaned(self, root: str) -> None:
         lock = None
         while lock is None:
-            lock = locks.acquire(root, patience=0.1)
+            lock = flock.acquire(root, patience=0.1)
         lock.release()
         self.assert_verdict(root, "orphaned", "no process holds its lock")
 
@@ -212,11 +212,11 @@ class UnmarkedRootTests(TempDirectoryCase):
         self.assert_verdict(path, "foreign", "no marker")
 
     def test_root_of_an_owner_killed_early_is_an_orphan(self) -> None:
-        for step in ("os.replace", "os.fchmod", "marker.describe", "locks.acquire"):
+        for step in ("os.replace", "os.fchmod", "marker.describe", "flock.acquire"):
             with self.subTest(step):
                 program = (
                     f"import os, sys; sys.path.insert(0, {REPOSITORY!r})\n"
-                    "from tempfiles.roots import locks, marker, ownership\n"
+                    "from tempfiles.roots import flock, marker, ownership\n"
                     f"{step} = lambda *a, **k: os.kill(os.getpid(), 9)\n"
                     "ownership.establish(sys.argv[1], project='/p', argv=[])\n"
                 )
@@ -237,7 +237,7 @@ class UnmarkedRootTests(TempDirectoryCase):
         path = os.path.join(self.temp, "tidy-abcdefgh")
         os.mkdir(path)
         os.chmod(path, ownership.BARE_MODE)
-        lock = locks.acquire(path)
+        lock = flock.acquire(path)
         assert lock is not None
         self.addCleanup(lock.release)
         self.assert_verdict(path, "live", "being created")

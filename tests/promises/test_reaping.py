@@ -24,7 +24,7 @@ from tempfiles.recovery import reap as orphans
 from tempfiles.recovery import rescue
 from tempfiles.recovery.reap import Plan, ReapReport
 from tempfiles.registry import move
-from tempfiles.roots import dispose, locks, marker, ownership
+from tempfiles.roots import dispose, flock, marker, ownership
 from tempfiles.roots.journal_reader import Current
 from tests.campaigns.torture_reaping import torture
 from tests.support.programs import REPOSITORY
@@ -213,7 +213,7 @@ class ReapTests(TempDirectoryCase):
     def test_leaves_a_root_that_another_reaper_holds_or_has_removed(self) -> None:
         dead = dead_run(self.temp)
         plan = self.plan()
-        lock = locks.acquire(dead)
+        lock = flock.acquire(dead)
         assert lock is not None
         (reaped,) = orphans.execute(plan).roots
         self.assertEqual(reaped.fate, "skipped")

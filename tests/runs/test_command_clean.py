@@ -18,7 +18,7 @@ from unittest import mock
 
 from tempfiles.commands import progress
 from tempfiles.detection import processes
-from tempfiles.roots import locks, marker, ownership
+from tempfiles.roots import flock, marker, ownership
 from tempfiles.system.platform import HAS_PROC
 from tests.runs.test_command_status import LEAKY, call
 from tests.support.programs import REPOSITORY
@@ -301,7 +301,7 @@ class ProcessTests(TempDirectoryCase):
 
     def test_leaves_a_root_that_is_being_reaped_to_the_other(self) -> None:
         dead = dead_run(self.temp)
-        lock = locks.acquire(dead)
+        lock = flock.acquire(dead)
         assert lock is not None
         self.addCleanup(lock.release)
         self.assertIn(f"left {dead}: live", self.clean())

@@ -24,8 +24,8 @@ from typing import Any
 PACKAGES = ("tempfiles", "runner")
 RARE = (
     "runner.execution.functions", "runner.listeners.coverage", "runner.listeners.progress",
-    "runner.reporting.html", "runner.reporting.junit", "runner.settings.help", "runner.testcase",
-    "tempfiles.commands.progress",
+    "runner.reporting.html", "runner.reporting.junit", "runner.settings.help",
+    "runner.tracked_testcase", "tempfiles.commands.progress",
 )
 """What imports large libraries and is used by few runs. A larger process takes longer to fork."""
 

@@ -22,9 +22,9 @@ ONLY_IN = {
     "shtab": {"runner.settings.help"},
 }
 BY_NAME_ONLY = {
-    ("runner.listeners.progress", "tqdm"), ("runner.cli.signals", "_signal"),
-    ("tempfiles.recovery.termination", "_signal"),
-    ("tempfiles.roots.locks", "msvcrt"),
+    ("runner.listeners.progress", "tqdm"), ("runner.cli.exit_steps", "_signal"),
+    ("tempfiles.run.termination", "_signal"),
+    ("tempfiles.roots.flock", "msvcrt"),
 }
 """Where a module is imported by `import_module`, which type checkers do not look into."""
 
@@ -220,7 +220,8 @@ LAYERS = {
     **{
         f"runner.{name}": number
         for number, names in enumerate((
-            "cli", "integrations", "parallel", "listeners", "reporting", "execution testcase",
+            "cli", "integrations", "parallel", "listeners", "reporting",
+            "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
             "unittest_api source_code cache errors",
         ))

@@ -17,7 +17,8 @@ from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
 from ..system import syscalls
-from . import evidence, processes
+from . import name_evidence as evidence
+from . import processes
 from .ignore import Ignored
 from .project_tree import ProjectTree
 
