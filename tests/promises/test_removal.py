@@ -129,7 +129,7 @@ class AttackTests(RemovalCase):
     directory = IN_MEMORY
 
     def test_directories_that_become_links_lead_nowhere(self) -> None:
-        self.assertGreater(swapped_removals(self.base, 400, remove_path), 1)
+        self.assertGreater(swapped_removals(self.base, 1000, remove_path), 1)
 
     def test_a_moved_directory_does_not_redirect_the_removal(self) -> None:
         canary = self.base / "canary"
