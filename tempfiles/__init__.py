@@ -40,8 +40,8 @@ if typing.TYPE_CHECKING:
     from .run.run import *
     from .run.so_far import observed as observed
     from .run.so_far import paths_left as paths_left
-    from .run.termination import *
     from .system.syscalls import original_os_functions as original_os_functions
+    from .system.termination import *
 
 # The public names by the module that defines them: the only list of them.
 _HOMES = {
@@ -74,7 +74,7 @@ _HOMES = {
     ),
     "recovery.orphans": "has_orphans reap",
     "recovery.reap": "Reaped ReapReport",
-    "run.termination": (
+    "system.termination": (
         "Terminated catch_termination is_terminated on_termination terminate"
     ),
     "registry.callbacks": "on_context_close on_context_open on_run_close remove_callback",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..baseline.update import KnownLeaks
     from ..listeners.coverage import Measurement
-    from ..reporting.usage_watch import Watcher
+    from ..listeners.usage_watch import Watcher
     from ..selection.select import Selection
     from ..session.listener import Listener
 
@@ -84,7 +84,7 @@ class Components:
         if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
         if settings.monitor is not None or settings.html is not None:
-            from ..reporting.usage_watch import Watcher
+            from ..listeners.usage_watch import Watcher
 
             self.watcher = Watcher(settings.monitor)
 

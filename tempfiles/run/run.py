@@ -20,9 +20,8 @@ from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
-from ..system import syscalls
+from ..system import syscalls, termination
 from ..system.audit import FirstWriteEvent
-from . import termination
 
 if TYPE_CHECKING:
     from ..detection.detector import Detector

@@ -10,7 +10,7 @@ import time
 import unittest
 from unittest import mock
 
-from runner.reporting.usage_watch import Watcher
+from runner.listeners.usage_watch import Watcher
 from tempfiles.monitor.sampler import Recording
 from tests.support.programs import REPOSITORY, Outcome
 from tests.support.projects import ProjectTestCase

@@ -23,7 +23,7 @@ ONLY_IN = {
 }
 BY_NAME_ONLY = {
     ("runner.listeners.progress", "tqdm"), ("runner.cli.exit_steps", "_signal"),
-    ("tempfiles.run.termination", "_signal"),
+    ("tempfiles.system.termination", "_signal"),
     ("tempfiles.roots.flock", "msvcrt"),
 }
 """Where a module is imported by `import_module`, which type checkers do not look into."""
