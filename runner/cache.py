@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tempfiles
@@ -16,7 +16,7 @@ DIRECTORY = ".tidytest_cache"
 """The cache directory in the working directory of a run."""
 OLD_STATE = ".tidytest-state.json"
 """What earlier versions kept in the working directory; the next write of the tests removes it."""
-TESTS, LEAKS = (os.path.join(DIRECTORY, name) for name in ("tests.json", "leaks.json"))
+TESTS, LEAKS = (os.path.join(DIRECTORY, name) for name in ("tests.json", "leaks.jsonl"))
 """The files in it, from the working directory: failed and leaking tests, leaks that exist still."""
 
 _IGNORE = "# Created by tidytest.\n*\n"
@@ -37,7 +37,7 @@ def read(directory: str, name: str) -> Any:
 
     Args:
         directory: the working directory of the run.
-        name: `TESTS`, `LEAKS` or `OLD_STATE`.
+        name: `TESTS` or `OLD_STATE`.
 
     Raises:
         DamagedError: the file cannot be read.
@@ -60,22 +60,70 @@ def write(directory: str, name: str, document: Any) -> None:
 
     Args:
         directory: the working directory of the run.
-        name: `TESTS` or `LEAKS`.
+        name: `TESTS`.
         document: what JSON can hold.
 
     Raises:
         OSError: the file cannot be written or removed.
     """
+    import json
+
+    text = "" if document is None else f"{json.dumps(document, indent=1)}\n"
+    _replace(directory, name, text)
+
+
+def lines(directory: str, name: str) -> list[str]:
+    """Return the lines of a file of the cache; none where it cannot be read.
+
+    Args:
+        directory: the working directory of the run.
+        name: `LEAKS`.
+    """
+    try:
+        with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def write_lines(directory: str, name: str, content: Sequence[str]) -> None:
+    """Write the lines of a file of the cache; none remove the file. See `write`."""
+    _replace(directory, name, "".join(f"{line}\n" for line in content))
+
+
+def append(directory: str, name: str, content: Sequence[str]) -> None:
+    """Add lines to a file of the cache, also while other runs do.
+
+    Args:
+        directory: the working directory of the run.
+        name: `LEAKS`.
+        content: the lines.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    with locked(directory), _named(name):
+        path = os.path.join(directory, name)
+        with open(path, "a", encoding="utf-8") as file, tempfiles.untracked():
+            file.write("".join(f"{line}\n" for line in content))
+
+
+def _replace(directory: str, name: str, text: str) -> None:
     path = os.path.join(directory, name)
-    if document is None:
+    if not text:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.unlink(path)
         return
-    import json
-
-    try:
+    with _named(name):
         _create(directory)
-        tempfiles.write_atomically(path, f"{json.dumps(document, indent=1)}\n".encode())
+        tempfiles.write_atomically(path, text.encode())
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Name the file in the errors of the block."""
+    try:
+        yield
     except OSError as error:
         raise OSError(error.errno, f"cannot write {name}: {error.strerror}") from None
 

@@ -14,6 +14,7 @@ if typing.TYPE_CHECKING:
     from .api.trees import *
     from .detection.detector import Detector as Detector
     from .detection.ignore import CACHE_DIRECTORIES as CACHE_DIRECTORIES
+    from .detection.leftovers import leftover_of as leftover_of
     from .detection.running_processes import ProcessDetector as ProcessDetector
     from .errors import *
     from .fileops.write import *
@@ -58,6 +59,7 @@ _HOMES = {
     "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
     "detection.detector": "Detector",
     "detection.ignore": "CACHE_DIRECTORIES",
+    "detection.leftovers": "leftover_of",
     "detection.running_processes": "ProcessDetector",
     "errors": (
         "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
@@ -70,7 +72,8 @@ _HOMES = {
     "monitor.sampler": "Monitor Recording",
     "monitor.usage": "Sample",
     "records": (
-        "Child ContextRecord Finding Leak Modification Origin Rescued Resource Scope Unattributed"
+        "Child ContextRecord Finding Leak Leftover Modification Origin Rescued Resource Scope "
+        "Unattributed"
     ),
     "recovery.orphans": "has_orphans reap",
     "recovery.reap": "Reaped ReapReport",

@@ -78,7 +78,8 @@ class Leak:
     the path open. `children` are the child processes, if more than one may have created it. `call`
     is the call of the standard library that created it, if no line of user code is known. `rescued`
     are the present paths of preexisting files that were in it. `reason` says why `--clean-outside`
-    did not remove it.
+    did not remove it. `since` is the time of the file if an earlier run has left it, else 0.
+    `written_by` names the other contexts that have created something in it.
     """
 
     path: str
@@ -99,6 +100,8 @@ class Leak:
     call: str = ""
     rescued: tuple[str, ...] = ()
     reason: str = ""
+    since: float = 0.0
+    written_by: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -119,6 +122,34 @@ class Leak:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Leak:
         """Return the leak that `to_dict` has converted.
+
+        Raises:
+            ValueError: a field has a wrong type or is missing.
+        """
+        from .serialize import from_dict
+
+        return from_dict(cls, content)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A leak outside the temp directory, for later runs: `identity` is that of its file.
+
+    Another file at its path, also one with the same inode number, has another identity.
+    """
+
+    leak: Leak
+    identity: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the leftover as a dictionary that JSON can hold."""
+        from .serialize import to_dict
+
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Leftover:
+        """Return the leftover that `to_dict` has converted.
 
         Raises:
             ValueError: a field has a wrong type or is missing.

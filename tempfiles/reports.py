@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from .records import Finding, Leak, Modification, Rescued, Scope, Unattributed
+    from .records import Finding, Leak, Leftover, Modification, Rescued, Scope, Unattributed
 
 
 class RunSettings(NamedTuple):
@@ -29,6 +29,8 @@ class RunSettings(NamedTuple):
         guarded: whether to start a process that removes the run root if this process dies.
         harness: the names of the packages that run the tests. Their lines are never the origin of
             a leak; nor are those of `tempfiles`.
+        leftovers: the leaks of earlier runs outside the temp directory (`leftover_of`). Each is
+            reported again under its context, as long as the same file is there.
     """
 
     base: str | None = None
@@ -42,6 +44,7 @@ class RunSettings(NamedTuple):
     late_grace: float = 2.0
     guarded: bool = False
     harness: tuple[str, ...] = ("unittest",)
+    leftovers: tuple[Leftover, ...] = ()
 
 
 class RemovalFailure(NamedTuple):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..listeners.usage_watch import Watcher
     from ..selection.select import Selection
     from ..session.listener import Listener
+    from ..session.memory import LeakMemory
 
 
 class Components:
@@ -39,6 +40,7 @@ class Components:
         retention: keeps files of failed tests, and artifacts.
         watcher: samples the disk usage of the temp directory.
         known_leaks: the baseline of known leaks.
+        memory: the leaks of earlier runs outside the temp directory, if there are any.
         selection: chooses and orders the tests.
         loaded: the ids of the loaded tests, if the baseline or the selection needs them at the end.
         words: the part of the command line for unittest.
@@ -58,6 +60,7 @@ class Components:
         self.known_leaks: KnownLeaks | None = None
         self.selection: Selection | None = None
         self.reaper: Reaper | None = None
+        self.memory: LeakMemory | None = None
         self.loaded: frozenset[str] = frozenset()
         self.words = words
         self.umask = os.umask(0o077)
@@ -83,6 +86,8 @@ class Components:
             self.known_leaks = KnownLeaks(settings)
         if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
+        if settings.leaks != "off" and os.path.lexists(cache.LEAKS):
+            self.read_memory()
         if settings.monitor is not None or settings.html is not None:
             from ..listeners.usage_watch import Watcher
 
@@ -96,7 +101,7 @@ class Components:
 
     def note_loaded(self, test: Any) -> None:
         """Record the ids of the loaded tests, to find at the end which tests no longer exist."""
-        if self.known_leaks is not None or self.selection is not None:
+        if self.known_leaks or self.selection or self.memory is not None:
             from ..selection.completeness import ids_of
 
             self.loaded = frozenset(ids_of(test))
@@ -106,6 +111,14 @@ class Components:
         from ..selection.select import Selection
 
         return Selection(self.settings, self.directory, sys.stderr, self.words)
+
+    def read_memory(self) -> LeakMemory:
+        """Return the leaks of earlier runs, read once from the cache."""
+        if self.memory is None:
+            from ..session.memory import LeakMemory
+
+            self.memory = LeakMemory(self.directory)
+        return self.memory
 
     def policy(self) -> Policy:
         """Create the policy: what a leak does."""
@@ -128,6 +141,7 @@ class Components:
             late_grace=settings.late_grace,
             guarded=settings.guard,
             harness=HARNESS,
+            leftovers=self.memory.leftovers if self.memory is not None else (),
         )
 
     def new_run(self) -> Run:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import tempfiles
 
+from .. import cache
 from ..errors import UsageError
 from ..session.session import Session
 from . import exit_steps
@@ -75,11 +76,15 @@ class Ending:
         if components.watcher is not None:
             self._attempt(self._stop_watching)
         self._attempt(self._session.run.wait)
+        if self._has_memory():
+            self._attempt(self._report_leftovers)
         if not self._attempt(self._finish_session):
             self._give_up()
         self._attempt(components.retention.finish)
         if components.known_leaks is not None:
             self._attempt(self._finish_baseline)
+        if self._report is not None and components.memory is not None:
+            self._attempt(self._finish_memory)
         if not self._attempt(self._print_summary) or self._report is None:
             self._report_remaining_root()
         if components.measurement is not None:
@@ -157,17 +162,43 @@ class Ending:
     def _finish_baseline(self) -> None:
         assert self._components.known_leaks is not None
         if self._result is not None:
-            self._notes, failed = self._components.known_leaks.finish(self._completeness())
+            lines, failed = self._components.known_leaks.finish(self._completeness())
+            self._notes += lines
             self._failed |= failed
 
+    def _has_memory(self) -> bool:
+        """Whether this run, an earlier one or one beside it has left something to remember."""
+        components = self._components
+        if self._result is None or components.settings.leaks == "off":
+            return False
+        path = os.path.join(components.directory, cache.LEAKS)
+        return components.memory is not None or os.path.lexists(path)
+
+    def _report_leftovers(self) -> None:
+        self._session.report_leftovers(self._completeness(), is_filtered=self._is_filtered())
+
+    def _finish_memory(self) -> None:
+        assert self._components.memory is not None and self._report is not None
+        if self._result is None:
+            return
+        with self._warning_only():
+            self._notes += self._components.memory.finish(
+                self._report.leaks, self._completeness()
+            )
+
+    def _is_filtered(self) -> bool:
+        from ..selection.completeness import is_filtered
+
+        components = self._components
+        return self._interrupted or is_filtered(components.settings, components.words)
+
     def _completeness(self) -> Completeness:
-        from ..selection.completeness import Completeness, ContextIds, is_filtered
+        from ..selection.completeness import Completeness, ContextIds
 
         components, session = self._components, self._session
-        filtered = self._interrupted or is_filtered(components.settings, components.words)
         return Completeness(
             ContextIds(components.loaded, session.ran, session.incomplete, session.interrupted),
-            whole=not filtered and not self._result.shouldStop,
+            whole=not self._is_filtered() and not self._result.shouldStop,
             imported=not session.load_failed, project=components.directory,
         )  # fmt: skip
 

@@ -90,6 +90,7 @@ class Program:
             run, components.policy(),
             retention=components.retention.of_failed_tests,
             listeners=components.listeners(),
+            memory=components.read_memory if self._settings.leaks != "off" else None,
         )  # fmt: skip
         code: ExitCode = 1
         failed, process = True, os.getpid()

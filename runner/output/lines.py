@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
@@ -193,6 +194,8 @@ def _notes(leak: Leak) -> Iterator[str]:
     if leak.children:
         commands = ", ".join(printable(child.command) for child in leak.children[:5])
         notes.append(f"created by one of: {commands}")
+    if leak.since:
+        notes.append(f"still there since {_day(leak.since)}")
     for note in notes:
         yield f"          {note}"
     if leak.origin is not None:
@@ -220,6 +223,8 @@ def leak_notes(leak: Leak) -> list[str]:
     notes = []
     if leak.where == "outside":
         notes.append("outside the temp directory")
+    if leak.since:
+        notes.append(f"still there since {_day(leak.since)}")
     if leak.never_closed:
         notes.append("never closed")
     notes.extend(f"open by {printable(process)}" for process in leak.open_by)
@@ -231,6 +236,10 @@ def leak_notes(leak: Leak) -> list[str]:
     if leak.children:
         notes.append("created by one of " + "; ".join(printable(c.command) for c in leak.children))
     return notes
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
 
 
 def _modification_text(modification: Modification) -> str:

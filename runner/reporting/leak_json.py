@@ -26,7 +26,10 @@ _LEAK = (
     "path", "type", "bytes", "entries", "context", "scope", "origin", "evidence", "where",
     "outcome",
 )  # fmt: skip
-_LEAK_OPTIONAL = ("call", "subtest", "never_closed", "open_by", "children", "rescued", "reason")
+_LEAK_OPTIONAL = (
+    "call", "subtest", "never_closed", "open_by", "children", "rescued", "reason", "since",
+    "written_by",
+)  # fmt: skip
 
 
 def write(report: SuiteReport, destination: str | TextIO) -> None:

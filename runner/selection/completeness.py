@@ -81,6 +81,10 @@ class Completeness:
             return not any(part in self._modules for part in prefixes(id))
         return not _has_submodule(imported, id) and not _has_tests(imported, id)
 
+    def concerns(self, id: str) -> bool:
+        """Return whether a context was loaded by this run, or no longer exists."""
+        return id in self._loaded or self.is_gone(id)
+
     @cached_property
     def _leaves_out_modules(self) -> bool:
         """Whether a test module of the project was not imported."""

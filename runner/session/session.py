@@ -6,10 +6,17 @@ around each module, class and test, and reports each outcome.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from tempfiles import Context, ContextReport, open_contexts
+from tempfiles import (
+    Context,
+    ContextReport,
+    open_contexts,
+    original_os_functions,
+    untracked,
+)
 
 from .listener import Events, Listener
 from .outcomes import UNSUCCESSFUL, Outcome
@@ -18,6 +25,8 @@ from .policy import Policy
 if TYPE_CHECKING:
     from tempfiles import Retention, Run, RunReport, Scope, Source
 
+    from ..selection.completeness import Completeness
+    from .memory import LeakMemory
     from .summary import RunSummary
 
 __unittest = True
@@ -51,6 +60,7 @@ class Session:
         policy: decides whether what a context left is a failure.
         retention: keeps the files of failed tests; None to keep none.
         listeners: follow the run.
+        memory: returns the memory of leaks outside the temp directory; None to remember none.
 
     Attributes:
         ran: the ids of all contexts that were entered.
@@ -67,6 +77,7 @@ class Session:
     def __init__(
         self, run: Run, policy: Policy, *, retention: Retention | None = None,
         listeners: Sequence[Listener] = (),
+        memory: Callable[[], LeakMemory] | None = None,
     ) -> None:
         self.run = run
         self.policy = policy
@@ -81,6 +92,7 @@ class Session:
         self.tests_run = 0
         self.stop: Callable[[], None] = lambda: None
         self._late: list[ContextReport] = []
+        self._memory = memory
 
     @property
     def context_now(self) -> str:
@@ -119,9 +131,40 @@ class Session:
             closed = ClosedContext(report, new, self.policy.failure(new))
         if closed.report.leaks:
             self.leaked.add(closed.report.id)
+            self._remember(closed.report)
         for notify in self.events.context_closed:
             notify(closed.report, closed.new)
         return closed
+
+    def _remember(self, report: ContextReport) -> None:
+        """Remember what a context left outside the temp directory, for other runs at once."""
+        if self._memory is None or all(leak.where == "temp" for leak in report.leaks):
+            return
+        # A test may have broken what this needs; the end of the run writes all leaks once more.
+        with contextlib.suppress(Exception), untracked(), original_os_functions():
+            self._memory().note(report.leaks)
+
+    def report_leftovers(self, completeness: Completeness, *, is_filtered: bool) -> None:
+        """Report what earlier runs left and what this run has not reported yet; before `finish`.
+
+        Leftovers of tests that this run left out are not reported, if it left out any.
+
+        Args:
+            completeness: which tests ran, and which no longer exist.
+            is_filtered: whether tests of the loaded modules were left out.
+        """
+        if self._memory is None:
+            return
+        memory = self._memory()
+
+        def is_due(id: str) -> bool:
+            if id != "run" and id in self.ran:
+                return True
+            return not is_filtered and (id == "run" or completeness.concerns(id))
+
+        others = memory.of_other_runs()
+        if others:
+            self._note_late(self.run.report_leftovers(is_due, others))
 
     def _close_and_keep(
         self, context: Context, retention: Retention, failed: bool

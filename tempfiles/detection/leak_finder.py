@@ -20,6 +20,7 @@ from ..system import syscalls
 from . import name_evidence as evidence
 from . import processes
 from .ignore import Ignored
+from .leftovers import Leftovers
 from .project_tree import ProjectTree
 
 
@@ -32,12 +33,14 @@ class LeakFinder:
         ignored: what is no leak.
 
     Attributes:
+        leftovers: the leaks of earlier runs that are still there.
         explanations: says where a leak is from.
         unattributed: new paths in the project tree that nothing ties to a context, with the
             processes that ran meanwhile.
     """
 
     def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
+        self.leftovers = Leftovers(observer.paths, ignored)
         self._observer = observer
         self._paths = observer.paths
         self._root = observer.root
@@ -56,10 +59,16 @@ class LeakFinder:
         unaudited = activity.has_helpers or self._observer.spawns.native_modules
         if self._tree.known and (unaudited or context.scope != "test"):
             leaks += self._in_tree(context, activity)
+        if self.leftovers.concern(context.id):
+            leaks += self.leftovers.take(context.id, lambda path: self._names(path, context))
         leaks = with_holders(leaks, context)
         for leak in leaks:
             self._paths.update_report(leak)
         return tuple(leaks)
+
+    def _names(self, path: str, context: Context) -> bool:
+        """Return whether a child process of a context is known to have created a path."""
+        return evidence.child_that_made(path, activity_of(context).children, False) is not None
 
     def take_leaks_of_survivors(self) -> list[Leak]:
         """Return, once, the leaks of processes that survived their context, which is closed."""

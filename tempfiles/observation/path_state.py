@@ -32,6 +32,7 @@ class PathState:
         identity: the file that was seen here last: when it was reported, or by the rename that
             was about to replace a reported one.
         replaces: the reported record that this one follows, until it is known that it does.
+        writers: the ids of the contexts that created something in it after it was reported.
         trusted_at: the number of moves in the run at which it was known to be a directory.
     """
 
@@ -44,6 +45,7 @@ class PathState:
     taken_back = False
     identity: FileId | None = None
     replaces: PathState | None = None
+    writers: dict[str, None] | None = None
     trusted_at = -1
 
     def __init__(

@@ -19,7 +19,7 @@ from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories,
 from ..detection.temp_dir import RACY_NS, TempDirectoryScanner
 from ..observation.activity import activity_of
 from ..observation.observer import Observer
-from ..records import Leak, Modification, Unattributed
+from ..records import Leak, Leftover, Modification, Unattributed
 from ..registry import cleanup, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RemovalReport, RunReport
@@ -98,6 +98,14 @@ class Closing:
     def remember_shared(self) -> None:
         """List the shared directories, before the first process that may write there."""
         self._shared = SharedDirectories(shared_directories(os.path.dirname(self._root.path)))
+
+    def add_leftovers(self, found: Iterable[Leftover]) -> None:
+        """Report leaks of earlier runs again, as long as the same files are there."""
+        self._finder.leftovers.add(found)
+
+    def has_leftovers(self, context: Context) -> bool:
+        """Return whether a context has left something in an earlier run."""
+        return self._finder.leftovers.concern(context.id)
 
     # The close of one context
 
@@ -198,6 +206,23 @@ class Closing:
     def close_run(self) -> tuple[ContextReport, ...]:
         """Close the contexts that created something after they were closed, and the run's own."""
         return (*self.close_late(), *self._close_again(contexts.root))
+
+    def close_leftovers(self, is_due: Callable[[str], bool]) -> tuple[ContextReport, ...]:
+        """Report what earlier runs left, of contexts that did not close in this run.
+
+        Args:
+            is_due: whether to report it for a context with this id.
+        """
+        found: dict[tuple[str, str], list[Leak]] = {}
+        for leak in self._finder.leftovers.take_all(is_due):
+            found.setdefault((leak.context, leak.scope), []).append(leak)
+        reports = [
+            ContextReport(id, scope, made=len(leaks), leaks=tuple(leaks))
+            for (id, scope), leaks in found.items()
+        ]
+        for report in reports:
+            self.totals.add(report)
+        return tuple(reports)
 
     def wait(self, grace: float) -> None:
         """Wait so many seconds, at most, for the survivor processes."""

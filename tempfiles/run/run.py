@@ -25,7 +25,7 @@ from ..system.audit import FirstWriteEvent
 
 if TYPE_CHECKING:
     from ..detection.detector import Detector
-    from ..records import Scope
+    from ..records import Leftover, Scope
     from ..reports import RunReport
     from .close import Listener
     from .tracking import Tracking
@@ -148,7 +148,10 @@ class Run:
             from .tracking import Tracking
 
             self._tracking = Tracking(self._settings, self.root, self._project, self._detectors)
-            self._left_nothing = self._tracking.quick_check.left_nothing
+            tracking = self._tracking
+            has_leftovers = bool(self._settings.leftovers)
+            check = tracking if has_leftovers else tracking.quick_check
+            self._left_nothing = check.left_nothing
         return self._tracking
 
     # Contexts
@@ -265,6 +268,23 @@ class Run:
         """Report, while the run goes on, what contexts created after they were closed."""
         tracking = self._tracking
         return tracking.closing.close_late() if tracking and tracking.needs_judging() else ()
+
+    def report_leftovers(
+        self, is_due: Callable[[str], bool], more: Iterable[Leftover] = ()
+    ) -> tuple[ContextReport, ...]:
+        """Report what earlier runs left, of contexts that have not closed in this run.
+
+        Args:
+            is_due: whether to report it for a context with this id. It is also reported if this
+                run has written into it.
+            more: leaks of runs that ended while this one ran, in addition to the settings'.
+        """
+        if not self._settings.tracks:
+            return ()
+        self._start_tracking()
+        closing = self._components.closing
+        closing.add_leftovers(more)
+        return closing.close_leftovers(is_due)
 
     def wait(self) -> None:
         """Wait for the survivor processes of closed contexts; `judge` then does not."""

@@ -87,6 +87,8 @@ class Tracking:
         registrations.before_removal = self._move_preexisting_out
         if self._settings.tracks:
             self._tree.snapshot()
+            if self._settings.leftovers:
+                self.closing.add_leftovers(self._settings.leftovers)
             if self._settings.watch_modified:
                 self.closing.remember_files()
 
@@ -106,6 +108,10 @@ class Tracking:
         if self._settings.tracks:
             so_far.deactivate(self.observer)
             self.observer.stop()
+
+    def left_nothing(self, context: Context) -> bool:
+        """Return whether a context has left nothing, in earlier runs neither."""
+        return not self.closing.has_leftovers(context) and self.quick_check.left_nothing(context)
 
     def attribute_new_to(self, context: Context) -> None:
         """Attribute what newly appeared in the temp directory to a context."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 from tests.support.projects import ProjectTestCase
 
@@ -214,6 +215,12 @@ class BaselineTests(ProjectTestCase):
         """)
         self.tidytest("--update-baseline")
         (self.project / "other.log").unlink()
+        outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertNotIn("fixed", outcome.err)
+        self.assertIn("Known leaks: 2 of 2 are in the baseline", outcome.err)
+        (self.project / "other.log").unlink()
+        shutil.rmtree(self.project / ".tidytest_cache")  # else it is known to be there still
         outcome = self.tidytest("--leaks", "fail", "--strict-baseline")
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertNotIn("fixed", outcome.err)

@@ -15,7 +15,8 @@ FUNCTIONS = [
     "create_nested_directory", "create_temp_directory", "create_with_content",
     "current_context", "format_contents", "format_count", "format_size", "generate_temp_path",
     "get_context_for_file", "get_registered_directories", "get_registered_files",
-    "get_temp_dir", "has_orphans", "is_registered", "is_terminated", "keep", "observed",
+    "get_temp_dir", "has_orphans", "is_registered", "is_terminated", "keep", "leftover_of",
+    "observed",
     "on_context_close", "on_context_open", "on_run_close", "on_termination", "open_contexts",
     "original_os_functions", "parse_size", "paths_left", "persist", "printable", "read_tree",
     "reap", "register_directory", "register_file", "remove", "remove_callback",
@@ -25,6 +26,7 @@ FUNCTIONS = [
 ]
 CLASSES = [
     "Child", "Context", "ContextRecord", "ContextReport", "Detector", "Finding", "Leak",
+    "Leftover",
     "Modification", "Monitor", "Origin", "ProcessDetector", "ReapReport", "Reaped", "Recording",
     "RemovalFailure", "RemovalReport", "Rescued", "Resource", "Retention", "RetentionSettings",
     "Run", "RunReport", "RunSettings", "Sample", "Settings", "SpecialFile", "Stats", "Summary",

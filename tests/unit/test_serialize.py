@@ -27,6 +27,7 @@ LEAKS = st.builds(
     Leak, TEXT, TYPES, st.integers(), st.integers(), TEXT, TEXT, st.none() | ORIGINS,
     subtest=st.none() | TEXT, never_closed=st.booleans(), open_by=some(TEXT),
     children=some(CHILDREN), rescued=some(TEXT), reason=TEXT,
+    since=st.floats(0, 1e10), written_by=some(TEXT),
 )  # fmt: skip
 FAILURES = st.builds(RemovalFailure, TEXT, TEXT, st.none() | st.integers())
 MODIFICATIONS = st.builds(
