@@ -10,12 +10,15 @@ from typing import Any
 
 from ..registry.contexts import Context
 from ..system import syscalls
+from ..system.thread_lock import new_lock
 from .origins import Trail
 
 # Longer command lines name lists of input files, not the one output to look for.
 _MOST_WORDS = 100
 _LARGEST_SCRIPT = 256 * 1024
 _WORD_ENDS = re.compile(r"""[\s'"=;|&<>(),{}\[\]]+""")
+
+_lock = new_lock()
 
 
 class Activity:
@@ -46,7 +49,10 @@ def activity_of(context: Context) -> Activity:
     """Return the activity of a context, which is created on its first use."""
     activity: Activity | None = context.attachment
     if activity is None:
-        activity = context.attachment = Activity()
+        with _lock:
+            activity = context.attachment
+            if activity is None:
+                activity = context.attachment = Activity()
     return activity
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..fileops.identity import FileId, with_parents
 from ..registry.contexts import UNTRACKED, Context, is_fixture_of
 from ..system import syscalls
+from ..system.thread_lock import Patient, new_lock
 from . import event_paths
 from .activity import Activity
 from .origins import Trail
@@ -23,6 +24,7 @@ from .preexisting import PreexistingFiles
 if TYPE_CHECKING:
     from ..records import Leak, Origin
 
+_lock = new_lock()  # of the files from before the run, whose records change in several steps
 _NONE: tuple[PathState, ...] = ()
 _OPENS = ("open", "os.open")
 _CREATES_NO_LINK = (*_OPENS, "os.mkdir", "socket.bind")
@@ -204,13 +206,14 @@ class PathTable:
         # Where all is kept, a file in a directory of the run needs a record of its own.
         is_strict = self.keeps_all and by_name and not target.startswith(self.root)
         is_of_run = self.was_seen_created if is_strict else self._is_of_open_context
-        self.preexisting.follow(source, target, stays, is_of_run)
+        with Patient(_lock):
+            self.preexisting.follow(source, target, stays, is_of_run)
         if self.keeps_all and by_name and syscalls.is_directory(source):
             self._rekey(event_paths.real(source, False), event_paths.real(target, False))
 
     def _rekey(self, source: str, target: str) -> None:
         """Give the records below a directory the paths that a rename is about to give them."""
-        below = [path for path in self._states if path.startswith(source + os.sep)]
+        below = [path for path in list(self._states) if path.startswith(source + os.sep)]
         for path in below:
             if self._states[path].preexisting is None:
                 state = self._states.pop(path)
@@ -344,7 +347,7 @@ class PathTable:
         elif state.preexisting is not None:
             state.maker = None
         else:
-            del self._states[state.path]
+            self._states.pop(state.path, None)  # another thread may have done it
 
     def forget_all(self, context: Context) -> None:
         """Drop the records of a context that has left nothing."""

@@ -66,7 +66,7 @@ class PreexistingFiles:
 
     def locations(self) -> dict[str, str]:
         """Return the files that are not where they were: the path before the run by that now."""
-        origins = ((path, state.preexisting) for path, state in self._moved.items())
+        origins = ((path, state.preexisting) for path, state in list(self._moved.items()))
         return {
             path: origin for path, origin in origins
             if origin is not None and not syscalls.is_same(path, origin)
@@ -74,11 +74,11 @@ class PreexistingFiles:
 
     def lies_in(self, path: str) -> bool:
         """Whether something was moved or linked to a path, or below it."""
-        return any(f"{moved}{os.sep}".startswith(path + os.sep) for moved in self._moved)
+        return any(f"{moved}{os.sep}".startswith(path + os.sep) for moved in list(self._moved))
 
     def _take_along(self, source: str, target: str, stays: bool) -> str | None:
         """Have what lies in a directory go with it; return the path that it had itself."""
-        for path in [path for path in self._moved if path.startswith(source + os.sep)]:
+        for path in [path for path in list(self._moved) if path.startswith(source + os.sep)]:
             origin = self._take(path)
             self._add(event_paths.real(target, follow=False) + path[len(source) :], origin)
         place = event_paths.real(source, follow=False)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from ..system.thread_lock import new_lock
+
 if TYPE_CHECKING:
     from ..records import ContextRecord  # not imported at the start of a run
     from ..reports import ContextReport, RunReport
@@ -17,6 +19,7 @@ OpenCallback = TypeVar("OpenCallback", bound="Callable[[ContextRecord], object]"
 CloseCallback = TypeVar("CloseCallback", bound="Callable[[ContextReport], object]")
 RunCallback = TypeVar("RunCallback", bound="Callable[[RunReport], object]")
 
+_lock = new_lock()
 # Tuples, replaced as a whole: a callback may add or remove others while they are called.
 _on_open: tuple[Callable[[ContextRecord], object], ...] = ()
 _on_close: tuple[Callable[[ContextReport], object], ...] = ()
@@ -26,21 +29,24 @@ _on_run_close: tuple[Callable[[RunReport], object], ...] = ()
 def on_context_open(callback: OpenCallback) -> OpenCallback:
     """Call a function with a `ContextRecord` after each context opens; usable as a decorator."""
     global _on_open
-    _on_open += (_checked(callback),)
+    with _lock:
+        _on_open += (_checked(callback),)
     return callback
 
 
 def on_context_close(callback: CloseCallback) -> CloseCallback:
     """Call a function with a `ContextReport` after each context closes; usable as a decorator."""
     global _on_close
-    _on_close += (_checked(callback),)
+    with _lock:
+        _on_close += (_checked(callback),)
     return callback
 
 
 def on_run_close(callback: RunCallback) -> RunCallback:
     """Call a function with a `RunReport` after a run closes; usable as a decorator."""
     global _on_run_close
-    _on_run_close += (_checked(callback),)
+    with _lock:
+        _on_run_close += (_checked(callback),)
     return callback
 
 
@@ -48,9 +54,10 @@ def remove_callback(callback: Callable[..., object]) -> None:
     """Remove a callback from all events; an unknown one is ignored."""
     global _on_open, _on_close, _on_run_close
     # `!=`, not `is not`: each look-up of a bound method returns a new object.
-    _on_open = tuple(known for known in _on_open if known != callback)
-    _on_close = tuple(known for known in _on_close if known != callback)
-    _on_run_close = tuple(known for known in _on_run_close if known != callback)
+    with _lock:
+        _on_open = tuple(known for known in _on_open if known != callback)
+        _on_close = tuple(known for known in _on_close if known != callback)
+        _on_run_close = tuple(known for known in _on_run_close if known != callback)
 
 
 def has_open_callbacks() -> bool:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from ..system.thread_lock import new_lock
 from . import threads
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ UNTRACKED = Context("untracked")
 _current: ContextVar[Context | None] = ContextVar("tempfiles_context", default=None)
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
 _follows_threads = False  # from the first context on
+_lock = new_lock()
 
 
 def current() -> Context:
@@ -212,5 +214,7 @@ def _inherited_context() -> Context:
 
 def _follow_threads() -> None:
     global _follows_threads
-    _follows_threads = True
-    threads.follow(lambda frame: threads.Start(current(), trace_start(frame)))
+    with _lock:
+        if not _follows_threads:
+            threads.follow(lambda frame: threads.Start(current(), trace_start(frame)))
+            _follows_threads = True

@@ -17,6 +17,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from ..system import audit
+from ..system.thread_lock import new_lock
 
 _POOLS = "concurrent.futures.thread"
 
@@ -39,6 +40,7 @@ class Start:
 _starts: weakref.WeakKeyDictionary[threading.Thread, Start] = weakref.WeakKeyDictionary()
 _start_at: Callable[[FrameType], Start]
 _pools_followed = False
+_lock = new_lock()
 
 
 def follow(start_at: Callable[[FrameType], Start]) -> None:
@@ -136,9 +138,11 @@ def _thread_starts(args: tuple[Any, ...]) -> None:
 
 def _follow_pools() -> None:
     global _pools_followed
-    _pools_followed = True
-    audit.subscribe({"tempfiles.submit": _work_is_submitted})
-    audit_submissions(sys.modules[_POOLS], _take_up)
+    with _lock:
+        if not _pools_followed:
+            _pools_followed = True
+            audit.subscribe({"tempfiles.submit": _work_is_submitted})
+            audit_submissions(sys.modules[_POOLS], _take_up)
 
 
 def _work_is_submitted(args: tuple[Any, ...]) -> None:

@@ -54,13 +54,15 @@ class Journal:
     """
 
     __slots__ = (
-        "__weakref__", "_closed", "_fd", "_pack", "_page", "_root", "_size", "_stack", "_turn",
+        "__weakref__", "_closed", "_fd", "_ids", "_pack", "_page", "_root", "_size", "_stack",
+        "_turn",
     )  # fmt: skip
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._closed = False
         self._stack: list[tuple[int, int, bytes]] = []
+        self._ids: list[str] = []
         self._turn = 0
         self._size = 0  # of the recorded leaks
         self._pack: Any = None
@@ -76,17 +78,27 @@ class Journal:
             name = id.encode("utf-8", "backslashreplace")
         entry = (len(name), SCOPES.get(scope, OTHER_SCOPE), name)
         self._stack.append(entry)
+        self._ids.append(id)
         self._turn = turn = 1 - self._turn
         pack = self._pack or self._begin()
         # Inline, here and in `leave`: this runs around every test.
         pack(self._page, OFFSETS[turn], *entry)
         self._page[0] = turn
 
-    def leave(self) -> None:
-        """Record that the current context has ended, and the one around it is current again."""
-        stack = self._stack
+    def leave(self, id: str | None = None) -> None:
+        """Record that a context has ended; the last one of those that are left is current again.
+
+        Args:
+            id: its id; None for the current one. Contexts of several threads end in any order.
+        """
+        stack, ids = self._stack, self._ids
         if stack:
-            stack.pop()
+            if id is None or ids[-1] is id or id not in ids:
+                stack.pop()
+                ids.pop()
+            else:
+                number = len(ids) - 1 - ids[::-1].index(id)
+                del stack[number], ids[number]
         self._turn = turn = 1 - self._turn
         pack = self._pack or self._begin()
         pack(self._page, OFFSETS[turn], *(stack[-1] if stack else _NOTHING))

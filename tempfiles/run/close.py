@@ -97,7 +97,8 @@ class Closing:
 
     def remember_shared(self) -> None:
         """List the shared directories, before the first process that may write there."""
-        self._shared = SharedDirectories(shared_directories(os.path.dirname(self._root.path)))
+        if self._shared is None:
+            self._shared = SharedDirectories(shared_directories(os.path.dirname(self._root.path)))
 
     def add_leftovers(self, found: Iterable[Leftover]) -> None:
         """Report leaks of earlier runs again, as long as the same files are there."""

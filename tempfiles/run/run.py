@@ -5,7 +5,6 @@ A context in which nothing happened costs one `stat` of the temp directory.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import errno
 import gc
@@ -22,6 +21,7 @@ from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
 from ..system import syscalls, termination
 from ..system.audit import FirstWriteEvent
+from ..system.thread_lock import Patient, new_lock
 
 if TYPE_CHECKING:
     from ..detection.detector import Detector
@@ -66,8 +66,9 @@ class Run:
         self._tests = 0
         self._detectors = Detectors(detectors)
         self._detects = bool(self._detectors)
-        self._first_write_event = FirstWriteEvent(self._start_tracking)
+        self._first_write_event = FirstWriteEvent(self._start_at_event)
         self._started = False
+        self._is_ready = False
         self._tracking: Tracking | None = None
         self._left_nothing: Callable[[Context], bool]
 
@@ -88,7 +89,7 @@ class Run:
         Raises:
             OwnershipError: a run is open in this process.
         """
-        with _opening:
+        with _lock:
             _refuse_second()
             Run._open = self
         contexts.root.attachment = None
@@ -130,17 +131,24 @@ class Run:
         run.open()
         return run
 
+    def _start_at_event(self) -> None:
+        with Patient(_lock) as is_held:
+            if is_held:
+                self._start_tracking()
+
     def _start_tracking(self) -> None:
-        if self._started:
-            return
-        self._started = True  # before the imports below, which raise audit events
-        tracking = self._components
-        tracking.start()
-        if self._settings.tracks:
-            self._first_write_event.hand_over()
-            tracking.observe()
-        else:
-            self._first_write_event.stop()
+        with _lock:
+            if self._started:
+                return
+            self._started = True  # before the imports below, which raise audit events
+            tracking = self._components
+            tracking.start()
+            if self._settings.tracks:
+                self._first_write_event.hand_over()
+                tracking.observe()
+            else:
+                self._first_write_event.stop()
+            self._is_ready = True
 
     @property
     def _components(self) -> Tracking:
@@ -167,14 +175,15 @@ class Run:
                 path of a file. Names in it are evidence that the context created a file that no
                 audit event named. It is kept as long as the context.
         """
-        if not self._started:
+        if not self._is_ready:
             self._start_tracking()
         context = contexts.enter(id, scope)
         if source is not None:
             context.source = source
-        self._journal.enter(id, scope)
-        if self._detects:
-            self._detectors.opened(context)
+        with _lock:
+            self._journal.enter(id, scope)
+            if self._detects:
+                self._detectors.opened(context)
         if callbacks.has_open_callbacks():
             from ..records import ContextRecord
 
@@ -196,6 +205,13 @@ class Run:
             The report. Where the context left nothing and registered nothing, it is a shared one
             without id and scope.
         """
+        with _lock:
+            report = self._close(context, before_removal)
+        if report is not _NOTHING_LEFT:
+            callbacks.context_closed(report)
+        return report
+
+    def _close(self, context: Context, before_removal: Listener | None) -> ContextReport:
         report = _NOTHING_LEFT
         findings = self._detectors.left_by(context) if self._detects else ()
         # The garbage collector is off: an object in a cycle may be about to leave what its
@@ -211,13 +227,11 @@ class Run:
             if collects:
                 gc.enable()
         contexts.close(context)
-        self._journal.leave()
+        self._journal.leave(context.id)
         if findings:
             if report is _NOTHING_LEFT:
                 report = ContextReport(context.id, context.scope)
             report = report._replace(findings=findings)
-        if report is not _NOTHING_LEFT:
-            callbacks.context_closed(report)
         return report
 
     def activate(self, context: Context) -> Activation:
@@ -230,7 +244,8 @@ class Run:
         Otherwise it is attributed to the context that closes next. For the end of a fixture's
         setup: call it before other code runs.
         """
-        self._components.attribute_new_to(context)
+        with _lock:
+            self._components.attribute_new_to(context)
 
     def begin_part(self, context: Context, part: str | None) -> str | None:
         """Name the part of a context that runs now, such as a subtest.
@@ -267,7 +282,8 @@ class Run:
     def find_late_leaks(self) -> tuple[ContextReport, ...]:
         """Report, while the run goes on, what contexts created after they were closed."""
         tracking = self._tracking
-        return tracking.closing.close_late() if tracking and tracking.needs_judging() else ()
+        with _lock:
+            return tracking.closing.close_late() if tracking and tracking.needs_judging() else ()
 
     def report_leftovers(
         self, is_due: Callable[[str], bool], more: Iterable[Leftover] = ()
@@ -383,9 +399,10 @@ class Run:
         # Where no test ran, another process may have put something into the root.
         if not self._started and any(map(syscalls.listdir, self.root.slots)):
             self._start_tracking()
-        if self._tracking is not None:
-            late = self._tracking.judge()
-        self._stop_tracking()
+        with _lock:
+            if self._tracking is not None:
+                late = self._tracking.judge()
+            self._stop_tracking()
         self.root.restore()
         return late
 
@@ -422,7 +439,8 @@ class Run:
             )
 
 
-_opening = _thread.allocate_lock()
+_lock = new_lock()
+"""Held while a context opens or closes, which threads may do at once. Callbacks run without it."""
 
 
 def _refuse_second() -> None:

@@ -15,12 +15,15 @@ from ..registry import contexts, registrations
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
+from ..system.thread_lock import Patient, new_lock
 from . import so_far
 from .quick_check import QuickCheck
 
 if TYPE_CHECKING:
     from ..reports import RunReport
     from .close import Closing
+
+_lock = new_lock()
 
 
 class Tracking:
@@ -68,11 +71,13 @@ class Tracking:
     def closing(self) -> Closing:
         """What closes contexts in which something happened; created when it is first used."""
         if self._closing is None:
-            from .close import Closing
+            from .close import Closing  # before the lock: an import may wait for another thread
 
-            self._closing = Closing(
-                self._root, self.observer, self.temp_directory, self._tree, self.ignored
-            )
+            with Patient(_lock):
+                if self._closing is None:
+                    self._closing = Closing(
+                        self._root, self.observer, self.temp_directory, self._tree, self.ignored
+                    )
         return self._closing
 
     @property

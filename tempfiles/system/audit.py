@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .thread_lock import new_lock
+
 Handler = Callable[[tuple[Any, ...]], object]
 
 AGAIN = object()
@@ -29,6 +31,7 @@ _WRITE_EVENTS = (
 )  # fmt: skip
 _NODE_FUNCTIONS = ("mkfifo", "mknod")
 
+_lock = new_lock()
 _handlers: dict[str, Handler] = {}
 _installed = False
 _unaudited: dict[str, Callable[..., None]] = {}
@@ -42,18 +45,20 @@ def subscribe(handlers: Mapping[str, Handler]) -> None:
     Raises:
         RuntimeError: an event has a handler already.
     """
-    taken = handlers.keys() & _handlers.keys()
-    if taken:
-        raise RuntimeError(f"audit events with a handler already: {', '.join(sorted(taken))}")
-    _handlers.update(handlers)
-    _install()
+    with _lock:
+        taken = handlers.keys() & _handlers.keys()
+        if taken:
+            raise RuntimeError(f"audit events with a handler already: {', '.join(sorted(taken))}")
+        _handlers.update(handlers)
+        _install()
 
 
 def unsubscribe(handlers: Mapping[str, Handler]) -> None:
     """Remove handlers; an event that has another handler keeps it."""
-    for event, handler in handlers.items():
-        if _handlers.get(event) == handler:
-            del _handlers[event]
+    with _lock:
+        for event, handler in handlers.items():
+            if _handlers.get(event) == handler:
+                del _handlers[event]
 
 
 def _install() -> None:
@@ -89,23 +94,25 @@ def _log_failure(event: str) -> None:
 
 def audit_node_functions() -> None:
     """Replace `os.mkfifo` and `os.mknod`, which raise no audit event, by functions that do."""
-    for name in _NODE_FUNCTIONS:
-        original = getattr(os, name, None)
-        if original is None or name in _unaudited:
-            continue
-        _unaudited[name] = original
-        audited = _audited(name, original)
-        if original in os.supports_dir_fd:
-            os.supports_dir_fd.add(audited)
-        setattr(os, name, audited)
+    with _lock:
+        for name in _NODE_FUNCTIONS:
+            original = getattr(os, name, None)
+            if original is None or name in _unaudited:
+                continue
+            _unaudited[name] = original
+            audited = _audited(name, original)
+            if original in os.supports_dir_fd:
+                os.supports_dir_fd.add(audited)
+            setattr(os, name, audited)
 
 
 def restore_node_functions() -> None:
     """Undo `audit_node_functions`; without effect where it was not called."""
-    for name, original in _unaudited.items():
-        os.supports_dir_fd.discard(getattr(os, name))
-        setattr(os, name, original)
-    _unaudited.clear()
+    with _lock:
+        for name, original in _unaudited.items():
+            os.supports_dir_fd.discard(getattr(os, name))
+            setattr(os, name, original)
+        _unaudited.clear()
 
 
 def _audited(name: str, original: Callable[..., None]) -> Callable[..., None]:
@@ -150,8 +157,9 @@ class FirstWriteEvent:
 
     def hand_over(self) -> None:
         """Stop listening; the functions that raise events stay audited for the observer."""
-        unsubscribe(self._first_import)
-        unsubscribe(self._write_events)
+        with _lock:
+            unsubscribe(self._first_import)
+            unsubscribe(self._write_events)
 
     def stop(self) -> None:
         """Stop listening."""
@@ -163,9 +171,12 @@ class FirstWriteEvent:
         # part of these names.
         if args[0].partition(".")[0] in sys.stdlib_module_names:
             return
-        unsubscribe(self._first_import)
-        audit_node_functions()  # before a module of the user's imports one of them by name
-        subscribe(self._write_events)
+        with _lock:
+            if _handlers.get("import") != self._imports:
+                return  # another thread was first
+            unsubscribe(self._first_import)
+            audit_node_functions()  # before a module of the user's imports one of them by name
+            subscribe(self._write_events)
 
     def _imports_extension(self, args: tuple[Any, ...]) -> object:
         if args[1] and not args[1].startswith(_STDLIB):

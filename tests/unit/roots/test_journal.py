@@ -64,6 +64,16 @@ class CurrentContextTests(RootCase):
         writer.leave()
         self.assertIsNone(self.current())
 
+    def test_contexts_of_threads_may_end_in_any_order(self) -> None:
+        writer = self.open()
+        for id in ("run", "one", "two", "three"):
+            writer.enter(id, "test")
+        for ended, current in (("two", "three"), ("three", "one"), ("unknown", "run")):
+            writer.leave(ended)
+            self.assertEqual(self.current(), Current(current, "test"))
+        writer.leave()
+        self.assertIsNone(self.current())
+
     def test_two_ids_are_never_mixed(self) -> None:
         writer = self.open()
         for number in range(200):
