@@ -120,8 +120,7 @@ def _reap(root: str) -> None:
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules.setdefault("tempfiles", package)
     from tempfiles.recovery import rescue
-
-    from ..roots import dispose, flock, ownership
+    from tempfiles.roots import dispose, flock, ownership
 
     lock = flock.acquire(root, patience=1.0)
     if lock is None:
