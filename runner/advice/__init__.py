@@ -1,4 +1,4 @@
-"""Where to begin with many leaks, and a line of code to paste for each."""
+"""Advise the user where to begin with many leaks, and which line of code prevents each."""
 
 from .where_to_begin import advice
 

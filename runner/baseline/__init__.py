@@ -1,1 +1,1 @@
-"""Known leaks: the file, the matching, the update."""
+"""The baseline of known leaks: read its file, match leaks with it, update it."""

@@ -1,1 +1,1 @@
-"""From the command line to an exit code."""
+"""Run the program: command line, components of the run, end of the run, exit code."""

@@ -1,4 +1,4 @@
-"""Remove at the start what dead runs left, print it; the rest at the end."""
+"""Remove and report what dead runs left: briefly before the tests, the rest at the end."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _lines(dead: list[Reaped], rest: list[Reaped]) -> Iterator[str]:
         yield from _leak_lines(root)
         for path, now in root.rescued.items():
             name = printable(os.path.basename(path))
-            yield f"    {name} was there before that run: it is now {printable(now)}"
+            yield f"    {name} existed before that run: it is now {printable(now)}"
     if len(dead) > _MOST_RUNS:
         yield f"    ... and {len(dead) - _MOST_RUNS} more"
 

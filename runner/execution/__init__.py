@@ -1,1 +1,1 @@
-"""unittest's adapter onto the session."""
+"""Run the tests with unittest: its runner, its result and its patched methods open contexts."""

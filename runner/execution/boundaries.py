@@ -31,7 +31,7 @@ class Boundaries:
     """Opens and closes the contexts of tests, classes and modules of one result.
 
     Attributes:
-        session: judges what the contexts left.
+        session: opens and closes the contexts.
         running: the test under way, if its `run` is the patched one.
         leak_failure: the last failure that reports leaks and nothing else.
     """

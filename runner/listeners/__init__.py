@@ -1,1 +1,1 @@
-"""Optional followers of a run: coverage, progress, slowest tests, debugger."""
+"""Optional listeners to a run: coverage, progress line, slowest tests, debugger, disk usage."""

@@ -1,4 +1,4 @@
-"""The slowest tests where unittest does not list them (3.11), and those that wrote the most."""
+"""List the slowest tests (where unittest does not: 3.11), and those that wrote the most."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Records into words and colours."""
+"""Print the results: format records as lines of text, colour and escape them."""

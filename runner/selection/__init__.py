@@ -1,1 +1,1 @@
-"""Which tests run, in which order."""
+"""Select and order the tests, and record which of them ran to their end."""

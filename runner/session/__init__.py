@@ -1,1 +1,1 @@
-"""One judged run, whatever runs the tests."""
+"""Track one run of tests and decide which leaks fail it, whatever test tool runs the tests."""

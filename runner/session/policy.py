@@ -1,4 +1,4 @@
-"""Decide what a leak does to its context: nothing, a failure, or nothing because it is known."""
+"""Decide whether a leak fails its context: `--leaks fail` and the baseline say so."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Policy:
         self._known_keys: set[tuple[str, str]] = set()
         self.failing_keys: set[tuple[str, str]] = set()
 
-    def judge(self, report: ContextReport, late: bool = False) -> ContextReport:
+    def without_known(self, report: ContextReport, late: bool = False) -> ContextReport:
         """Count the leaks of a context; return its report with the new ones only.
 
         Args:
@@ -69,7 +69,7 @@ class Policy:
         """Return the message to fail a context with; None if it does not fail.
 
         Args:
-            new: the context with its new leaks only, as `judge` returned it.
+            new: the context with its new leaks only, as `without_known` returned it.
         """
         if not self._fails or not new.leaks:
             return None

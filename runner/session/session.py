@@ -1,4 +1,4 @@
-"""One judged run of tests: contexts and outcomes go in, records come out.
+"""The session of one run of tests: contexts and outcomes go in, records come out.
 
 A session knows no test tool. An adapter (`runner.execution` for unittest) calls `enter` and `close`
 around each module, class and test, and reports each outcome.
@@ -53,7 +53,7 @@ _NOTHING = ClosedContext(ContextReport("", ""), ContextReport("", ""))
 
 
 class Session:
-    """Opens and closes the contexts of one run, judges what they left, and keeps count.
+    """Opens and closes the contexts of one run, has the policy decide about leaks, and counts.
 
     Args:
         run: the tracked run; it is open already.
@@ -107,7 +107,7 @@ class Session:
     def close(
         self, context: Context, *, failed: bool = False, interrupted: bool = False
     ) -> ClosedContext:
-        """Close a context, judge what it left, and tell the listeners.
+        """Close a context, decide whether its leaks fail it, and notify the listeners.
 
         Args:
             context: the current context.
@@ -127,7 +127,7 @@ class Session:
             report = self.run.close(context)
             if not report.scope:
                 return _NOTHING  # as after most tests
-            new = self.policy.judge(report)
+            new = self.policy.without_known(report)
             closed = ClosedContext(report, new, self.policy.failure(new))
         if closed.report.leaks:
             self.leaked.add(closed.report.id)
@@ -169,20 +169,20 @@ class Session:
     def _close_and_keep(
         self, context: Context, retention: Retention, failed: bool
     ) -> ClosedContext:
-        judged: list[tuple[ContextReport, str | None]] = []
+        decided: list[tuple[ContextReport, str | None]] = []
 
         def keep(report: ContextReport) -> None:
-            new = self.policy.judge(report)
+            new = self.policy.without_known(report)
             failure = self.policy.failure(new)
-            judged.append((new, failure))
+            decided.append((new, failure))
             retention.keep_registered(context, failed or failure is not None)
 
         report = self.run.close(context, keep)
         if not report.scope:
             return _NOTHING
-        if not judged:  # it left no file
+        if not decided:  # it left no file
             return ClosedContext(report, report)
-        new, failure = judged[0]
+        new, failure = decided[0]
         return ClosedContext(report, report._replace(leaks=new.leaks), failure)
 
     def note_failure(self, closed: ClosedContext) -> None:
@@ -205,7 +205,7 @@ class Session:
             self.retention.keep_leaks(context, closed.report.leaks, failed, annotate)
 
     def outcome(self, outcome: Outcome) -> None:
-        """Record an outcome other than success, and tell the listeners."""
+        """Record an outcome other than success, and notify the listeners."""
         if outcome.status in UNSUCCESSFUL:
             self.failed.add(outcome.owner)
         if outcome.status != "unexpected success":
@@ -260,5 +260,5 @@ class Session:
 
     def _note_late(self, late: Iterable[ContextReport]) -> None:
         self.leaked.update(found.id for found in late if found.leaks)
-        self._late += (self.policy.judge(report, late=True) for report in late)
+        self._late += (self.policy.without_known(report, late=True) for report in late)
         self._late += self.policy.mistaken()

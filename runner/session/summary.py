@@ -1,4 +1,4 @@
-"""The lines at the end of a run: late leaks, where to begin, known leaks, totals."""
+"""Print the end of a run: leaks found after their contexts closed, advice, baseline, totals."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One table of options; file, environment and command line into one record."""
+"""The settings of a run: one table of options, read from file, environment and command line."""

@@ -1,4 +1,4 @@
-"""The places that settings come from, laid over each other.
+"""Merge the settings from the settings file, the environment and the command line.
 
 Defaults < settings file < environment < command line: the stronger place wins.
 """

@@ -249,10 +249,10 @@ def _without_used(items: list[Item]) -> list[Item]:
     paths = [item.path for item in items if not item.reason]
     used = processes.holders_of(paths)
     bound = _bound_sockets() if paths else frozenset()
-    return [_judge_use(item, used, bound) for item in items]
+    return [_check_use(item, used, bound) for item in items]
 
 
-def _judge_use(item: Item, used: dict[str, list[str]], bound: frozenset[str]) -> Item:
+def _check_use(item: Item, used: dict[str, list[str]], bound: frozenset[str]) -> Item:
     if item.path in used:
         return replace(item, reason=f"it is open in {', '.join(used[item.path])}")
     if any(path == item.path or path.startswith(item.path + os.sep) for path in bound):

@@ -128,7 +128,7 @@ class Watch:
         if self._most.unreadable:
             line += f"; {format_count(self._most.unreadable, 'entry', 'entries')} could not be read"
         if self._most.mounts:
-            line += f"; {format_count(self._most.mounts, 'mount point')} passed by"
+            line += f"; {format_count(self._most.mounts, 'mount point')} not entered"
         return line
 
     def _unwritten(self, error: OSError) -> int:

@@ -50,7 +50,7 @@ class TempDirectoryScanner:
         self._follow(self._root.slot)
 
     def release(self) -> None:
-        """Let go of the current slot, which is about to be removed."""
+        """Release the current slot, which is about to be removed."""
         self._watched.release()
 
     def has_new(self) -> bool:

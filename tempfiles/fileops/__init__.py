@@ -1,1 +1,1 @@
-"""Remove, copy, measure and identify files; knows no context."""
+"""Remove, copy, measure and identify files, independently of contexts and runs."""

@@ -1,7 +1,7 @@
 """Measure what lies at a path without opening, following or waiting for anything in it.
 
 The walk reads directories only, never follows a link, and does not enter another file system.
-A mount point that the caller has looked up is passed by without so much as a `stat`, because one
+A mount point that the caller has looked up is left out without so much as a `stat`, because one
 on a dead network mount never returns.
 """
 
@@ -261,7 +261,7 @@ class Walk:
             syscalls.close_fd(fd)
 
     def _is_ours(self, device: int) -> bool:
-        """Whether a directory is of the file system of the top; else it is passed by."""
+        """Whether a directory is of the file system of the top; else it is not entered."""
         self.mounts += device != self._device
         return device == self._device
 

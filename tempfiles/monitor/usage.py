@@ -42,8 +42,8 @@ class Sample:
     `timestamp` is in seconds since the epoch. `files` counts everything but directories. `bytes`
     is the sum of the lengths of the regular files, one with several names counted once.
     `unreadable` counts directories and files that could not be examined, `mounts` the mount points
-    passed by. `context` is the current context of the sampling process. `shares` holds the root of
-    each run, then the largest of the other topmost entries.
+    that were not entered. `context` is the current context of the sampling process. `shares` holds
+    the root of each run, then the largest of the other topmost entries.
     """
 
     timestamp: float

@@ -1,1 +1,1 @@
-"""Remove what dead runs left, and rescue what was the user's."""
+"""Remove what dead runs left, rescue the user's files from it, and manage kept files."""

@@ -1,4 +1,4 @@
-"""Move out of a run root what must survive its removal: kept paths and preexisting files."""
+"""Rescue kept and preexisting files from any run root: move each to a free name beside the root."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The run directory on disk: its lock, its marker, its journal, its disposal."""
+"""The run root, the directory of a run on disk: its lock, its marker, its journal, its removal."""

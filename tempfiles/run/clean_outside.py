@@ -1,4 +1,4 @@
-"""Remove leaks outside the temp directory that the run was seen to create (`--clean-outside`)."""
+"""Remove leaks outside the temp directory whose creation was observed (`--clean-outside`)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..system import syscalls
 class OutsideCleaner:
     """Remove a leak only if it is the file that was reported, with all that is in it.
 
-    Everything in a directory must have been seen being created.
+    The creation of everything in a directory must have been observed.
 
     Args:
         started: when the run began (ns since the epoch); nothing older is touched.
@@ -37,7 +37,7 @@ class OutsideCleaner:
         if leak.outcome == "removed":
             return leak  # another leak lies there now
         if leak.evidence != "observed" or self._paths.get(leak.path) is None:
-            return replace(leak, reason="it was not seen being made")
+            return replace(leak, reason="its creation was not observed")
         if not syscalls.lexists(leak.path):
             return replace(leak, outcome="removed")
         try:
@@ -47,7 +47,7 @@ class OutsideCleaner:
             return replace(leak, reason=error.strerror or str(error))
         doubt = next(filter(None, (self._doubt(leak.path, *entry) for entry in entries)), "")
         if not doubt and self._paths.preexisting.lies_in(leak.path):
-            doubt = "it is or holds what was there before the run"
+            doubt = "it is, or holds, a preexisting file"
         if doubt:
             return replace(leak, reason=doubt)
         failure = remove_listed(entries)
@@ -58,7 +58,7 @@ class OutsideCleaner:
         subject = "it" if path == top else f"it holds {os.path.relpath(path, top)}, which"
         identity = file_id_with_birth(path, status)
         if path != top and not self._paths.was_seen_created(path):
-            return f"{subject} was not seen being made"
+            return f"it holds {os.path.relpath(path, top)}, whose creation was not observed"
         if path == top and self._paths.identity_of(path) != identity:
             return "another file has its name now"
         if hasattr(os, "getuid") and status.st_uid != os.getuid():

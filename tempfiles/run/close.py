@@ -24,7 +24,7 @@ from ..registry import cleanup, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RemovalReport, RunReport
 from ..roots.root import RunRoot
-from .survivors import Survivors
+from .move_out import MoveOut
 from .totals import Totals
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Closing:
         self._states: FileStates | None = None
         self._cleaner = self._new_cleaner()
         self.totals = Totals(self._paths)
-        self._survivors = Survivors(root, observer, self.totals)
+        self._move_out = MoveOut(root, observer, self.totals)
 
     def _new_cleaner(self) -> OutsideCleaner | None:
         if not self._paths.keeps_all:
@@ -246,17 +246,17 @@ class Closing:
             paths: files and directories.
             tracks: whether what came into the run root was observed.
         """
-        self._survivors.move_out_of(paths, self._observed_all(tracks))
+        self._move_out.move_out_of(paths, self._observed_all(tracks))
 
     def remove(self, tracks: bool) -> None:
-        """Remove the run root, and what else this run was seen to create, if that is asked for.
+        """Remove the run root and, with `--clean-outside`, the leaks elsewhere that it created.
 
         What must not be removed is moved out of the root before.
 
         Args:
             tracks: whether what came into it was observed.
         """
-        if self._survivors.move_out(self._observed_all(tracks)):
+        if self._move_out.move_out(self._observed_all(tracks)):
             self.totals.note_failures(self._root.remove())
         else:
             self._root.leave()

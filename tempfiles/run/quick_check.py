@@ -1,4 +1,4 @@
-"""The check that each context gets when it closes: mostly it says that nothing is left."""
+"""Check whether a closing context left nothing, so that most contexts need no closer look."""
 
 from __future__ import annotations
 

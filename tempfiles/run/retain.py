@@ -27,7 +27,7 @@ from ..registry import contexts, move, registrations
 from ..registry.contexts import Context
 from ..registry.reclaim import is_in_place
 from ..reports import RunReport
-from . import survivors
+from . import move_out
 
 _MOST_LISTED = 10  # paths of one context that are not kept, and that are left where they are
 _LONGEST_LISTED = 160  # characters of such a path
@@ -137,7 +137,7 @@ class Retention:
             return
         with contexts.untracked(), self._attempt(context):
             chosen = [leak for leak in leaks if self._is_removed(leak)]
-            survivors.flush([leak.path for leak in chosen if leak.never_closed])
+            move_out.flush([leak.path for leak in chosen if leak.never_closed])
             for leak in chosen:
                 if self._put(context, leak.path, copy):
                     self._kept.add((leak.scope, leak.context, leak.path))

@@ -308,7 +308,7 @@ class Run:
             self._tracking.closing.wait(self._settings.late_grace)
 
     def finish(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
-        """End the run: judge it, remove its root directory.
+        """End the run: find the last leaks, remove its root directory.
 
         Args:
             tests: how many tests were run, for the report.
@@ -345,7 +345,7 @@ class Run:
             return self._report(), late
 
     def remove(self) -> RunReport:
-        """Remove the root directory of a run that was judged.
+        """Remove the root directory of a run, after `judge`.
 
         Returns:
             The report of the whole run, with what could not be removed.

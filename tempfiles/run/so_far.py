@@ -43,7 +43,7 @@ def deactivate(observer: Observer) -> None:
 
 
 def paths_left(context: Context) -> list[str]:
-    """Return the topmost unregistered paths that a context was seen to create and that exist.
+    """Return the topmost unregistered paths that a context created, as observed, and that exist.
 
     Raises:
         RuntimeError: nothing is observed now.

@@ -72,13 +72,13 @@ class CleanOutsideCase(ProjectTestCase):
 class LeftPathTests(CleanOutsideCase):
     def test_a_directory_with_a_file_of_an_unrelated_process(self) -> None:
         self.assert_left('os.mkdir("made")\nopen("made/mine", "w").close()\ntheirs("made/theirs")',
-                         "it holds theirs, which was not seen being made")
+                         "it holds theirs, whose creation was not observed")
         self.assertEqual((self.project / "made/theirs").read_text(), "theirs")
         self.assertTrue((self.project / "made/mine").exists())
 
     def test_a_directory_into_which_a_child_has_moved_a_file(self) -> None:
         self.assert_left('os.mkdir("made")\nsubprocess.check_call(["mv", "precious.txt", "made"])',
-                         "it holds precious.txt, which was not seen being made")
+                         "it holds precious.txt, whose creation was not observed")
         self.assertEqual((self.project / "made/precious.txt").read_text(), "precious")
 
     def test_a_preexisting_file_at_an_observed_path(self) -> None:
@@ -98,32 +98,33 @@ class LeftPathTests(CleanOutsideCase):
     def test_another_file_at_the_path_of_a_removed_one(self) -> None:
         self.assert_left(
             'os.mkdir("made")\nopen("made/x", "w").close()\nos.unlink("made/x")\ntheirs("made/x")',
-            "it holds x, which was not seen being made",
+            "it holds x, whose creation was not observed",
         )
         self.assertEqual((self.project / "made/x").read_text(), "theirs")
 
     def test_a_file_of_anothers_that_the_test_has_moved(self) -> None:
         self.assert_left('os.mkdir("made")\ntheirs("made/x")\nos.rename("made/x", "made/y")',
-                         "it holds y, which was not seen being made")
+                         "it holds y, whose creation was not observed")
 
     def test_a_file_from_before_that_was_moved_there_after_the_test(self) -> None:
         self.assert_left(
             'os.mkdir("made")\nself.addClassCleanup(shutil.move, "precious.txt", "made")',
-            "it holds precious.txt, which was not seen being made",
+            "it holds precious.txt, whose creation was not observed",
         )
         self.assertEqual((self.project / "made/precious.txt").read_text(), "precious")
 
     def test_a_directory_in_which_files_are_kept(self) -> None:
         self.assert_left(
             'os.mkdir("made")\ntempfile.mkdtemp()\nself.fail()',
-            "it holds kept, which was not seen being made",
+            "it holds kept, whose creation was not observed",
             "--keep", "on-failure", "--keep-dir", "made/kept",
         )  # fmt: skip
         (kept,) = (self.project / "made/kept").glob("*/test_a.T.test")
         self.assertEqual(len(os.listdir(kept)), 1)
 
     def test_what_a_child_has_made(self) -> None:
-        self.assert_left('subprocess.check_call(["touch", "made"])', "it was not seen being made")
+        self.assert_left('subprocess.check_call(["touch", "made"])',
+                         "its creation was not observed")
 
 
 class RemovedPathTests(CleanOutsideCase):

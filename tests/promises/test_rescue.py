@@ -150,7 +150,7 @@ class MovedByChildTests(RescueCase):
         self.run_python("-m", "runner", "test_a")
         self.write("test_b.py", "")
         outcome = self.run_python("-m", "runner", "test_b")
-        self.assertIn(f"precious.txt was there before that run: it is now {self.base}", outcome.err)
+        self.assertIn(f"precious.txt existed before that run: it is now {self.base}", outcome.err)
         self.assertEqual(os.listdir(self.base), ["precious.txt"])
 
 

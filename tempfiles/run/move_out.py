@@ -1,4 +1,4 @@
-"""Move out of the run root what must survive it: what was kept, and what is from before the run."""
+"""Move kept and preexisting files out of the run root before a living run removes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .totals import Totals
 _log = logging.getLogger("tempfiles")
 
 
-class Survivors:
+class MoveOut:
     """Move files out of the run root before it is removed, and record where they are now.
 
     Args:
