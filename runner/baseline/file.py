@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tempfiles import Leak, try_draft, write_atomically
@@ -85,6 +85,17 @@ def _normalised_words(words: Collection[str], pattern: re.Pattern[str], name: st
 def names(entry: Entry, path: str, project: str) -> bool:
     """Return whether an entry may name an existing path outside the temp directory."""
     return not entry.is_drawn and entry.name == normalised(_portable(path, project))
+
+
+def names_above(name: str) -> Iterator[str]:
+    """Yield the names that the directories above an outside path have in a baseline.
+
+    Args:
+        name: that of the path, with its random parts replaced or not.
+    """
+    parts = name.split("/")
+    for length in range(len(parts) - 1, 1, -1):
+        yield normalised("/".join(parts[:length]))
 
 
 def _call(leak: Leak) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tempfiles import ContextReport, Leak
 
-from .file import Baseline, Entry, entry_of, names
+from .file import Baseline, Entry, entry_of, names, names_above
 
 Lent = Callable[[Entry], int]
 """Returns how many leaks of an entry other tests have left."""
@@ -47,6 +47,7 @@ class Ledger:
         self._shared = SharedLeaks(baseline, self._used, self.ended)
         self._allowances: dict[str, Allowance] = {}
         self._of_context: dict[str, Counter[Entry]] = {}
+        self._outside = {e.name for e in baseline if "/" in e.name and not e.is_drawn}
         for entry, number in baseline.items():
             self._of_context.setdefault(entry.context, Counter())[entry] = number
 
@@ -54,7 +55,8 @@ class Ledger:
         """Split the leaks of a context that has closed into known and new ones.
 
         A leak matches an entry of the context with its name; else one of the same call, whose name
-        may differ; else one of another test that used to create the file first.
+        may differ; else one of another test that used to create the file first. What lies in a
+        known directory is known with it.
 
         Args:
             report: what the context left.
@@ -69,6 +71,8 @@ class Ledger:
         self._shared.settle(allowance.used())
         new, written = set(), []
         for (leak, entry), match in zip(pairs, known, strict=True):
+            if match is None and self._lies_in_known(entry):
+                continue
             if match is None and self._shared.take(Borrowed(leak, entry, allowance)):
                 continue
             written.append((entry, match))
@@ -79,6 +83,10 @@ class Ledger:
             tuple(leak for leak in report.leaks if id(leak) not in new),
             tuple(leak for leak in report.leaks if id(leak) in new),
         )
+
+    def _lies_in_known(self, entry: Entry) -> bool:
+        """Return whether the file of an entry lies in a directory of another entry."""
+        return "/" in entry.name and not self._outside.isdisjoint(names_above(entry.name))
 
     def _is_repeated(self, leak: Leak, entry: Entry) -> bool:
         """Return whether another context has left this file already, so that it uses no entry."""
@@ -118,7 +126,8 @@ class Ledger:
     def _unused(self, is_decided: Callable[[str], bool]) -> dict[Entry, int]:
         found = {
             entry: number - self._used[entry] - self._shared.lent(entry)
-            for entry, number in sorted(self._baseline.items()) if is_decided(entry.context)
+            for entry, number in sorted(self._baseline.items())
+            if is_decided(entry.context) and not self._lies_in_known(entry)
         }  # fmt: skip
         return {entry: number for entry, number in found.items() if number > 0}
 
@@ -247,8 +256,8 @@ class Borrowed(NamedTuple):
 class SharedLeaks:
     """Known leaks of files that several tests create: the test that runs first leaves them.
 
-    The order and the selection of tests decide which one that is. So a leak is matched with the
-    entry of another test, until that test leaves its own.
+    The order and the selection of tests decide which one that is, and by which call. So a leak is
+    matched with an entry of the same name of another test, until that test leaves its own.
 
     Args:
         baseline: the known leaks.
@@ -264,11 +273,12 @@ class SharedLeaks:
         self._baseline = baseline
         self._used = used
         self._ended = ended
-        self._first: dict[tuple[str, str], str] = {}  # the directory of each name and call
+        self._first: dict[str, str] = {}  # the directory of each name
         self._borrowed: dict[Entry, dict[tuple[str, str], Borrowed]] = {}
-        self._alike: dict[Entry, list[Entry]] = {}
+        self._alike: dict[str, list[Entry]] = {}
         for entry in baseline:
-            self._alike.setdefault(_without_context(entry), []).append(entry)
+            if not entry.is_drawn:
+                self._alike.setdefault(entry.name, []).append(entry)
 
     def borrowed(self, entry: Entry) -> list[Borrowed]:
         """Return the leaks of other tests that are matched with an entry."""
@@ -283,14 +293,14 @@ class SharedLeaks:
         if leak.where != "temp" or entry.is_drawn:
             return False
         directory, name = os.path.split(leak.path)
-        return self._first.setdefault((name, entry.call), directory) != directory
+        return self._first.setdefault(name, directory) != directory
 
     def take(self, borrowed: Borrowed) -> bool:
         """Match a leak with an entry of a test that has not ended yet; return whether it did."""
         if borrowed.entry.is_drawn:
             return False
         key = borrowed.leak.key
-        for other in self._alike.get(_without_context(borrowed.entry), ()):
+        for other in self._alike.get(borrowed.entry.name, ()):
             taken = self._borrowed.get(other, {})
             has_room = self._used[other] + len(taken) < self._baseline[other]
             if key in taken or (has_room and other.context not in self._ended):
@@ -311,7 +321,3 @@ class SharedLeaks:
                 if not self.take(borrowed):
                     self.mistaken.append(borrowed)
                     borrowed.allowance.write([(borrowed.entry, None)])
-
-
-def _without_context(entry: Entry) -> Entry:
-    return entry._replace(context="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import unittest
 
 from tests.runs.test_baseline_completeness import STRICT, BaselineCase
@@ -40,6 +41,11 @@ class SharedLeakCase(BaselineCase):
 
     def text(self) -> str:
         return (self.project / ".tidytest-leaks.json").read_text("utf-8")
+
+    def fresh(self) -> None:
+        (self.project / "run1.log").unlink(missing_ok=True)
+        shutil.rmtree(self.project / ".tidytest_cache", ignore_errors=True)
+        shutil.rmtree(self.project / "work", ignore_errors=True)
 
     def tidytest_anew(self, *words: str) -> str:
         """Run without what an earlier run has left outside; return what is reported."""
@@ -174,6 +180,83 @@ class UpdateTests(SharedLeakCase):
         outcome = self.tidytest(*STRICT, "--repeat", "2")
         self.assertEqual(outcome.code, 1, outcome.err)
         self.assertIn("FAILED (failures=2)", outcome.err)
+
+
+class SharedNameTests(SharedLeakCase):
+    """Tests that create one name in different ways leave one known leak."""
+
+    def test_two_calls_are_one_known_leak_in_every_order(self) -> None:
+        calls = (
+            "open({0}, 'w').close()", "__import__('pathlib').Path({0}).write_text('x')",
+            "os.close(os.open({0}, os.O_CREAT))", "os.system('echo > ' + {0})",
+        )
+        for path in ("tempfile.gettempdir() + '/shared.txt'", "'run1.log'"):
+            self.suite("test_a", *(call.format(path) for call in calls))
+            self.fresh()
+            (self.project / ".tidytest-leaks.json").unlink(missing_ok=True)
+            self.tidytest("--update-baseline")
+            self.assertEqual(len(self.entries()), 1, self.text())
+            orders = [(), ("--reverse",), *(("--shuffle", str(seed)) for seed in range(3))]
+            for words in (*orders, *((f"test_a.A.test_{n}",) for n in range(1, 5))):
+                with self.subTest(path, words=words):
+                    self.fresh()
+                    self.assertHolds(*words)
+
+    def test_another_name_of_another_call_is_new(self) -> None:
+        self.suite("test_a", "open('run1.log', 'w').close()")
+        self.tidytest("--update-baseline")
+        self.suite("test_a", "os.mkdir('other')")
+        self.assertEqual(self.tidytest(*STRICT).code, 1)
+
+
+class KnownDirectoryTests(SharedLeakCase):
+    """What lies in a known leaked directory is known with it."""
+
+    BODIES = (
+        "os.makedirs('work', exist_ok=True); open('work/a', 'w').close()",
+        "os.makedirs('work/b', exist_ok=True); open('work/b/c', 'w').close()",
+        "os.makedirs('work', exist_ok=True); os.system('echo > work/d')",
+        "os.makedirs('work', exist_ok=True); tempfile.mkdtemp(dir='work')",
+    )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.suite("test_a", *self.BODIES)
+        self.tidytest("--update-baseline")
+
+    def test_the_baseline_holds_in_the_same_tree(self) -> None:
+        self.assertEqual(len(self.entries()), 1, self.text())
+        for words in ((), ("--reverse",), ("test_a.A.test_3",), ("--repeat", "2")):
+            with self.subTest(words):
+                self.assertHolds(*words)
+                shutil.rmtree(self.project / ".tidytest_cache")
+                self.assertHolds(*words)
+
+    def test_the_baseline_holds_in_a_fresh_copy(self) -> None:
+        for words in ((), ("--reverse",), ("test_a.A.test_3",), ("--repeat", "2")):
+            with self.subTest(words):
+                self.fresh()
+                self.assertHolds(*words)
+
+    def test_an_update_in_the_same_tree_changes_nothing(self) -> None:
+        before = self.text()
+        self.tidytest("--update-baseline")
+        self.assertEqual(self.text(), before)
+        shutil.rmtree(self.project / ".tidytest_cache")
+        self.tidytest("--update-baseline")
+        self.assertEqual(self.text(), before)
+
+    def test_entries_inside_of_an_older_baseline_are_not_fixed(self) -> None:
+        name = self.project / ".tidytest-leaks.json"
+        line = '  {"context": "test_a.A.test_1", "name": "./work/a", "call": "open", "count": 1},'
+        name.write_text(self.text().replace("\n", f"\n{line}\n", 1))
+        self.assertHolds()
+        self.fresh()
+        self.assertHolds()
+
+    def test_a_directory_with_a_name_that_begins_alike_is_new(self) -> None:
+        self.suite("test_a", *self.BODIES, "os.mkdir('workshop')")
+        self.assertEqual(self.tidytest(*STRICT).code, 1)
 
 
 if __name__ == "__main__":
