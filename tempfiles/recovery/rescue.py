@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from itertools import islice
 
-from ..errors import DestinationExistsError, FileSystemError
+from ..errors import DestinationExistsError
 from ..fileops.access import make_path_accessible
 from ..fileops.identity import FileId, birth, file_id, with_parents
 from ..registry.move import move_without_replacing
@@ -23,21 +24,24 @@ _ATTEMPTS = 1000
 _ENTRIES_PER_CHECK = 1000  # of the clock
 
 
-def rescue(paths: Iterable[str], root: str) -> dict[str, str]:
+def rescue(paths: Iterable[str], root: str, moved: dict[str, str]) -> None:
     """Move the paths that lie below a run root out of it, next to it; nothing is overwritten.
 
-    Returns:
-        Where each is now. What could not be moved is logged, and left out.
+    What could not be moved is logged: then the root must not be removed.
+
+    Args:
+        paths: what to move.
+        root: the run root.
+        moved: gets where each is now, as soon as it is there: a signal may interrupt this.
     """
-    moved: dict[str, str] = {}
     for path in sorted(set(paths)):
         # What lies in a rescued directory has gone with it.
         location = _location(path)
         if location.startswith(root + os.sep) and syscalls.lexists(location):
-            target = _move_out(location, os.path.dirname(root))
-            if target is not None:
-                moved[path] = target
-    return moved
+            try:
+                moved[path] = _move_out(location, os.path.dirname(root))
+            except Exception as error:  # an audit hook of the user may raise anything
+                _log.warning("cannot move %s out of the run root: %s", location, error)
 
 
 def location_after(path: str, moved: Mapping[str, str]) -> str | None:
@@ -82,12 +86,16 @@ def rescue_from_dead(
         Where each is now, by the path it had in the run; and the paths that could not be moved.
         None if the time was up before all were found.
     """
-    older = born_before(root, deadline)
+    try:
+        older = born_before(root, deadline)
+    except OSError:
+        return {}, (root,)
     named = _journalled(root, home, deadline)
     if older is None or named is None:
         return None
     here = {**{path: home + path[len(root) :] for path in older}, **named}
-    moved = rescue(here, root)
+    moved: dict[str, str] = {}
+    rescue(here, root, moved)
     left = still_below(here, moved, root)
     return {here[path]: target for path, target in moved.items()}, left
 
@@ -110,7 +118,7 @@ def _journalled(root: str, home: str, deadline: float | None) -> dict[str, str] 
     return here
 
 
-def _move_out(path: str, directory: str) -> str | None:
+def _move_out(path: str, directory: str) -> str:
     make_path_accessible(os.path.dirname(path))
     stem, extension = os.path.splitext(os.path.basename(path))
     for number in range(_ATTEMPTS):
@@ -120,11 +128,8 @@ def _move_out(path: str, directory: str) -> str | None:
             move_without_replacing(path, target)
         except DestinationExistsError:
             continue
-        except FileSystemError as error:
-            _log.warning("cannot move %s out of the run root: %s", path, error)
-            return None
         return target
-    return None
+    raise FileExistsError(errno.EEXIST, "no free name")
 
 
 def born_before(
@@ -134,7 +139,8 @@ def born_before(
 
     A move keeps the time of birth, so these are preexisting. Where the system does not report it
     nothing is found: no other time stamp is proof. Not included are files that have another name
-    elsewhere, which keeps them, and mounted file systems.
+    elsewhere, which keeps them, and mounted file systems. A directory that cannot be read, although
+    its permissions allow it, may hold anything: it is taken for preexisting.
 
     Args:
         root: the run root, without links on its way.
@@ -143,6 +149,9 @@ def born_before(
 
     Returns:
         None if the time was up before the end.
+
+    Raises:
+        OSError: the root itself cannot be read; or what an audit hook of the user raises.
     """
     try:
         status = os.lstat(root)
@@ -167,7 +176,16 @@ class _Search:
             with suppress(OSError):
                 self._look(path, os.lstat(path))
         while self._pending:
-            for number, (path, status) in enumerate(_entries(self._pending.pop())):
+            directory = self._pending.pop()
+            try:
+                entries = _entries(directory)
+            except Exception:  # no descriptor is free, or an audit hook of the user forbids it
+                if directory == self._root:
+                    raise
+                if os.access(directory, os.R_OK | os.X_OK):
+                    self._found.append(directory)
+                continue
+            for number, (path, status) in enumerate(entries):
                 if not number % _ENTRIES_PER_CHECK and _is_over(deadline):
                     return None
                 if status.st_dev == self._device and path not in self._mounted:
@@ -200,15 +218,15 @@ def _topmost(paths: Iterable[str]) -> list[str]:
 
 
 def _entries(directory: str) -> Iterator[tuple[str, os.stat_result]]:
-    with suppress(OSError), _scan(directory) as entries:
-        for entry in entries:
-            with suppress(OSError):
-                yield entry.path, os.lstat(entry.path)
-
-
-def _scan(directory: str) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
     try:
-        return os.scandir(directory)
+        names = os.listdir(directory)
     except PermissionError:
         make_path_accessible(directory)
-        return os.scandir(directory)
+        names = os.listdir(directory)
+    return _statuses(os.path.join(directory, name) for name in names)
+
+
+def _statuses(paths: Iterable[str]) -> Iterator[tuple[str, os.stat_result]]:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path, os.lstat(path)

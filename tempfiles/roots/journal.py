@@ -9,6 +9,7 @@ is moved into the root.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import weakref
@@ -142,7 +143,14 @@ class Journal:
         line = b"\n" + json.dumps(content, default=_fields).encode() + b"\n"
         with contextlib.suppress(OSError):
             self._make_journal()
-            _write(self._fd, line)
+            try:
+                _write(self._fd, line)
+            except OSError as error:
+                if error.errno != errno.EBADF or self._closed:
+                    raise
+                self._fd = -1  # a test has closed every descriptor
+                self._make_journal()
+                _write(self._fd, line)
         return len(line)
 
     def _make_journal(self) -> None:

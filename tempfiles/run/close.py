@@ -251,7 +251,17 @@ class Closing:
     def remove(self, tracks: bool) -> None:
         """Remove the run root and, with `--clean-outside`, the leaks elsewhere that it created.
 
-        What must not be removed is moved out of the root before.
+        Args:
+            tracks: whether what came into the root was observed.
+        """
+        self.remove_root(tracks)
+        if self._cleaner is not None:
+            self.totals.update(self._cleaner.remove(self.totals.leaks))
+
+    def remove_root(self, tracks: bool) -> None:
+        """Remove the run root. What must not be removed is moved out of it before.
+
+        A signal may interrupt this at any moment: a second call, or the next run, goes on.
 
         Args:
             tracks: whether what came into it was observed.
@@ -261,8 +271,6 @@ class Closing:
         else:
             self._root.leave()
             self.totals.note_nothing_removed()
-        if self._cleaner is not None:
-            self.totals.update(self._cleaner.remove(self.totals.leaks))
 
     def _observed_all(self, tracks: bool) -> bool:
         """Whether every move into the run root was observed."""

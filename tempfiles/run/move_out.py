@@ -13,6 +13,7 @@ from typing import Any
 from ..observation.observer import Observer
 from ..recovery.rescue import born_before, rescue, rescue_failures, still_below
 from ..registry import contexts, registrations
+from ..reports import RemovalFailure, RemovalReport
 from ..roots.root import RunRoot
 from ..system.syscalls import lexists
 from .totals import Totals
@@ -37,14 +38,22 @@ class MoveOut:
     def move_out(self, all_seen: bool) -> bool:
         """Move out, before the root is removed, what must not be; return whether all could be.
 
+        Whatever goes wrong, an exception of a user's audit hook as well, the root then stays.
+
         Args:
             all_seen: whether every move into the root was observed.
         """
         totals = self._totals
         totals.set_aside_removed()
         disarm([leak.path for leak in totals.leaks if leak.never_closed])
-        sources = self._preexisting(all_seen)
-        left = self._rescue({*registrations.kept(), *sources}, sources)
+        try:
+            sources = self._preexisting(all_seen)
+            left = self._rescue({*registrations.kept(), *sources}, sources)
+        except Exception as error:
+            cause = f"what existed before the run could not be moved out of it: {error}"
+            failure = RemovalFailure(self._root.path, cause, None)
+            totals.note_failures(RemovalReport(failed=(failure,)))
+            return False
         totals.note_failures(rescue_failures(left))
         return not left
 
@@ -60,24 +69,35 @@ class MoveOut:
         root = self._root.path + os.sep
         inside = [path for path in tuple(paths) if path.startswith(root)]
         if inside:
-            with contexts.untracked():
-                sources = self._preexisting(all_seen, inside)
-                for path in self._rescue(set(sources), sources):
-                    registrations.keep(path)
+            left: Iterable[str] = inside
+            try:
+                with contexts.untracked():
+                    sources = self._preexisting(all_seen, inside)
+                    left = self._rescue(set(sources), sources)
+            except Exception as error:
+                _log.warning("cannot look for files from before the run: %s", error)
+            for path in left:
+                registrations.keep(path)
 
     def _rescue(self, wanted: set[str], sources: Mapping[str, str]) -> tuple[str, ...]:
         """Move paths out of the root; return those that could not be moved."""
-        moved = rescue(wanted, self._root.path)
+        moved: dict[str, str] = {}
+        try:
+            rescue(wanted, self._root.path, moved)
+        finally:  # a signal may interrupt it
+            self._note_moved(moved, sources)
+        left = still_below(wanted, moved, self._root.path)
+        for path in left:
+            self._root.journal.record_preexisting(path, sources.get(path, ""))
+        return left
+
+    def _note_moved(self, moved: Mapping[str, str], sources: Mapping[str, str]) -> None:
         if os.getpid() != self._root.owner:
             for path, place in moved.items():  # the run is the parent's, and does not learn of it
                 _log.warning("%s existed before the run: moved to %s", path, place)
         for place in moved.values():
             self._observer.paths.created(place, contexts.UNTRACKED)
         self._totals.note_moved(moved, sources)
-        left = still_below(wanted, moved, self._root.path)
-        for path in left:
-            self._root.journal.record_preexisting(path, sources.get(path, ""))
-        return left
 
     def _preexisting(self, all_seen: bool, within: Sequence[str] = ()) -> dict[str, str]:
         """Return what in the run root is from before the run, and where it was, if it is known.

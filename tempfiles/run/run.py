@@ -367,7 +367,9 @@ class Run:
         with syscalls.original_os_functions():
             self._stop_tracking()
             self.root.restore()
-            self.root.remove()
+            if self._needs_closing():
+                self._components.closing.remove_root(self._settings.tracks)
+            self._stop_protecting()
 
     def catch_termination(self) -> None:
         """Handle SIGTERM for this run: raise `Terminated` at the first one.
@@ -407,12 +409,21 @@ class Run:
         return late
 
     def _remove(self) -> RunReport:
-        tracking = self._tracking
-        if (tracking is not None and tracking.has_closed) or not self.root.remove_empty():
+        if self._needs_closing():
             self._components.closing.remove(self._settings.tracks)
+        self._stop_protecting()
         report = self._report()
         callbacks.run_closed(report)
         return report
+
+    def _needs_closing(self) -> bool:
+        """Remove a root in which nothing was left; return whether there is more to do."""
+        tracking = self._tracking
+        return (tracking is not None and tracking.has_closed) or not self.root.remove_empty()
+
+    def _stop_protecting(self) -> None:
+        if self._tracking is not None and not syscalls.lexists(self.root.path):
+            self._tracking.stop_protecting()
 
     def _report(self) -> RunReport:
         if self._tracking is None:

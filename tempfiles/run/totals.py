@@ -151,4 +151,4 @@ def _note_moved(state: PathState, moved: Mapping[str, str], rescued: Mapping[str
         _change(state, path=place, outcome="kept")
         return
     held = (path for was, path in rescued.items() if was.startswith(leak.path + os.sep))
-    _change(state, rescued=tuple(held))
+    _change(state, rescued=(*leak.rescued, *held))  # a signal may have interrupted an earlier one

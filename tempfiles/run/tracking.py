@@ -108,7 +108,6 @@ class Tracking:
             return
         self._active = False
         self._detectors.stop()
-        registrations.before_removal = registrations.protect_nothing
         self.temp_directory.release()
         if self._settings.tracks:
             so_far.deactivate(self.observer)
@@ -117,6 +116,11 @@ class Tracking:
     def left_nothing(self, context: Context) -> bool:
         """Return whether a context has left nothing, in earlier runs neither."""
         return not self.closing.has_leftovers(context) and self.quick_check.left_nothing(context)
+
+    def stop_protecting(self) -> None:
+        """Let registered paths be removed as outside of a run: the run root is gone."""
+        if registrations.before_removal == self._move_preexisting_out:
+            registrations.before_removal = registrations.protect_nothing
 
     def attribute_new_to(self, context: Context) -> None:
         """Attribute what newly appeared in the temp directory to a context."""
