@@ -26,6 +26,8 @@ _MOST_ALIKE = 50
 """Leaks of one line of code that are listed under a context; the reports list all of them."""
 _MOST_LINES = 10
 """Lines of one kind at the end of a run."""
+_MOST_WRITERS = 3
+"""Other tests that are named as writers of a leaked directory; the JSON report has all of them."""
 _SUBTEST = 400
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
 
@@ -119,6 +121,7 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
     for found in report.rescued:
         name = _relative(found.source) if found.source else os.path.basename(found.was)
         yield f"{printable(name)} existed before the run: moved to {printable(found.path)}"
+    yield from _first_lines(_written_line(leak) for leak in report.leaks if leak.written_by)
     yield from _first_lines(
         f"Not removed: {printable(_relative(leak.path))}: {printable(leak.reason)}"
         for leak in report.leaks if leak.reason
@@ -127,6 +130,15 @@ def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
         f"Could not be removed: {printable(failure.path)}: {failure.cause}"
         for failure in report.failures
     )
+
+
+def _written_line(leak: Leak) -> str:
+    """Return a line on what lies in a directory at the end, and on the tests that wrote there."""
+    contents = f"{format_contents(leak.entries, leak.files)} {format_size(leak.bytes)}"
+    more = len(leak.written_by) - _MOST_WRITERS
+    names = ", ".join(map(printable, leak.written_by[:_MOST_WRITERS]))
+    names += f" and {more} more" if more > 0 else ""
+    return f"{_name(leak)} holds {contents}, also written by {names}"
 
 
 def _unattributed_lines(found: Sequence[Unattributed], verbose: bool) -> Iterator[str]:

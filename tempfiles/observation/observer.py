@@ -250,6 +250,10 @@ class Observer:
             self._links_in_temp.discard(top)
             self._create(event_paths.real(path, follow=True), call, frame)
             self._links_in_temp.add(top)
+            return
+        state = self.paths.get(top)
+        if state is not None and state.reported is not None:
+            self.paths.note_writer(path, self._context())
 
     def _create_elsewhere(self, path: Any, absolute: str, call: str, frame: FrameType) -> None:
         is_new = not syscalls.lexists(absolute)

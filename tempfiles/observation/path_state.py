@@ -32,7 +32,7 @@ class PathState:
         identity: the file that was seen here last: when it was reported, or by the rename that
             was about to replace a reported one.
         replaces: the reported record that this one follows, until it is known that it does.
-        writers: the ids of the contexts that created something in it after it was reported.
+        writers: what other contexts have created in it after it was reported, by their ids.
         trusted_at: the number of moves in the run at which it was known to be a directory.
     """
 
@@ -45,7 +45,7 @@ class PathState:
     taken_back = False
     identity: FileId | None = None
     replaces: PathState | None = None
-    writers: dict[str, None] | None = None
+    writers: dict[str, list[str]] | None = None
     trusted_at = -1
 
     def __init__(

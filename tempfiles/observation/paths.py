@@ -54,6 +54,7 @@ class PathTable:
         self._by_maker: dict[Context, list[PathState]] = {}
         self._moves = 0
         self._has_links = False
+        self._has_reported_outside = False
         self.get = self._states.get
 
     # Creation
@@ -115,6 +116,8 @@ class PathTable:
                 self._follow(state, known, call)
             if maker is not UNTRACKED:
                 self._by_maker.setdefault(maker, []).append(state)
+        if self._has_reported_outside and not path.startswith(self.root):
+            self.note_writer(path, maker)
         if was_there:
             state.was_there = True
         if call == "os.mkdir":
@@ -122,6 +125,17 @@ class PathTable:
         if maker.closed:
             self.closed_makers[maker] = None
         return state
+
+    def note_writer(self, path: str, context: Context) -> None:
+        """Record that a context is about to create a path, which may lie in a reported leak."""
+        for state in self.at_and_above(os.path.dirname(path)):
+            if state.reported is not None and state.reported.context != context.id:
+                state.writers = state.writers or {}
+                state.writers.setdefault(context.id, []).append(path)
+
+    def _stays_in_leak(self, path: str) -> bool:
+        """Whether a path exists, and lies in a reported leak."""
+        return self.is_reported(os.path.dirname(path)) and syscalls.lexists(path)
 
     def created_in_directory(self, path: str, maker: Context) -> None:
         """Record that a context is about to create a path in a directory of its own."""
@@ -287,7 +301,7 @@ class PathTable:
     def topmost(self, context: Context) -> Iterator[str]:
         """Yield the paths that a context has created and that are known to have existed.
 
-        What lies in a directory of the context is left out.
+        What lies in a directory of the context is left out, and what stays in a reported leak.
         """
         for state in self.made_by(context):
             if state.is_nested or not (state.was_there or syscalls.lexists(state.path)):
@@ -295,6 +309,8 @@ class PathTable:
             if not state.path.startswith(self.root):
                 parent = self._states.get(os.path.dirname(state.path))
                 if parent is not None and parent.maker is context:
+                    continue
+                if self._has_reported_outside and self._stays_in_leak(state.path):
                     continue
             yield state.path
 
@@ -333,6 +349,7 @@ class PathTable:
             self.preexisting.replace(known, state)
         self._states[state.path] = state
         state.reported = leak
+        self._has_reported_outside |= leak.where == "outside"
 
     def update_report(self, leak: Leak) -> None:
         """Record what else is known of a leak that was just reported."""

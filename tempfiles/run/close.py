@@ -206,7 +206,9 @@ class Closing:
 
     def close_run(self) -> tuple[ContextReport, ...]:
         """Close the contexts that created something after they were closed, and the run's own."""
-        return (*self.close_late(), *self._close_again(contexts.root))
+        late = (*self.close_late(), *self._close_again(contexts.root))
+        self.totals.measure_again()
+        return late
 
     def close_leftovers(self, is_due: Callable[[str], bool]) -> tuple[ContextReport, ...]:
         """Report what earlier runs left, of contexts that did not close in this run.

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ..fileops.measure import measure
 from ..observation.path_state import PathState
 from ..observation.paths import PathTable
 from ..records import Leak, Modification, Rescued
@@ -56,6 +57,20 @@ class Totals:
         """Replace the leaks, in their order, by what is known of them now."""
         for state, leak in zip(self._reported, leaks, strict=True):
             state.reported = leak
+
+    def measure_again(self) -> None:
+        """Give each leak the size that it has now, and the contexts that wrote into it."""
+        for state in self._reported:
+            if state.reported is None or not self._is_last(state):
+                continue
+            extent = measure(state.path)
+            if not extent.entries:
+                continue  # it is gone
+            writers = state.writers or {}
+            _change(
+                state, bytes=extent.bytes, entries=extent.entries, files=extent.files,
+                written_by=tuple(id for id, paths in writers.items() if any(map(lexists, paths))),
+            )
 
     def set_aside_removed(self) -> None:
         """Take out the leaks that a fixture around their context has removed since.
