@@ -6,7 +6,8 @@ import os
 import stat
 from contextlib import suppress
 
-from ..system.platform import HAS_PROC, LINUX, allocated
+from ..system.platform import HAS_PROC, LINUX, POSIX, allocated
+from .identity import with_parents
 
 # Not all of these exist on Windows, where this module is imported but never used.
 _NOFOLLOW = (
@@ -108,3 +109,18 @@ def _mount_id(fd: int) -> int:
         if line.startswith(b"mnt_id:"):
             return int(line.split()[1])
     raise ValueError("no mount id")
+
+
+def open_to_all(directory: str) -> str:
+    """Return a directory in which every user may replace what leads to a path; empty if none.
+
+    That is the directory or one above it, if it is writable by everyone and has no sticky bit.
+
+    Raises:
+        OSError: one of them cannot be examined.
+    """
+    for path in with_parents(os.path.realpath(directory)):
+        mode = os.stat(path).st_mode
+        if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return path
+    return ""

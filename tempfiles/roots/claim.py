@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from ..errors import OwnershipError
+from ..fileops.access import open_to_all
 from . import flock, marker
 
 PREFIX = "tidy-"
@@ -39,6 +40,14 @@ class Claim:
         """The lock that is held."""
         return self._lock
 
+    def is_in_place(self) -> bool:
+        """Whether the root still has its path: another directory may have been put there."""
+        return self._lock.is_at(self.root)
+
+    def is_root(self, lock: flock.DirectoryLock) -> bool:
+        """Whether a lock is on the root, and not on another directory at its path."""
+        return lock.is_same(self._lock)
+
     def release(self) -> None:
         """Release the lock; a second call does nothing."""
         self._lock.release()
@@ -59,6 +68,7 @@ def establish(
     Raises:
         OwnershipError: no directory could be created there.
     """
+    _check_place(parent)
     for _ in range(_ATTEMPTS):
         # Short: the paths of AF_UNIX sockets end at about 107 bytes.
         root = os.path.join(parent, PREFIX + os.urandom(4).hex())
@@ -81,6 +91,17 @@ def establish(
             _undo(root)
             raise
     raise refusal(parent, FileExistsError(errno.EEXIST, "no free name"))
+
+
+def _check_place(parent: str) -> None:
+    try:
+        place = open_to_all(parent)
+    except OSError as error:
+        raise refusal(parent, error) from error
+    if place:
+        words = (f"{place} is writable by everyone and has no sticky bit, so that other users "
+                 "could replace it; set TMPDIR, or chmod +t that directory")
+        raise refusal(parent, PermissionError(errno.EPERM, words))
 
 
 def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -> Claim:

@@ -32,7 +32,7 @@ def dispose(
         measure: whether to count bytes, which costs one `lstat` a file.
     """
     tally = Tally(measure, deadline)
-    disposal = _Disposal(root, lock.dir_fd, tally)
+    disposal = _Disposal(root, lock, tally)
     try:
         disposal.clear()
         finished = not tally.failed and disposal.finish()
@@ -44,9 +44,10 @@ def dispose(
 class _Disposal:
     """The removal of one root."""
 
-    def __init__(self, root: str, dir_fd: int | None, tally: Tally) -> None:
+    def __init__(self, root: str, lock: flock.DirectoryLock, tally: Tally) -> None:
         self._root = root
-        self._dir_fd = dir_fd
+        self._lock = lock
+        self._dir_fd = lock.dir_fd
         self._tally = tally
 
     def clear(self) -> None:
@@ -71,6 +72,9 @@ class _Disposal:
             if self._dir_fd is not None:
                 os.fchmod(self._dir_fd, BARE_MODE)
             self._remove(marker.NAME)
+            if not self._lock.is_at(self._root):
+                self._tally.fail(self._root, "another directory has its name now")
+                return False
             os.rmdir(self._root)
         except FileNotFoundError:
             return True

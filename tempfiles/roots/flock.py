@@ -49,6 +49,19 @@ class DirectoryLock:
         except OSError:
             return False
 
+    def is_at(self, path: str) -> bool:
+        """Whether a path, without following a link, is the directory that was locked."""
+        if self.dir_fd is None:
+            return True
+        try:
+            return os.path.samestat(os.lstat(path), self._status)
+        except OSError:
+            return False
+
+    def is_same(self, other: DirectoryLock) -> bool:
+        """Whether this lock and another one are on the same directory."""
+        return os.path.samestat(self._status, other._status)
+
     def release(self) -> None:
         """Release the lock; forked children keep theirs. A second call does nothing."""
         fd, self.fd = self.fd, -1

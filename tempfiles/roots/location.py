@@ -7,6 +7,7 @@ import os
 import stat
 from typing import NamedTuple
 
+from ..fileops.access import open_to_all
 from .root import system_directory
 
 _SHARED_MEMORY = "/dev/shm"
@@ -37,7 +38,7 @@ def choose_location(wanted: str, least_free: int) -> Location:
     from ..formatting import printable
 
     if wanted != "ram":
-        risk = _unsafe(os.stat(_checked(wanted)))
+        risk = _unsafe(_checked(wanted))
         remark = f"{printable(wanted)} {risk}: files of a killed run stay there" if risk else ""
         return Location(wanted, remark)
     refusals = []
@@ -82,6 +83,11 @@ def _checked(directory: str) -> str:
         raise errors.SettingError(f"--temp-root: not a directory: {directory}")
     if not os.access(directory, os.W_OK | os.X_OK):
         raise errors.SettingError(f"--temp-root: cannot write to {directory}")
+    if place := open_to_all(directory):
+        raise errors.SettingError(
+            f"--temp-root: {place} is writable by everyone and has no sticky bit, so that other "
+            "users could replace the files of the run"
+        )
     return directory
 
 
@@ -101,15 +107,16 @@ def _unfit(directory: str, least_free: int) -> str:
     status = os.statvfs(directory)
     if status.f_flag & getattr(os, "ST_NOEXEC", 0):
         return "is mounted noexec"
-    return _unsafe(os.stat(directory)) or _lacking(status, max(least_free, _LEAST_BYTES))
+    return _unsafe(directory) or _lacking(status, max(least_free, _LEAST_BYTES))
 
 
-def _unsafe(status: os.stat_result) -> str:
+def _unsafe(directory: str) -> str:
     """Return why other users could replace a run root there, so that no reaper would trust it."""
-    sticky = status.st_mode & stat.S_ISVTX
-    if status.st_mode & stat.S_IWOTH and not sticky:
-        return "is writable by everyone and has no sticky bit"
-    if status.st_uid not in (0, os.geteuid()) and not sticky:
+    if place := open_to_all(directory):
+        within = "" if place == os.path.realpath(directory) else f"lies in {place}, which "
+        return f"{within}is writable by everyone and has no sticky bit"
+    status = os.stat(directory)
+    if status.st_uid not in (0, os.geteuid()) and not status.st_mode & stat.S_ISVTX:
         return f"belongs to user {status.st_uid}"
     return ""
 

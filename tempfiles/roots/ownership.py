@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import OwnershipError
+from ..fileops.access import open_to_all
 from ..fileops.identity import FileId, file_id
 from ..system import procfs
 from ..system.platform import POSIX
@@ -119,9 +120,8 @@ def untrusted_parent(directory: str, mounted: Mapping[str, str]) -> str:
     Raises:
         OSError: the directory cannot be examined.
     """
-    mode = os.stat(directory).st_mode
-    if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return f"{directory} is writable by everyone and has no sticky bit"
+    if place := open_to_all(directory):
+        return f"{place} is writable by everyone and has no sticky bit"
     kind = procfs.file_system_type(directory, mounted)
     if not procfs.lock_is_trusted(kind):
         return f"a lock on this file system ({kind}) cannot be trusted"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..registry import contexts
 from ..registry.contexts import Context
-from ..reports import RemovalReport
+from ..reports import RemovalFailure, RemovalReport
 from ..system.syscalls import getcwd
 from . import flock, journal, marker
 from .claim import BARE_MODE, establish, refusal
@@ -133,6 +133,8 @@ class RunRoot:
 
         The marker goes last, as in `dispose`, so that a kill in between leaves a known root.
         """
+        if not self._claim.is_in_place():
+            return False
         try:
             for slot in self.slots:
                 os.rmdir(slot)
@@ -156,6 +158,10 @@ class RunRoot:
         from .dispose import dispose
 
         self.is_going = True
+        if self.is_replaced():
+            self.leave()
+            cause = "another directory has the place of the run root, and was not touched"
+            return RemovalReport(failed=(RemovalFailure(self.path, cause),))
         with contextlib.suppress(OSError):
             if (getcwd() + os.sep).startswith(self.path + os.sep):
                 os.chdir(os.path.dirname(self.path))
@@ -164,6 +170,9 @@ class RunRoot:
         if self._claim.lock.dir_fd is not None and not self._claim.lock.is_open():
             try:
                 lock = flock.acquire(self.path, patience=_PATIENCE)
+                if lock is not None and not self._claim.is_root(lock):
+                    lock.release()
+                    lock = None
             except FileNotFoundError:  # a test has removed it
                 self._release()
                 return RemovalReport()
@@ -172,6 +181,10 @@ class RunRoot:
         report, _ = dispose(self.path, lock, measure=False)
         self._release()
         return report
+
+    def is_replaced(self) -> bool:
+        """Whether something else has the path of the root: nothing of that is the run's."""
+        return os.path.lexists(self.path) and not self._claim.is_in_place()
 
     def leave(self) -> None:
         """Release the directory with its content: the next run will try to remove it."""

@@ -268,7 +268,10 @@ class Closing:
         Args:
             tracks: whether what came into it was observed.
         """
-        if self._move_out.move_out(self._observed_all(tracks)):
+        if self._root.is_replaced():
+            self.totals.note_nothing_removed()
+            self.totals.note_failures(self._root.remove())
+        elif self._move_out.move_out(self._observed_all(tracks)):
             self.totals.note_failures(self._root.remove())
         else:
             self._root.leave()

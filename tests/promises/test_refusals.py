@@ -115,9 +115,11 @@ class RefusedRootTests(unittest.TestCase):
 
     def test_a_root_in_a_directory_open_to_all_without_sticky_bit(self) -> None:
         reason = f"{self.ground.tmp} is writable by everyone and has no sticky bit"
-        self.assert_refused(parent_without_sticky_bit, reason)
+        self.assert_refused(parent_without_sticky_bit, reason, next_run=2)
 
-    def assert_refused(self, change: Callable[[str], str], reason: str) -> None:
+    def assert_refused(
+        self, change: Callable[[str], str], reason: str, next_run: int = 0
+    ) -> None:
         root = change(dead_run(self.ground.tmp, "open(root + '/0/precious', 'w').close()"))
         before = self.ground.listing()
         code, output = self.ground.command("status", "--json")
@@ -127,7 +129,8 @@ class RefusedRootTests(unittest.TestCase):
             code, output = self.ground.command(*words)
             self.assertEqual(code, 0, output)
             self.assertIn(f"left {root}: refused, {reason}\n", output)
-        self.ground.run_next()
+        code, output = self.ground.run(project=self.ground.next)
+        self.assertEqual(code, next_run, output)
         self.assertEqual(self.ground.listing(), before)
 
 
