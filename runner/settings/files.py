@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -78,6 +79,7 @@ def _content(path: str, cwd: str, section: bytes) -> str | None:
     """Return the text of a file that seems to have our section, else None."""
     try:
         with open(path, "rb") as file:
+            status = os.fstat(file.fileno())
             content = file.read().removeprefix(b"\xef\xbb\xbf")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
@@ -87,11 +89,35 @@ def _content(path: str, cwd: str, section: bytes) -> str | None:
         raise UsageError(f"{_shown(path, cwd)}: {error.strerror}") from None
     if b"tidytest" not in content or not re.search(section, content):
         return None
+    if reason := _untrusted(path, status, cwd):
+        raise UsageError(f"{_shown(path, cwd)}: {reason}")
     try:
         return content.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{_shown(path, cwd)}:{line}: not valid UTF-8") from None
+
+
+def _untrusted(path: str, status: os.stat_result, cwd: str) -> str:
+    """Return why another user may have written a file, or put it where it is; empty if none may.
+
+    The owner of the working directory is trusted: the tests that are run are theirs.
+
+    Args:
+        path: the path of the file.
+        status: the status of the open file.
+        cwd: the working directory.
+    """
+    if not hasattr(os, "geteuid"):
+        return ""
+    trusted = (os.geteuid(), 0, os.stat(cwd).st_uid)
+    for uid in (status.st_uid, os.lstat(path).st_uid):  # the file, and a link to it
+        if uid not in trusted:
+            return (f"it belongs to user {uid}, so its settings are refused; a section of your "
+                    "own in the working directory, even an empty one, is read in its place")
+    if status.st_mode & stat.S_IWOTH:
+        return "everyone can write to it, so its settings are refused; chmod o-w helps"
+    return ""
 
 
 def _read_toml(path: str, cwd: str) -> SettingsFile | None:

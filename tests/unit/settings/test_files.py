@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import subprocess
 import sys
 import unittest
@@ -13,6 +14,7 @@ from runner.cli.main import main
 from tests.support.settings import SettingsTestCase
 
 ROOT = Path(__file__).parents[3]
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 class SettingsFileTests(SettingsTestCase):
@@ -46,6 +48,49 @@ class SettingsFileTests(SettingsTestCase):
         self.assertEqual(self.load().config.leaks, "report")
         (self.root / ".git").rmdir()
         self.assertEqual(self.load().config.leaks, "fail")
+
+    @unittest.skipUnless(IS_ROOT, "only root can give files away")
+    def test_file_of_another_user_is_refused_with_its_name(self) -> None:
+        self.write("a/file", "")
+        for name, section in (("pyproject.toml", "[tool.tidytest]"), ("setup.cfg", "[tidytest]")):
+            self.write(name, f"{section}\n")
+            path = self.root / name
+            os.chown(path, 1234, 1234)
+            for below, shown in (("", name), ("a", f"../{name}")):
+                with self.subTest(name, below=below):
+                    reason = f"{shown}: it belongs to user 1234, so its settings are refused; "
+                    self.assertTrue(self.refused(below=below).startswith(reason))
+                    self.assertIn("1234", self.refused("--leaks=off", below=below))
+            # One without a section of ours is not used, and one that is nearer is.
+            path.write_text("[tool.other]\n")
+            self.assertEqual(self.load(below="a").config.leaks, "report")
+            path.write_text(f"{section}\nleaks = bad\n")
+            self.write("a/pyproject.toml", "[tool.tidytest]\n")
+            self.assertEqual(self.load(below="a").config.leaks, "report")
+            (self.root / "a" / "pyproject.toml").unlink()
+            path.unlink()
+
+    @unittest.skipUnless(IS_ROOT, "only root can give files away")
+    def test_file_of_the_owner_of_the_working_directory_counts(self) -> None:
+        self.file("leaks = 'fail'")
+        for path in (self.root, self.root / "pyproject.toml"):
+            os.chown(path, 1234, 1234)
+        self.assertEqual(self.load().config.leaks, "fail")
+
+    @unittest.skipUnless(hasattr(os, "geteuid"), "permissions of POSIX")
+    def test_file_that_others_can_write_or_link_is_refused(self) -> None:
+        self.file("leaks = 'fail'")
+        path = self.root / "pyproject.toml"
+        path.chmod(0o666)
+        self.assertIn("pyproject.toml: everyone can write to it", self.refused())
+        path.chmod(0o664)
+        self.assertEqual(self.load().config.leaks, "fail")
+        if IS_ROOT:
+            path.rename(self.root / "other")
+            path.symlink_to("other")
+            self.assertEqual(self.load().config.leaks, "fail")
+            os.chown(path, 1234, 1234, follow_symlinks=False)
+            self.assertIn("it belongs to user 1234", self.refused())
 
     def test_settings_in_both_files_are_refused(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\n")
