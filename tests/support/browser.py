@@ -28,12 +28,16 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
 class Browser:
-    """One browser with a profile of its own; `close` ends it and removes all that it wrote."""
+    """One browser with a profile of its own; `close` ends it and removes all that it wrote.
+
+    Attributes:
+        directory: the directory of its profile, which tests may write to.
+    """
 
     def __init__(self) -> None:
         assert CHROMIUM and CHROMEDRIVER
         self._directory = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        home = self._directory.name
+        home = self.directory = self._directory.name
         self._environment = {**os.environ, "HOME": home, "TMPDIR": home, "XDG_CONFIG_HOME": home,
                              "XDG_CACHE_HOME": home}
         self._session = ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import itertools
-import tempfile
 import time
 import unittest
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import tempfiles
 from runner.reporting import html
 from runner.reporting.records import SuiteReport, TestRecord
 from tempfiles.monitor.usage import Sample
@@ -76,17 +77,45 @@ def _rendered(page: str) -> str:
     return html.render(REPORTS[page]())
 
 
-def start_browser() -> None:
-    """Start the one browser of a module, from its `setUpModule`; skip the module without one."""
-    if MISSING:
-        raise unittest.SkipTest(MISSING)
-    PageCase.directory = Path(unittest.enterModuleContext(tempfile.TemporaryDirectory()))
-    PageCase.browser = Browser()
-    unittest.addModuleCleanup(PageCase.browser.close)
+_unfinished: set[str] = set()
+
+
+def share_browser(module: str) -> Callable[[], None]:
+    """Return the `setUpModule` of a module: it starts the browser, or skips the module without one.
+
+    All modules use one browser, which ends after the last module that was imported.
+    """
+    _unfinished.add(module)
+
+    def set_up_module() -> None:
+        if MISSING:
+            raise unittest.SkipTest(MISSING)
+        unittest.addModuleCleanup(_finish, module)
+        with tempfiles.untracked():
+            PageCase.browser = _browser()
+        PageCase.directory = Path(PageCase.browser.directory)
+
+    return set_up_module
+
+
+@functools.cache
+def _browser() -> Browser:
+    browser = Browser()
+    atexit.register(browser.close)  # where not all tests of the modules are run
+    return browser
+
+
+def _finish(module: str) -> None:
+    _unfinished.discard(module)
+    if not _unfinished:
+        browser = _browser()
+        _browser.cache_clear()
+        atexit.unregister(browser.close)
+        browser.close()
 
 
 class PageCase(unittest.TestCase):
-    """A test of the pages in the browser of its module; the console must stay empty."""
+    """A test of the pages in a browser; the console must stay empty."""
 
     browser: ClassVar[Browser]
     directory: ClassVar[Path]
