@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from . import serialize
+
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = str  # "run", "module", "class", "test", "context", or another word of the host
 Evidence = Literal["observed", "scanned"]
@@ -115,9 +117,7 @@ class Leak:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the leak as a dictionary that JSON can hold."""
-        from .serialize import to_dict
-
-        return to_dict(self)
+        return serialize.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Leak:
@@ -126,9 +126,7 @@ class Leak:
         Raises:
             ValueError: a field has a wrong type or is missing.
         """
-        from .serialize import from_dict
-
-        return from_dict(cls, content)
+        return serialize.from_dict(cls, content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +141,7 @@ class Leftover:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the leftover as a dictionary that JSON can hold."""
-        from .serialize import to_dict
-
-        return to_dict(self)
+        return serialize.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Leftover:
@@ -154,9 +150,7 @@ class Leftover:
         Raises:
             ValueError: a field has a wrong type or is missing.
         """
-        from .serialize import from_dict
-
-        return from_dict(cls, content)
+        return serialize.from_dict(cls, content)
 
 
 @dataclass(frozen=True, slots=True)

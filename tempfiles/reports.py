@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from . import serialize
+
 if TYPE_CHECKING:
     from .records import Finding, Leak, Leftover, Modification, Rescued, Scope, Unattributed
 
@@ -115,9 +117,7 @@ class ContextReport(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary that JSON can hold."""
-        from .serialize import to_dict
-
-        return to_dict(self)
+        return serialize.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> ContextReport:
@@ -127,9 +127,8 @@ class ContextReport(NamedTuple):
             ValueError: a field has a wrong type or is missing.
         """
         from . import records
-        from .serialize import from_dict
 
-        return from_dict(cls, content, vars(records))
+        return serialize.from_dict(cls, content, vars(records))
 
 
 class Summary(NamedTuple):
@@ -191,9 +190,7 @@ class RunReport(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a dictionary that JSON can hold."""
-        from .serialize import to_dict
-
-        return to_dict(self)
+        return serialize.to_dict(self)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> RunReport:
@@ -203,6 +200,5 @@ class RunReport(NamedTuple):
             ValueError: a field has a wrong type or is missing.
         """
         from . import records
-        from .serialize import from_dict
 
-        return from_dict(cls, content, vars(records))
+        return serialize.from_dict(cls, content, vars(records))

@@ -33,7 +33,6 @@ LARGEST = 16 << 20
 """The bytes of the largest journal that is read: of 100,000 preexisting files, and some more."""
 _LONGEST_LINE = 1 << 20
 _LARGEST_NUMBER = 2**63
-_LINES_PER_CHECK = 100  # of the clock
 # Not blocking: a FIFO of that name would wait for a writer for ever.
 OPEN = (
     os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
