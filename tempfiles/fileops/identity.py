@@ -12,10 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from ..system import procfs
 from ..system.platform import LINUX
 
 AnyPath = str | bytes | os.PathLike[str]
 
+_LAYERED = frozenset({"aufs", "fuse.fuse-overlayfs", "overlay", "overlayfs", "unionfs"})
 _AT_FDCWD = -100
 _NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
 _BIRTH = 0x800  # STATX_BTIME
@@ -100,6 +102,16 @@ def is_younger(path: str, root: str) -> bool:
     except OSError:
         return False
     return born is not None and created is not None and born >= created
+
+
+def births_hold(path: str) -> bool:
+    """Whether a file at a path that is younger than the run was created in the run.
+
+    A rename keeps the time of birth. But an overlay copies a file of a lower layer when it is
+    renamed or written to, and the clock of a network file system is another host's.
+    """
+    kind = procfs.file_system_type(os.path.dirname(path))
+    return kind not in _LAYERED and procfs.lock_is_trusted(kind)
 
 
 @functools.cache

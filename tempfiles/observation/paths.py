@@ -221,7 +221,7 @@ class PathTable:
         is_strict = self.keeps_all and by_name and not target.startswith(self.root)
         is_of_run = self.was_seen_created if is_strict else self._is_of_open_context
         with Patient(_lock):
-            self.preexisting.follow(source, target, stays, is_of_run)
+            self.preexisting.follow(source, target, stays, is_of_run, may_copy=not by_name)
         if self.keeps_all and by_name and syscalls.is_directory(source):
             self._rekey(event_paths.real(source, False), event_paths.real(target, False))
 

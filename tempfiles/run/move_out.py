@@ -15,7 +15,6 @@ from ..recovery.rescue import born_before, rescue, rescue_failures, still_below
 from ..registry import contexts, registrations
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.root import RunRoot
-from ..system.syscalls import lexists
 from .totals import Totals
 
 _log = logging.getLogger("tempfiles")
@@ -107,31 +106,15 @@ class MoveOut:
             within: look only at these paths of it, and what lies below them.
         """
         inside = tuple(path + os.sep for path in within or (self._root.path,))
-        moved = self._observer.paths.preexisting.locations().items()
+        preexisting = self._observer.paths.preexisting
+        moved = preexisting.locations().items()
         sources = {
             path: source for path, source in moved
-            if (path + os.sep).startswith(inside) and not self._is_of_the_run(path, source)
+            if (path + os.sep).startswith(inside) and not preexisting.is_another(path, source)
         }
         if all_seen:
             return sources
         return {**dict.fromkeys(born_before(self._root.path, None, within) or (), ""), **sources}
-
-    def _is_of_the_run(self, path: str, source: str) -> bool:
-        """Whether what lies at a path was created in the run, after the user's file was gone.
-
-        What was moved across file systems was born in the run as well, as a copy.
-        """
-        from ..fileops.identity import is_younger
-
-        was_not_copied = lexists(source) or _on_one_device(path, source)
-        return was_not_copied and is_younger(path, self._root.path)
-
-
-def _on_one_device(path: str, source: str) -> bool:
-    try:
-        return os.lstat(path).st_dev == os.stat(os.path.dirname(source)).st_dev
-    except OSError:
-        return False
 
 
 def disarm(paths: Collection[str]) -> None:

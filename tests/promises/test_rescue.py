@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -344,6 +345,117 @@ interpreters.run_string(interpreters.create(), code)""")
         reported, _ = self.leave(self.MOVE, TMPDIR=memory, TEMP=memory, TMP=memory)
         self.assertIn(f"moved to {memory}/precious.txt\n", reported)
         self.assertEqual(Path(memory, "precious.txt").read_text(), "precious")
+
+
+FAKE = '\nwith open("precious.txt", "w") as file: file.write("fake")'
+FAKE_FIRST = """
+with open("fake", "w") as file: file.write("fake")
+shutil.move("precious.txt", temp)
+os.replace("fake", "precious.txt")
+"""
+FAKED_DIRECTORY = """
+shutil.move("mine", temp)
+os.mkdir("mine")
+with open("mine/x", "w") as file: file.write("fake")
+"""
+REGISTERED_MOVE = """
+import tempfiles
+shutil.move("precious.txt", tempfiles.create_temp_directory())
+with open("precious.txt", "w") as file: file.write("fake")
+"""
+TRACKED_CASE = """
+import tempfiles, runner
+class Tracked(runner.TrackedTestCase):
+    def runTest(self):
+        shutil.move("precious.txt", tempfiles.create_temp_directory())
+        with open("precious.txt", "w") as file: file.write("fake")
+        raise ValueError
+Tracked().run(unittest.TestResult())
+"""
+WAYS = {
+    "a fake after it": 'shutil.move("precious.txt", temp)' + FAKE,
+    "a fake before it": FAKE_FIRST,
+    "by its path": 'shutil.move("precious.txt", temp + "/precious.txt")' + FAKE,
+    "over a file": 'open(temp + "/precious.txt", "w").close()\n'
+                   'shutil.move("precious.txt", temp + "/precious.txt")' + FAKE,
+    "moved twice": 'shutil.move("precious.txt", temp + "/a")' + FAKE
+                   + '\nshutil.move(temp + "/a", temp + "/precious.txt")',
+    "the fake moved there and back": 'shutil.move("precious.txt", temp)' + FAKE
+        + '\nshutil.move("precious.txt", temp + "/b"); shutil.move(temp + "/b", "precious.txt")',
+    "in a directory": 'os.mkdir("d"); shutil.move("precious.txt", "d"); shutil.move("d", temp)\n'
+                      'os.rename(temp + "/d/precious.txt", temp + "/precious.txt")\n'
+                      'os.rmdir(temp + "/d")' + FAKE,
+    "registered": REGISTERED_MOVE,
+    "TrackedTestCase": TRACKED_CASE,
+}
+
+
+class OtherFileSystemTests(RescueCase):
+    """A test moves a file of the user's to a temp directory to which only a copy can come."""
+
+    def place(self) -> str:
+        """Return a temp directory on another file system."""
+        return str(self.other_file_system())
+
+    def leave_there(self, body: str, place: str, *words: str) -> str:
+        names = ("TMPDIR", "TEMP", "TMP")
+        return self.leave(body, *words, **dict.fromkeys(names, place))[0]
+
+    def test_a_file_is_the_users_in_whatever_way_it_was_moved(self) -> None:
+        place = self.place()
+        for way, body in WAYS.items():
+            with self.subTest(way):
+                (self.project / "precious.txt").write_text("precious")
+                reported = self.leave_there(body, place)
+                self.assertEqual(os.listdir(place), ["precious.txt"], reported)
+                self.assertEqual(Path(place, "precious.txt").read_text(), "precious")
+                self.assertIn(f"existed before the run: moved to {place}/precious.txt", reported)
+                Path(place, "precious.txt").unlink()
+
+    def test_a_directory_is_the_users(self) -> None:
+        place = self.place()
+        (self.project / "mine").mkdir()
+        (self.project / "mine/x").write_text("precious")
+        reported = self.leave_there(FAKED_DIRECTORY, place)
+        self.assertEqual(os.listdir(place), ["mine"], reported)
+        self.assertEqual(Path(place, "mine/x").read_text(), "precious")
+
+    def test_a_directory_that_could_not_be_removed_after_its_copy_is_the_users(self) -> None:
+        place = self.place()
+        (self.project / "mine").mkdir()
+        (self.project / "mine/x").write_text("precious")
+        self.leave_there(
+            "def fail(path): os.unlink(path + '/x'); raise OSError\nreal = shutil.rmtree\n"
+            "shutil.rmtree = fail\n"
+            "try: shutil.move('mine', temp)\nexcept OSError: pass\nshutil.rmtree = real", place,
+        )
+        self.assertEqual(Path(place, "mine/x").read_text(), "precious")
+
+    def test_what_was_put_back_is_removed(self) -> None:
+        place = self.place()
+        reported = self.leave_there(
+            'shutil.move("precious.txt", temp); shutil.move(temp + "/precious.txt", ".")\n'
+            'shutil.copy("precious.txt", temp)', place,
+        )
+        self.assertEqual((self.project / "precious.txt").read_text(), "precious", reported)
+
+    def test_what_a_child_has_created_in_the_run_is_removed(self) -> None:
+        place = self.place()
+        self.leave_there('subprocess.check_call(["touch", "new"]); shutil.move("new", temp)', place)
+        self.assertEqual(os.listdir(place), [])
+
+
+class BindMountTests(OtherFileSystemTests):
+    """The temp directory is another mount of the project's file system: a rename says EXDEV."""
+
+    def place(self) -> str:
+        place = self.base / "bound"
+        place.mkdir()
+        done = subprocess.run(["mount", "--bind", place, place], capture_output=True)
+        if done.returncode:
+            self.skipTest("mounts are not permitted")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", place], check=True))
+        return str(place)
 
 
 class InterruptedRescueTests(RescueCase):
