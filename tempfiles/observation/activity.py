@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..registry.contexts import Context
 from ..system import syscalls
 from ..system.thread_lock import new_lock
+from .command_names import NOTHING_NAMED, CommandNames
 from .origins import Trail
-
-# Longer command lines name lists of input files, not the one output to look for.
-_MOST_WORDS = 100
-_LARGEST_SCRIPT = 256 * 1024
-_WORD_ENDS = re.compile(r"""[\s'"=;|&<>(),{}\[\]]+""")
 
 _lock = new_lock()
 
@@ -65,20 +59,23 @@ class ChildProcess:
         command: its command line.
         trail: where it was started.
         started: when, in seconds since the epoch.
-        directory: its working directory.
-        promised: the paths that the command line names and that did not exist when it started.
+        named: the paths and texts that its command line and its scripts name.
     """
 
     call: str
     command: tuple[str, ...]
     trail: Trail | None
     started: float
-    directory: str = ""
-    promised: tuple[str, ...] = ()
+    named: CommandNames = NOTHING_NAMED
+
+    @property
+    def promised(self) -> tuple[str, ...]:
+        """The paths that it names and that did not exist when it started."""
+        return self.named.paths
 
     def texts(self) -> list[str]:
-        """Return its command line, and the text of the scripts that this names."""
-        return [*self.command, *(_script(self.directory, word) for word in self.command[:3])]
+        """Return its command line, the text of its scripts, and their words with expansions."""
+        return [*self.command, *self.named.scripts, *self.named.expanded]
 
 
 def command_of(argv: Any, executable: Any) -> tuple[str, ...]:
@@ -92,31 +89,6 @@ def command_of(argv: Any, executable: Any) -> tuple[str, ...]:
     if not words and executable is not None:
         words = (os.fsdecode(executable),)
     return words
-
-
-def promised_paths(command: Sequence[str], directory: str, root: str) -> tuple[str, ...]:
-    """Return the absolute paths outside `root` that a command names and that do not exist yet."""
-    words = dict.fromkeys(
-        word for text in command[1:] or command for word in (text, *_WORD_ENDS.split(text))
-    )
-    if len(words) > _MOST_WORDS:
-        return ()
-    paths = (os.path.normpath(os.path.join(directory, word)) for word in words if _may_name(word))
-    return tuple(path for path in paths if not path.startswith(root) and _is_free(path))
-
-
-def _may_name(word: str) -> bool:
-    return 1 < len(word) < 1024 and not word.startswith("-") and "\0" not in word
-
-
-def _is_free(path: str) -> bool:
-    return not syscalls.lexists(path) and syscalls.is_directory(os.path.dirname(path))
-
-
-def _script(directory: str, word: str) -> str:
-    if not word.endswith((".py", ".sh", ".pl", ".rb", ".js")):
-        return ""
-    return source_text(os.path.join(directory, word), _LARGEST_SCRIPT)
 
 
 def source_text(path: str, largest: int) -> str:

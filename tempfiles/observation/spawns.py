@@ -10,7 +10,8 @@ from typing import Any
 from ..registry import contexts
 from ..system import audit, syscalls
 from . import origins
-from .activity import ChildProcess, activity_of, command_of, promised_paths
+from .activity import ChildProcess, activity_of, command_of
+from .command_names import names_in
 from .event_paths import working_directory
 from .forks import ForkLog
 
@@ -70,15 +71,16 @@ class SpawnObserver:
             self.goes_native(args)
 
     def _popens(self, args: tuple[Any, ...]) -> None:
-        executable, argv, cwd, _ = args
+        executable, argv, cwd, environment = args
         command = command_of(argv, executable)
         name = os.path.basename(command[0]) if command else ""
-        self._add(sys._getframe(2), f"subprocess {name}", command, cwd)
+        self._add(sys._getframe(2), f"subprocess {name}", command, cwd, environment)
 
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
         frame = sys._getframe(2)
         if frame.f_globals.get("__name__") not in _REPORTED_OTHERWISE:
-            self._add(frame, "os.posix_spawn", command_of(args[1], args[0]))
+            command = command_of(args[1], args[0])
+            self._add(frame, "os.posix_spawn", command, environment=args[2])
 
     def _windows_spawns(self, args: tuple[Any, ...]) -> None:
         self._add(sys._getframe(2), "os.spawn", command_of(args[2], args[1]))
@@ -102,14 +104,17 @@ class SpawnObserver:
         if frame.f_globals.get("__name__") in _MULTIPROCESSING:
             self._add(frame, "multiprocessing", ("python",))
 
-    def _add(self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None) -> None:
+    def _add(
+        self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None,
+        environment: Any = None,
+    ) -> None:
         self._begin_unaudited()
         # The program is reported, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)
         trail.callee = None
         directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
-        child = ChildProcess(call, command, trail, syscalls.time(), directory)
-        child.promised = promised_paths(command, directory, self._root)
+        named = names_in(command, directory, self._root, environment)
+        child = ChildProcess(call, command, trail, syscalls.time(), named)
         activity_of(contexts.reporting_context()).children.append(child)
 
     def _begin_unaudited(self) -> None:

@@ -10,6 +10,7 @@ from tempfiles.detection.ignore import Ignored
 from tempfiles.detection.project_tree import ProjectTree
 from tempfiles.detection.temp_dir import TempDirectoryScanner
 from tempfiles.observation.activity import ChildProcess, activity_of
+from tempfiles.observation.command_names import CommandNames
 from tempfiles.observation.observer import Observer
 from tempfiles.records import Leak, Scope
 from tempfiles.registry import contexts, registrations
@@ -106,7 +107,7 @@ class Decide(CloseTestCase):
 
     def test_what_a_command_line_names_is_of_its_context(self) -> None:
         path = os.path.join(self.project, "named")
-        child = ChildProcess("os.system", ("touch", path), None, 0.0, self.project, (path,))
+        child = ChildProcess("os.system", ("touch", path), None, 0.0, CommandNames((path,)))
         activity_of(self.test).children.append(child)
         self.create(path, observed=False)
         self.assertEqual([leak.evidence for leak in self.leaks()], ["scanned"])
