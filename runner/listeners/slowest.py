@@ -73,10 +73,10 @@ class SlowestTemp(Listener):
     def summary_lines(self, verbose: bool) -> Iterator[str]:
         """Return the lines, largest first."""
         if self._made:
-            yield "Most temporary bytes made"
+            yield "Most temporary bytes created"
             yield _RULE
             for size, made, id in _largest(self._made, self._number):
-                yield f"{format_size(size):>10}  {made:>5} made  {printable(id)}"
+                yield f"{format_size(size):>10}  {made:>5} created  {printable(id)}"
             yield ""
 
 

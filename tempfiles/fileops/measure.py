@@ -273,7 +273,7 @@ class Walk:
         with syscalls.scandir(where) as entries:
             for entry in entries:
                 name = entry.name
-                if self._is_passed_by(above, path, name):
+                if self._is_excluded(above, path, name):
                     continue
                 counts = directory.counts or bool(matches is not None and matches(name))
                 if entry.is_dir(follow_symlinks=False):
@@ -288,7 +288,7 @@ class Walk:
                         self.loose.append((name, lengths[0]))
         return found
 
-    def _is_passed_by(self, above: str, path: str, name: str) -> bool:
+    def _is_excluded(self, above: str, path: str, name: str) -> bool:
         if self._rules.mounted and os.path.join(above, path, name) in self._rules.mounted:
             self.mounts += 1
             return True

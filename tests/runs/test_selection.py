@@ -293,10 +293,10 @@ class SlowestTests(ProjectTestCase):
                 def test_little(self): self.write(10)
         """)
         outcome = self.tidytest("--slowest-temp", "2", "test_a")
-        lines = outcome.err.split("Most temporary bytes made\n")[1].splitlines()
+        lines = outcome.err.split("Most temporary bytes created\n")[1].splitlines()
         self.assertEqual(lines[1:4], [
-            "   8.8 KiB      1 made  test_a.T.test_more",
-            "   4.9 KiB      1 made  test_a.T.test_much",
+            "   8.8 KiB      1 created  test_a.T.test_more",
+            "   4.9 KiB      1 created  test_a.T.test_much",
             "",
         ])
 

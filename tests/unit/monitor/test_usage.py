@@ -123,7 +123,7 @@ class TakeSampleTests(unittest.TestCase):
         self.assertEqual({"files": 1, "directories": 2, "bytes": 3, "unreadable": 1}, sample)
 
     @unittest.skipUnless(ROOT and sys.platform == "linux", "mounting needs root")
-    def test_mount_point_is_passed_by(self) -> None:
+    def test_mount_point_is_not_entered(self) -> None:
         self._write("source/a", 3)
         for name in ("bound", "with space", "deep/er/tmpfs"):
             (self.top / name).mkdir(parents=True)
