@@ -109,7 +109,7 @@ class CloseCostTests(ProjectTestCase):
 
     def test_slowest_temp_counts_what_each_test_made_and_removed(self) -> None:
         outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")
-        self.assertRegex(outcome.err, r"0 B +2 made  test_it.T.test_makes")
+        self.assertRegex(outcome.err, r"0 B +2 created  test_it.T.test_makes")
 
 
 if __name__ == "__main__":
