@@ -1,1 +1,1 @@
-"""Run the tests with unittest: its runner, its result and its patched methods open contexts."""
+"""Run the tests with unittest: its runner, its result, its patched methods."""

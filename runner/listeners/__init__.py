@@ -1,1 +1,1 @@
-"""Optional listeners to a run: coverage, progress line, slowest tests, debugger, disk usage."""
+"""Optional listeners to a run: coverage, progress, slowest tests, debugger, disk usage."""

@@ -1,4 +1,4 @@
-"""Write reports: collect the records of a run, and write each format (JSON, JUnit, HTML, GitHub).
+"""Write reports: records of the run, and one module for each format.
 
 To add a report, write a module with the functions of `Reporter`, add it to `reporters.REPORTERS`,
 and give it an option of the same name. `records` describes what a reporter gets.

@@ -1,1 +1,1 @@
-"""Track one run of tests and decide which leaks fail it, whatever test tool runs the tests."""
+"""Track one run of tests and decide which leaks fail it; knows no test tool."""

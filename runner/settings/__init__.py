@@ -1,1 +1,1 @@
-"""The settings of a run: one table of options, read from file, environment and command line."""
+"""Read the settings of a run: options, settings file, environment, command line."""

@@ -1,1 +1,1 @@
-"""The run root, the directory of a run on disk: its lock, its marker, its journal, its removal."""
+"""The run root, the directory of a run: its lock, marker, journal and removal."""
