@@ -124,3 +124,14 @@ def open_to_all(directory: str) -> str:
         if POSIX and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             return path
     return ""
+
+
+def is_private(directory: str) -> bool:
+    """Whether other users cannot enter a directory, or one above it.
+
+    Raises:
+        OSError: one of them cannot be examined.
+    """
+    enter = stat.S_IXGRP | stat.S_IXOTH
+    parents = with_parents(os.path.realpath(directory))
+    return not POSIX or any(not os.stat(path).st_mode & enter for path in parents)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import islice
 
 from ..errors import DestinationExistsError
-from ..fileops.access import make_path_accessible
+from ..fileops.access import is_private, make_path_accessible
 from ..fileops.identity import FileId, birth, file_id, with_parents
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
@@ -20,6 +20,9 @@ from ..roots.journal_reader import preexisting
 from ..system import procfs, syscalls
 
 _log = logging.getLogger("tempfiles")
+RESCUED_PREFIX = "tidytest-rescued-"
+"""The beginning of the names of private directories for rescued files; no run root has it."""
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _ATTEMPTS = 1000
 _ENTRIES_PER_CHECK = 1000  # of the clock
 
@@ -27,6 +30,7 @@ _ENTRIES_PER_CHECK = 1000  # of the clock
 def rescue(paths: Iterable[str], root: str, moved: dict[str, str]) -> None:
     """Move the paths that lie below a run root out of it, next to it; nothing is overwritten.
 
+    The root is private. What others could read next to it goes into a new private directory there.
     What could not be moved is logged: then the root must not be removed.
 
     Args:
@@ -34,14 +38,41 @@ def rescue(paths: Iterable[str], root: str, moved: dict[str, str]) -> None:
         root: the run root.
         moved: gets where each is now, as soon as it is there: a signal may interrupt this.
     """
+    target = _Target(os.path.dirname(root))
     for path in sorted(set(paths)):
         # What lies in a rescued directory has gone with it.
         location = _location(path)
         if location.startswith(root + os.sep) and syscalls.lexists(location):
             try:
-                moved[path] = _move_out(location, os.path.dirname(root))
+                moved[path] = _move_out(location, target.directory_for(location))
             except Exception as error:  # an audit hook of the user may raise anything
                 _log.warning("cannot move %s out of the run root: %s", location, error)
+    target.remove_unused()
+
+
+class _Target:
+    """The directory that files are moved to, and a private one in it where that is needed."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._private = ""
+
+    def directory_for(self, path: str) -> str:
+        """Return where a path goes; others can then read no more of it than before."""
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode) or not mode & _OTHERS or is_private(self._directory):
+            return self._directory
+        if not self._private:
+            path = os.path.join(self._directory, RESCUED_PREFIX + os.urandom(4).hex())
+            os.mkdir(path, 0o700)
+            self._private = path
+        return self._private
+
+    def remove_unused(self) -> None:
+        """Remove the private directory if nothing was moved there."""
+        if self._private:
+            with suppress(OSError):
+                os.rmdir(self._private)
 
 
 def location_after(path: str, moved: Mapping[str, str]) -> str | None:

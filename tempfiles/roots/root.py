@@ -160,8 +160,9 @@ class RunRoot:
         self.is_going = True
         if self.is_replaced():
             self.leave()
-            cause = "another directory has the place of the run root, and was not touched"
-            return RemovalReport(failed=(RemovalFailure(self.path, cause),))
+            return self._not_removed(
+                "another directory has the place of the run root, and was not touched"
+            )
         with contextlib.suppress(OSError):
             if (getcwd() + os.sep).startswith(self.path + os.sep):
                 os.chdir(os.path.dirname(self.path))
@@ -177,10 +178,15 @@ class RunRoot:
                 self._release()
                 return RemovalReport()
         if lock is None:
-            return RemovalReport()  # a reaper is removing it
-        report, _ = dispose(self.path, lock, measure=False)
+            return self._not_removed("another process holds its lock")
+        report, finished = dispose(self.path, lock, measure=False)
         self._release()
+        if report.ok and not finished and os.path.lexists(self.path):
+            report += self._not_removed("something keeps adding to it")
         return report
+
+    def _not_removed(self, cause: str) -> RemovalReport:
+        return RemovalReport(failed=(RemovalFailure(self.path, cause),))
 
     def is_replaced(self) -> bool:
         """Whether something else has the path of the root: nothing of that is the run's."""

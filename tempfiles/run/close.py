@@ -176,6 +176,9 @@ class Closing:
         )
         self._root.journal.record_leaks(report)
         self.totals.add(report)
+        if removal.failed:
+            still = {*(context.files or ()), *(context.directories or ())}
+            self.totals.unremoved += still.intersection(collected.created)
         return report
 
     def _finish(self, collected: Collected) -> None:

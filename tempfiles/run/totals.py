@@ -28,6 +28,7 @@ class Totals:
         self._paths = paths
         self.made = 0
         self.registered = 0
+        self.unremoved: list[str] = []  # registered paths whose removal failed
         self.modifications: list[Modification] = []
         self.removed_later: list[Leak] = []
         self.failures: list[RemovalFailure] = []
@@ -122,12 +123,11 @@ class Totals:
     def note_failures(self, removal: RemovalReport) -> None:
         """Record which leaks in the temp directory could not be removed."""
         self.failures += removal.failed
-        failed = [failure.path + os.sep for failure in removal.failed]
-        for state in self._reported if failed else ():
+        for state in self._reported if removal.failed else ():
             leak = state.reported
             if leak is None or leak.where != "temp" or not self._is_last(state):
                 continue
-            if any(path.startswith(leak.path + os.sep) for path in failed):
+            if leak.outcome == "removed" and lexists(leak.path):
                 _change(state, outcome="failed")
 
     def note_unfinished(self, root: str) -> None:
@@ -146,11 +146,15 @@ class Totals:
             tests=tests,
             made=self.made,
             removed_by_tests=self.made - self.registered - len(leaks),
-            registered=self.registered,
+            registered=self.registered - self._not_yet_removed(),
             leaked=len(leaks),
             leaked_bytes=sum(leak.bytes for leak in leaks),
             leaking_contexts=len({(leak.scope, leak.context) for leak in leaks}),
         )
+
+    def _not_yet_removed(self) -> int:
+        """Return how many of the paths whose removal failed when a context closed still exist."""
+        return sum(map(lexists, self.unremoved))
 
 
 def _change(state: PathState, **changes: object) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,15 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tempfiles.fileops import identity
+from tempfiles.fileops.access import is_private
 from tempfiles.recovery import rescue
 from tests.support.projects import ProjectTestCase
 from tests.support.whole_runs import wait_until
 
+OPEN_TO_ALL = "/tmp"
 HEAD = """
 import os, shutil, subprocess, tempfile, unittest
 class T(unittest.TestCase):
@@ -456,6 +460,65 @@ class BindMountTests(OtherFileSystemTests):
             self.skipTest("mounts are not permitted")
         self.addCleanup(lambda: subprocess.run(["umount", "-l", place], check=True))
         return str(place)
+
+
+class PrivateFileTests(unittest.TestCase):
+    """In a directory that everyone can enter: the others of this module lie in a private one."""
+
+    def setUp(self) -> None:
+        self.top = tempfile.mkdtemp(dir=OPEN_TO_ALL, prefix="tidytest-open-")
+        self.addCleanup(shutil.rmtree, self.top)
+        os.chmod(self.top, 0o755)
+        if is_private(self.top):
+            self.skipTest("there is no directory that everyone can enter")
+        self.root = os.path.join(self.top, "root")
+        os.mkdir(self.root, 0o700)
+
+    def rescue(self, name: str, mode: int, *, directory: bool = False) -> tuple[str, int]:
+        """Rescue a path of a mode; return where it is relative to the top, and its mode there."""
+        path = os.path.join(self.root, name)
+        if directory:
+            os.mkdir(path)
+        else:
+            Path(path).write_text("secret")
+        os.chmod(path, mode)
+        moved: dict[str, str] = {}
+        rescue.rescue([path], self.root, moved)
+        status = os.lstat(moved[path])
+        return os.path.relpath(moved[path], self.top), stat.S_IMODE(status.st_mode)
+
+    def test_a_readable_file_goes_to_a_private_directory(self) -> None:
+        for mode in (0o644, 0o640, 0o604, 0o666):
+            place, now = self.rescue("file", mode)
+            directory, name = os.path.split(place)
+            self.assertTrue(directory.startswith(rescue.RESCUED_PREFIX), place)
+            status = os.stat(os.path.join(self.top, directory))
+            self.assertEqual((stat.S_IMODE(status.st_mode), name, now), (0o700, "file", mode))
+
+    def test_a_readable_directory_goes_there_as_well(self) -> None:
+        place, mode = self.rescue("directory", 0o755, directory=True)
+        self.assertTrue(place.startswith(rescue.RESCUED_PREFIX), place)
+        self.assertEqual(mode, 0o755)
+
+    def test_a_private_file_or_directory_goes_next_to_the_root(self) -> None:
+        self.assertEqual(self.rescue("file", 0o600), ("file", 0o600))
+        self.assertEqual(self.rescue("directory", 0o700, directory=True), ("directory", 0o700))
+        os.chmod(self.top, 0o700)
+        self.assertEqual(self.rescue("other", 0o644), ("other", 0o644))
+
+    def test_one_directory_holds_all_and_no_empty_one_is_left(self) -> None:
+        paths = [os.path.join(self.root, name) for name in "ab"]
+        for path in paths:
+            Path(path).write_text("secret")
+            os.chmod(path, 0o644)
+        moved: dict[str, str] = {}
+        with mock.patch.object(rescue, "move_without_replacing", side_effect=OSError("no")), \
+                self.assertLogs("tempfiles", "WARNING"):
+            rescue.rescue(paths, self.root, moved)
+        self.assertEqual((os.listdir(self.top), moved), (["root"], {}))
+        rescue.rescue(paths, self.root, moved)
+        self.assertEqual(len({os.path.dirname(path) for path in moved.values()}), 1)
+        self.assertEqual(len(moved), 2)
 
 
 class InterruptedRescueTests(RescueCase):
