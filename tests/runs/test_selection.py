@@ -349,7 +349,8 @@ class SlowestTests(ProjectTestCase):
                     for thread in threads: thread.join()
         """)
         outcome = self.tidytest("--slowest-temp", "0", "test_a")
-        reported = re.findall(r"^ +(.+?) +\d created  test_a\.T\.test_(\d)", outcome.err, re.MULTILINE)
+        line = r"^ +(.+?) +\d created  test_a\.T\.test_(\d)"
+        reported = re.findall(line, outcome.err, re.MULTILINE)
         sizes = dict(sorted((test, size) for size, test in reported))
         self.assertEqual(sizes, {
             "0": "1000 B", "1": "1000 B", "2": "0 B", "3": "0 B", "4": "2.9 KiB", "5": "3.9 KiB",
