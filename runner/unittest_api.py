@@ -189,7 +189,7 @@ def finish_event_loop(test: Any) -> None:
 
 
 def source_of(test: Any) -> Any:
-    """Return the function that a test runs, or the file of a doctest; None if it is not known.
+    """Return the function that a test runs, or a doctest's examples; None if it is not known.
 
     The function does not refer to the test: a context that holds it does not keep the test alive.
     """
@@ -197,5 +197,5 @@ def source_of(test: Any) -> Any:
     if "_testFunc" in attributes:  # `unittest.FunctionTestCase`, and plain functions
         return attributes["_testFunc"]
     if "_dt_test" in attributes:
-        return attributes["_dt_test"].filename
+        return tuple(example.source for example in attributes["_dt_test"].examples)
     return getattr(type(test), attributes.get("_testMethodName", ""), None)

@@ -48,7 +48,7 @@ class LeakFinder:
         self._ignored = ignored
         self.explanations = Explanations(tree.top)
         self._survivors: list[tuple[Context, ChildProcess]] = []
-        self._alone: bool | None = None  # not yet asked
+        self._alone = True
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self._leaks_of_survivors: list[Leak] = []
 
@@ -143,7 +143,6 @@ class LeakFinder:
     def _in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what appeared in the project tree without an event and is a context's own."""
         children = [*activity.children, *children_above(context)]
-        self._alone = None
         for path in self._tree.new():
             if self._paths.is_of_run(path) or self._ignored(path):
                 continue
@@ -171,10 +170,9 @@ class LeakFinder:
         return state
 
     def _is_alone(self) -> bool:
-        """Whether no other run is in the project, which may create files of the same templates."""
-        if self._alone is None:
-            root = self._root.rstrip(os.sep)
-            self._alone = not evidence.has_neighbours(root, self._tree.top)
+        """Whether no other program was seen in the project, which may create files of any name."""
+        if self._alone:
+            self._alone = not evidence.has_neighbours(self._root.rstrip(os.sep), self._tree.top)
         return self._alone
 
     def _named(
@@ -187,11 +185,10 @@ class LeakFinder:
         for owner, candidate in self._survivors:
             if candidate is child:
                 return PathState(path, owner, candidate.trail)
-        if evidence.is_named_in_test(path, context):
-            return PathState(path, context)
-        if any(evidence.is_named_in_source(path, o, alone=alone) for o, _ in self._survivors):
+        if any(evidence.is_named_in_code(path, owner, (), alone) for owner, _ in self._survivors):
             return None  # it may be theirs as well
-        named = evidence.is_named_in_source(path, context, _sources(children), alone)
+        own = activity_of(context).children
+        named = evidence.is_named_in_code(path, context, own, alone)
         return PathState(path, context) if named else None
 
     def _examine(
@@ -334,10 +331,4 @@ def with_holders(leaks: list[Leak], context: Context) -> list[Leak]:
         replace(leak, open_by=tuple(h for h in found[leak.path] if not h.startswith(own)))
         if leak.path in found else leak
         for leak in leaks
-    ]
-
-
-def _sources(children: Sequence[ChildProcess]) -> list[str]:
-    return [
-        child.trail.code.co_filename for child in children if child.trail and child.trail.code
     ]

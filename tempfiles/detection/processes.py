@@ -114,6 +114,12 @@ class ProcessWatch:
             seen = environment
         return None
 
+    def is_of_run(self, pid: str) -> bool:
+        """Whether a process, whatever its parent, has the run's temp directory."""
+        environment = procfs.read(pid, "environ") or b""
+        tmpdir = _tmpdir(environment)
+        return (tmpdir is not None and self._is_below(tmpdir)) or self._is_copy(pid, environment)
+
     def _is_below(self, path: str) -> bool:
         return path == self._prefix or path.startswith(self._prefix + os.sep)
 
@@ -175,6 +181,38 @@ def is_shared(process: Process) -> bool:
     """Return whether a process is a server of multiprocessing, shared by the whole run."""
     command = procfs.read(process.pid, "cmdline") or b""
     return any(server in command for server in _SHARED_SERVERS)
+
+
+def others_work_in(directory: str, root: str) -> bool:
+    """Whether a process works in a directory, or below it, that is not of this run.
+
+    Of the run are this process, its ancestors, which wait for it, its descendants, and what has the
+    run's temp directory.
+
+    Args:
+        directory: the directory.
+        root: the run root.
+    """
+    watch = ProcessWatch(root)
+    own = _with_ancestors(os.getpid())
+    for pid in map(int, _pids()):
+        working = _link(f"/proc/{pid}/cwd")
+        if working != directory and not working.startswith(directory + os.sep):
+            continue
+        stat = procfs.stat(pid)
+        if stat is None or stat.state in "ZX" or pid in own:
+            continue
+        if os.getpid() not in _with_ancestors(pid) and not watch.is_of_run(str(pid)):
+            return True
+    return False
+
+
+def _with_ancestors(pid: int) -> set[int]:
+    found: set[int] = set()
+    while pid > 0 and pid not in found and (stat := procfs.stat(pid)) is not None:
+        found.add(pid)
+        pid = stat.ppid
+    return found
 
 
 def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:

@@ -103,6 +103,11 @@ def is_library(filename: str) -> bool:
     return (_kinds.get(filename) or _kind(filename)) == _LIBRARY
 
 
+def is_of_users(filename: str) -> bool:
+    """Whether a file is of no library, no installed package and not of the harness."""
+    return (_kinds.get(filename) or _kind(filename)) == _PROJECT
+
+
 def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
     """Find the user's line above a frame.
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .close import Listener
     from .tracking import Tracking
 
-Source = Callable[..., object] | CodeType | str
+Source = Callable[..., object] | CodeType | str | tuple[str, ...]
 """What defines a context: a function, its code, or the path of a file."""
 
 _NOTHING_LEFT = ContextReport("", "")
@@ -171,9 +171,10 @@ class Run:
             id: any text that names it in reports, such as the id of a test. It need not be unique.
             scope: any word of the host. "test" is the scope of single tests, which close often
                 and are checked with less effort; "context" is that of blocks in user code.
-            source: what defines the context: the function of a test, its code, a class, or the
-                path of a file. Names in it are evidence that the context created a file that no
-                audit event named. It is kept as long as the context.
+            source: what defines the context: the function of a test, its code, a class, the path
+                of a module's file, or the examples of a doctest. Names in the constants of that
+                code are evidence that the context created a file that no audit event named. It is
+                kept as long as the context.
         """
         if not self._is_ready:
             self._start_tracking()

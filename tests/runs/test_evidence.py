@@ -14,16 +14,19 @@ from tests.support.projects import ProjectTestCase
 
 ROOT = Path(__file__).parents[2]
 NEIGHBOUR = """
-import sys, tempfiles
-if sys.argv[1:]:
+import os, sys, tempfiles
+project, *words = sys.argv[1:]
+if "works elsewhere" in words:
+    os.chdir("/")
+if "is a run" in words:
     tempfiles.Run(tempfiles.RunSettings()).open()
 while True:
-    with open("../ask") as asked:
+    with open(project + "/../ask") as asked:
         name = asked.read()
     if not name:
         break
-    open(name, "w").close()
-    with open("../done", "w") as done:
+    open(os.path.join(project, name), "w").close()
+    with open(project + "/../done", "w") as done:
         done.write(name)
 """
 HEAD = """
@@ -63,7 +66,7 @@ class NeighbourCase(ProjectTestCase):
         """Run a suite beside a program that makes what it is asked to; return what is reported as
         leaks, with their contexts, and what as nobody's."""
         words = ("--leak-json", "../leaks.json", "--leaks", "fail")
-        command = [sys.executable, "-c", NEIGHBOUR, *self.words]
+        command = [sys.executable, "-c", NEIGHBOUR, str(self.project), *self.words]
         for name, script in scripts.items():
             self.write(f"{name}.py", script)
         (self.project / "test_it.py").write_text(HEAD + body)
@@ -81,7 +84,7 @@ class NeighbourCase(ProjectTestCase):
 
 
 class AnotherRunTests(NeighbourCase):
-    words: tuple[str, ...] = ("of the same project",)
+    words: tuple[str, ...] = ("is a run",)
 
     def test_similar_names_do_not_make_it_a_child_of_a_test(self) -> None:
         leaks, apart = self.run_beside("""
@@ -101,13 +104,35 @@ class AnotherRunTests(NeighbourCase):
         self.assertEqual(self.outcome.code, 0, self.outcome.err)
 
     def test_of_another_project_does_not_matter(self) -> None:
-        self.words = ()
+        self.words = ("is a run", "works elsewhere")
         leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
         self.assertEqual((leaks, apart), ({"made-1.txt": "test_it.T.test_1"}, []))
 
     def test_of_the_same_project_makes_a_template_no_evidence(self) -> None:
         leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
         self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
+
+    def test_program_in_the_project_makes_a_template_no_evidence(self) -> None:
+        self.words = ()
+        leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
+        self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
+
+    def test_template_in_the_code_of_a_test_needs_the_same(self) -> None:
+        body = """
+    def test_1(self):
+        have_neighbour_make("asked")  # so that it is up
+        os.unlink("asked")
+        for i in (1, 2): subprocess.run(["sh"], input=f"touch made-{i}".encode())
+        print(f"made-{i}")
+"""
+        leaks, apart = self.run_beside(body)
+        self.assertEqual((leaks, apart), ({}, ["made-1", "made-2"]))
+        self.words = ("works elsewhere",)
+        for name in apart:
+            (self.project / name).unlink()
+        leaks, apart = self.run_beside(body)
+        self.assertEqual((leaks, apart), (dict.fromkeys(("made-1", "made-2"), "test_it.T.test_1"),
+                                          []))
 
 
 class OtherProgramTests(NeighbourCase):
@@ -120,12 +145,44 @@ class OtherProgramTests(NeighbourCase):
         self.assertEqual((leaks, apart), ({}, ["scratch.txt"]))
 
 
+    def test_words_of_the_module_are_no_evidence(self) -> None:
+        for words in ((), ("works elsewhere",)):
+            with self.subTest(words):
+                self.words = words
+                leaks, apart = self.run_beside("""
+    name = "server.log"
+    def test_1(self):
+        "server.log"
+        have_neighbour_make("server.{}".format("log"))
+        subprocess.run(["true"])
+        start()
+    def test_2(self): self.assertFalse(os.path.exists("/server.log"))
+    def other(self): return "server.log"
+    @classmethod
+    def tearDownClass(cls): subprocess.run(["true"])
+
+NAME, CONFIG = "server.log", {"log": "server.log"}
+def other(): return "server.log"
+def start(): import ctypes; ctypes.CDLL(None).getpid()
+def setUpModule(): subprocess.run(["true"])
+if os.environ.get("NEVER") == "server.log": pass
+""")
+                self.assertEqual((leaks, apart), ({}, ["server.log"]))
+                (self.project / "server.log").unlink()
+
+
 class WholeNameTests(NeighbourCase):
-    def test_in_a_script_a_test_or_its_module_says_whose_it_is(self) -> None:
+    def test_in_a_script_a_test_or_a_helper_says_whose_it_is(self) -> None:
         leaks, apart = self.run_beside("""
     def test_1(self): subprocess.run([sys.executable, "script.py"], check=True)
     def test_2(self): touch("by-test")
     def test_3(self): by_library()
+
+    def test_4(self): self.by_method()
+    def test_5(self): helper.make()
+    def by_method(self): touch("by-method")
+
+import helper
 
 def touch(name):
     subprocess.run(["sh"], input=b"touch " + name.encode(), check=True)
@@ -133,10 +190,17 @@ def touch(name):
 def by_library():
     import ctypes
     ctypes.CDLL(None).mkdir(os.path.abspath("by-library").encode(), 0o700)
-""", script="open('by-script', 'w').close()\n")
+""", script="open('by-script', 'w').close()\n", helper="""
+import subprocess
+def make(): run(["sh"], "touch by-" + "".join(["hel", "per"]))
+def run(command, text):
+    made = ("by-helper", "by-other")
+    subprocess.run(command, input=text.encode())
+""")
         self.assertEqual(leaks, {
             "by-script": "test_it.T.test_1", "by-test": "test_it.T.test_2",
-            "by-library": "test_it.T.test_3",
+            "by-library": "test_it.T.test_3", "by-method": "test_it.T.test_4",
+            "by-helper": "test_it.T.test_5",
         })  # fmt: skip
         self.assertEqual(apart, [])
 

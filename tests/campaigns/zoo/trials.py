@@ -205,13 +205,62 @@ def two_runs(count: int = 6) -> Verdict:
         second.remove()
 
 
+_SERVER = """\
+import os, sys, time
+project = sys.argv[1]
+for i in range(2000):
+    for name in ("server.log", f"server-{i}.log", f"cache-{i}"):
+        with open(os.path.join(project, name + ".new"), "w"): pass
+        os.replace(os.path.join(project, name + ".new"), os.path.join(project, name))
+    os.remove(os.path.join(project, "server.log"))
+    print(i, flush=True)
+    time.sleep(0.02)
+"""
+_WORDS = """
+    log = "server.log"
+    def test_{i}(self):
+        "server.log"
+        subprocess.check_call(["sleep", "0.05"])
+    def not_called_{i}(self):
+        for i in range(9): open(f"server-{{i}}.log"), open("cache-%s" % i), open("server.log")
+"""
+
+
+def dev_server(works_in_project: bool) -> Verdict:
+    """Run tests with children while another program writes what words of their module name."""
+    names = [f"server-{i}.log" for i in range(2000)]
+    project = Project(PROJECT, ())
+    project.add("test_words.py", f"NAMES = {names!r}, 'cache-%s', 'server.log'\n" + _HEAD + "".join(
+        _WORDS.format(i=i) for i in range(6)))
+    server = subprocess.Popen([sys.executable, "-c", _SERVER, str(project.directory)],
+                              cwd=project.directory if works_in_project else "/",
+                              stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    try:
+        server.stdout.readline()
+        run = project.run(["test_words"])
+        verdict = Verdict("a server writing what the module names", PROJECT,
+                          problems=whole(run, 0), detected="none")
+        verdict.problems += [f"accused falsely: {leak['path']} of {leak['context']}"
+                             for leak in run.leaks]
+        if not (run.report or {}).get("unattributed"):
+            verdict.problems.append("what the server wrote is not listed apart")
+        return verdict
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+        project.remove()
+
+
 def trials(full: bool) -> dict[str, Callable[[], Verdict]]:
     """Return the trials by name; with `full` in the sizes that the product is held to."""
     count = 100 if full else 12
     named: dict[str, Callable[[], Verdict]] = {
         "late writers mixed": lambda: late_writers("mixed", count)}
     if not full:
-        return named | {"neighbours 30": lambda: neighbours(30, 4)}
+        return named | {"neighbours 30": lambda: neighbours(30, 4),
+                        "dev server in the project": lambda: dev_server(True)}
     for form in _FORMS:
         named[f"late writers {form}"] = lambda form=form: late_writers(form, count)  # type: ignore[misc]
     named["late writers, suite goes on"] = lambda: late_writers("mixed", count, "time.sleep(2)")
@@ -219,4 +268,6 @@ def trials(full: bool) -> dict[str, Callable[[], Verdict]]:
         named[f"neighbours {rate}"] = lambda rate=rate: neighbours(rate)  # type: ignore[misc]
     named["late writers in the project"] = lambda: late_in_project(20)
     named["two runs in one project"] = two_runs
+    named["dev server in the project"] = lambda: dev_server(True)
+    named["dev server elsewhere"] = lambda: dev_server(False)
     return named
