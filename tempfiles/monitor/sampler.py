@@ -36,6 +36,7 @@ COLUMNS = (
 )
 """The columns of a CSV recording; JSON lines have the same keys."""
 
+_FORMULAS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also in full width
 _JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
 _REST = 9  # the thread sleeps for at least so many times as long as a sample took
 
@@ -227,7 +228,7 @@ class Recording:
         values = _values(sample)
         if self._csv:
             values["shares"] = json.dumps(values["shares"])
-            csv.writer(self._file).writerow([values[column] for column in COLUMNS])
+            csv.writer(self._file).writerow([_cell(values[column]) for column in COLUMNS])
         else:
             self._file.write(json.dumps(values) + "\n")
 
@@ -246,6 +247,15 @@ class Recording:
 def _open_high(path: str, flags: int) -> int:
     """Open under a high number, which tests do not close."""
     return park(os.open(path, flags, 0o666))
+
+
+def _cell(value: object) -> object:
+    """Return a value as a cell that no spreadsheet takes for a formula: a text begins with `'`.
+
+    Names of projects, tests and files may be of any text.
+    """
+    is_formula = isinstance(value, str) and value.lstrip().startswith(_FORMULAS)
+    return f"'{value}" if is_formula else value
 
 
 def _values(sample: Sample) -> dict[str, object]:

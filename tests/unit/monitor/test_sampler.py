@@ -211,6 +211,19 @@ class RecordingTests(unittest.TestCase):
         )
         self.assertEqual([dataclasses.asdict(s) for s in SAMPLE.shares], json.loads(row["shares"]))
 
+    def test_no_cell_of_a_csv_is_a_formula(self) -> None:
+        for text in ("=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\uff1d1"):
+            share = Share(text, 1, 1, 1, owner=text, context=text)
+            for sample in (Sample(-1.0, -1, context=text), Sample(1.0, shares=(share,))):
+                with Recording(self._path("usage.csv")) as recording:
+                    recording.append(sample)
+                with open(self._path("usage.csv"), encoding="utf-8", newline="") as file:
+                    row = list(csv.reader(file))[1]
+                self.assertIn(f"'{text}", row)
+                starts = [cell.lstrip()[:1] for cell in row[6:]]
+                self.assertTrue({"=", "+", "-", "@", "\uff1d"}.isdisjoint(starts), row)
+                self.assertEqual(row[0], str(sample.timestamp))  # a number stays one
+
     def test_json_lines_have_the_same_keys(self) -> None:
         for name in ("usage.jsonl", "usage.ndjson", "usage.json", "USAGE.JSONL"):
             with self.subTest(name=name), Recording(self._path(name)) as recording:
