@@ -7,11 +7,10 @@ text, with surrogate escapes for bytes that are not valid in the encoding of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from . import serialize
+from .serialize import Convertible
 
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = str  # "run", "module", "class", "test", "context", or another word of the host
@@ -70,7 +69,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Leak:
+class Leak(Convertible):
     """One path that a context created, did not register, and left after its clean-up.
 
     `bytes` is the length of a regular file. A directory includes its content: `bytes` and `entries`
@@ -115,22 +114,9 @@ class Leak:
         """The line of code with its call, or the call alone; empty if neither is known."""
         return str(self.origin) if self.origin is not None else self.call
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the leak as a dictionary that JSON can hold."""
-        return serialize.to_dict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Leak:
-        """Return the leak that `to_dict` has converted.
-
-        Raises:
-            ValueError: a field has a wrong type or is missing.
-        """
-        return serialize.from_dict(cls, content)
-
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Convertible):
     """A leak outside the temp directory, for later runs: `identity` is that of its file.
 
     Another file at its path, also one with the same inode number, has another identity.
@@ -138,19 +124,6 @@ class Leftover:
 
     leak: Leak
     identity: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the leftover as a dictionary that JSON can hold."""
-        return serialize.to_dict(self)
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Leftover:
-        """Return the leftover that `to_dict` has converted.
-
-        Raises:
-            ValueError: a field has a wrong type or is missing.
-        """
-        return serialize.from_dict(cls, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
 R = TypeVar("R")
 Names = Mapping[str, Any] | None
 
 _types: dict[type, dict[str, Any]] = {}
+
+
+class Convertible:
+    """A data class that can be converted to a dictionary and back."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as a dictionary that JSON can hold."""
+        return to_dict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return the record that `to_dict` has converted.
+
+        Raises:
+            ValueError: a field has a wrong type or is missing.
+        """
+        return from_dict(cls, content)
 
 
 def to_dict(record: Any) -> dict[str, Any]:

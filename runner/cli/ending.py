@@ -1,4 +1,4 @@
-"""End a run step by step. A step that fails is reported, and the others are still done."""
+"""End a run step by step. A failed step is reported, and the next ones are still done."""
 
 from __future__ import annotations
 

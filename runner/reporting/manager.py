@@ -83,7 +83,7 @@ class Reports:
 
         Args:
             run: the report of the whole run.
-            policy: tells known leaks, and those that failed a test, from others.
+            policy: knows which leaks are known, and which failed a test.
             interrupted: whether the run was interrupted.
 
         Raises:

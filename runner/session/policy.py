@@ -20,7 +20,7 @@ class Policy:
 
     Attributes:
         known: the number of leaks that the baseline knows.
-        new: the number of the others.
+        new: the number of new leaks.
         failing_keys: the keys of the leaks that a failure reports.
     """
 

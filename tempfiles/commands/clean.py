@@ -74,9 +74,9 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the plan, remove nothing")
     parser.add_argument(
         "--min-age", metavar="AGE", type=age,
-        help="leave what is younger, such as 30m, 2h or 7d (default: none; with --pattern 1d)",
+        help="keep what is younger, such as 30m, 2h or 7d (default: none; with --pattern 1d)",
     )
-    parser.add_argument("--kept", action="store_true", help="also remove kept artefacts")
+    parser.add_argument("--kept", action="store_true", help="also remove the files that runs kept")
     parser.add_argument(
         "--pattern", metavar="GLOB", action="append", type=pattern, default=[],
         help="also remove your own files and directories of such names, unless they are young, "

@@ -122,7 +122,7 @@ def _leave_out_own_files(walk: Walk, whole: Extent) -> None:
 
 
 def _shares(walk: Walk) -> Iterable[Share]:
-    """Yield the roots of runs, then the largest of the others."""
+    """Yield the roots of runs, then the largest other entries."""
     others = []
     for name, extent in walk.extents.items():
         owner = None

@@ -30,7 +30,7 @@ class SpawnObserver:
         before_unaudited: called once, before the first such work.
 
     Attributes:
-        native_modules: whether compiled modules of others were imported.
+        native_modules: whether a compiled module was imported that is not the standard library's.
         had_unaudited: whether there was any such work so far.
     """
 

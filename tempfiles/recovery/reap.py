@@ -154,7 +154,7 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
     try:
         return _reap_locked(reaped, verdict, lock, end)
     except Exception as error:
-        # Whatever lies in one root must not keep the others from being removed.
+        # An error in one root must not prevent the removal of the other roots.
         failure = RemovalFailure(verdict.root, f"it cannot be examined: {error!r}")
         return replace(reaped, fate="failed", removal=RemovalReport(failed=(failure,)))
     finally:

@@ -63,7 +63,7 @@ def follow(start_at: Callable[[FrameType], Start]) -> None:
 
 
 def running() -> threading.Thread | None:
-    """Return the running thread if it is known; no dummy is created for a foreign thread."""
+    """Return the running thread if it is known; for a thread of C code no dummy is created."""
     thread: threading.Thread | None = getattr(threading, "_active", {}).get(_thread.get_ident())
     return thread
 

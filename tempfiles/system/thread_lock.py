@@ -24,7 +24,7 @@ def new_lock() -> _thread.RLock:
 class Patient:
     """A `with` block that waits for a lock, but after a second goes on without it.
 
-    The block is told whether it has the lock.
+    The block receives whether it has the lock.
     """
 
     __slots__ = ("_is_held", "_lock")
