@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from ..fileops.identity import birth
 from ..system import syscalls
 from .ignore import Ignored
 from .temp_dir import RACY_NS
@@ -27,6 +28,7 @@ class ProjectTree:
         self._ignored = ignored
         self._excluded = excluded
         self._directories: dict[str, tuple[int, frozenset[str]]] = {}
+        self._first: dict[str, tuple[int, frozenset[str]]] = {}
         self.known = False
 
     def snapshot(self) -> None:
@@ -40,7 +42,28 @@ class ProjectTree:
                 self._directories.clear()
                 return
             pending += below
+        self._first = dict(self._directories)
         self.known = True
+
+    def lost(self, since: int) -> Iterator[str]:
+        """Yield what was there at the snapshot and is not, or was replaced or copied since.
+
+        Args:
+            since: when the run began (ns since the epoch).
+        """
+        for directory, (stamp, names) in self._first.items():
+            if _stamp(directory) != stamp:
+                now = _listing(directory)
+                for name in names:
+                    path = os.path.join(directory, name)
+                    if name not in now or _is_born_since(path, since):
+                        yield path
+
+    def has_original(self, path: str, status: os.stat_result) -> bool:
+        """Whether a file that was there at the snapshot has the name, size and time of a copy."""
+        name = os.path.basename(path)
+        places = (top for top, (_, names) in self._first.items() if name in names)
+        return any(_is_like(os.path.join(top, name), status) for top in places)
 
     def new(self) -> Iterator[str]:
         """Yield the topmost paths that appeared since the last call."""
@@ -159,6 +182,29 @@ def _stamp(directory: str) -> int | None:
         return syscalls.stat(directory).st_mtime_ns
     except OSError:
         return None
+
+
+def _is_born_since(path: str, since: int) -> bool:
+    try:
+        status = syscalls.lstat(path)
+    except OSError:
+        return True
+    if stat.S_ISDIR(status.st_mode) or status.st_ctime_ns < since:
+        return False
+    return (birth(path, status) or since) >= since
+
+
+def _is_like(path: str, other: os.stat_result) -> bool:
+    try:
+        status = syscalls.lstat(path)
+    except OSError:
+        return False
+    is_directory = stat.S_ISDIR(status.st_mode)
+    return (
+        stat.S_IFMT(status.st_mode) == stat.S_IFMT(other.st_mode)
+        and status.st_mtime_ns == other.st_mtime_ns
+        and (is_directory or status.st_size == other.st_size)
+    )
 
 
 def _listing(place: str) -> frozenset[str]:

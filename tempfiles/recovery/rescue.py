@@ -7,13 +7,13 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
 from ..errors import DestinationExistsError
 from ..fileops.access import is_private, make_path_accessible
-from ..fileops.identity import FileId, birth, file_id, with_parents
+from ..fileops.identity import FileId, birth, births_hold, file_id, with_parents
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.journal_reader import preexisting
@@ -164,7 +164,8 @@ def _move_out(path: str, directory: str) -> str:
 
 
 def born_before(
-    root: str, deadline: float | None = None, within: Iterable[str] = ()
+    root: str, deadline: float | None = None, within: Iterable[str] = (),
+    is_unproven: Callable[[str, os.stat_result], bool] | None = None,
 ) -> list[str] | None:
     """Return the topmost paths below a run root that are older than the root.
 
@@ -177,6 +178,8 @@ def born_before(
         root: the run root, without links on its way.
         deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
         within: search only these paths and below them.
+        is_unproven: whether what lies below a slot may be preexisting although it is younger than
+            the root. By default that is what was written before, where the root is on an overlay.
 
     Returns:
         None if the time was up before the end.
@@ -189,12 +192,20 @@ def born_before(
     except OSError:
         return []
     created = birth(root, status)
-    return [] if created is None else _Search(root, created, status.st_dev).run(within, deadline)
+    if created is None:
+        return []
+    if is_unproven is None and not births_hold(root):
+        is_unproven = lambda path, found: found.st_mtime_ns < created  # noqa: E731
+    return _Search(root, created, status.st_dev, is_unproven).run(within, deadline)
 
 
 class _Search:
-    def __init__(self, root: str, created: int, device: int) -> None:
+    def __init__(
+        self, root: str, created: int, device: int,
+        is_unproven: Callable[[str, os.stat_result], bool] | None,
+    ) -> None:
         self._created = created
+        self._is_unproven = is_unproven
         self._device = device
         self._pending: list[str] = []
         self._root = root
@@ -219,7 +230,9 @@ class _Search:
             for number, (path, status) in enumerate(entries):
                 if not number % _ENTRIES_PER_CHECK and _is_over(deadline):
                     return None
-                if status.st_dev == self._device and path not in self._mounted:
+                # An overlay may show another device for each file.
+                is_entered = status.st_dev == self._device or not stat.S_ISDIR(status.st_mode)
+                if is_entered and path not in self._mounted:
                     self._look(path, status)
         for (_, links), paths in self._names.items():
             if len(paths) == links:
@@ -228,14 +241,22 @@ class _Search:
 
     def _look(self, path: str, status: os.stat_result) -> None:
         is_directory = stat.S_ISDIR(status.st_mode)
-        born = birth(path, status)
-        if born is None or born >= self._created:
+        if not self._is_older(path, status):
             if is_directory:
                 self._pending.append(path)
         elif is_directory:
             self._found.append(path)
         else:
             self._names.setdefault((file_id(status), status.st_nlink), []).append(path)
+
+    def _is_older(self, path: str, status: os.stat_result) -> bool:
+        born = birth(path, status)
+        if born is not None and born < self._created:
+            return True
+        slot, _, below = path[len(self._root) + 1 :].partition(os.sep)
+        if self._is_unproven is None or not (below and slot.isdecimal()):
+            return False  # the run's own
+        return self._is_unproven(path, status)
 
 
 def _is_over(deadline: float | None) -> bool:

@@ -82,7 +82,7 @@ class Closing:
         self._states: FileStates | None = None
         self._cleaner = self._new_cleaner()
         self.totals = Totals(self._paths)
-        self._move_out = MoveOut(root, observer, self.totals)
+        self._move_out = MoveOut(root, observer, self.totals, tree)
 
     def _new_cleaner(self) -> OutsideCleaner | None:
         if not self._paths.keeps_all:

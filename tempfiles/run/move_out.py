@@ -10,12 +10,14 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..detection.project_tree import ProjectTree
 from ..observation.observer import Observer
 from ..recovery.rescue import born_before, rescue, rescue_failures, still_below
 from ..registry import contexts, registrations
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.root import RunRoot
 from .totals import Totals
+from .unproven import UnprovenFiles
 
 _log = logging.getLogger("tempfiles")
 
@@ -27,10 +29,14 @@ class MoveOut:
         root: the run root.
         observer: what was observed.
         totals: gets where each went, and what could not be moved.
+        tree: the project's, as it was when the run began.
     """
 
-    def __init__(self, root: RunRoot, observer: Observer, totals: Totals) -> None:
+    def __init__(
+        self, root: RunRoot, observer: Observer, totals: Totals, tree: ProjectTree
+    ) -> None:
         self._root = root
+        self._tree = tree
         self._observer = observer
         self._totals = totals
 
@@ -114,7 +120,9 @@ class MoveOut:
         }
         if all_seen:
             return sources
-        return {**dict.fromkeys(born_before(self._root.path, None, within) or (), ""), **sources}
+        unproven = UnprovenFiles(self._root, self._observer.paths, self._tree)
+        older = born_before(self._root.path, None, within, unproven) or ()
+        return {**dict.fromkeys(older, ""), **sources}
 
 
 def disarm(paths: Collection[str]) -> None:

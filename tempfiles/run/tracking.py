@@ -9,6 +9,7 @@ from ..detection.detector import Detectors
 from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner
+from ..fileops.identity import births_hold
 from ..observation import origins
 from ..observation.observer import Observer
 from ..registry import contexts, registrations
@@ -96,6 +97,8 @@ class Tracking:
                 self.closing.add_leftovers(self._settings.leftovers)
             if self._settings.watch_modified:
                 self.closing.remember_files()
+        elif not births_hold(self._root.path):
+            self._tree.snapshot()  # what is missing at the end may lie in the run root
 
     def observe(self) -> None:
         """Subscribe to audit events."""

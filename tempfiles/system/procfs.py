@@ -67,13 +67,16 @@ def mounts(table: str | None = None) -> dict[str, str]:
 def file_system_type(path: str, mounted: Mapping[str, str] | None = None) -> str:
     """Return the type of the file system below a path (`ext4`, `nfs`); empty where unknown."""
     known = mounts() if mounted is None else mounted
+    return known.get(mount_point(path, known), "")
+
+
+def mount_point(path: str, mounted: Mapping[str, str] | None = None) -> str:
+    """Return where the file system that holds a path is mounted; `/` where that is unknown."""
+    known = mounts() if mounted is None else mounted
     point = os.path.realpath(path)
-    while point not in known:
-        parent = os.path.dirname(point)
-        if parent == point:
-            return ""
+    while point not in known and (parent := os.path.dirname(point)) != point:
         point = parent
-    return known[point]
+    return point
 
 
 def lock_is_trusted(kind: str) -> bool:

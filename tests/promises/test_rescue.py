@@ -521,6 +521,121 @@ class PrivateFileTests(unittest.TestCase):
         self.assertEqual(len(moved), 2)
 
 
+class MovedByChildToAnotherMountTests(BindMountTests):
+    """The project misses a file: what looks as old as that is set apart."""
+
+    def test_a_file_is_the_users_in_whatever_way_it_was_moved(self) -> None:
+        place = self.place()
+        for body in ('subprocess.check_call(["mv", "precious.txt", temp])',
+                     'subprocess.check_call(["mv", "precious.txt", tempfile.mkdtemp()])' + FAKE):
+            with self.subTest(body):
+                (self.project / "precious.txt").write_text("precious")
+                reported = self.leave_there(body, place)
+                self.assertEqual(os.listdir(place), ["precious.txt"], reported)
+                self.assertEqual(Path(place, "precious.txt").read_text(), "precious")
+                self.assertIn(f"existed before the run: moved to {place}/precious.txt", reported)
+                Path(place, "precious.txt").unlink()
+
+    def test_a_directory_is_the_users(self) -> None:
+        place = self.place()
+        (self.project / "mine").mkdir()
+        (self.project / "mine/x").write_text("precious")
+        self.leave_there('subprocess.check_call(["mv", "mine", temp])', place)
+        self.assertEqual(Path(place, "mine/x").read_text(), "precious")
+
+    def test_a_copy_is_removed(self) -> None:
+        place = self.place()
+        self.leave_there('subprocess.check_call(["cp", "-a", "precious.txt", temp])', place)
+        self.assertEqual(os.listdir(place), [])
+
+
+class OverlayTests(RescueCase):
+    """The project lies in a lower layer of an overlay, as in a container: nothing keeps its birth.
+
+    What a child brought in is set apart if it was written before the run.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.project / "mine").mkdir()
+        (self.project / "mine/x").write_text("precious")
+        self.lower = self.project.parent
+        top = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
+        for name in ("upper", "work", "merged"):
+            (top / name).mkdir()
+        options = f"lowerdir={self.lower},upperdir={top}/upper,workdir={top}/work"
+        merged = top / "merged"
+        mount = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
+        try:
+            done = subprocess.run(mount, capture_output=True).returncode
+        except OSError:
+            done = 1
+        if done:
+            self.skipTest("no overlay can be mounted here")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", merged], check=True))
+        self.project, self.base = merged / "project", merged / "base"
+
+    def assert_is_set_apart(self, body: str, *words: str, name: str = "precious.txt") -> None:
+        reported, _ = self.leave(body, *words)
+        self.assertEqual(os.listdir(self.base), [name], reported)
+        self.assertTrue((self.base / name).read_text().startswith("precious"))
+        self.assertIn(f"existed before the run: moved to {self.base}/{name}", reported)
+        (self.base / name).rename(self.project / "precious.txt")
+
+    MOVES = (
+        'os.rename("precious.txt", temp + "/precious.txt")',
+        'os.replace("precious.txt", temp + "/precious.txt")',
+        'import pathlib; pathlib.Path("precious.txt").rename(temp + "/precious.txt")',
+        'shutil.move("precious.txt", temp)',
+        'subprocess.check_call(["mv", "precious.txt", temp])',
+        'subprocess.check_call(["mv", "precious.txt", tempfile.mkdtemp()])',
+        'os.rename("precious.txt", tempfile.mkdtemp() + "/precious.txt")',
+    )
+    REWRITE = 'with open("precious.txt", "a") as file: file.write("!")\n'
+
+    def test_what_was_moved_is_set_apart(self) -> None:
+        for move in self.MOVES:
+            for words in ((), ("--leaks", "off")):
+                for body in (move, move + FAKE, self.REWRITE + move):
+                    with self.subTest(body, words=words):
+                        self.assert_is_set_apart(body, *words)
+
+    def test_what_was_moved_into_a_registered_directory_is_set_apart(self) -> None:
+        head = "import tempfiles\ntemp = str(tempfiles.create_temp_directory())\n"
+        for move in self.MOVES[:5]:
+            with self.subTest(move):
+                self.assert_is_set_apart(head + move + FAKE)
+
+    def test_a_directory_is_set_apart(self) -> None:
+        for move in ('shutil.move("mine", temp)', 'subprocess.check_call(["mv", "mine", temp])'):
+            with self.subTest(move):
+                reported, _ = self.leave(move)
+                self.assertEqual((self.base / "mine/x").read_text(), "precious", reported)
+                shutil.move(self.base / "mine", self.project)
+
+    def test_what_is_proven_to_be_new_is_removed(self) -> None:
+        for body in (
+            'open(temp + "/new", "w").close()',
+            'subprocess.check_call(["touch", temp + "/new"])',
+            'subprocess.check_call(["cp", "-a", "precious.txt", temp])',
+            'subprocess.check_call(["true"]); shutil.copytree("mine", temp + "/mine")',
+        ):
+            with self.subTest(body):
+                reported, _ = self.leave(body)
+                self.assertEqual(os.listdir(self.base), [], reported)
+
+    def test_it_is_set_apart_after_a_crash(self) -> None:
+        for move in ('os.rename("precious.txt", temp + "/precious.txt")',
+                     'subprocess.check_call(["mv", "precious.txt", temp])'):
+            with self.subTest(move):
+                self.leave(f"{move}\nos.kill(os.getpid(), {signal.SIGKILL})", "-q")
+                self.write("test_b.py", "")
+                self.run_python("-m", "runner", "test_b")
+                self.assertEqual(os.listdir(self.base), ["precious.txt"])
+                self.assertEqual((self.base / "precious.txt").read_text(), "precious")
+                (self.base / "precious.txt").rename(self.project / "precious.txt")
+
+
 class InterruptedRescueTests(RescueCase):
     """The end of the run moves thirty files of the user's out, and something comes in between."""
 
