@@ -24,7 +24,7 @@ __all__ = ["leftover_of"]
 
 
 def leftover_of(leak: Leak) -> Leftover | None:
-    """Return a leak for later runs, with its identity; None if nothing lies at its path any more."""
+    """Return a leak for later runs, with its identity; None if nothing lies at its path now."""
     found = _look_at(leak.path)
     return Leftover(replace(leak, since=leak.since or found[1]), found[0]) if found else None
 
