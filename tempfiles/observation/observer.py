@@ -106,6 +106,11 @@ class Observer:
             elif known.trail is None:
                 known.trail = origin
 
+    def settle(self) -> None:
+        """Look at what was created since the last event, if all is kept."""
+        if self.paths.identities is not None:
+            self.paths.identities.settle()
+
     def _capture_start(self, frame: FrameType) -> origins.Trail:
         return origins.capture(frame, "", self._trace)
 
@@ -173,6 +178,7 @@ class Observer:
         self._create(args[1], args[0], sys._getframe(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
+        self.settle()
         path = event_paths.absolute(args[0], args[1], self.root)
         if path is None:
             return
@@ -209,6 +215,7 @@ class Observer:
         self, path: Any, call: str, frame: FrameType, dir_fd: int = event_paths.CWD
     ) -> None:
         """Record that a call is about to create a path, unless that is known or no new file."""
+        self.settle()
         if self.removed is not None:
             self.removed.settle()
         if (

@@ -17,6 +17,7 @@ from ..system import syscalls
 from ..system.thread_lock import Patient, new_lock
 from . import event_paths
 from .activity import Activity
+from .identities import Identities
 from .origins import Trail
 from .path_state import PathState, identify
 from .preexisting import PreexistingFiles
@@ -41,6 +42,7 @@ class PathTable:
     Attributes:
         root: the run root, with a separator at its end.
         closed_makers: the contexts that created something after they were closed.
+        identities: which files the run has created, if all is kept.
         preexisting: the files of the user that were moved, linked or removed.
         get: returns the record of a path, None where there is none.
     """
@@ -48,6 +50,7 @@ class PathTable:
     def __init__(self, root: str, *, keeps_all: bool = False) -> None:
         self.root = root
         self.keeps_all = keeps_all
+        self.identities = Identities() if keeps_all else None
         self.closed_makers: dict[Context, None] = {}
         self._states: dict[str, PathState] = {}
         self.preexisting = PreexistingFiles(root, self._states)
@@ -118,6 +121,8 @@ class PathTable:
                 self._by_maker.setdefault(maker, []).append(state)
         if self._has_reported_outside and not path.startswith(self.root):
             self.note_writer(path, maker)
+        if self.identities is not None:
+            self.identities.announce(path)
         if was_there:
             state.was_there = True
         if call == "os.mkdir":
@@ -193,6 +198,8 @@ class PathTable:
                     self.preexisting.add_removed(path)
                 return
         state.removed_by, state.was_there, state.trusted_at = context, True, -1
+        if self.identities is not None:
+            self.identities.remove(path)
         if state.reported is not None and state.maker is not None:
             state.taken_back = state.taken_back or is_fixture_of(context, state.maker)
 
@@ -222,8 +229,11 @@ class PathTable:
         is_of_run = self.was_seen_created if is_strict else self._is_of_open_context
         with Patient(_lock):
             self.preexisting.follow(source, target, stays, is_of_run, may_copy=not by_name)
-        if self.keeps_all and by_name and syscalls.is_directory(source):
-            self._rekey(event_paths.real(source, False), event_paths.real(target, False))
+        if self.identities is not None and by_name:
+            source, target = event_paths.real(source, False), event_paths.real(target, False)
+            self.identities.move(source, target)
+            if syscalls.is_directory(source):
+                self._rekey(source, target)
 
     def _rekey(self, source: str, target: str) -> None:
         """Give the records below a directory the paths that a rename is about to give them."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..fileops.identity import FileId, births_hold, file_id_with_birth, is_younger
+from ..registry import contexts
 from ..system import syscalls
 from . import event_paths
 from .path_state import PathState
@@ -152,8 +153,11 @@ class PreexistingFiles:
             original = replace(known, may_be_copied=known.may_be_copied or may_copy)
         else:
             is_directory = stat.S_ISDIR(status.st_mode)
-            is_born = not is_directory and path not in self._states and self._is_born_in_run(path)
-            identity = file_id_with_birth(path, status)
+            with contexts.untracked():  # it may import ctypes, which counts as native code else
+                is_born = (
+                    not is_directory and path not in self._states and self._is_born_in_run(path)
+                )
+                identity = file_id_with_birth(path, status)
             original = Original(path, identity, may_copy, is_directory, is_born)
         self._originals[path] = original
         return original

@@ -28,6 +28,8 @@ class OutsideCleaner:
     def __init__(self, started: int, paths: PathTable) -> None:
         self._started = started
         self._paths = paths
+        assert paths.identities is not None
+        self._identities = paths.identities
 
     def remove(self, leaks: Iterable[Leak]) -> list[Leak]:
         """Remove leaks; return them with their outcomes, and the reason why one is left."""
@@ -59,11 +61,14 @@ class OutsideCleaner:
         identity = file_id_with_birth(path, status)
         if path != top and not self._paths.was_seen_created(path):
             return f"it holds {os.path.relpath(path, top)}, whose creation was not observed"
+        if identity.birth is None:
+            return f"{subject} has no time of birth on this file system: it may be another file"
         if path == top and self._paths.identity_of(path) != identity:
             return "another file has its name now"
+        if self._identities.get(path) != identity:
+            return "another file has its name now" if path == top else f"{subject} was replaced"
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
             return f"{subject} is another user's"
-        born = status.st_mtime_ns if identity.birth is None else identity.birth
-        if born < self._started:
+        if identity.birth < self._started:
             return f"{subject} is older than the run"
         return ""

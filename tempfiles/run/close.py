@@ -138,6 +138,7 @@ class Closing:
             return Collected(context, tuple(self._paths.topmost(context)))
         self._processes.find(context, activity_of(context))
         self._observer.read_forks()
+        self._observer.settle()
         leftovers = self._temp_directory.attribute_new(context)
         created = tuple(self._paths.topmost(context))
         return Collected(context, created, leftovers, self._processes.survive(context))

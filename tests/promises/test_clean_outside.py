@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -23,9 +24,15 @@ class T(unittest.TestCase):
 """
 
 UNRELATED = """
-import sys
+import os, sys
 for line in sys.stdin:
-    open(line.strip(), "w").write("theirs")
+    path, _, way = line.strip().partition(" ")
+    if way == "recreate":
+        os.unlink(path)  # the next file may get the same inode
+    with open(path + ".new" if way == "save" else path, "w") as file:
+        file.write("theirs")
+    if way == "save":
+        os.rename(path + ".new", path)
     sys.stdout.write(".")
     sys.stdout.flush()
 """
@@ -75,6 +82,41 @@ class LeftPathTests(CleanOutsideCase):
                          "it holds theirs, whose creation was not observed")
         self.assertEqual((self.project / "made/theirs").read_text(), "theirs")
         self.assertTrue((self.project / "made/mine").exists())
+
+    def test_a_file_that_was_replaced_after_the_test(self) -> None:
+        for way in ("recreate", "save"):
+            for body, name, reason in (
+                ('open("made", "w").close()', "made", "another file has its name now"),
+                ('os.mkdir("made")\nopen("made/x", "w").close()', "made/x",
+                 "it holds x, which was replaced"),
+                ('os.makedirs("made/a")\nopen("made/a/y", "w").close()\n'
+                 'os.rename("made/a/y", "made/a/x")', "made/a/x",
+                 "it holds a/x, which was replaced"),
+            ):  # fmt: skip
+                with self.subTest(way, name=name):
+                    replace = f'self.addClassCleanup(theirs, "{name} {way}")'
+                    self.assert_left(f"{body}\n{replace}", reason)
+                    self.assertEqual((self.project / name).read_text(), "theirs")
+                    shutil.rmtree(self.project / "made", ignore_errors=True)
+                    (self.project / "made").unlink(missing_ok=True)
+
+    def test_a_file_that_was_replaced_during_the_test(self) -> None:
+        for way in ("recreate", "save"):
+            with self.subTest(way):
+                self.assert_left(
+                    'os.mkdir("made")\nopen("made/x", "w").close()\nopen("made/y", "w").close()\n'
+                    f'theirs("made/x {way}")', "it holds x, which was replaced",
+                )
+                self.assertEqual((self.project / "made/x").read_text(), "theirs")
+                shutil.rmtree(self.project / "made")
+
+    def test_a_file_where_nothing_tells_the_time_of_birth(self) -> None:
+        self.write("blind.py", "from tempfiles.fileops import identity\n"
+                               "identity._system_birth = lambda: lambda path: None")
+        self.assert_left(
+            'import blind\nopen("made", "w").close()',
+            "it has no time of birth on this file system: it may be another file",
+        )
 
     def test_a_directory_into_which_a_child_has_moved_a_file(self) -> None:
         self.assert_left('os.mkdir("made")\nsubprocess.check_call(["mv", "precious.txt", "made"])',
