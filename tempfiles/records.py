@@ -141,12 +141,16 @@ class Rescued:
 
 @dataclass(frozen=True, slots=True)
 class Unattributed:
-    """A new entry of a shared directory that no evidence attributes to a context of this run."""
+    """A new entry that no evidence attributes to one context of this run.
+
+    It is in a directory that other programs use too, or several contexts may have created it.
+    """
 
     path: str
     type: ResourceType
     bytes: int
     children: tuple[Child, ...] = ()
+    where: Where = "outside"
 
 
 @dataclass(frozen=True, slots=True)

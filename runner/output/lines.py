@@ -142,10 +142,16 @@ def _written_line(leak: Leak) -> str:
 
 
 def _unattributed_lines(found: Sequence[Unattributed], verbose: bool) -> Iterator[str]:
+    for place, where in (("shared directories", "outside"), ("the temp directory", "temp")):
+        yield from _unattributed_in(place, [e for e in found if e.where == where], verbose)
+
+
+def _unattributed_in(place: str, found: list[Unattributed], verbose: bool) -> Iterator[str]:
     if found:
-        listed = [e for e in found if verbose or _relative(e.path) != e.path][:_MOST_LINES]
+        named = [e for e in found if verbose or e.where == "temp" or _relative(e.path) != e.path]
+        listed = named[:_MOST_LINES]
         hint = ":" if listed else "; -v lists them"
-        yield f"New in shared directories, not attributed to any test ({len(found)}){hint}"
+        yield f"New in {place}, not attributed to any test ({len(found)}){hint}"
         for entry in listed:
             yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
         if listed and len(found) > len(listed):

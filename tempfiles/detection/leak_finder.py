@@ -15,7 +15,7 @@ from ..observation.observer import Observer
 from ..observation.path_state import PathState
 from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry import contexts, registrations
-from ..registry.contexts import Context
+from ..registry.contexts import UNDECIDED, Context
 from ..system import syscalls
 from . import name_evidence as evidence
 from . import processes
@@ -37,6 +37,7 @@ class LeakFinder:
         explanations: says where a leak is from.
         unattributed: new paths in the project tree that nothing ties to a context, with the
             processes that ran meanwhile.
+        undecided: what one of several contexts has created, as far as it was there at the end.
     """
 
     def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
@@ -51,6 +52,7 @@ class LeakFinder:
         self._alone = True
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self._leaks_of_survivors: list[Leak] = []
+        self.undecided: dict[str, Unattributed] = {}
 
     def left_by(self, context: Context) -> tuple[Leak, ...]:
         """Return the leaks of a context, and record that they are reported."""
@@ -74,6 +76,16 @@ class LeakFinder:
         """Return, once, the leaks of processes that survived their context, which is closed."""
         found, self._leaks_of_survivors = self._leaks_of_survivors, []
         return found
+
+    def set_undecided_apart(self) -> None:
+        """Record what is left of what one of several contexts has created."""
+        for state in self._current(UNDECIDED):
+            where: Where = "temp" if state.path.startswith(self._root) else "outside"
+            if state.reported is None and not self._is_excused(state.path, where):
+                children = self.unattributed.pop(state.path, ())
+                found = self.explanations.describe_undecided(state, children, where)
+                if found is not None:
+                    self.undecided[state.path] = found
 
     def close(self, context: Context, survives: bool) -> None:
         """Forget what a closed context did, but for its processes if any survives it."""
@@ -282,6 +294,24 @@ class Explanations:
         if named is not None:
             return self._origin(named.trail), ()
         return None, self._describe(activity.children)
+
+    def describe_undecided(
+        self, state: PathState, children: Sequence[ChildProcess], where: Where
+    ) -> Unattributed | None:
+        """Return the record of a path that one of several contexts has created, if it exists.
+
+        The line that created it, where that is known, takes the place of a process.
+        """
+        try:
+            status = syscalls.lstat(state.path)
+        except OSError:
+            return None
+        makers = self._describe(children)
+        if state.trail is not None:
+            origin = self._origin(state.trail)
+            makers = (Child(origin.call if origin is not None else "", origin, 0.0), *makers)
+        size = measure(state.path, status).bytes
+        return Unattributed(state.path, type_of(status), size, makers, where)
 
     def describe_unattributed(
         self, found: Mapping[str, Sequence[ChildProcess]]

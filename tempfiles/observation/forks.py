@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..registry.contexts import Context
+from ..registry.pools import HANDED_OVER
 from ..roots.journal import FORKED
 from ..system import syscalls
 from . import origins
@@ -27,7 +28,7 @@ class ForkLog:
     def __init__(self, root: str) -> None:
         self.in_child = False
         self._path = os.path.join(root, FORKED)
-        self._contexts: dict[int, Context] = {}
+        self._contexts: dict[int | str, Context] = {}
         self._read_to = 0
 
     def start(self) -> None:
@@ -38,22 +39,28 @@ class ForkLog:
         """Stop noticing forks."""
         _listening.discard(self)
 
-    def expect(self, context: Context) -> None:
-        """Record in the parent, before a fork, which context the child will belong to."""
+    def expect(self, context: Context, key: str = "") -> None:
+        """Record in the parent, before a fork, which context the child will belong to.
+
+        Args:
+            context: the context.
+            key: the key of the work that a worker process will do, which may be forked already.
+        """
         # Parent and child agree on the address; the dictionary keeps the object alive.
-        self._contexts[id(context)] = context
+        self._contexts[key or id(context)] = context
 
     def write(self, context: Context, path: str, trail: origins.Trail) -> None:
         """Report a creation from a child to the parent; do nothing if the run root is gone."""
         owner: Context | None = context
-        while owner is not None and id(owner) not in self._contexts:
+        while owner is not None and owner.scope != HANDED_OVER and id(owner) not in self._contexts:
             owner = owner.parent
+        key = owner.id if owner is not None and owner.scope == HANDED_OVER else id(owner)
         origin = origins.describe(trail, "")
         line_of_code = [origin.file, origin.line, origin.function, origin.call] if origin else None
         import json
 
         # The first newline ends a line that was cut short on a full disk.
-        line = f"\n{json.dumps([id(owner), path, line_of_code])}\n"
+        line = f"\n{json.dumps([key, path, line_of_code])}\n"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -77,8 +84,8 @@ class ForkLog:
 
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
-        for address, path, place in _parsed(whole.splitlines()):
-            context = self._contexts.get(address)
+        for key, path, place in _parsed(whole.splitlines()):
+            context = self._contexts.get(key)
             if context is not None:
                 yield context, path, Origin(*place) if place else None
 

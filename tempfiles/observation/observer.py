@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..registry import contexts
+from ..registry import contexts, pools
 from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
 from ..system.audit import may_create
@@ -89,6 +89,8 @@ class Observer:
         audit.audit_node_functions()
         self.forks.start()
         contexts.trace_start = self._capture_start
+        pools.announce = self.spawns.hands_over
+        pools.follow_imported()
 
     def stop(self) -> None:
         """Stop listening; the records stay."""
@@ -96,6 +98,7 @@ class Observer:
         audit.restore_node_functions()
         self.forks.stop()
         contexts.trace_start = contexts.no_trace
+        pools.announce = pools.announce_nothing
 
     def read_forks(self) -> None:
         """Record what forked children have observed since the last call."""

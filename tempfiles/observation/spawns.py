@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-from ..registry import contexts
+from ..registry import contexts, pools
 from ..system import audit, syscalls
 from . import origins
 from .activity import ChildProcess, activity_of, command_of
@@ -65,6 +66,8 @@ class SpawnObserver:
             activity_of(context).native = True
 
     def _imports(self, args: tuple[Any, ...]) -> None:
+        if args[0] in pools.MODULES:
+            pools.follow(args[0])
         # A compiled module from outside the standard library may do its own I/O.
         if args[1] and not origins.is_library(args[1]):
             self.native_modules = True
@@ -94,6 +97,20 @@ class SpawnObserver:
         self._forks.expect(context)
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
         activity_of(context).children.append(ChildProcess("os.fork", (), trail, syscalls.time()))
+
+    def hands_over(
+        self, context: contexts.Context, key: str, frame: FrameType, in_process: bool
+    ) -> None:
+        """Record that a context is about to hand work over to a worker; see `pools.announce`."""
+        if not in_process or context is contexts.UNTRACKED:
+            return
+        self._begin_unaudited()
+        self._forks.expect(context, key)
+        activity = activity_of(context)
+        if not activity.children:  # else it counts as having helpers anyway
+            trail = origins.capture(frame, "process pool", self._trace)
+            trail.callee = None
+            activity.children.append(ChildProcess("process pool", (), trail, syscalls.time()))
 
     def opens_pipe(self, frame: Any) -> None:
         """A file object is made of a descriptor.

@@ -7,7 +7,9 @@ it. A thread that C code started gets the context that was entered last in the p
 
 from __future__ import annotations
 
+import _thread
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import FrameType
@@ -76,25 +78,74 @@ trace_start: Callable[[FrameType], Any] = no_trace
 root = Context(RUN, "run")
 UNTRACKED = Context("untracked")
 """The context of the code in a block of `untracked`."""
+UNDECIDED = Context("undecided")
+"""The context of what one of several contexts has created, where nothing says which of them."""
 
 _current: ContextVar[Context | None] = ContextVar("tempfiles_context", default=None)
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
+_entered = _thread._local()
+"""`context`: the context of a host that a thread entered last, outside of any event loop."""
+_SCHEDULERS = ("trio", "curio", "twisted.internet.defer")
+"""Modules that run pieces of work in turn, each in a copied context, in no loop of asyncio."""
+_innermost = root
 _follows_threads = False  # from the first context on
 _lock = new_lock()
 
 
 def current() -> Context:
     """Return the context that the running code belongs to; outside of any, the root."""
-    return _current.get() or _inherited_context()
+    context = _current.get() or _inherited_context()
+    return context if context is _innermost else _unless_copied(context)
+
+
+def _unless_copied(context: Context) -> Context:
+    """Return a context, unless it is from a copied `contextvars.Context` that other code runs.
+
+    Code that `Context.run` calls belongs to the caller: to what the thread has entered. In an event
+    loop it belongs to what created the task.
+    """
+    entered: Context | None = getattr(_entered, "context", None)
+    if entered is None or entered.closed or context is UNTRACKED:
+        return context
+    host = _host_context(context)
+    is_copied = host is not entered and (host.closed or encloses(host, entered))
+    return entered if is_copied and not _is_scheduled() else context
+
+
+def _is_scheduled() -> bool:
+    """Whether an event loop calls the running code, which then belongs to its task."""
+    loops = sys.modules.get("_asyncio")
+    if loops is not None and loops._get_running_loop() is not None:
+        return True
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is not None and greenlet.getcurrent().parent is not None:
+        return True
+    return any(name in sys.modules for name in _SCHEDULERS)
+
+
+def _note_entered(context: Context) -> None:
+    """Record what the thread has entered, or returned to."""
+    global _innermost
+    _innermost = context
+    loops = sys.modules.get("_asyncio")
+    if context.scope != "context" and (loops is None or loops._get_running_loop() is None):
+        _entered.context = context
 
 
 def reporting_context() -> Context:
     """Return the context under which a leak of the running code is reported.
 
     This is the innermost context that a host opened. One that user code opens with `context()`
-    inside a test only decides when its registered paths are removed.
+    inside a test only decides when its registered paths are removed. A thread that outlives its
+    context and may take work from others, in a way that is not followed, belongs to none of them.
     """
-    context = current()
+    context = _host_context(current())
+    if context.closed and _current.get() is None and threads.may_take_work(sys._getframe(1)):
+        return UNDECIDED
+    return context
+
+
+def _host_context(context: Context) -> Context:
     while context.scope == "context" and context.parent is not None:
         context = context.parent
     return context
@@ -104,9 +155,10 @@ def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
     if not _follows_threads:
         _follow_threads()
-    context = Context(id, scope, _current.get() or _inherited_context())
+    context = Context(id, scope, current())
     _open[context] = None
     _current.set(context)
+    _note_entered(context)
     return context
 
 
@@ -115,6 +167,7 @@ def _set_current(context: Context) -> None:
     if not _follows_threads:
         _follow_threads()
     _current.set(context)
+    _note_entered(context)
 
 
 class Activation:
@@ -130,6 +183,18 @@ class Activation:
 
     def __exit__(self, *exception: object) -> None:
         _set_current(self._before)
+
+
+def adopt(context: Context) -> None:
+    """Make a context the current one of a worker, unless that is within it already.
+
+    It need not be open: it may stand in for a context of another process.
+    """
+    current = _current.get()
+    if current is None or _host_context(current) is not _host_context(context):
+        _current.set(context)
+        if context.parent is None:
+            _note_entered(context)
 
 
 def activate(context: Context) -> Activation:
@@ -155,6 +220,8 @@ def close(context: Context) -> None:
         while parent is not None and parent.closed:
             parent = parent.parent
         _current.set(parent)
+        if parent is not None:
+            _note_entered(parent)
 
 
 def leave_all() -> None:
@@ -164,6 +231,7 @@ def leave_all() -> None:
     _open.clear()
     _open[root] = None
     _current.set(None)
+    _note_entered(root)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,12 @@ from ..system import audit
 from ..system.thread_lock import new_lock
 
 _POOLS = "concurrent.futures.thread"
+_OWN = __name__.partition(".")[0]
+# The methods of queues, deques, sockets and connections, events, conditions and semaphores.
+_HANDING = (
+    ("put", "get"), ("popleft",), ("recv",), ("wait", "set"), ("notify",), ("acquire", "_value"),
+)
+_TAKING = frozenset(("pop", "popleft", "heappop", "get_nowait", "recv", "accept", "select"))
 
 
 class Start:
@@ -76,6 +82,36 @@ def is_foreign(thread: threading.Thread) -> bool:
 def start_of(thread: threading.Thread | None) -> Start | None:
     """Return where a thread, or the work it does now, was started; None if that is not recorded."""
     return _starts.get(thread) if thread is not None else None
+
+
+def may_take_work(frame: FrameType | None) -> bool:
+    """Return whether a thread holds something by which other threads can hand it work.
+
+    That is a queue, a socket, an event or the like, in the user's functions that it is in.
+
+    Args:
+        frame: the innermost frame of the thread.
+    """
+    while frame is not None:
+        package = frame.f_globals.get("__name__", "").partition(".")[0]
+        if package not in sys.stdlib_module_names and package != _OWN:
+            if not _TAKING.isdisjoint(frame.f_code.co_names):
+                return True
+            values = list(frame.f_locals.values())
+            values += [frame.f_globals.get(name) for name in frame.f_code.co_names]
+            values += [
+                held for value in values for key, held in getattr(value, "__dict__", {}).items()
+                if key != "_started" and not isinstance(value, (type, ModuleType))
+            ]
+            if any(map(_hands_over, values)):
+                return True
+        frame = frame.f_back
+    return False
+
+
+def _hands_over(value: object) -> bool:
+    kind = type(value)
+    return any(all(hasattr(kind, name) for name in names) for names in _HANDING)
 
 
 def audit_submissions(pools: ModuleType, take_up: Callable[[Any], Any]) -> None:
@@ -142,7 +178,7 @@ def _follow_pools() -> None:
         if not _pools_followed:
             _pools_followed = True
             audit.subscribe({"tempfiles.submit": _work_is_submitted})
-            audit_submissions(sys.modules[_POOLS], _take_up)
+            audit_submissions(sys.modules[_POOLS], take_up)
 
 
 def _work_is_submitted(args: tuple[Any, ...]) -> None:
@@ -151,7 +187,7 @@ def _work_is_submitted(args: tuple[Any, ...]) -> None:
         args[0].tempfiles_start = _start_at(sys._getframe(3))
 
 
-def _take_up(start: Start | None) -> Start | None:
+def take_up(start: Start | None) -> Start | None:
     """Set the start of what the running thread does next; return the one before."""
     thread = running()
     if thread is None:

@@ -211,6 +211,7 @@ class Closing:
     def close_run(self) -> tuple[ContextReport, ...]:
         """Close the contexts that created something after they were closed, and the run's own."""
         late = (*self.close_late(), *self._close_again(contexts.root))
+        self._finder.set_undecided_apart()
         self.totals.measure_again()
         return late
 
@@ -308,7 +309,10 @@ class Closing:
         found = dict(self._finder.unattributed)
         if self._shared is not None:
             found.update({path: () for path in self._shared.new() if self._is_foreign(path)})
-        return tuple(self._finder.explanations.describe_unattributed(found))
+        undecided = self._finder.undecided
+        found = {path: children for path, children in found.items() if path not in undecided}
+        described = self._finder.explanations.describe_unattributed(found)
+        return (*undecided.values(), *described)
 
     def _is_foreign(self, path: str) -> bool:
         own = os.path.basename(path).startswith("tidy-") or self._paths.is_of_run(path)

@@ -92,7 +92,7 @@ class Run:
         with _lock:
             _refuse_second()
             Run._open = self
-        contexts.root.attachment = None
+        contexts.root.attachment = contexts.UNDECIDED.attachment = None
         self.root.redirect()
         if before_imports:
             self._first_write_event.start()

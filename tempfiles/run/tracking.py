@@ -136,6 +136,7 @@ class Tracking:
             self.has_closed
             or contexts.root.attachment is not None
             or bool(self.observer.paths.made_by(contexts.root))
+            or bool(self.observer.paths.made_by(contexts.UNDECIDED))
             or bool(self.observer.paths.closed_makers)
             or self.temp_directory.has_new()
             or self._tree.has_new()

@@ -13,6 +13,7 @@ from tests.campaigns.zoo import (
     options,
     phases,
     processes,
+    shared_workers,
 )
 from tests.campaigns.zoo.rows import Way
 
@@ -21,6 +22,7 @@ FAMILIES: dict[str, tuple[Way, ...]] = {
     "library": library.WAYS,
     "databases and sockets": databases.WAYS,
     "processes and threads": processes.WAYS,
+    "shared workers": shared_workers.WAYS,
     "native code": native.WAYS,
     "names": names.WAYS,
     "phases": phases.WAYS,
