@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..observation.activity import Activity
 from ..observation.observer import Observer
@@ -34,7 +34,7 @@ class TempDirectoryScanner:
 
     def _follow(self, slot: str) -> None:
         self._slot = slot + os.sep
-        self._watched = Watched(slot)
+        self._watched = Watched(slot, self._root.lock_again)
         self.changed = self._watched.changed
 
     def replace_slot(self, owner: Context) -> None:
@@ -117,11 +117,16 @@ class Watched:
     """A directory whose time stamp says whether its listing has changed.
 
     It is held open, since asking a descriptor takes half the time, until `release` closes it.
+
+    Args:
+        path: the directory.
+        lost: called when a test has closed the descriptor, and perhaps others.
     """
 
-    __slots__ = ("_inode", "_open", "_stamp", "path")
+    __slots__ = ("_inode", "_lost", "_open", "_stamp", "path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, lost: Callable[[], None] = lambda: None) -> None:
+        self._lost = lost
         self.path = path
         self._stamp = -1
         self._inode = syscalls.stat(path).st_ino
@@ -160,6 +165,7 @@ class Watched:
             return status
         # A test has closed our descriptor, and perhaps another file has its number now.
         self._open = self.path
+        self._lost()
         try:
             return syscalls.stat(self.path)
         except OSError:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 
 # The shell puts the guard into the background and ends, so that the guard is not a child which a
 # test could wait for. The guard inherits the ignored signals: also ^C and the terminal's hang-up.
 _LAUNCH = "trap '' HUP INT QUIT TERM; cd /; \"$@\" <&3 3<&- >/dev/null 2>&1 &"
 _PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PATH")
 _LONGEST = 1 << 20
+_PAUSE = 0.1  # while the root is in use
 
 
 class Guard:
@@ -96,12 +98,11 @@ def watch(pipe: int) -> None:
     while found := os.read(pipe, _LONGEST):
         roots += found
     for root in roots.split(b"\0")[:-1]:
-        try:
+        with contextlib.suppress(Exception):  # the run has removed it, or the next one reports it
             _wait(root)
-        except OSError:
-            continue  # the run has removed it itself
-        with contextlib.suppress(Exception):  # the next run reports it
-            _reap(os.fsdecode(root))
+            while not _reap(os.fsdecode(root)):  # a test may have closed the pipe and the lock
+                time.sleep(_PAUSE)
+                _wait(root)
 
 
 def _wait(root: bytes) -> None:
@@ -113,8 +114,8 @@ def _wait(root: bytes) -> None:
     os.close(fd)
 
 
-def _reap(root: str) -> None:
-    """Take the lock again, examine the root again, and remove it."""
+def _reap(root: str) -> bool:
+    """Take the lock again, examine the root again, and remove it; return False if it is in use."""
     # The package without its `__init__`, which would import all of the library.
     package = type(sys)("tempfiles")
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
@@ -122,9 +123,9 @@ def _reap(root: str) -> None:
     from tempfiles.recovery import rescue
     from tempfiles.roots import dispose, flock, ownership
 
-    lock = flock.acquire(root, patience=1.0)
+    lock = flock.acquire_unused(root, patience=1.0)
     if lock is None:
-        return
+        return False
     found = ownership.examine_unlocked(root)
     home = found.marker.root if found.marker is not None else root
     rescued = rescue.rescue_from_dead(root, home) if found.state == "orphaned" else None
@@ -133,6 +134,7 @@ def _reap(root: str) -> None:
         if trash is not None:
             dispose.dispose(trash, lock, measure=False)
     lock.release()
+    return found.state != "live"
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
     age = max(0.0, time.time() - verdict.created)
     reaped = Reaped(verdict.root, "skipped", "", verdict.marker, age)
     try:
-        lock = flock.acquire(verdict.root, patience=_PATIENCE)
+        lock = flock.acquire_unused(verdict.root, patience=_PATIENCE)
     except FileNotFoundError:
         return replace(reaped, reason="it is gone already")
     except OSError as error:

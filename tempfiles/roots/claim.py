@@ -7,6 +7,7 @@ lock first, and then the run starts again with another name.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable, Sequence
@@ -29,11 +30,12 @@ _ATTEMPTS = 100
 class Claim:
     """A held root: `root` is its path. Forked children share the lock until they end."""
 
-    __slots__ = ("_lock", "root")
+    __slots__ = ("_lock", "_marker", "root")
 
-    def __init__(self, root: str, lock: flock.DirectoryLock) -> None:
+    def __init__(self, root: str, lock: flock.DirectoryLock, found: marker.Marker) -> None:
         self.root = root
         self._lock = lock
+        self._marker = found
 
     @property
     def lock(self) -> flock.DirectoryLock:
@@ -49,8 +51,29 @@ class Claim:
         return lock.is_same(self._lock)
 
     def release(self) -> None:
-        """Release the lock; a second call does nothing."""
+        """Release the root, and say so in its marker if it is still there.
+
+        A second call does nothing.
+        """
+        found, self._marker = self._marker, self._marker._replace(started="")
+        if found.started and found.pid == os.getpid() and self.is_in_place():
+            with contextlib.suppress(OSError):
+                marker.write(self._marker, self.root, None)
         self._lock.release()
+
+    def lock_again(self) -> None:
+        """Take the lock again if a test has closed its descriptor."""
+        if self._lock.dir_fd is None or self._lock.is_open():
+            return
+        with contextlib.suppress(OSError):
+            lock = flock.acquire(self.root)
+            if lock is None:
+                return
+            if self.is_root(lock):
+                lock.park()
+                self._lock = lock
+            else:
+                lock.release()
 
 
 def establish(
@@ -133,7 +156,7 @@ def claim(root: str, *, project: str, argv: Sequence[str], kept: bool = False) -
     except BaseException:
         lock.release()
         raise
-    return Claim(root, lock)
+    return Claim(root, lock, found)
 
 
 def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
@@ -150,7 +173,7 @@ def mark_kept(path: str, *, project: str, argv: Sequence[str]) -> Claim:
 def is_held(root: str) -> bool:
     """Return whether a process holds the lock of a root; False where it cannot be examined."""
     try:
-        lock = flock.acquire(root, shared=True)
+        lock = flock.acquire_unused(root, shared=True)
     except OSError:
         return False
     if lock is None:

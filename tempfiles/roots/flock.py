@@ -20,6 +20,9 @@ if HAS_FCNTL:
     import fcntl
 
 LOCK_FILE = "lock"
+HELD_FILE = "current"
+"""The file of a root whose lock lives as long as a mapping of it: a test can close all descriptors,
+but not that."""
 _PAUSE = 0.001
 
 
@@ -93,6 +96,39 @@ def acquire(path: str, *, patience: float = 0.0, shared: bool = False) -> Direct
         os.close(fd)
         raise
     return DirectoryLock(path, fd)
+
+
+def acquire_unused(
+    path: str, *, patience: float = 0.0, shared: bool = False
+) -> DirectoryLock | None:
+    """Lock a root, as `acquire` does; None also if a process has mapped and locked its file."""
+    lock = acquire(path, patience=patience, shared=shared)
+    if lock is not None and _is_held(os.path.join(path, HELD_FILE)):
+        lock.release()
+        return None
+    return lock
+
+
+def hold(fd: int) -> None:
+    """Lock the open file `HELD_FILE`; the lock ends with the last descriptor and mapping of it."""
+    if HAS_FCNTL:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_held(path: str) -> bool:
+    if not HAS_FCNTL:
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False  # no context was entered yet
+    try:
+        return not _try(fd, True)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 def open_directory(path: str) -> int | None:

@@ -16,6 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from ..system import platform
+from . import flock
 
 if TYPE_CHECKING:
     import mmap
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..records import Scope
     from ..reports import ContextReport
 
-CURRENT = "current"
+CURRENT = flock.HELD_FILE
 JOURNAL = "journal"
 PREEXISTING = "brought"  # the key in a line of the journal
 FULL = "full"  # the key in the line that ends the recording of leaks
@@ -55,8 +56,8 @@ class Journal:
     """
 
     __slots__ = (
-        "__weakref__", "_closed", "_fd", "_ids", "_pack", "_page", "_root", "_size", "_stack",
-        "_turn",
+        "__weakref__", "_closed", "_fd", "_held", "_ids", "_pack", "_page", "_root", "_size",
+        "_stack", "_turn",
     )  # fmt: skip
 
     def __init__(self, root: str) -> None:
@@ -68,6 +69,7 @@ class Journal:
         self._size = 0  # of the recorded leaks
         self._pack: Any = None
         self._page: mmap.mmap | bytearray = bytearray(SIZE)
+        self._held: mmap.mmap | None = None  # a forked child holds the lock of it, too
         self._fd = -1
         _journals.add(self)
 
@@ -111,7 +113,7 @@ class Journal:
         self._pack = struct.Struct(SLOT).pack_into
         if not self._closed:
             with contextlib.suppress(OSError):
-                self._page = _map(os.path.join(self._root, CURRENT))
+                self._page = self._held = _map(os.path.join(self._root, CURRENT))
         return self._pack
 
     def record_leaks(self, report: ContextReport) -> None:
@@ -162,6 +164,7 @@ class Journal:
     def close(self) -> None:
         """Stop writing; what is written stays. A second call does nothing."""
         page, fd = self._page, self._fd
+        self._held = None
         self._cut_off()
         if fd >= 0:
             with contextlib.suppress(OSError):
@@ -205,6 +208,7 @@ def _map(path: str) -> mmap.mmap:
         first[1 : 1 + len(MAGIC)] = MAGIC
         if os.write(fd, first) != SIZE:
             raise OSError(28, "no space for the journal", path)
+        flock.hold(fd)
         if sys.version_info >= (3, 13):
             return mmap.mmap(fd, SIZE, trackfd=False)
         with platform.only_high():

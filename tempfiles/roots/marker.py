@@ -20,9 +20,10 @@ _ARGUMENTS, _CHARACTERS = 100, 400
 class Marker(NamedTuple):
     """Who created a root. `inode` is the root's own, so that a copy is not taken for it.
 
-    `started` is the process's start in clock ticks since boot, `boot` the system's boot id (both
-    empty where there are none), `project` its working directory, `created` seconds since the
-    epoch, `root` the path it was created at. `kept` says that a user asked to keep it.
+    `started` is the process's start in clock ticks since boot (empty once it has released the
+    root), `boot` the system's boot id (both empty where there are none), `project` its working
+    directory, `created` seconds since the epoch, `root` the path it was created at. `kept` says
+    that a user asked to keep it.
     """
 
     pid: int
@@ -59,6 +60,14 @@ def write(marker: Marker, root: str, dir_fd: int | None) -> None:
     content = f"{{{items}}}".encode()
     draft, name = located(DRAFT, root, dir_fd), located(NAME, root, dir_fd)
     write_atomically(name, content, draft=draft, dir_fd=dir_fd, mode=0o600)
+
+
+def is_running(marker: Marker) -> bool:
+    """Whether the process that created a root runs, without having released the root."""
+    if not marker.started or marker.boot != boot_id():
+        return False
+    now = procfs.stat(marker.pid)
+    return now is not None and now.started == marker.started and now.state not in "ZX"
 
 
 def host() -> str:

@@ -64,11 +64,11 @@ def examine(root: str, mounted: Mapping[str, str] | None = None) -> Verdict:
     `mounted` is a known result of `procfs.mounts()`, to save reading it for each of many roots.
     """
     verdict = examine_unlocked(root, mounted)
-    if verdict.state not in ("orphaned", "kept"):
+    if verdict.state not in ("orphaned", "kept", "live"):
         return verdict
     try:
         # Shared, so that two processes that examine it do not take each other for the owner.
-        lock = flock.acquire(root, shared=True)
+        lock = flock.acquire_unused(root, shared=True)
     except OSError as error:
         return replace(verdict, state="refused", reason=f"it cannot be opened: {error.strerror}")
     if lock is None:
@@ -159,6 +159,9 @@ def _with_marker(verdict: Verdict, found: Marker) -> Verdict:
         return replace(verdict, state="foreign", reason=f"it belongs to host {found.host!r}")
     if reason := distrust(verdict.root):
         return replace(verdict, reason=reason)
+    if marker.is_running(found):
+        reason = f"pid {found.pid}, which has created it, still runs"
+        return replace(verdict, state="live", reason=reason)
     if found.kept and not os.path.basename(verdict.root).startswith(TRASH_PREFIX):
         return replace(verdict, state="kept", reason="a user asked to keep it")
     if found.boot != marker.boot_id():

@@ -188,6 +188,11 @@ class RunRoot:
     def _not_removed(self, cause: str) -> RemovalReport:
         return RemovalReport(failed=(RemovalFailure(self.path, cause),))
 
+    def lock_again(self) -> None:
+        """Take the lock again if a test has closed its descriptor."""
+        if os.getpid() == self.owner:
+            self._claim.lock_again()
+
     def is_replaced(self) -> bool:
         """Whether something else has the path of the root: nothing of that is the run's."""
         return os.path.lexists(self.path) and not self._claim.is_in_place()
