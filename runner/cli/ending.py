@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
+import unittest
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ class Ending:
         self._notes: list[str] = []
         self._failed = False
         self._steps = exit_steps.Steps()
-        self._interrupted = not whole or tempfiles.is_terminated()
+        self._is_caught = _is_interrupted_under_catch()
+        self._interrupted = not whole or self._is_caught or tempfiles.is_terminated()
 
     def run(self) -> bool:
         """Clean up, print the summary and write the reports; return whether that fails the run.
@@ -66,10 +68,26 @@ class Ending:
 
     def _raise_interrupt(self) -> None:
         if tempfiles.is_terminated():
+            self._write(f"{self._session.interrupted_line()}\n")
             raise tempfiles.Terminated from None
         # A KeyboardInterrupt that is propagating already has the line of the test.
-        if self._steps.broken_off and not isinstance(sys.exception(), KeyboardInterrupt):
-            raise KeyboardInterrupt from None
+        is_propagating = isinstance(sys.exception(), KeyboardInterrupt)
+        if is_propagating or self._steps.broken_off:
+            self._write_after_traceback(f"{self._session.interrupted_line()}\n")
+            if not is_propagating:
+                raise KeyboardInterrupt from None
+        elif self._is_caught:
+            self._write(f"{self._session.interrupted_line()}\n")
+
+    def _write_after_traceback(self, line: str) -> None:
+        """Write a line after the interpreter has printed the traceback of the interrupt."""
+        hook = sys.excepthook
+
+        def print_both(*exception: Any) -> None:
+            hook(*exception)
+            self._write(line)
+
+        sys.excepthook = print_both
 
     def _end(self) -> None:
         components = self._components
@@ -231,3 +249,9 @@ class Ending:
             yield
         except OSError as error:
             self._write(f"tidytest: warning: {error.strerror or error}\n")
+
+
+def _is_interrupted_under_catch() -> bool:
+    """Return whether ^C came under unittest's `--catch`, which ends the run after the test."""
+    handler = getattr(unittest.signals, "_interrupt_handler", None)
+    return bool(getattr(handler, "called", False))

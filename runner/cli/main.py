@@ -105,7 +105,7 @@ class Program:
         return code or int(failed)
 
     def _ending(self, session: Session) -> Ending:
-        whole = self._has_run_all and not _is_interrupted_under_catch()
+        whole = self._has_run_all
         return Ending(self._components, session, self._result, self._stream, whole=whole)
 
     def _run_unittest(self, session: Session) -> ExitCode:
@@ -152,12 +152,6 @@ class Program:
         if self._settings.durations is not None and sys.version_info >= (3, 12):
             given["durations"] = self._settings.durations
         return given
-
-
-def _is_interrupted_under_catch() -> bool:
-    """Return whether ^C came under unittest's `--catch`, which ends the run after the test."""
-    handler = getattr(unittest.signals, "_interrupt_handler", None)
-    return bool(getattr(handler, "called", False))
 
 
 def _first(interrupt: BaseException) -> BaseException:

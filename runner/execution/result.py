@@ -264,7 +264,7 @@ class TidyTestResult(unittest.TextTestResult):
         for lines in self._events.summary_lines:
             yield from lines(self.showAll)
 
-    def print_rest(self) -> None:
+    def print_rest(self, broken_off: bool = False) -> None:
         """Print what is not printed yet, after the last test or where the run was broken off."""
         for notify in self._events.run_finished:
             notify()
@@ -273,6 +273,10 @@ class TidyTestResult(unittest.TextTestResult):
                 self.stream.writeln()
                 self._newline = True
             self._print_titled()
+        elif broken_off and self.dots and self.testsRun:
+            self.stream.writeln()  # end the line of dots
+        elif broken_off and self.showAll:
+            self._end_line()
 
     def _print_after_test(self) -> None:
         """Have the end of the test under way print what it left."""

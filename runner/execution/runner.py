@@ -114,10 +114,11 @@ class _Attached:
     def print_rest(self) -> None:
         """Print what is not printed yet, where the run was broken off."""
         if isinstance(self._result, TidyTestResult):
-            self._result.print_rest()
+            self._result.print_rest(broken_off=True)
 
     def __call__(self, result: Any) -> Any:
         self._result = result
+        self._boundaries.session.count_tests = self._count
         if isinstance(result, TidyTestResult):
             self._tell_start(result)
             if _has_custom_run(self._test):
@@ -130,8 +131,12 @@ class _Attached:
         for started in session.events.run_started:
             started(session, result.stream)
         for counted in session.events.tests_counted:
-            rounds = getattr(self._test, "limit", 1)  # see `Rounds`; None is without limit
-            counted(None if rounds is None else self._test.countTestCases() * (rounds or 1))
+            counted(self._count())
+
+    def _count(self) -> int | None:
+        """Return how many tests there are to run; None if the rounds are without limit."""
+        rounds = getattr(self._test, "limit", 1)  # see `Rounds`
+        return None if rounds is None else self._test.countTestCases() * (rounds or 1)
 
 
 def _has_custom_run(test: Any) -> bool:

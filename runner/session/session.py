@@ -71,6 +71,8 @@ class Session:
             create less than they would otherwise.
         load_failed: whether a test module could not be imported.
         tests_run: the number of tests that ran.
+        count_tests: returns how many tests there are to run, None if that is unknown; the adapter
+            sets it.
         stop: called by a listener to end the run after the test under way; the adapter sets it.
     """
 
@@ -90,6 +92,7 @@ class Session:
         self.incomplete: set[str] = set()
         self.load_failed = False
         self.tests_run = 0
+        self.count_tests: Callable[[], int | None] = lambda: None
         self.stop: Callable[[], None] = lambda: None
         self._late: list[ContextReport] = []
         self._memory = memory
@@ -246,6 +249,16 @@ class Session:
 
     def _with_kept(self, report: RunReport) -> RunReport:
         return report if self.retention is None else self.retention.mark_kept(report)
+
+    def interrupted_line(self) -> str:
+        """Return the line that says how many tests ran before the run was interrupted."""
+        ran, total = self.tests_run, None
+        with contextlib.suppress(Exception):  # it may be a method of the user's
+            total = self.count_tests()
+        if not ran:
+            return "Interrupted: no test ran."
+        noun = "test" if (total or ran) == 1 else "tests"
+        return f"Interrupted: {ran:,} {'' if total is None else f'of {total:,} '}{noun} ran."
 
     def summary(self, report: RunReport, late: tuple[ContextReport, ...]) -> RunSummary:
         """Return what the end of the run prints, from what `finish` returned."""

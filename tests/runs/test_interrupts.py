@@ -86,6 +86,39 @@ class InterruptTests(ProjectTestCase):
         self.assertIn("Ran 2 tests", outcome.err)
         self.assertEndedInOrder(outcome)
 
+    def test_the_last_line_says_how_many_tests_ran(self) -> None:
+        for number, words in (
+            (signal.SIGINT, ()), (signal.SIGINT, ("-v",)), (signal.SIGINT, ("-q",)),
+            (signal.SIGTERM, ()), (signal.SIGTERM, ("-v",)), (signal.SIGINT, ("-c",)),
+            (signal.SIGTERM, ("--leaks", "off")), (signal.SIGINT, ("--leaks", "off", "-q")),
+        ):  # fmt: skip
+            with self.subTest(number, words=words):
+                (self.project.parent / "signalled").unlink(missing_ok=True)
+                lines = self.interrupted(number, *words).err.splitlines()
+                self.assertEqual(lines[-1], "Interrupted: 2 of 3 tests ran.", lines)
+                if "-v" not in words and "-q" not in words:
+                    self.assertIn(lines[0], (".", ".."), "the line of dots ends")
+        lines = self.interrupted(signal.SIGTERM, "--repeat", "4").err.splitlines()
+        self.assertEqual(lines[-1], "Interrupted: 5 of 12 tests ran.")
+
+    def test_an_interrupt_of_the_import_says_that_no_test_ran(self) -> None:
+        for signal_of in "SIGTERM", "SIGINT":
+            self.write("test_a.py", f"""
+                import os, signal, time
+                os.kill(os.getpid(), signal.{signal_of})
+                time.sleep(9)
+            """)
+            lines = self.run_python("-m", "runner", "test_a").err.splitlines()
+            self.assertEqual(lines[-1], "Interrupted: no test ran.", lines)
+
+    def test_no_such_line_follows_an_exit_of_another_kind(self) -> None:
+        for body in ("raise SystemExit(3)", "self.fail()", "pass"):
+            self.write("test_a.py", f"import unittest\nclass T(unittest.TestCase):\n"
+                                    f" def test(self): {body}\n def test_b(self): pass")
+            self.assertNotIn("Interrupted", self.tidytest("--failfast").err)
+        self.assertNotIn("Interrupted", self.tidytest("no_such_module").err)
+        self.assertNotIn("Interrupted", self.tidytest("--nonsense").err)
+
     def test_sigterm_is_what_it_dies_of_after_it_has_cleaned_up(self) -> None:
         outcome = self.interrupted(signal.SIGTERM, *self.reports())
         self.assertEqual(outcome.code, -signal.SIGTERM)

@@ -21,9 +21,12 @@ _FRAME = re.compile(
     re.MULTILINE,
 )
 _SUMMARY = re.compile(
-    r"^(?:Temporary files: |New in shared directories|Where to begin:).*\n(?:  .*\n)*", re.MULTILINE
+    r"^(?:Temporary files: |Interrupted: |New in shared directories|Where to begin:).*\n"
+    r"(?:  .*\n)*", re.MULTILINE,
 )
 # How deep a recursion goes depends on the frames below it, and those are the runner's.
+# An interrupt: unittest goes on in the line of the tests.
+_BROKEN_LINE = re.compile(r"^([.FEsxu]+|test.* \.\.\. )\n?Traceback ", re.MULTILINE)
 _REPEATED = re.compile(r"\[Previous line repeated \d+ more times\]")
 _LEAKS = re.compile(r"^  left \d+ in .*:\n(?:    .*\n)*", re.MULTILINE)
 # Without -v each block has its context above it, and a blank line follows the last.
@@ -46,6 +49,7 @@ def output(text: str, base: str) -> str:
     text = _USAGE.sub("", text)
     text = _FRAME.sub("", text)
     text = _PROGRAM.sub("PROGRAM", text)
+    text = _BROKEN_LINE.sub(r"\1Traceback ", text)
     text = _REPEATED.sub("[Previous line repeated]", text)
     text = _SECONDS.sub("0.000s", text)
     return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
