@@ -31,6 +31,7 @@ FULL = replace(
     PLAIN, origin=replace(ORIGIN, trace=("a.py:1 in f",)), evidence="observed", where="outside",
     outcome="left", subtest="(n='a')", never_closed=True, open_by=("pid 1 (init)",),
     children=(CHILD, replace(CHILD, origin=None)), rescued=("/tmp/y",), reason="it holds z",
+    since=1.5, written_by=("t.T.test_b",),
 )
 
 
