@@ -28,6 +28,7 @@ from ..fileops.measure import CancelledError
 from ..formatting import printable
 from ..system import syscalls
 from ..system.platform import park
+from ..system.thread_lock import new_lock
 from .usage import Sample, take_sample
 
 COLUMNS = (
@@ -173,15 +174,17 @@ class Monitor:
 
 _started: list[Monitor] = []
 _following_forks = False
+_lock = new_lock()
 
 
 def _follow_forks() -> None:
     global _following_forks
-    if not _following_forks and hasattr(os, "register_at_fork"):
-        _following_forks = True
-        os.register_at_fork(
-            before=_before_fork, after_in_parent=_after_fork, after_in_child=_forget_all
-        )
+    with _lock:
+        if not _following_forks and hasattr(os, "register_at_fork"):
+            _following_forks = True
+            os.register_at_fork(
+                before=_before_fork, after_in_parent=_after_fork, after_in_child=_forget_all
+            )
 
 
 def _before_fork() -> None:

@@ -11,25 +11,46 @@ from ..observation.observer import Observer
 from ..registry import registrations
 from ..registry.contexts import Context
 from ..system import syscalls
+from ..system.thread_lock import new_lock
 
 _active: list[tuple[Observer, Ignored]] = []
+_lock = new_lock()
+_blocks = 0  # that share the observer of the first one, in any thread
+_shared: Observer | None = None
 
 
 @contextmanager
 def observed() -> Iterator[None]:
-    """Observe what is created in the block; within another such block or a run, do nothing."""
-    if _active:
-        yield
-        return
-    # No path lies below this root: every creation is recorded by its whole path.
-    observer = Observer("\0", charges_runner=False)
-    observer.start()
-    activate(observer, Ignored((), syscalls.getcwd()))
+    """Observe what is created in the block; within a run, do nothing.
+
+    Blocks that overlap, in one thread or several, share an observer.
+    """
+    _begin_block()
     try:
         yield
     finally:
-        deactivate(observer)
-        observer.stop()
+        _end_block()
+
+
+def _begin_block() -> None:
+    global _blocks, _shared
+    with _lock:
+        _blocks += 1
+        if not _active:
+            # No path lies below this root: every creation is recorded by its whole path.
+            _shared = Observer("\0", charges_runner=False)
+            _shared.start()
+            activate(_shared, Ignored((), syscalls.getcwd()))
+
+
+def _end_block() -> None:
+    global _blocks, _shared
+    with _lock:
+        _blocks -= 1
+        if _shared is not None and not _blocks:
+            deactivate(_shared)
+            _shared.stop()
+            _shared = None
 
 
 def activate(observer: Observer, ignored: Ignored) -> None:

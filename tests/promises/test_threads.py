@@ -105,6 +105,33 @@ def load_tests(loader, tests, pattern):
     return Threaded(loader.loadTestsFromTestCase(T))
 """
 
+TRACKED = """
+import runner, unittest
+
+class T(runner.TrackedTestCase):
+    def test_tidy(self):
+        fd, path = tempfile.mkstemp()
+        os.close(fd)
+        os.unlink(path)
+        self.assertNoLeaks()
+    def test_leak(self):
+        fd, path = tempfile.mkstemp()
+        self.addCleanup(os.unlink, path)
+        os.close(fd)
+        self.assertNoLeaks()
+
+results = []
+def work(n):
+    for _ in range(3):
+        for name in ("test_tidy", "test_leak"):
+            result = unittest.TestResult()
+            T(name).run(result)
+            results.append((name, len(result.failures), len(result.errors)))
+
+in_threads(work)
+print(sorted({(each, results.count(each)) for each in results}))
+"""
+
 FORKS = """
 import signal
 from tempfiles import Run, RunSettings
@@ -170,6 +197,10 @@ class ThreadTests(unittest.TestCase):
             found = re.findall(r"T.test_([0-9]+)\n  left ([0-9]+) in the temp directory", err)
             # Six directories each; every third test leaves its three files, too.
             self.assertEqual(sorted(found), [(f"{n:02}", "69"[n % 3 == 0]) for n in range(24)])
+
+    def test_tracked_test_cases_in_threads_share_an_observer(self) -> None:
+        out, _ = self.run_program(TRACKED)
+        self.assertEqual(out, "[(('test_leak', 1, 0), 24), (('test_tidy', 0, 0), 24)]\n")
 
     @unittest.skipUnless(hasattr(os, "fork"), "no processes are forked here")
     def test_fork_while_another_thread_holds_the_locks(self) -> None:
