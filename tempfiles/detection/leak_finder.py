@@ -182,7 +182,7 @@ class LeakFinder:
         return state
 
     def _is_alone(self) -> bool:
-        """Whether no other program was seen in the project, which may create files of any name."""
+        """Whether no other program works in the project, as it may create files of any name."""
         if self._alone:
             self._alone = not evidence.has_neighbours(self._root.rstrip(os.sep), self._tree.top)
         return self._alone
