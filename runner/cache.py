@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -106,6 +107,7 @@ def append(directory: str, name: str, content: Sequence[str]) -> None:
         path = os.path.join(directory, name)
         with open(path, "a", encoding="utf-8") as file, tempfiles.untracked():
             file.write("".join(f"{line}\n" for line in content))
+        _open_to_owner(path)
 
 
 def _replace(directory: str, name: str, text: str) -> None:
@@ -117,6 +119,7 @@ def _replace(directory: str, name: str, text: str) -> None:
     with _named(name):
         _create(directory)
         tempfiles.write_atomically(path, text.encode())
+        _open_to_owner(path)
 
 
 @contextlib.contextmanager
@@ -154,7 +157,17 @@ def _create(directory: str) -> None:
     path = os.path.join(directory, DIRECTORY)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path)
+    _open_to_owner(path)
     for name, text in _FILES.items():
         file = os.path.join(path, name)
         if not os.path.lexists(file):
             tempfiles.write_atomically(file, text.encode())
+            _open_to_owner(file)
+
+
+def _open_to_owner(path: str) -> None:
+    """Let the owner read and write what was created, whatever umask a test has set."""
+    mode = os.stat(path).st_mode
+    wanted = 0o700 if stat.S_ISDIR(mode) else 0o600
+    if mode & wanted != wanted:
+        os.chmod(path, stat.S_IMODE(mode) | wanted)

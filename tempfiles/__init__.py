@@ -41,6 +41,8 @@ if typing.TYPE_CHECKING:
     from .run.run import *
     from .run.so_far import observed as observed
     from .run.so_far import paths_left as paths_left
+    from .system.process_state import original_process_state as original_process_state
+    from .system.process_state import restore_user as restore_user
     from .system.syscalls import original_os_functions as original_os_functions
     from .system.termination import *
 
@@ -91,6 +93,7 @@ _HOMES = {
     "run.retain": "Retention RetentionSettings",
     "run.run": "Run Source",
     "run.so_far": "observed paths_left",
+    "system.process_state": "original_process_state restore_user",
     "system.syscalls": "original_os_functions",
 }
 

@@ -10,7 +10,14 @@ import unittest
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import tempfiles
+from tempfiles import (
+    TempFilesError,
+    Terminated,
+    is_terminated,
+    original_os_functions,
+    original_process_state,
+    restore_user,
+)  # fmt: skip
 
 from .. import cache
 from ..errors import UsageError
@@ -48,7 +55,7 @@ class Ending:
         self._failed = False
         self._steps = exit_steps.Steps()
         self._is_caught = _is_interrupted_under_catch()
-        self._interrupted = not whole or self._is_caught or tempfiles.is_terminated()
+        self._interrupted = not whole or self._is_caught or is_terminated()
 
     def run(self) -> bool:
         """Clean up, print the summary and write the reports; return whether that fails the run.
@@ -56,20 +63,25 @@ class Ending:
         Raises:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
-        if not tempfiles.is_terminated():
+        with original_process_state():
+            return self._run()
+
+    def _run(self) -> bool:
+        if not is_terminated():
             self._attempt(exit_steps.wait_for_threads)
         self._attempt(exit_steps.run_exit_handlers)
         os.umask(self._components.umask)
-        with tempfiles.original_os_functions():  # the tests may have replaced functions of `os`
+        restore_user()
+        with original_os_functions():  # the tests may have replaced functions of `os`
             self._end()
         self._steps.close()
         self._raise_interrupt()
         return self._failed
 
     def _raise_interrupt(self) -> None:
-        if tempfiles.is_terminated():
+        if is_terminated():
             self._write(f"{self._session.interrupted_line()}\n")
-            raise tempfiles.Terminated from None
+            raise Terminated from None
         # A KeyboardInterrupt that is propagating already has the line of the test.
         is_propagating = isinstance(sys.exception(), KeyboardInterrupt)
         if is_propagating or self._steps.broken_off:
@@ -118,7 +130,7 @@ class Ending:
         """Do a step; return whether it finished."""
         try:
             return self._steps.do(step)
-        except (tempfiles.TempFilesError, OSError, UsageError) as error:
+        except (TempFilesError, OSError, UsageError) as error:
             self._failed = True
             self._write(f"tidytest: error: {error}\n")
         except Exception:  # a defect here must not stop the other steps or fail the tests

@@ -13,7 +13,7 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
-import tempfiles
+from tempfiles import is_terminated, on_termination
 
 # `signal` would turn a handler that is a number into a member of an enumeration.
 _signal: Any = import_module("_signal")
@@ -29,7 +29,7 @@ def wait_for_threads() -> None:
 
 def run_exit_handlers() -> None:
     """Run the exit handlers as the interpreter does at its exit, which then has none left."""
-    if tempfiles.is_terminated():
+    if is_terminated():
         _wait_for_no_process()
     atexit._run_exitfuncs()
     _flush()
@@ -66,7 +66,7 @@ class Steps:
         self._before: Any = None
         self._previous_hook = sys.unraisablehook
         sys.unraisablehook = self._ignore
-        tempfiles.on_termination(self._break_off)
+        on_termination(self._break_off)
         self._catch_interrupts()
 
     def do(self, step: Callable[[], object]) -> bool:

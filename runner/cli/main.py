@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-import tempfiles
+from tempfiles import TempFilesError, Terminated, terminate
 
 from ..errors import UsageError
 from ..execution.runner import TidyTestRunner
@@ -38,15 +38,15 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
             loaded = load.load(words, cwd=os.getcwd(), environ=os.environ)
             if not _print_instead_of_run(loaded):
                 code = Program(name, loaded).run()
-    except (UsageError, tempfiles.TempFilesError) as error:
+    except (UsageError, TempFilesError) as error:
         message = str(error) if loaded is None else loaded.with_source(str(error))
         print(f"tidytest: error: {message}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # from printing the help or the settings to `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except tempfiles.Terminated:
-        tempfiles.terminate()
+    except Terminated:
+        terminate()
     except KeyboardInterrupt as interrupt:
         first = _first(interrupt)
         as_in_unittest = first.__context__, _without_ours(first.__traceback__)

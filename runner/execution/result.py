@@ -8,6 +8,8 @@ import unittest
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tempfiles import original_process_state
+
 from ..output.colour import Painter
 from ..session.listener import Events
 from ..session.outcomes import CaseName, Outcome, Status
@@ -253,7 +255,11 @@ class TidyTestResult(unittest.TextTestResult):
             if report.modifications or report.findings
             or not all(leak.key in failing for leak in report.leaks)
         ]
-        self.print_rest()
+        with original_process_state():  # a test may have broken the import of modules
+            self.print_rest()
+            self._print_errors()
+
+    def _print_errors(self) -> None:
         super().printErrors()
         for _, text in self._unexpected:
             self.stream.write(text)
@@ -272,7 +278,8 @@ class TidyTestResult(unittest.TextTestResult):
             if self.dots or self.showAll:
                 self.stream.writeln()
                 self._newline = True
-            self._print_titled()
+            with original_process_state():
+                self._print_titled()
         elif broken_off and self.dots and self.testsRun:
             self.stream.writeln()  # end the line of dots
         elif broken_off and self.showAll:
@@ -292,13 +299,14 @@ class TidyTestResult(unittest.TextTestResult):
     def _print_under_test(self, test: unittest.TestCase) -> None:
         if not self._unprinted or not self.showAll:
             return
-        from ..output.lines import context_lines, titled_lines
+        with original_process_state():
+            from ..output.lines import context_lines, titled_lines
 
-        own = test_id(test)
-        for report in self._unprinted:
-            lines = context_lines if report.id == own else titled_lines
-            self._print(lines(report, self._known))
-        self._unprinted.clear()
+            own = test_id(test)
+            for report in self._unprinted:
+                lines = context_lines if report.id == own else titled_lines
+                self._print(lines(report, self._known))
+            self._unprinted.clear()
 
     def _end_line(self) -> None:
         """End the line of a test that was broken off before its status was written."""

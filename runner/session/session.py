@@ -15,6 +15,7 @@ from tempfiles import (
     ContextReport,
     open_contexts,
     original_os_functions,
+    original_process_state,
     untracked,
 )
 
@@ -130,14 +131,19 @@ class Session:
             report = self.run.close(context)
             if not report.scope:
                 return _NOTHING  # as after most tests
-            new = self.policy.without_known(report)
-            closed = ClosedContext(report, new, self.policy.failure(new))
+            with original_process_state():
+                new = self.policy.without_known(report)
+                closed = ClosedContext(report, new, self.policy.failure(new))
+        with original_process_state():  # the test may have broken the import of modules
+            self._notify(closed)
+        return closed
+
+    def _notify(self, closed: ClosedContext) -> None:
         if closed.report.leaks:
             self.leaked.add(closed.report.id)
             self._remember(closed.report)
         for notify in self.events.context_closed:
             notify(closed.report, closed.new)
-        return closed
 
     def _remember(self, report: ContextReport) -> None:
         """Remember what a context left outside the temp directory, for other runs at once."""

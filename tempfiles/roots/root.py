@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ..registry import contexts
 from ..registry.contexts import Context
 from ..reports import RemovalFailure, RemovalReport
+from ..system import process_state
 from ..system.syscalls import getcwd
 from . import flock, journal, marker
 from .claim import BARE_MODE, establish, refusal
@@ -90,6 +91,7 @@ class RunRoot:
         """Create a new slot; what appears in the old one from now on belongs to `leaving_to`."""
         path = os.path.join(self.path, str(len(self.slots)))
         os.mkdir(path, 0o700)
+        os.chmod(path, 0o700)  # a test may have set a umask that takes even this from the owner
         if self.owners:
             self.owners[-1] = leaving_to
         self.slots.append(path)
@@ -203,6 +205,7 @@ class RunRoot:
         self._release()
 
     def _release(self) -> None:
+        process_state.forget()
         self._claim.release()
         if self._guard is not None:
             self._guard.release()

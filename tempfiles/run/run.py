@@ -19,7 +19,7 @@ from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
-from ..system import syscalls, termination
+from ..system import process_state, syscalls, termination
 from ..system.audit import FirstWriteEvent
 from ..system.thread_lock import Patient, new_lock
 
@@ -94,6 +94,7 @@ class Run:
             Run._open = self
         contexts.root.attachment = contexts.UNDECIDED.attachment = None
         self.root.redirect()
+        process_state.remember(self.root.path)
         if before_imports:
             self._first_write_event.start()
         else:
@@ -140,6 +141,7 @@ class Run:
         with _lock:
             if self._started:
                 return
+            process_state.remember_modules()
             self._started = True  # before the imports below, which raise audit events
             tracking = self._components
             tracking.start()
@@ -222,8 +224,9 @@ class Run:
             gc.disable()
         try:
             if not self._left_nothing(context) or callbacks.has_close_callbacks():
-                closing = self._components.closing
-                report = closing.close(context, self._settings.tracks, before_removal)
+                with process_state.original_process_state():
+                    closing = self._components.closing
+                    report = closing.close(context, self._settings.tracks, before_removal)
         finally:
             if collects:
                 gc.enable()

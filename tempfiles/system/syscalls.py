@@ -21,6 +21,7 @@ from stat import S_ISDIR, S_ISLNK
 from time import monotonic, sleep, time, time_ns
 
 from .platform import WINDOWS
+from .process_state import original_process_state
 
 __all__ = [
     "close_fd", "dup", "fstat", "getcwd", "is_directory", "is_link", "is_same",
@@ -56,7 +57,7 @@ def original_os_functions() -> Iterator[None]:
     """Restore `open` and functions of `os` and `time`, as they were at import, for the block.
 
     A test may have replaced them and not put them back. What a run has created must still be
-    removed.
+    removed. This includes `original_process_state`.
     """
     replaced = {
         place: getattr(*place) for place, function in _GENUINE.items()
@@ -65,7 +66,8 @@ def original_os_functions() -> Iterator[None]:
     for module, name in replaced:
         setattr(module, name, _GENUINE[module, name])
     try:
-        yield
+        with original_process_state():
+            yield
     finally:
         for (module, name), function in replaced.items():
             setattr(module, name, function)

@@ -1,0 +1,132 @@
+"""A run ends in order whatever its tests have done to their process: imports, limits, ids, root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+from tests.support.projects import ProjectTestCase
+
+SUITE = """
+import builtins, os, resource, sys, tempfile, unittest
+
+class T(unittest.TestCase):
+    def test_1_leaves(self):
+        open(os.path.join(tempfile.gettempdir(), "left"), "w").close()
+    def test_2_breaks(self):
+        {}
+    def test_3_goes_on(self):
+        pass
+"""
+TAKE_DESCRIPTORS = """try:
+            while True:
+                builtins.__dict__.setdefault("taken", []).append(os.open(os.devnull, 0))
+        except OSError: pass"""
+BREAK_IMPORT = """def broken(*args, **kwargs):
+            raise ImportError("broken")
+        builtins.__import__ = broken"""
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@unittest.skipUnless(sys.platform == "linux", "limits, ids and root directories of Linux")
+class BrokenProcessTests(ProjectTestCase):
+    new_processes = True
+
+    def assertEndsAsUsual(self, statement: str) -> None:
+        """Fail unless the run succeeds, reports the leak and the totals, and removes its root."""
+        self.write("test_broken.py", SUITE.format(statement))
+        for words in (("test_broken",), ("-v", "test_broken")):
+            with self.subTest(words=words):
+                outcome = self.tidytest(*words)
+                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertIn("left  0 B  test_broken.py:6 in test_1_leaves", outcome.err)
+                self.assertIn("1 leaked by 1 test (removed)", outcome.err)
+                self.assertNotIn("Traceback", outcome.err)
+                self.assertNotIn("defect", outcome.err)
+
+    def test_finders_of_modules_are_gone(self) -> None:
+        self.assertEndsAsUsual("sys.meta_path.clear()")
+
+    def test_import_function_is_broken(self) -> None:
+        self.assertEndsAsUsual(BREAK_IMPORT)
+
+    def test_path_of_modules_is_gone(self) -> None:
+        self.assertEndsAsUsual(
+            "sys.path.clear(); sys.path_hooks.clear(); sys.path_importer_cache.clear()")
+
+    def test_modules_are_gone(self) -> None:
+        self.assertEndsAsUsual("sys.modules.clear()")
+
+    def test_table_of_modules_is_replaced(self) -> None:
+        self.assertEndsAsUsual("sys.modules = {}; sys.meta_path = None; sys.path = ()")
+
+    def test_descriptors_are_used_up(self) -> None:
+        self.assertEndsAsUsual(TAKE_DESCRIPTORS)
+
+    def test_descriptors_are_used_up_below_a_low_limit(self) -> None:
+        hard = "resource.getrlimit(resource.RLIMIT_NOFILE)[1]"
+        self.assertEndsAsUsual(
+            f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))\n        {TAKE_DESCRIPTORS}")
+
+    def test_lock_is_closed_and_descriptors_are_used_up(self) -> None:
+        self.assertEndsAsUsual(f"""for number in map(int, os.listdir('/proc/self/fd')):
+            if 'tidy-' in os.path.realpath(f'/proc/self/fd/{{number}}'):
+                os.close(number)
+                break
+        {TAKE_DESCRIPTORS}""")
+
+    def test_files_may_not_grow(self) -> None:
+        self.assertEndsAsUsual(
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))")
+
+    @unittest.skipUnless(IS_ROOT, "only root may change the root directory")
+    def test_root_directory_is_changed(self) -> None:
+        jail = self.base.parent / "jail"
+        jail.mkdir()
+        self.assertEndsAsUsual(f"os.chroot({str(jail)!r}); os.chdir('/')")
+
+    @unittest.skipUnless(IS_ROOT, "only root may become another user")
+    def test_effective_user_is_changed(self) -> None:
+        self.assertEndsAsUsual("os.seteuid(65534)")
+
+
+MANY = """
+import os, tempfile, unittest
+class T(unittest.TestCase):
+    def test_1_umask(self):
+        os.umask(0o777)
+        open("out.txt", "w").close()
+    def test_2_many(self):
+        for number in range(300):
+            os.mkdir(os.path.join(tempfile.gettempdir(), f"d{number}"))
+    def test_3_one(self):
+        os.mkdir(os.path.join(tempfile.gettempdir(), "one"))
+"""
+
+
+@unittest.skipUnless(sys.platform == "linux", "capabilities of Linux")
+class UmaskTests(ProjectTestCase):
+    def run_without_privileges(self) -> subprocess.CompletedProcess[str]:
+        """Run as a user whom permissions bind: root without the capability to ignore them."""
+        prefix: tuple[str, ...] = ()
+        if IS_ROOT:
+            if shutil.which("setpriv") is None:
+                self.skipTest("needs setpriv")
+            prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+        return subprocess.run(
+            [*prefix, sys.executable, "-m", "runner", "test_umask"], cwd=self.project,
+            env=self.environment(), capture_output=True, text=True, check=False, timeout=60,
+        )
+
+    def test_umask_that_takes_all_permissions(self) -> None:
+        self.write("test_umask.py", MANY)
+        for expected in ("302 leaked by 3 tests", "301 removed"):
+            (self.project / "out.txt").unlink(missing_ok=True)
+            done = self.run_without_privileges()
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(expected, done.stderr)
+            self.assertNotIn("Permission denied", done.stderr)
+            self.assertEqual(os.listdir(self.base), [])
