@@ -121,10 +121,13 @@ def _reap(root: str) -> bool:
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules.setdefault("tempfiles", package)
     from tempfiles.recovery import rescue
-    from tempfiles.roots import dispose, flock, ownership
+    from tempfiles.roots import dispose, flock, in_use, ownership
 
     lock = flock.acquire_unused(root, patience=1.0)
     if lock is None:
+        return False
+    if in_use.user_of(root):
+        lock.release()
         return False
     found = ownership.examine_unlocked(root)
     home = found.marker.root if found.marker is not None else root

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from ..fileops.tally import OutOfTimeError
 from ..records import Leak
 from ..reports import RemovalFailure, RemovalReport
-from ..roots import dispose, flock, ownership
+from ..roots import dispose, flock, in_use, ownership
 from ..roots.journal_reader import Current
 from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
@@ -126,7 +127,11 @@ def execute(plan: Plan, *, deadline: float | None = None) -> ReapReport:
         if end is not None and time.monotonic() >= end:
             remaining.append(verdict)
             continue
-        reaped = _reap(verdict, end)
+        try:
+            reaped = _reap(verdict, end)
+        except OutOfTimeError:  # before it was known whether it is in use
+            remaining.append(verdict)
+            continue
         done.append(reaped)
         if reaped.fate == "remaining":
             remaining.append(replace(verdict, root=reaped.root))
@@ -153,6 +158,8 @@ def _reap(verdict: Verdict, end: float | None) -> Reaped:
         return replace(reaped, reason="another process holds its lock")
     try:
         return _reap_locked(reaped, verdict, lock, end)
+    except OutOfTimeError:
+        raise
     except Exception as error:
         # An error in one root must not prevent the removal of the other roots.
         failure = RemovalFailure(verdict.root, f"it cannot be examined: {error!r}")
@@ -169,6 +176,11 @@ def _reap_locked(
         return replace(reaped, reason="it is gone already")
     if now.identity != verdict.identity or now.state != verdict.state:
         return replace(reaped, reason=f"it has changed since it was planned: {now.reason}")
+    user = in_use.user_of(verdict.root, end)
+    if user is None:
+        raise OutOfTimeError
+    if user:
+        return replace(reaped, reason=user)
     story = _examine(verdict.root, now.marker, end)
     if not story.complete:
         # What is removed now could not be reported any more.

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,82 @@ class KilledRunTests(unittest.TestCase):
             self.assertIn("died during test_suite.Forking.test_forks", ground.run_next())
             ground.check()
 
+
+    def assert_stays_while_used(self, suite: str, *words: str) -> None:
+        """Kill a run that has started a program; it must keep its files until that ends."""
+        with place(suite) as ground:
+            process = ground.start(*words)
+            child = Path(ground.project, "child")
+            wait_until(lambda: child.is_file() and child.read_text().endswith("\n"), "the child")
+            kill(process, signal.SIGKILL, group=False)
+            process.wait()
+            (root,) = ground.roots()
+            if words:
+                time.sleep(1)
+            else:
+                self.assertNotIn("died", ground.run_next())
+                self.assertRegex(ground.command("clean")[1], "still uses it|is live")
+            self.assertEqual(ground.roots(), [root])
+            self.assertTrue(list(Path(ground.tmp, root).glob("**/childs")))
+            os.kill(int(child.read_text()), signal.SIGKILL)
+            finish(process)
+            child.unlink()
+            ground.wait_for_processes()
+            if words:
+                wait_until(lambda: not ground.roots(), "the guard to remove the root")
+            else:
+                self.assertIn("died during test_suite.Starting.test_starts", ground.run_next())
+            ground.check()
+
+    def test_root_stays_while_a_program_has_its_temp_dir(self) -> None:
+        self.assert_stays_while_used(with_program("subprocess.Popen(words)"))
+
+    def test_root_stays_while_a_program_has_a_file_of_it_open(self) -> None:
+        self.assert_stays_while_used(with_program(
+            "subprocess.Popen(words, env={}, cwd='/', stdin=open(path))"
+        ))
+
+    def test_root_stays_while_a_program_works_in_it(self) -> None:
+        self.assert_stays_while_used(with_program(
+            "subprocess.Popen(words, env={}, cwd=os.path.dirname(path))"
+        ))
+
+    def test_root_stays_while_a_run_inside_it_is_live(self) -> None:
+        for words in ((), ("--guard",)):
+            with self.subTest(words=words):
+                self.assert_stays_while_used(with_program(
+                    "subprocess.Popen([sys.executable, '-c', INNER, path], cwd='/',\n"
+                    "            env={'PYTHONPATH': os.environ['PYTHONPATH']})"
+                ), *words)
+
+    def test_guard_waits_for_a_program(self) -> None:
+        self.assert_stays_while_used(with_program("subprocess.Popen(words)"), "--guard")
+
+
+def with_program(start: str) -> str:
+    return PROGRAM.replace("START", start)
+
+
+PROGRAM = '''
+import os, subprocess, sys, tempfile, time, unittest
+INNER = """
+import os, sys, time, tempfiles
+run = tempfiles.Run(tempfiles.RunSettings(base=os.path.dirname(sys.argv[1])))
+run.open()
+open(os.path.join(run.root.slot, "childs"), "w").close()
+time.sleep(600)
+"""
+class Starting(unittest.TestCase):
+    def test_starts(self):
+        path = os.path.join(tempfile.mkdtemp(), "childs")
+        open(path, "w").close()
+        words = ["sleep", "600"]
+        child = START
+        time.sleep(1)
+        with open("child", "w") as file:
+            file.write(f"{child.pid}\\n")
+        time.sleep(600)
+'''
 
 WITH_CHILD = '''
 import os, tempfile, time, unittest

@@ -24,7 +24,7 @@ from tempfiles.recovery import reap as orphans
 from tempfiles.recovery import rescue
 from tempfiles.recovery.reap import Plan, ReapReport
 from tempfiles.registry import move
-from tempfiles.roots import dispose, flock, marker, ownership
+from tempfiles.roots import dispose, flock, in_use, marker, ownership
 from tempfiles.roots.journal_reader import Current
 from tests.campaigns.torture_reaping import torture
 from tests.support.programs import REPOSITORY
@@ -309,7 +309,7 @@ class DeadlineTests(TempDirectoryCase):
 
     def let_each_look_at_the_clock_take_a_second(self, stack: contextlib.ExitStack) -> None:
         clock = SimpleNamespace(time=time.time, monotonic=itertools.count().__next__)
-        for module in (orphans, tally, examination, rescue):
+        for module in (orphans, tally, examination, rescue, in_use):
             stack.enter_context(mock.patch.object(module, "time", clock))
 
     def test_is_looked_at_also_deep_down_and_the_tree_goes(self) -> None:

@@ -424,7 +424,7 @@ class OtherFileSystemTests(RescueCase):
         self.assertEqual(os.listdir(place), ["mine"], reported)
         self.assertEqual(Path(place, "mine/x").read_text(), "precious")
 
-    def test_a_directory_that_could_not_be_removed_after_its_copy_is_the_users(self) -> None:
+    def test_a_directory_is_the_users_where_its_removal_failed(self) -> None:
         place = self.place()
         (self.project / "mine").mkdir()
         (self.project / "mine/x").write_text("precious")
@@ -600,7 +600,7 @@ class OverlayTests(RescueCase):
                     with self.subTest(body, words=words):
                         self.assert_is_set_apart(body, *words)
 
-    def test_what_was_moved_into_a_registered_directory_is_set_apart(self) -> None:
+    def test_what_was_moved_into_a_registered_one_is_set_apart(self) -> None:
         head = "import tempfiles\ntemp = str(tempfiles.create_temp_directory())\n"
         for move in self.MOVES[:5]:
             with self.subTest(move):
@@ -724,7 +724,7 @@ class InterruptedRescueTests(RescueCase):
         outcome = self.run_python("host.py")
         self.assert_none_is_lost(outcome.err)
 
-    def test_a_journal_whose_descriptor_a_test_closed_is_opened_again(self) -> None:
+    def test_a_journal_that_a_test_closed_is_opened_again(self) -> None:
         reported = self.leave_after("", (
             'os.rename("mine/0", f"{temp}/0")\nos.closerange(3, os.sysconf("SC_OPEN_MAX"))\n'
             'for name in os.listdir("mine"): os.rename(f"mine/{name}", f"{temp}/{name}")\n'

@@ -1,0 +1,89 @@
+"""Find what still uses the root of a dead run: a live run inside it, or a process it started.
+
+Such a process does not hold the lock, as a forked child does: a program that is executed loses it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+from ..system import procfs
+from ..system.platform import HAS_PROC
+from .claim import PREFIX, is_held
+
+_CHECKED = 100  # processes or directories, from one look at the clock to the next
+_VARIABLES = (b"TMPDIR=", b"TEMP=", b"TMP=")
+
+
+def user_of(root: str, deadline: float | None = None) -> str | None:
+    """Return what uses a root whose lock the caller holds, in words; empty if nothing does.
+
+    Args:
+        root: the path of the root.
+        deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
+
+    Returns:
+        None if the time was up before the end.
+    """
+    pids = filter(str.isdecimal, os.listdir("/proc") if HAS_PROC else ())
+    for number, pid in enumerate(pids):
+        if not number % _CHECKED and _is_over(deadline):
+            return None
+        if _uses(pid, root):
+            found = procfs.stat(pid)
+            if found is not None and found.state not in "ZX":
+                return f"pid {pid} ({found.command}) still uses it"
+    for number, directory in enumerate(_run_roots(root)):
+        if not number % _CHECKED and _is_over(deadline):
+            return None
+        if directory and is_held(directory):
+            return f"the run in {directory} is live"
+    return ""
+
+
+def _uses(pid: str, root: str) -> bool:
+    """Whether a process has its temp or working directory, or an open file, below a root."""
+    inside = os.fsencode(root) + b"/"
+    variables = (procfs.read(pid, "environ") or b"").split(b"\0")
+    if any(each.startswith(_VARIABLES) and inside in each + b"/" for each in variables):
+        return True
+    return _is_below(f"/proc/{pid}/cwd", root) or _has_open(pid, root)
+
+
+def _has_open(pid: str, root: str) -> bool:
+    """Whether it has a file open there. A directory is open in what only looks at the root."""
+    directory = f"/proc/{pid}/fd"
+    try:
+        links = [os.path.join(directory, number) for number in os.listdir(directory)]
+    except OSError:  # it is gone, or another user's
+        return False
+    return any(_is_below(link, root) and not os.path.isdir(link) for link in links)
+
+
+def _is_below(link: str, root: str) -> bool:
+    try:
+        return (os.readlink(link) + os.sep).startswith(root + os.sep)
+    except OSError:
+        return False
+
+
+def _run_roots(root: str) -> Iterator[str]:
+    """Yield the directories in a root that are named like one; empty for each other directory."""
+    mounted = procfs.mounts()
+    pending = [root]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                below = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        for entry in below:
+            yield entry.path if entry.name.startswith(PREFIX) else ""
+            if entry.path not in mounted:
+                pending.append(entry.path)
+
+
+def _is_over(deadline: float | None) -> bool:
+    return deadline is not None and time.monotonic() >= deadline
