@@ -6,6 +6,7 @@ Version control and backups leave it out: it has a `.gitignore` and a `CACHEDIR.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -46,6 +47,8 @@ def read(directory: str, name: str) -> Any:
     import json  # not at the start: most runs find no cache
 
     try:
+        if name != OLD_STATE:
+            _refuse_others(directory)
         with open(os.path.join(directory, name), encoding="utf-8") as file:
             return json.load(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -81,6 +84,7 @@ def lines(directory: str, name: str) -> list[str]:
         name: `LEAKS`.
     """
     try:
+        _refuse_others(directory)
         with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
             return file.read().splitlines()
     except OSError:
@@ -114,6 +118,7 @@ def _replace(directory: str, name: str, text: str) -> None:
     path = os.path.join(directory, name)
     if not text:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            _refuse_others(directory)
             os.unlink(path)
         return
     with _named(name):
@@ -153,10 +158,27 @@ def locked(directory: str) -> Iterator[None]:
         os.close(fd)
 
 
+def _refuse_others(directory: str) -> None:
+    """Refuse a cache of another user, who could have put links to the user's files into it.
+
+    The owner of the working directory is trusted: the tests that are run are theirs.
+
+    Raises:
+        OSError: the cache, or a link to it, is another user's; or it does not exist.
+    """
+    path = os.path.join(directory, DIRECTORY)
+    owners = [os.lstat(path).st_uid, os.stat(path).st_uid]
+    trusted = (os.geteuid(), os.stat(directory).st_uid) if hasattr(os, "geteuid") else owners
+    for uid in owners:
+        if uid not in trusted:
+            raise OSError(errno.EPERM, f"{DIRECTORY} belongs to user {uid}")
+
+
 def _create(directory: str) -> None:
     path = os.path.join(directory, DIRECTORY)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path)
+    _refuse_others(directory)
     _open_to_owner(path)
     for name, text in _FILES.items():
         file = os.path.join(path, name)

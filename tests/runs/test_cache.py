@@ -40,6 +40,35 @@ class CacheTests(ProjectTestCase):
         self.tidytest()
         self.assertFalse((self.project / ".tidytest_cache").exists())
 
+    @unittest.skipUnless(hasattr(os, "geteuid") and os.geteuid() == 0, "needs root to chown")
+    def test_a_cache_of_another_user_is_neither_read_nor_written(self) -> None:
+        victim = self.project.parent / "victim"
+        victim.write_text("the user's")
+        cache = self.project / ".tidytest_cache"
+        self.write("test_a.py", LEAKING.format("open('left', 'w').close()"))
+        for is_link in (False, True):
+            with self.subTest(is_link=is_link):
+                place = self.project.parent / "elsewhere" if is_link else cache
+                place.mkdir()
+                for name in ("leaks.jsonl", "tests.json", ".gitignore"):
+                    (place / name).symlink_to(victim)
+                os.chown(place, 1234, 1234)
+                if is_link:
+                    cache.symlink_to(place)
+                    os.chown(place, 0, 0)
+                    os.chown(cache, 1234, 1234, follow_symlinks=False)
+                outcome = self.tidytest("--leak-ignore", ".tidytest_cache")
+                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertIn(".tidytest_cache belongs to user 1234", outcome.err)
+                self.assertEqual(victim.read_text(), "the user's")
+                names = {"leaks.jsonl", "tests.json", ".gitignore"}
+                self.assertEqual({*os.listdir(place)}, names)
+                (self.project / "left").unlink()
+                if is_link:
+                    cache.unlink()
+                else:
+                    shutil.rmtree(cache)
+
     def test_an_unwritable_cache_never_changes_the_exit_code(self) -> None:
         limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
         ways = {
