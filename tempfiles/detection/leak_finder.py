@@ -16,7 +16,7 @@ from ..observation.path_state import PathState
 from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry import contexts, registrations
 from ..registry.contexts import UNDECIDED, Context
-from ..system import syscalls
+from ..system import exit_handlers, syscalls
 from . import name_evidence as evidence
 from . import processes
 from .ignore import Ignored
@@ -33,6 +33,7 @@ class LeakFinder:
         ignored: what is no leak.
 
     Attributes:
+        is_last: whether the exit handlers have run, so that nothing waits for them.
         leftovers: the leaks of earlier runs that are still there.
         explanations: says where a leak is from.
         unattributed: new paths in the project tree that nothing ties to a context, with the
@@ -41,6 +42,7 @@ class LeakFinder:
     """
 
     def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
+        self.is_last = False
         self.leftovers = Leftovers(observer.paths, ignored)
         self._observer = observer
         self._paths = observer.paths
@@ -111,9 +113,14 @@ class LeakFinder:
         }
         number = sum(
             path in registered or not self._ignored(path, path.startswith(self._root))
-            for path in topmost
+            for path in topmost if not self._is_waiting(path)
         )
         return number, len(registered)
+
+    def _is_waiting(self, path: str) -> bool:
+        """Return whether a path is judged, and counted, after the exit handlers."""
+        state = self._paths.get(path)
+        return not self.is_last and state is not None and state.waits
 
     def _current(self, context: Context) -> Iterator[PathState]:
         """Yield the records of a context that no other context's creation has replaced."""
@@ -215,6 +222,9 @@ class LeakFinder:
         if (known is not None and known.is_reported) or self._is_excused(state.path, where):
             return None
         assert state.maker is not None
+        if not self.is_last and exit_handlers.may_remove(state.path):
+            self._paths.wait(state, state.maker)
+            return None
         if where == "temp" and state.trail is not None:
             found = "observed"
         extent = measure(state.path, status)

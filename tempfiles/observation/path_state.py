@@ -32,6 +32,7 @@ class PathState:
         identity: the file that was seen here last: when it was reported, or by the rename that
             was about to replace a reported one.
         replaces: the reported record that this one follows, until it is known that it does.
+        waits: whether an exit handler may remove it: it is judged after the exit handlers.
         writers: what other contexts have created in it after it was reported, by their ids.
         trusted_at: the number of moves in the run at which it was known to be a directory.
     """
@@ -45,6 +46,7 @@ class PathState:
     taken_back = False
     identity: FileId | None = None
     replaces: PathState | None = None
+    waits = False
     writers: dict[str, list[str]] | None = None
     trusted_at = -1
 

@@ -361,6 +361,14 @@ class PathTable:
         state.reported = leak
         self._has_reported_outside |= leak.where == "outside"
 
+    def wait(self, state: PathState, maker: Context) -> None:
+        """Keep a record until the context that created the path is closed again."""
+        state.waits = state.was_there = True
+        self._states[state.path] = state
+        made = self._by_maker.setdefault(maker, [])
+        if state not in made:
+            made.append(state)
+
     def update_report(self, leak: Leak) -> None:
         """Record what else is known of a leak that was just reported."""
         self._states[leak.path].reported = leak
@@ -384,7 +392,14 @@ class PathTable:
 
     def close(self, context: Context) -> None:
         """Drop the records of a closed context, but for the temp directory and reported leaks."""
-        for state in self._by_maker.pop(context, ()):
+        states = self._by_maker.pop(context, [])
+        waiting = [state for state in states if state.waits and state.reported is None]
+        if waiting:
+            self._by_maker[context] = waiting
+            self.closed_makers[context] = None
+        for state in states:
+            if state in waiting:
+                continue
             is_in_temp = state.path.startswith(self.root)
             if not (is_in_temp or self.keeps_all or state.reported is not None):
                 self.forget(state)

@@ -210,6 +210,7 @@ class Closing:
 
     def close_run(self) -> tuple[ContextReport, ...]:
         """Close the contexts that created something after they were closed, and the run's own."""
+        self._finder.is_last = True
         late = (*self.close_late(), *self._close_again(contexts.root))
         self._finder.set_undecided_apart()
         self.totals.measure_again()

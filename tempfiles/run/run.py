@@ -19,7 +19,7 @@ from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
-from ..system import process_state, syscalls, termination
+from ..system import exit_handlers, process_state, syscalls, termination
 from ..system.audit import FirstWriteEvent
 from ..system.thread_lock import Patient, new_lock
 
@@ -93,6 +93,7 @@ class Run:
             _refuse_second()
             Run._open = self
         contexts.root.attachment = contexts.UNDECIDED.attachment = None
+        exit_handlers.start()
         self.root.redirect()
         process_state.remember(self.root.path)
         if before_imports:
@@ -440,6 +441,7 @@ class Run:
     def _stop_tracking(self) -> None:
         if Run._open is self:
             Run._open = None
+            exit_handlers.stop()
         if self._tracking is None:
             self._first_write_event.stop()
         else:
