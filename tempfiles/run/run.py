@@ -372,7 +372,8 @@ class Run:
         with syscalls.original_os_functions():
             self._stop_tracking()
             self.root.restore()
-            if self._needs_closing():
+            is_gone = self._tracking is None and not syscalls.lexists(self.root.path)
+            if not is_gone and self._needs_closing():
                 self._components.closing.remove_root(self._settings.tracks)
             self._stop_protecting()
 
