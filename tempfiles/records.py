@@ -26,6 +26,8 @@ class Origin:
     `file` is relative to the working directory if it is below it. `call` is the function called in
     that line (`open`, `tempfile.mkdtemp`, `subprocess touch`). `trace` is the whole chain of calls,
     innermost first, as `file:line in function`; it is empty unless the run records traces.
+    `called_from` is the line of the test that called it, as `file:line`; it is empty if that is the
+    same line, or in the same function.
     """
 
     file: str
@@ -33,9 +35,11 @@ class Origin:
     function: str
     call: str
     trace: tuple[str, ...] = ()
+    called_from: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line} in {self.function}  {self.call}"
+        caller = f", called from {self.called_from}" if self.called_from else ""
+        return f"{self.file}:{self.line} in {self.function}  {self.call}{caller}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from tempfiles import Leak, format_count, format_size, printable
+from tempfiles import Leak, Origin, format_count, format_size, printable
 
 from .remedies import remedy
 
@@ -15,8 +16,9 @@ _MOST_LISTED = 3
 
 def advice(leaks: Sequence[Leak]) -> Iterator[str]:
     """Yield the lines of the advice; none if there are too few leaks for advice to help."""
-    by_line = _grouped((_line(leak), leak) for leak in leaks if leak.origin is not None)
-    if len(leaks) < _FEWEST_LEAKS and len(by_line) < _FEWEST_ORIGINS:
+    by_line = _by_line(leaks)
+    different = {_line(group[0]) for group in by_line.values()}
+    if len(leaks) < _FEWEST_LEAKS and len(different) < _FEWEST_ORIGINS:
         return
     lines = sorted(by_line.values(), key=lambda group: (-len(group), -_bytes(group)))
     contexts = sorted(
@@ -27,7 +29,7 @@ def advice(leaks: Sequence[Leak]) -> Iterator[str]:
     if lines:
         yield "  lines of code:"
     for group in lines[:_MOST_LISTED]:
-        yield f"    {_count(group)}  {printable(str(group[0].origin))}"
+        yield f"    {_count(group)}  {printable(_origin(group))}"
         yield f"        {_remedy(group)}"
     yield from _more(lines)
     listed = {_line(group[0]) for group in lines[:_MOST_LISTED]}
@@ -57,6 +59,28 @@ def _grouped(keyed: Iterable[tuple[Hashable, Leak]]) -> dict[Hashable, list[Leak
     for key, leak in keyed:
         groups.setdefault(key, []).append(leak)
     return groups
+
+
+def _by_line(leaks: Sequence[Leak]) -> dict[Hashable, list[Leak]]:
+    """Group leaks by the line that created them, and by the test's line that called it.
+
+    Many tests share a line of the product, and one test may create files in many lines of it. A
+    helper in the test's own file counts as one line: it is the place for a change.
+    """
+    return _grouped((_line_and_caller(leak.origin), leak) for leak in leaks if leak.origin)
+
+
+def _line_and_caller(origin: Origin) -> Hashable:
+    is_near = origin.called_from.rpartition(":")[0] == origin.file
+    return origin.file, origin.line, "" if is_near else origin.called_from
+
+
+def _origin(group: Sequence[Leak]) -> str:
+    """Return the line of a group, with the test's line if it is the same for all."""
+    first = group[0].origin
+    if first is not None and len({leak.origin and leak.origin.called_from for leak in group}) > 1:
+        first = replace(first, called_from="")
+    return str(first)
 
 
 def _line(leak: Leak) -> Hashable:

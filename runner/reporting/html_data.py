@@ -95,6 +95,7 @@ def _origin(leak: Leak) -> dict[str, Any]:
         "place": printable(f"{origin.file}:{origin.line}"),
         "function": printable(origin.function),
         "call": printable(origin.call),
+        **({"caller": printable(origin.called_from)} if origin.called_from else {}),
     }
 
 

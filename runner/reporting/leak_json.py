@@ -78,7 +78,7 @@ def _entry(
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Origin):
-        return _entry(value, ("file", "line", "function", "call"), ("trace",))
+        return _entry(value, ("file", "line", "function", "call"), ("called_from", "trace"))
     if isinstance(value, Child):
         return _entry(value, ("command", "origin", "started"))
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

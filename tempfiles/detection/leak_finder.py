@@ -344,7 +344,8 @@ class Explanations:
     def _origin(self, trail: origins.Trail | Origin | None) -> Origin | None:
         if isinstance(trail, Origin):
             file = origins.relative(trail.file, self._base)
-            return Origin(file, trail.line, trail.function, trail.call)
+            caller = origins.relative(trail.called_from, self._base) if trail.called_from else ""
+            return replace(trail, file=file, called_from=caller)
         return origins.describe(trail, self._base) if trail is not None else None
 
 

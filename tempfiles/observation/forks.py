@@ -56,8 +56,10 @@ class ForkLog:
             owner = owner.parent
         key = owner.id if owner is not None and owner.scope == HANDED_OVER else id(owner)
         origin = origins.describe(trail, "")
-        line_of_code = [origin.file, origin.line, origin.function, origin.call] if origin else None
         import json
+
+        names = ("file", "line", "function", "call", "called_from")
+        line_of_code = origin and {name: getattr(origin, name) for name in names}
 
         # The first newline ends a line that was cut short on a full disk.
         line = f"\n{json.dumps([key, path, line_of_code])}\n"
@@ -87,7 +89,7 @@ class ForkLog:
         for key, path, place in _parsed(whole.splitlines()):
             context = self._contexts.get(key)
             if context is not None:
-                yield context, path, Origin(*place) if place else None
+                yield context, path, Origin(**place) if place else None
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[list[Any]]:

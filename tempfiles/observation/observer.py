@@ -281,7 +281,7 @@ class Observer:
         if context is UNTRACKED:
             self.paths.created(path, context, call=call)
             return
-        trail = origins.capture(frame, call, self._trace)
+        trail = origins.capture(frame, call, self._trace, context.source)
         if self.forks.in_child:
             self.forks.write(context, path, trail)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import TYPE_CHECKING
 
 from ..registry.contexts import trail_of_start
@@ -17,7 +17,7 @@ from ..system.syscalls import real_path
 if TYPE_CHECKING:
     from ..records import Origin
 
-_PROJECT, _INSTALLED, _LIBRARY = 1, 2, 3
+_PROJECT, _INSTALLED, _LIBRARY, _UNITTEST, _HARNESS = 1, 2, 3, 4, 5
 
 _STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _STDLIB_TESTS = os.path.join(_STDLIB, "test") + os.sep
@@ -33,6 +33,15 @@ _CALLERS = frozenset({
     "threading", "concurrent.futures.thread", "multiprocessing.pool", "asyncio.events", "weakref",
 })  # fmt: skip
 
+# The modules of unittest with functions that call a test, and these functions. Others call back
+# from within a test: `assertRaises(OSError, function)`.
+_RUNNERS_OF_TESTS = ("unittest.case", "unittest.suite", "unittest.async_case")
+_RUN_TESTS = frozenset({
+    "run", "_callTestMethod", "_callSetUp", "_callTearDown", "_callCleanup", "_callMaybeAsync",
+})  # fmt: skip
+
+Place = tuple[CodeType, int]
+
 
 class Trail:
     """A captured line of the user's code, and what it called.
@@ -43,11 +52,12 @@ class Trail:
         call: what raised the event.
         callee: the library function that the line called; None where the line raised the event.
         module: the module of that function.
+        caller: the line of the test from which that line was called; None where they are one.
         closes_itself: whether an object will remove the file when it is closed.
         frames: the whole stack, where it is kept.
     """
 
-    __slots__ = ("call", "callee", "closes_itself", "code", "frames", "line", "module")
+    __slots__ = ("call", "callee", "caller", "closes_itself", "code", "frames", "line", "module")
 
     def __init__(self, code: CodeType | None, line: int, call: str) -> None:
         self.code = code
@@ -55,13 +65,25 @@ class Trail:
         self.call = call
         self.callee: CodeType | None = None
         self.module: str | None = None
+        self.caller: Place | None = None
         self.closes_itself = False
-        self.frames: tuple[tuple[CodeType, int], ...] = ()
+        self.frames: tuple[Place, ...] = ()
+
+    def set_callee(self, callee: tuple[FrameType, CodeType]) -> None:
+        """Take a frame and its code for the library function that the line called."""
+        self.callee = callee[1]
+        self.module = callee[0].f_globals.get("__name__")
+
+    @property
+    def is_of_users(self) -> bool:
+        """Whether the line is the user's, not one of an installed package."""
+        return self.code is not None and is_of_users(self.code.co_filename)
 
 
-_Place = tuple[FrameType, CodeType]
+_Call = tuple[FrameType, CodeType]
 
 _kinds: dict[str, int] = {}
+_kinds_of_modules: dict[str, int] = {}
 _harness: frozenset[str] = frozenset(("unittest",))
 _harness_directories: tuple[str, ...] = (_OWN,)
 
@@ -79,6 +101,7 @@ def set_harness(packages: tuple[str, ...]) -> None:
     _harness = frozenset(packages)
     _harness_directories = (_OWN, *directories)
     _kinds.clear()
+    _kinds_of_modules.clear()
 
 
 def _kind(filename: str) -> int:
@@ -108,25 +131,49 @@ def is_of_users(filename: str) -> bool:
     return (_kinds.get(filename) or _kind(filename)) == _PROJECT
 
 
-def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
-    """Find the user's line above a frame.
+def _kind_of_module(frame: FrameType) -> int:
+    """Return the kind of the module in which a frame runs.
 
-    The innermost frame outside the standard library and outside installed packages wins; without
-    one, the innermost of an installed package. If there is neither, a library function is the
-    target of a thread or a cleanup: then it is the line that started the thread, or submitted the
-    work, or none.
+    The walk to the test's line reads only globals of most frames: `f_code` raises an audit event.
+    """
+    name = frame.f_globals.get("__name__")
+    if type(name) is not str:
+        return _LIBRARY
+    package = name.partition(".")[0]
+    if package in _harness and package != "unittest" and name != "__main__":
+        kind = _HARNESS
+    elif package in _harness and name in _RUNNERS_OF_TESTS:
+        kind = _UNITTEST
+    else:
+        file = frame.f_code.co_filename
+        kind = _kinds.get(file) or _kind(file)
+    if name != "__main__":  # several scripts may have that name
+        _kinds_of_modules[name] = kind
+    return kind
+
+
+def capture(
+    frame: FrameType | None, call: str, trace: bool = False, source: object = None
+) -> Trail:
+    """Find the user's line above a frame, and the test's line that led there.
+
+    The innermost frame outside the standard library and outside installed packages wins. Without
+    one, a library function is the target of a thread or a cleanup: then it is the line that started
+    the thread, or submitted the work. If that is not known, it is the innermost line of an
+    installed package, or none.
 
     Args:
         frame: where to start, usually the frame that raised an audit event.
         call: what raised the event, used where the user's own line did it.
         trace: keep every frame, not only the one found.
+        source: the test's function, if it is known: from its own lines no caller is looked for.
     """
     kinds = _kinds
-    callee: _Place | None = None
-    installed: tuple[_Place, _Place | None] | None = None
+    callee: _Call | None = None
+    installed: tuple[_Call, _Call | None] | None = None
     closes_itself = False
     first = frame
-    found: _Place | None = None
+    found: _Call | None = None
     while frame is not None:
         code = frame.f_code  # once a frame: reading it raises an audit event
         kind = kinds.get(code.co_filename) or _kind(code.co_filename)
@@ -139,35 +186,81 @@ def capture(frame: FrameType | None, call: str, trace: bool = False) -> Trail:
             closes_itself = frame.f_locals.get("delete", True)
         callee = frame, code
         frame = frame.f_back
-    if found is None and installed is not None:
-        found, callee = installed
     if found is None:
-        return _capture_target(first, call, closes_itself, trace)
-    trail = _trail(found, callee, call, closes_itself)
+        start, is_for_this = trail_of_start()
+        if installed is None or (start is not None and start.is_of_users):
+            start = start if is_for_this else None
+            trail = Trail(None, 0, call)
+            trail.closes_itself = closes_itself
+            return _capture_target(first, trail, installed, start, trace)
+        found, callee = installed
+    trail = Trail(found[1], found[0].f_lineno, call)
+    trail.closes_itself = closes_itself
+    if callee is not None:
+        trail.set_callee(callee)
+    if found[1] is not _code_of(source):
+        trail.caller = _caller(found[0])
     if trace:
         trail.frames = _all_frames(first)
     return trail
 
 
-def _trail(found: _Place | None, callee: _Place | None, call: str, closes_itself: bool) -> Trail:
-    trail = Trail(found[1], found[0].f_lineno, call) if found is not None else Trail(None, 0, call)
-    if callee is not None:
-        trail.callee = callee[1]
-        trail.module = callee[0].f_globals.get("__name__")
-    trail.closes_itself = closes_itself
-    return trail
+_last_source: tuple[object, CodeType | None] = (None, None)
 
 
-def _capture_target(frame: FrameType | None, call: str, closes_itself: bool, trace: bool) -> Trail:
-    """Capture a library function that a thread or a cleanup was given, by a frame below it."""
-    places: list[_Place] = []
+def _code_of(source: object) -> CodeType | None:
+    """Return the code of a test's function; the last one is kept, as reading it takes long."""
+    global _last_source
+    known, code = _last_source
+    if known is not source:
+        function = source
+        for _ in range(20):
+            if not isinstance(function, FunctionType) or "__wrapped__" not in vars(function):
+                break
+            function = vars(function)["__wrapped__"]
+        code = function.__code__ if isinstance(function, FunctionType) else None
+        _last_source = source, code
+    return code
+
+
+def _caller(frame: FrameType) -> Place | None:
+    """Return the outermost line of the user's above a frame and below the harness.
+
+    In a thread it is the line that started it, or submitted the work.
+    """
+    place: FrameType | None = None
+    outer, module, kind = frame.f_back, None, _LIBRARY
+    while outer is not None:
+        if outer.f_globals is not module:
+            module = outer.f_globals
+            kind = _kinds_of_modules.get(module.get("__name__", "")) or _kind_of_module(outer)
+        if kind == _PROJECT:
+            place = outer
+        elif kind == _HARNESS or (kind == _UNITTEST and outer.f_code.co_name in _RUN_TESTS):
+            break
+        outer = outer.f_back
+    else:
+        start, is_for_this = trail_of_start()
+        if is_for_this and start is not None and start.code is not None:
+            found: Place = start.caller or (start.code, start.line)
+            return found
+    return (place.f_code, place.f_lineno) if place is not None else None
+
+
+def _capture_target(
+    frame: FrameType | None, trail: Trail, installed: tuple[_Call, _Call | None] | None,
+    start: Trail | None, trace: bool,
+) -> Trail:
+    """Capture what a thread or a cleanup was given: a library function, or installed code."""
+    places: list[_Call] = []
     while frame is not None and not _is_caller(frame.f_globals.get("__name__", "")):
         places.append((frame, frame.f_code))
         frame = frame.f_back
-    trail = _trail(None, places[-1] if places else None, call, closes_itself)
-    start = trail_of_start()
+    callee = installed[1] if installed is not None else places[-1] if places else None
+    if callee is not None:
+        trail.set_callee(callee)
     if start is not None:
-        trail.code, trail.line = start.code, start.line
+        trail.code, trail.line, trail.caller = start.code, start.line, start.caller
         if trace:
             trail.frames = (*((code, place.f_lineno) for place, code in places), *start.frames)
     return trail
@@ -206,7 +299,20 @@ def describe(trail: Trail, base: str) -> Origin | None:
             f"{relative(code.co_filename, base)}:{line} in {code.co_name}"
             for code, line in trail.frames
         ),
+        called_from=_called_from(trail, base),
     )
+
+
+def _called_from(trail: Trail, base: str) -> str:
+    """Return the test's line as `file:line`; empty if the trail's line is in the same function."""
+    if trail.caller is None or trail.code is None:
+        return ""
+    code, line = trail.caller
+    own, file = trail.code.co_qualname, code.co_filename
+    is_inner = own == code.co_qualname or own.startswith(f"{code.co_qualname}.<locals>.")
+    if is_inner and trail.code.co_filename == file:
+        return ""
+    return f"{relative(file, base)}:{line}"
 
 
 def call_name(trail: Trail) -> str:

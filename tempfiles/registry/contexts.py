@@ -82,6 +82,7 @@ UNDECIDED = Context("undecided")
 """The context of what one of several contexts has created, where nothing says which of them."""
 
 _current: ContextVar[Context | None] = ContextVar("tempfiles_context", default=None)
+_work: ContextVar[Any] = ContextVar("tempfiles_work", default=None)  # the start seen in it
 _open: dict[Context, None] = {root: None}  # ordered: outermost first
 _entered = _thread._local()
 """`context`: the context of a host that a thread entered last, outside of any event loop."""
@@ -259,10 +260,22 @@ def is_fixture_of(context: Context, inner: Context) -> bool:
     return context.scope != "run" and encloses(context, inner)
 
 
-def trail_of_start() -> Any:
-    """Return what `trace_start` returned for the start of the running thread or pool work."""
+def trail_of_start() -> tuple[Any, bool]:
+    """Return what `trace_start` returned for the start of the running thread or pool work.
+
+    Returns:
+        The trail, or None, and whether the thread was started for what it does now. The threads of
+        a pool that passes on context variables may have been started for earlier work.
+    """
     start = threads.start_of(threads.running()) if _follows_threads else None
-    return start.trail if start is not None else None
+    if start is None:
+        return None, False
+    context = current()
+    is_first = start is _work.get() or not start.has_worked
+    if is_first and not start.has_worked:
+        start.has_worked = True
+        _work.set(start)
+    return start.trail, is_first and (start.context is context or encloses(start.context, context))
 
 
 def _inherited_context() -> Context:

@@ -34,13 +34,17 @@ class Start:
     Args:
         context: the context that was current there.
         trail: the result of `trace_start` for the frame.
+
+    Attributes:
+        has_worked: whether the trail was asked for already.
     """
 
-    __slots__ = ("context", "trail")
+    __slots__ = ("context", "has_worked", "trail")
 
     def __init__(self, context: Any, trail: Any) -> None:
         self.context = context
         self.trail = trail
+        self.has_worked = False
 
 
 _starts: weakref.WeakKeyDictionary[threading.Thread, Start] = weakref.WeakKeyDictionary()

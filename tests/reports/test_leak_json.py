@@ -28,8 +28,9 @@ ORIGIN = Origin("tests/test_a.py", 41, "test_export", "tempfile.mkdtemp")
 CHILD = Child("touch x", ORIGIN, 12.5)
 PLAIN = Leak("/tmp/x", "file", 12, 1, "pkg.test_mod.Class.test_method", "test", outcome="removed")
 FULL = replace(
-    PLAIN, origin=replace(ORIGIN, trace=("a.py:1 in f",)), evidence="observed", where="outside",
-    outcome="left", subtest="(n='a')", never_closed=True, open_by=("pid 1 (init)",),
+    PLAIN, origin=replace(ORIGIN, trace=("a.py:1 in f",), called_from="b.py:2"),
+    evidence="observed", where="outside", outcome="left", subtest="(n='a')", never_closed=True,
+    open_by=("pid 1 (init)",),
     children=(CHILD, replace(CHILD, origin=None)), rescued=("/tmp/y",), reason="it holds z",
     since=1.5, written_by=("t.T.test_b",),
 )
@@ -69,7 +70,7 @@ class ContentTests(unittest.TestCase):
         leak = parsed(full_run())["leaks"][1]
         self.assertEqual(leak["origin"], {
             "file": "tests/test_a.py", "line": 41, "function": "test_export",
-            "call": "tempfile.mkdtemp", "trace": ["a.py:1 in f"],
+            "call": "tempfile.mkdtemp", "trace": ["a.py:1 in f"], "called_from": "b.py:2",
         })
         self.assertEqual((leak["subtest"], leak["never_closed"], leak["open_by"]),
                          ("(n='a')", True, ["pid 1 (init)"]))
@@ -148,6 +149,8 @@ class SchemaTests(unittest.TestCase):
         (leak,) = parsed(call_only)["leaks"]
         self.validator.validate(parsed(call_only))
         self.assertEqual(set(leak), set(defined["leak"]["properties"]))
+        origin = parsed(RunReport(Summary(), (FULL,)))["leaks"][0]["origin"]
+        self.assertEqual(set(origin), set(defined["origin"]["properties"]))
         self.assertEqual(list(document["leaks"][0]), defined["leak"]["required"])
         self.assertEqual(list(document["summary"]), defined["summary"]["required"])
 

@@ -45,7 +45,8 @@ function outcomeLink(row) {
 
 function placeCell(row) {
   if (!row.place) return [make("span", { class: "second" }, row.call || "not known")];
-  const creator = [row.function && `in ${row.function}`, row.call].filter(Boolean).join("  ·  ");
+  const creator = [row.function && `in ${row.function}`,
+    row.caller && `called from ${row.caller}`, row.call].filter(Boolean).join("  ·  ");
   return twoLines(row.place, creator, { filter: { place: row.place }, path: true });
 }
 

@@ -148,6 +148,11 @@ def _origin(row: Way, project: Project, expected: Expected, leak: Leak) -> Itera
         yield f"origin's line {origin['line']}, not {sorted(lines)}"
     if expected.origin and origin["function"] not in expected.function:
         yield f"origin's function {origin['function']}, not {'/'.join(expected.function)}"
+    if expected.caller:
+        module = f"{row.module}.py"
+        callers = [f"{module}:{n}" for n in project.marked(module, (expected.caller,))]
+        if origin.get("called_from") not in callers:
+            yield f"called from {origin.get('called_from')}, not {'/'.join(callers)}"
     if not any(_matches(origin["call"], call) for call in expected.call):
         yield f"call {origin['call']}, not {'/'.join(expected.call)}"
 

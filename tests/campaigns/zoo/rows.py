@@ -35,7 +35,8 @@ class Expected:
 
     `name` is the entry's name in its place ({stem} is the row's own; `*` matches anything);
     `origin` says whether an origin must be there, or may be null. `marks` are the comments on
-    the lines that may be its origin, in `file`. `test` is a method of the class `Row`, the name of
+    the lines that may be its origin, in `file`, and `caller` is the one on the line of the test
+    that must be named as its caller. `test` is a method of the class `Row`, the name of
     another class, or after a dot the whole id. `extra` are further keys with their values.
     """
 
@@ -49,6 +50,7 @@ class Expected:
     marks: tuple[str, ...] = ("LEAK",)
     file: str = "{module}.py"
     origin: bool = True
+    caller: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
     vanishes: bool = False
     entries: int | None = None
