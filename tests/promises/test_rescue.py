@@ -560,6 +560,10 @@ class OverlayTests(RescueCase):
         (self.project / "mine").mkdir()
         (self.project / "mine/x").write_text("precious")
         self.lower = self.project.parent
+        self.mount()
+
+    def mount(self) -> None:
+        """Mount an overlay with a new upper layer: what was copied there keeps its birth."""
         top = Path(self.enterContext(tempfile.TemporaryDirectory())).resolve()
         for name in ("upper", "work", "merged"):
             (top / name).mkdir()
@@ -576,11 +580,11 @@ class OverlayTests(RescueCase):
         self.project, self.base = merged / "project", merged / "base"
 
     def assert_is_set_apart(self, body: str, *words: str, name: str = "precious.txt") -> None:
+        self.mount()
         reported, _ = self.leave(body, *words)
         self.assertEqual(os.listdir(self.base), [name], reported)
         self.assertTrue((self.base / name).read_text().startswith("precious"))
         self.assertIn(f"existed before the run: moved to {self.base}/{name}", reported)
-        (self.base / name).rename(self.project / "precious.txt")
 
     MOVES = (
         'os.rename("precious.txt", temp + "/precious.txt")',
@@ -609,9 +613,9 @@ class OverlayTests(RescueCase):
     def test_a_directory_is_set_apart(self) -> None:
         for move in ('shutil.move("mine", temp)', 'subprocess.check_call(["mv", "mine", temp])'):
             with self.subTest(move):
+                self.mount()
                 reported, _ = self.leave(move)
                 self.assertEqual((self.base / "mine/x").read_text(), "precious", reported)
-                shutil.move(self.base / "mine", self.project)
 
     def test_what_is_proven_to_be_new_is_removed(self) -> None:
         for body in (
@@ -628,12 +632,12 @@ class OverlayTests(RescueCase):
         for move in ('os.rename("precious.txt", temp + "/precious.txt")',
                      'subprocess.check_call(["mv", "precious.txt", temp])'):
             with self.subTest(move):
+                self.mount()
                 self.leave(f"{move}\nos.kill(os.getpid(), {signal.SIGKILL})", "-q")
                 self.write("test_b.py", "")
                 self.run_python("-m", "runner", "test_b")
                 self.assertEqual(os.listdir(self.base), ["precious.txt"])
                 self.assertEqual((self.base / "precious.txt").read_text(), "precious")
-                (self.base / "precious.txt").rename(self.project / "precious.txt")
 
 
 class InterruptedRescueTests(RescueCase):
