@@ -2,10 +2,11 @@
 
     python -m tests.campaigns.torture_kills [--full] [--seed N] [--temp-dir DIR]
 
-Three campaigns. `moments`: SIGKILL after a random time, so also while the run before is reaped and
+Four campaigns. `moments`: SIGKILL after a random time, so also while the run before is reaped and
 while this one removes its own files. `deeds`: SIGKILL just before the process makes, renames,
 locks or removes something for the n-th time. `guarded`: with `--guard`, by several signals, and
-no next run. Each must leave a place full of canaries as it was.
+no next run. `rescues`: signals while the end of a run moves files of the user out. Each must leave
+a place full of canaries as it was.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support import whole_runs
 from tests.support.whole_runs import BrokenPromiseError, Place, kill, place, wait_until
@@ -100,7 +102,31 @@ def hook(event, args):
 sys.addaudithook(hook)
 runpy.run_module('runner', run_name='__main__', alter_sys=True)
 """
-QUICK, FULL = (4, 4, 3), (300, 150, 60)
+# Moves the files of `mine` into the temp directory: half of them itself, half by a child.
+MOVES = """
+import os, subprocess, tempfile, unittest
+class Moves(unittest.TestCase):
+    def test_moves(self):
+        temp = tempfile.gettempdir()
+        for name in sorted(os.listdir("mine"))[::2]:
+            os.rename(f"mine/{name}", f"{temp}/{name}")
+        subprocess.check_call("find mine -type f -exec mv -t $TMPDIR {} +", shell=True)
+"""
+SIGNALLED_AT_RENAME = """
+import os, runpy, signal, sys
+numbers = dict(map(int, pair.split(":")) for pair in sys.argv.pop(1).split(","))
+count = 0
+def hook(event, args):
+    global count
+    if event == 'os.rename':
+        count += 1
+        if count in numbers:
+            os.kill(os.getpid(), numbers[count])
+sys.addaudithook(hook)
+runpy.run_module('runner', run_name='__main__', alter_sys=True)
+"""
+QUICK, FULL = (4, 4, 3, 3), (300, 150, 60, 100)
+USERS_FILES = 3000  # that a full campaign moves; a quick one moves 60
 MOST_DEEDS = 1500  # of a whole run of the suite
 
 
@@ -108,13 +134,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run the campaigns and return the exit code."""
     prog = "python -m tests.campaigns.torture_kills"
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("--full", action="store_true", help="{} + {} + {} kills".format(*FULL))
+    parser.add_argument("--full", action="store_true", help="{} + {} + {} + {} kills".format(*FULL))
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     parser.add_argument("--temp-dir", default=tempfile.gettempdir())
     options = parser.parse_args(argv)
     print(f"seed {options.seed}", flush=True)
     counts = FULL if options.full else QUICK
-    campaigns: tuple[Campaign, ...] = (moments, deeds, guarded)
+    campaigns: tuple[Campaign, ...] = (moments, deeds, guarded, rescues)
     for campaign, count in zip(campaigns, counts, strict=True):
         try:
             with place(SUITE, options.temp_dir) as ground:
@@ -182,6 +208,38 @@ def guarded(ground: Place, dice: random.Random, count: int) -> str:
     if late:
         raise BrokenPromiseError(f"{late} of {count} roots were there after 2 s; {slowest:.1f} s")
     return f"{count} runs killed, each root gone after {slowest:.2f} s at most"
+
+
+def rescues(ground: Place, dice: random.Random, count: int) -> str:
+    """Interrupt or kill the move of the user's files, once or twice; none may be lost."""
+    files = USERS_FILES if count >= FULL[3] else 60
+    mine = Path(ground.project, "mine")
+    suite = Path(ground.project, "test_moves.py")
+    for _ in range(count):
+        mine.mkdir()
+        suite.write_text(MOVES, encoding="utf-8")
+        for number in range(files):
+            (mine / f"mine-{number}").write_text(str(number), encoding="utf-8")
+        first = files // 2 + dice.randrange(1, files)
+        at = {first: dice.choice(ENDS), first + dice.randrange(1, files): dice.choice(ENDS)}
+        words = ",".join(f"{number}:{int(end)}" for number, end in at.items())
+        process = ground.start(words, "-q", "test_moves", prefix=("-c", SIGNALLED_AT_RENAME))
+        output = whole_runs.finish(process)[1]
+        ground.wait_for_processes()
+        ground.run_next()
+        found = {path.name: path.read_text() for path in Path(ground.top).rglob("mine-*")}
+        lost = {f"mine-{number}": str(number) for number in range(files)}.items() - found.items()
+        if lost:
+            raise BrokenPromiseError(f"{len(lost)} of {files} lost at {words}: {output}")
+        for path in list(Path(ground.top).rglob("mine-*")):
+            path.unlink()
+        suite.unlink()
+        mine.rmdir()
+        ground.check()
+    return f"{count} runs interrupted or killed while they moved {files} files out, none lost"
+
+
+ENDS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 
 
 def duration(ground: Place) -> float:

@@ -31,6 +31,9 @@ class KilledRunTests(unittest.TestCase):
     def test_at_system_calls(self) -> None:
         self.hold(torture_kills.deeds, 2)
 
+    def test_while_files_of_the_user_are_moved_out(self) -> None:
+        self.hold(torture_kills.rescues, 3)
+
     def test_with_a_guard_and_no_later_run(self) -> None:
         with place(torture_kills.SUITE) as ground:
             process = ground.start("--guard")
