@@ -5,6 +5,7 @@ A context in which nothing happened costs one `stat` of the temp directory.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import gc
@@ -184,9 +185,13 @@ class Run:
         context = contexts.enter(id, scope)
         if source is not None:
             context.source = source
-        with _lock:
+        if _count_threads():
+            with _lock:
+                self._journal.enter(id, scope)
+        else:
             self._journal.enter(id, scope)
-            if self._detects:
+        if self._detects:
+            with _lock:
                 self._detectors.opened(context)
         if callbacks.has_open_callbacks():
             from ..records import ContextRecord
@@ -209,7 +214,10 @@ class Run:
             The report. Where the context left nothing and registered nothing, it is a shared one
             without id and scope.
         """
-        with _lock:
+        if _count_threads():
+            with _lock:
+                report = self._close(context, before_removal)
+        else:
             report = self._close(context, before_removal)
         if report is not _NOTHING_LEFT:
             callbacks.context_closed(report)
@@ -458,7 +466,10 @@ class Run:
 
 
 _lock = new_lock()
-"""Held while a context opens or closes, which threads may do at once. Callbacks run without it."""
+"""Held while a context opens or closes, which threads may do at once. Callbacks run without it.
+Where there is one thread, it is not taken: it would be a tenth of the cost of a context."""
+
+_count_threads = _thread._count  # those that were started; tests may replace the function
 
 
 def _refuse_second() -> None:
