@@ -37,6 +37,7 @@ class MoveOut:
     ) -> None:
         self._root = root
         self._tree = tree
+        self._unproven: UnprovenFiles | None = None
         self._observer = observer
         self._totals = totals
 
@@ -120,8 +121,10 @@ class MoveOut:
         }
         if all_seen:
             return sources
-        unproven = UnprovenFiles(self._root, self._observer.paths, self._tree)
-        older = born_before(self._root.path, None, within, unproven) or ()
+        if self._unproven is None:
+            self._unproven = UnprovenFiles(self._root, self._observer.paths, self._tree)
+        self._unproven.begin()
+        older = born_before(self._root.path, None, within, self._unproven) or ()
         return {**dict.fromkeys(older, ""), **sources}
 
 

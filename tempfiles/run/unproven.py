@@ -33,6 +33,10 @@ class UnprovenFiles:
         self._is_apart = self._is_layered or _mount_of(root.path) != _mount_of(tree.top)
         self._has_lost: bool | None = None
 
+    def begin(self) -> None:
+        """Begin a search: the project is compared again when it is needed."""
+        self._has_lost = None
+
     def __call__(self, path: str, status: os.stat_result) -> bool:
         """Whether nothing proves that the run created a path.
 
