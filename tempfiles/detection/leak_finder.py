@@ -136,7 +136,7 @@ class LeakFinder:
             leak = self._examine(state, activity, "temp") if self._paths.confirm(state) else None
             if leak is not None:
                 yield leak
-            elif not syscalls.lexists(state.path):
+            elif not syscalls.lexists(state.path) and not self._paths.is_pending(state):
                 self._paths.forget(state)
 
     def _outside(self, context: Context, activity: Activity) -> Iterator[Leak]:

@@ -25,7 +25,10 @@ _LISTINGS = _LOOKS = 5
 _POLL = 0.02
 
 # One for the whole process: the first context that needs it starts it, and all use it.
-_SHARED_SERVERS = (b"multiprocessing.forkserver", b"multiprocessing.resource_tracker")
+_FORK_SERVER = b"multiprocessing.forkserver"
+_SHARED_SERVERS = (_FORK_SERVER, b"multiprocessing.resource_tracker")
+# What adopts the children of a process that has ended, besides the process 1.
+_REAPERS = ("systemd", "init", "tini", "dumb-init", "docker-init", "catatonit", "containerd-shim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,19 @@ class ProcessWatch:
     """Report each process that works below a directory once; only new ones are examined.
 
     Processes that run already when the watch is created are not reported.
+
+    Args:
+        prefix: the directory.
+        orphans: report also what may be a grandchild whose parent is gone, without evidence.
     """
 
-    __slots__ = ("_known", "_listed", "_pid", "_prefix", "_related")
+    __slots__ = ("_known", "_listed", "_orphans", "_pid", "_prefix", "_related", "_session")
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, *, orphans: bool = False) -> None:
+        self._orphans = orphans
         self._prefix = syscalls.real_path(prefix)
         self._pid = os.getpid()
+        self._session = os.getsid(0) if hasattr(os, "getsid") else -1
         self._listed: list[str] = syscalls.listdir("/proc") if HAS_PROC else []
         self._known = set(filter(str.isdecimal, self._listed))
         self._related: set[int] = {self._pid}
@@ -104,7 +113,10 @@ class ProcessWatch:
             environment = _environment(pid) if stat.ppid not in _KERNEL else b""
             tmpdir = _tmpdir(environment)
             is_below = tmpdir is not None and self._is_below(tmpdir)
-            if is_below or stat.ppid in self._related or self._is_copy(pid, environment):
+            if (
+                is_below or stat.ppid in self._related or self._is_copy(pid, environment)
+                or (self._orphans and not tmpdir and self._is_orphan(pid, stat, environment))
+            ):
                 self._related.add(int(pid))
                 below = tmpdir if is_below else None
                 return Process(int(pid), stat.ppid, stat.command, stat.started, below)
@@ -122,6 +134,21 @@ class ProcessWatch:
 
     def _is_below(self, path: str) -> bool:
         return path == self._prefix or path.startswith(self._prefix + os.sep)
+
+    def _is_orphan(self, pid: str, stat: procfs.ProcessStat, environment: bytes) -> bool:
+        """Whether it may be a grandchild whose parent is gone, and that has another environment.
+
+        It is in the session of this process; or it has no environment and is the same user's, as
+        few programs are. It need not be ours: a mistake only costs a slot.
+        """
+        if stat.ppid != 1 and (procfs.stat(stat.ppid) or stat).command not in _REAPERS:
+            return False
+        if stat.session == self._session:
+            return True
+        try:
+            return not environment and syscalls.stat(f"/proc/{pid}").st_uid == os.geteuid()
+        except OSError:
+            return False
 
     def _is_copy(self, pid: str, environment: bytes) -> bool:
         """Whether it was forked from this process, whose child it no longer is (a daemon).
@@ -141,20 +168,49 @@ class SurvivorProcesses:
 
     Args:
         root: the run root.
+
+    Attributes:
+        server_directories: the temp directories of the servers that all contexts share.
     """
 
     def __init__(self, root: RunRoot) -> None:
-        self._watch = ProcessWatch(root.path)
+        self._watch = ProcessWatch(root.path, orphans=True)
         self._alive: dict[Context, list[Process]] = {}
+        self._of_servers: dict[Context, list[Process]] = {}
+        self.server_directories: set[str] = set()
         self._has_waited = False
 
     def find(self, context: Context, activity: Activity) -> None:
         """Record which of the processes that a context started are alive when it closes."""
         if not activity.children:
             return
-        living = [process for process in self._watch.new_since_last() if not is_shared(process)]
+        living: list[Process] = []
+        for process in self._watch.new_since_last():
+            if not is_shared(process):
+                living.append(process)
+            elif process.tmpdir is not None:
+                self.server_directories.add(process.tmpdir)
         if living:
             self._alive[context] = living
+        of_servers = [process for process in living if _has_servers_command(process)]
+        if of_servers:
+            self._of_servers[context] = of_servers
+
+    def owns_slot(self, context: Context) -> bool:
+        """Whether a process survives a context whose temp directory no later process has.
+
+        The children of multiprocessing's fork server have that of the server, whichever context
+        started them.
+        """
+        return len(self._alive.get(context, ())) > len(self._of_servers.get(context, ()))
+
+    def of_servers(self) -> list[Context]:
+        """Return the closed contexts whose children of a fork server lived at the last call."""
+        found = list(self._of_servers)
+        for context in found:
+            if not any(map(alive, self._of_servers[context])):
+                del self._of_servers[context]
+        return found
 
     def survive(self, context: Context) -> bool:
         """Whether a process of a context was alive when it closed."""
@@ -180,7 +236,13 @@ class SurvivorProcesses:
 def is_shared(process: Process) -> bool:
     """Return whether a process is a server of multiprocessing, shared by the whole run."""
     command = procfs.read(process.pid, "cmdline") or b""
+    if _FORK_SERVER in command:  # its children have the same command line
+        return _FORK_SERVER not in (procfs.read(process.ppid, "cmdline") or b"")
     return any(server in command for server in _SHARED_SERVERS)
+
+
+def _has_servers_command(process: Process) -> bool:
+    return _FORK_SERVER in (procfs.read(process.pid, "cmdline") or b"")
 
 
 def others_work_in(directory: str, root: str) -> bool:

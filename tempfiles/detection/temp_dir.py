@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Container, Sequence
 
-from ..observation.activity import Activity
+from ..observation.activity import Activity, activity_of
 from ..observation.observer import Observer
 from ..observation.path_state import PathState
-from ..registry.contexts import Context
+from ..registry import contexts
+from ..registry.contexts import UNDECIDED, Context, encloses
 from ..roots.root import RunRoot
 from ..system import platform, syscalls
+from .name_evidence import child_that_made
 
 RACY_NS = 20_000_000
 """A directory that changed this recently may change again without a new time stamp: kernels before
 6.13 stamp it with the time of the tick, which is up to 10 ms coarse."""
+
+
+# Modules of the standard library that create files without an event; subinterpreters have no hook.
+_NATIVE = frozenset(("_dbm", "_gdbm", "readline", "_interpreters", "_xxsubinterpreters"))
 
 
 class TempDirectoryScanner:
@@ -24,12 +31,20 @@ class TempDirectoryScanner:
     Args:
         root: the run root.
         observer: what was observed.
+
+    Attributes:
+        server_slots: the slots in which processes of a shared server create their files.
+        of_servers: returns the closed contexts whose processes may still write to the slot.
     """
 
     def __init__(self, root: RunRoot, observer: Observer) -> None:
+        self.of_servers: Callable[[], Sequence[Context]] = tuple
+        self.server_slots: Container[str] = ()
+        self._had_children = False
         self._root = root
         self._observer = observer
         self._paths = observer.paths
+        self._is_known = observer.paths.has_maker
         self._follow(root.slot)
 
     def _follow(self, slot: str) -> None:
@@ -87,30 +102,85 @@ class TempDirectoryScanner:
         it that did.
         """
         names = self._watched.names()
-        maker = context if self._observer.spawns.native_modules else _context_with_helpers(context)
-        for name in names:
-            self._paths.found(self._slot + name, maker)
+        new = [path for path in (self._slot + name for name in names) if not self._is_known(path)]
+        if new:
+            others = self._others(context)
+            for path in new:
+                self._paths.found(path, self._maker(path, context, others))
         return len(names)
+
+    def note_children(self) -> None:
+        """Record that a context is closed that has started processes."""
+        self._had_children = True
+
+    def _maker(self, path: str, context: Context, others: list[Context]) -> Context:
+        """Return the one context that may have created a path; `UNDECIDED` if several may have.
+
+        Args:
+            path: what no event named.
+            context: the one that closes.
+            others: what else may have created it.
+        """
+        own = _context_with_helpers(context, path)
+        if own is None and not others:
+            is_native = self._runs_native_code(context)
+            return context if is_native or not self._had_children else UNDECIDED
+        candidates = [*others, own] if own is not None else others
+        if len(candidates) == 1:
+            return candidates[0]
+        children = {id(child): c for c in candidates for child in activity_of(c).children}
+        named = child_that_made(path, [x for c in candidates for x in activity_of(c).children])
+        return children[id(named)] if named is not None else UNDECIDED
+
+    def _others(self, context: Context) -> list[Context]:
+        """Return the contexts besides one and those around it whose processes may have run."""
+        overlapping = [
+            other for other in contexts.open_contexts()
+            if other is not context and not encloses(other, context)
+            and other.attachment is not None and other.attachment.children
+        ]
+        return [*overlapping, *(c for c in self.of_servers() if c is not context)]
+
+    def _runs_native_code(self, context: Context) -> bool:
+        """Whether this process may create files in a context without an event."""
+        if self._observer.spawns.native_modules or not _NATIVE.isdisjoint(sys.modules):
+            return True
+        around: Context | None = context
+        while around is not None:
+            if around.attachment is not None and around.attachment.native:
+                return True
+            around = around.parent
+        return False
 
     def attribute_late(self) -> None:
         """Attribute what appeared in former slots to the contexts that these were left to."""
-        for slot, owner in zip(self._root.slots, self._root.owners, strict=True):
+        for slot, context in zip(self._root.slots, self._root.owners, strict=True):
+            # The processes of a shared server create their files in its slot, whoever starts them.
+            owner = UNDECIDED if slot in self.server_slots else context
             for name in listing(slot):
                 self._paths.found(os.path.join(slot, name), owner)
 
 
-def _context_with_helpers(context: Context) -> Context:
-    """Return the innermost context, from this one outwards, that has children or native code."""
-    activity: Activity | None = context.attachment
-    if activity is not None and activity.has_helpers:
-        return context
-    parent = context.parent
-    while parent is not None:
-        has_children = parent.attachment is not None and parent.attachment.children
-        if has_children and parent.scope != "run":
-            return parent
-        parent = parent.parent
-    return context
+def _context_with_helpers(context: Context, path: str) -> Context | None:
+    """Return the innermost context, from one outwards, whose helpers may have created a path.
+
+    That is native code of the context itself, or a process that started before the path was there.
+    """
+    try:
+        changed = syscalls.lstat(path).st_ctime + RACY_NS / 1e9
+    except OSError:
+        changed = float("inf")
+    around: Context | None = context
+    while around is not None:
+        activity: Activity | None = around.attachment
+        if activity is not None:
+            if around is context and activity.native:
+                return context
+            is_asked = around is context or around.scope != "run"
+            if is_asked and any(child.started <= changed for child in activity.children):
+                return around
+        around = around.parent
+    return None
 
 
 class Watched:

@@ -34,6 +34,8 @@ class PathState:
         replaces: the reported record that this one follows, until it is known that it does.
         waits: whether an exit handler may remove it: it is judged after the exit handlers.
         writers: what other contexts have created in it after it was reported, by their ids.
+        thread: the thread that created it; 0 for the one that opened the run.
+        is_pending: whether its maker was closed while the thread was still about to create it.
         trusted_at: the number of moves in the run at which it was known to be a directory.
     """
 
@@ -48,6 +50,8 @@ class PathState:
     replaces: PathState | None = None
     waits = False
     writers: dict[str, list[str]] | None = None
+    thread = 0
+    is_pending = False
     trusted_at = -1
 
     def __init__(
@@ -93,7 +97,7 @@ class PathState:
         After a removal of a reported leak the disk is asked whether the removal succeeded.
         """
         if self.reported is None:
-            return self.removed_by is not None
+            return self.removed_by is not None or self.is_pending
         return call == "os.rename" or (
             self.removed_by is not None and not syscalls.lexists(self.path)
         )

@@ -8,6 +8,8 @@ call fails: a record says what was attempted, and the disk is asked when a conte
 from __future__ import annotations
 
 import os
+import sys
+from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -50,6 +52,7 @@ class PathTable:
     def __init__(self, root: str, *, keeps_all: bool = False) -> None:
         self.root = root
         self.keeps_all = keeps_all
+        self._opener = get_ident()
         self.identities = Identities() if keeps_all else None
         self.closed_makers: dict[Context, None] = {}
         self._states: dict[str, PathState] = {}
@@ -125,8 +128,12 @@ class PathTable:
             self.identities.announce(path)
         if was_there:
             state.was_there = True
-        if call == "os.mkdir":
-            state.trusted_at = self._moves
+        if call:
+            thread = get_ident()
+            if thread != self._opener:
+                state.thread = thread
+            if call == "os.mkdir":
+                state.trusted_at = self._moves
         if maker.closed:
             self.closed_makers[maker] = None
         return state
@@ -333,11 +340,15 @@ class PathTable:
             path: the path of a topmost entry of the temp directory.
             context: the context that gets it, unless its maker is known.
         """
-        known = self._states.get(path)
-        if known is not None and known.maker is not None and not known.is_replaced:
+        if self.has_maker(path):
             return False
         self.created(path, context, was_there=True)
         return True
+
+    def has_maker(self, path: str) -> bool:
+        """Return whether it is known who created what lies at a path that a listing found."""
+        known = self._states.get(path)
+        return known is not None and known.maker is not None and not known.is_replaced
 
     def confirm(self, state: PathState) -> bool:
         """Whether a record is of a file that no leak was reported of.
@@ -386,20 +397,36 @@ class PathTable:
 
     def forget_all(self, context: Context) -> None:
         """Drop the records of a context that has left nothing."""
-        for state in self._by_maker.pop(context, ()):
+        for state in self._take_settled(context):
             if not self.keeps_all or state.path.startswith(self.root):
                 self.forget(state)
 
+    def _take_settled(self, context: Context) -> Iterator[PathState]:
+        """Yield, once, the records of a context, except for those that wait or are pending."""
+        for state in self._by_maker.pop(context, ()):
+            is_pending = self.is_pending(state)
+            if is_pending or (state.waits and state.reported is None):
+                state.is_pending = is_pending
+                self._by_maker.setdefault(context, []).append(state)
+                self.closed_makers[context] = None
+            else:
+                yield state
+
+    def is_pending(self, state: PathState) -> bool:
+        """Whether another thread may still be about to create what an event has announced.
+
+        The event comes before the call, and a context can close between the two.
+        """
+        thread = state.thread or self._opener
+        if thread == get_ident() or state.was_there or state.is_nested:
+            return False
+        if state.reported is not None or state.removed_by is not None:
+            return False
+        return thread in sys._current_frames() and not syscalls.lexists(state.path)
+
     def close(self, context: Context) -> None:
         """Drop the records of a closed context, but for the temp directory and reported leaks."""
-        states = self._by_maker.pop(context, [])
-        waiting = [state for state in states if state.waits and state.reported is None]
-        if waiting:
-            self._by_maker[context] = waiting
-            self.closed_makers[context] = None
-        for state in states:
-            if state in waiting:
-                continue
+        for state in self._take_settled(context):
             is_in_temp = state.path.startswith(self.root)
             if not (is_in_temp or self.keeps_all or state.reported is not None):
                 self.forget(state)

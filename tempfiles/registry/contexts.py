@@ -156,11 +156,23 @@ def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
     if not _follows_threads:
         _follow_threads()
-    context = Context(id, scope, current())
+    context = Context(id, scope, _parent(scope))
     _open[context] = None
     _current.set(context)
     _note_entered(context)
     return context
+
+
+def _parent(scope: Scope) -> Context:
+    """Return the context in which a new one is opened.
+
+    A test in a thread of which nothing is known is not within the test that another thread runs.
+    """
+    parent = current()
+    if scope == "test" and _current.get() is None:
+        while parent.scope == scope and parent.parent is not None:
+            parent = parent.parent
+    return parent
 
 
 def _set_current(context: Context) -> None:

@@ -78,6 +78,8 @@ class Closing:
         self._ignored = ignored
         self._finder = LeakFinder(observer, tree, ignored)
         self._processes = SurvivorProcesses(root)
+        temp_directory.of_servers = self._processes.of_servers
+        temp_directory.server_slots = self._processes.server_directories
         self._shared: SharedDirectories | None = None
         self._states: FileStates | None = None
         self._cleaner = self._new_cleaner()
@@ -184,8 +186,10 @@ class Closing:
 
     def _finish(self, collected: Collected) -> None:
         """Forget what a closed context did, and leave it the slot that its processes write to."""
+        if activity_of(collected.context).children:
+            self._temp_directory.note_children()
         self._finder.close(collected.context, collected.survives)
-        if collected.survives:
+        if self._processes.owns_slot(collected.context):
             self._temp_directory.replace_slot(collected.context)
         elif collected.leftovers > _MOST_LEFTOVERS:
             self._temp_directory.replace_slot(contexts.root)

@@ -27,6 +27,7 @@ class ProcessStat(NamedTuple):
     state: str
     ppid: int
     started: str
+    session: int = 0
 
 
 def read(pid: int | str, name: str) -> bytes | None:
@@ -49,7 +50,8 @@ def stat(pid: int | str) -> ProcessStat | None:
     if len(fields) < 20:
         return None
     command = name.decode("utf-8", "replace")
-    return ProcessStat(command, fields[0].decode(), int(fields[1]), fields[19].decode())
+    state, ppid, _, session = fields[:4]
+    return ProcessStat(command, state.decode(), int(ppid), fields[19].decode(), int(session))
 
 
 def mounts(table: str | None = None) -> dict[str, str]:

@@ -1,8 +1,8 @@
-"""Ways of workers that several tests share: pools, executors, event loops, queues."""
+"""Ways of workers that tests share, and of work that goes on when its test has ended."""
 
 from __future__ import annotations
 
-from tests.campaigns.zoo.rows import EITHER, PROJECT, TEMP, Limit, Way, way
+from tests.campaigns.zoo.rows import EITHER, PROJECT, SCANNED, TEMP, USUAL, Limit, Way, way
 
 _WORK = "import asyncio, concurrent.futures, contextvars, multiprocessing, multiprocessing.pool\n" \
         "import queue, subprocess, threading, time\n" \
@@ -78,4 +78,105 @@ SHARED: tuple[Way, ...] = (
         whole=True, function=("work",), limits=_EITHER_PLACE),
 )
 
-WAYS = SHARED
+_WAIT = "\n        ".join((
+    "deadline = time.time() + 5",
+    "while not os.path.lexists(NAME) and time.time() < deadline: time.sleep(0.01)",
+))
+_CASE = "class Row(unittest.TestCase):\n    def test_leak(self):\n"
+_GO = "    def test_z(self):\n        "
+_OVERLAP = (
+    "def load_tests(loader, tests, pattern):\n"
+    "    class Both(unittest.TestSuite):\n        def run(self, result, debug=False):\n"
+    "            ts = [threading.Thread(target=t, args=(result,)) for t in self]\n"
+    "            for t in ts: t.start()\n            ts[1].join(); over.set(); ts[0].join()\n"
+    "            return result\n"
+    "    return Both([Row('test_leak'), Row('test_z')])\n"
+)
+_INTERPRETER = (
+    "def run(code):\n    try: import _interpreters as i\n"
+    "    except ImportError: import _xxsubinterpreters as i\n"
+    "    n = i.create()\n"
+    "    i.run_string(n, code)\n    i.destroy(n)\n"
+)
+_UNSEEN = Limit("nothing is known of the process that outlived its test", apart=True)
+
+
+def _grandchild(name: str, command: str) -> Way:
+    return way(
+        name, f"NAME = leaf()\n{_CASE}        subprocess.check_call({command}, shell=True)"
+        "  # LEAK\n"
+        f"{_GO}{_WAIT}\n    def test_zz(self): subprocess.check_call(['true'])\n",
+        imports=_WORK, whole=True, call=("subprocess *",), evidence=SCANNED, places=(TEMP,),
+        origin=False, limits={TEMP: _UNSEEN}, alone=True)
+
+
+LATE: tuple[Way, ...] = (
+    # The event is raised, the context closes, and only then the call creates the file.
+    way("event before the end, file after it",
+        "import sys\nSTATE = threading.local()\nheld, go = threading.Event(), threading.Event()\n"
+        "def hook(event, args):\n"
+        "    if event == 'open' and getattr(STATE, 'slow', 0) and str(args[0]) == STATE.slow:\n"
+        "        held.set(); go.wait()\n"
+        "def slow(path):\n    STATE.slow = path\n    open(path, 'w').close()  # LEAK\n"
+        f"{_CASE}        global t\n        sys.addaudithook(hook)\n"
+        "        t = threading.Thread(target=slow, args=(leaf(),)); t.start(); held.wait()\n"
+        f"{_GO}go.set(); t.join()\n    def test_zz(self): pass\n",
+        imports=_WORK, whole=True, function=("slow",), alone=True),
+    _grandchild("late grandchild without environment",
+                "f'(env -i sh -c \"sleep .4; : > {leaf()}\" &)'"),
+    _grandchild("late grandchild in a session of its own",
+                "f'(setsid env -i sh -c \"sleep .4; : > {leaf()}\" >/dev/null 2>&1 &)'"),
+    way("forkserver child that outlives its test",
+        "def late(path):\n    time.sleep(0.5)\n    open(path, 'w').close()\n"
+        f"NAME = leaf()\n{_CASE}        c = multiprocessing.get_context('forkserver')\n"
+        "        Row.p = c.Process(target=late, args=(leaf(),)); Row.p.start()  # LEAK\n"
+        f"{_GO}{_WAIT}\n        Row.p.join()\n    def test_zz(self): pass\n",
+        imports=_WORK, whole=True, call=("*",), evidence=SCANNED, places=(TEMP,), origin=False,
+        limits={TEMP: _UNSEEN}, alone=True),
+    way("forkserver child after another one has outlived its test",
+        "def nap(): time.sleep(0.6)\n"
+        "c = multiprocessing.get_context('forkserver')\n"
+        "class Row(unittest.TestCase):\n    def test_a(self):\n"
+        "        Row.p = c.Process(target=nap); Row.p.start()\n"
+        "    def test_leak(self):\n"
+        "        p = c.Process(target=work, args=(leaf(),)); p.start(); p.join()  # HERE\n"
+        "    def test_z(self): Row.p.join()\n",
+        imports=_WORK, whole=True, call=("*",), evidence=SCANNED, places=(TEMP,), origin=False,
+        marks=("HERE",), limits={TEMP: _UNSEEN}, alone=True),
+    way("child while tests overlap in threads",
+        "made, over = threading.Event(), threading.Event()\n"
+        f"{_CASE}        subprocess.check_call(['touch', leaf()])  # LEAK\n"
+        "        made.set(); over.wait()\n"
+        "    def test_z(self): made.wait()\n"
+        f"{_OVERLAP}",
+        imports=_WORK, whole=True, call=("subprocess touch",), evidence=SCANNED, alone=True),
+    way("children of two tests that overlap in threads",
+        "made, over = threading.Event(), threading.Event()\n"
+        f"{_CASE}        subprocess.check_call(['sh', '-c', 'touch $TMPDIR/' + SLUG])  # LEAK\n"
+        "        made.set(); over.wait()\n"
+        "    def test_z(self): subprocess.check_call(['true']); made.wait()\n"
+        f"{_OVERLAP}",
+        imports=_WORK, whole=True, call=("subprocess sh",), evidence=SCANNED, places=(TEMP,),
+        limits={TEMP: _UNSEEN}, alone=True),
+    way("unnamed file of two tests that overlap in threads",
+        "made, over = threading.Event(), threading.Event()\n"
+        f"{_CASE}        subprocess.check_call(['mktemp', '-p', os.environ['TMPDIR']])  # LEAK\n"
+        "        made.set(); over.wait()\n"
+        "    def test_z(self): subprocess.check_call(['true']); made.wait()\n"
+        f"{_OVERLAP}",
+        imports=_WORK, whole=True, name="tmp.*", call=("subprocess mktemp",), evidence=SCANNED,
+        places=(TEMP,), limits={TEMP: _UNSEEN}, alone=True),
+    way("file of a subinterpreter",
+        f"{_INTERPRETER}{_CASE}        run(f'open({{leaf()!r}}, \"w\").close()')\n{_GO}pass\n",
+        imports=_WORK, whole=True, origin=False, call=("*",), evidence=SCANNED, alone=True,
+        places=USUAL, limits={PROJECT: Limit("a subinterpreter runs no audit hook", apart=True)}),
+    way("file of a subinterpreter after a test with a child",
+        f"{_INTERPRETER}class Row(unittest.TestCase):\n"
+        "    def test_a(self): subprocess.check_call(['true'])\n"
+        "    def test_leak(self):\n        run(f'open({leaf()!r}, \"w\").close()')\n"
+        f"{_GO}pass\n",
+        imports=_WORK, whole=True, origin=False, call=("*",), evidence=SCANNED, alone=True,
+        places=USUAL, limits={PROJECT: Limit("a subinterpreter runs no audit hook", apart=True)}),
+)
+
+WAYS = SHARED + LATE

@@ -43,6 +43,10 @@ _FORMS = {
         'daemon(lambda: os.execlp("sh", "sh", "-c", "sleep .5; : > $TMPDIR/{name}"))',
     "python": 'Row.p = subprocess.Popen([sys.executable, "-c", "import time, tempfile, os; '
               "time.sleep(.5); open(os.path.join(tempfile.gettempdir(), '{name}'), 'w')\"])",
+    "empty environment": 'subprocess.check_call(["sh", "-c", '
+                         '"(env -i sh -c \\"sleep .5; : > $TMPDIR/{name}\\" &)"])',
+    "empty environment and session": 'subprocess.check_call(["sh", "-c", "(setsid env -i sh -c '
+                                     '\\"sleep .5; : > $TMPDIR/{name}\\" >/dev/null 2>&1 &)"])',
     "session of its own": 'Row.p = subprocess.Popen(["sh", "-c", "sleep .5; touch $TMPDIR/{name}"],'
                           " start_new_session=True, stdin=subprocess.DEVNULL,"
                           " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)",
