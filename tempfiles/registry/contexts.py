@@ -140,7 +140,9 @@ def reporting_context() -> Context:
     inside a test only decides when its registered paths are removed. A thread that outlives its
     context and may take work from others, in a way that is not followed, belongs to none of them.
     """
-    context = _host_context(current())
+    context = current()
+    while context.scope == "context" and context.parent is not None:
+        context = context.parent  # as `_host_context`, whose call costs: each event comes here
     if context.closed and _current.get() is None and threads.may_take_work(sys._getframe(1)):
         return UNDECIDED
     return context
