@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..fileops.identity import FileId, file_id, file_id_with_birth
 from ..fileops.measure import Extent, measure, type_of
-from ..observation import origins
+from ..observation import event_paths, origins
 from ..observation.activity import Activity, ChildProcess, activity_of
 from ..observation.observer import Observer
 from ..observation.path_state import PathState
@@ -94,9 +94,37 @@ class LeakFinder:
         activity = activity_of(context)
         context.attachment = None
         self._paths.close(context)
-        if survives:
+        if not survives:
+            self._observer.child_log.forget()
+        else:
             activity_of(context).children = activity.children
             self._survivors += [(context, child) for child in activity.children]
+
+    def read_child_log(self) -> None:
+        """Record what Python child processes have reported outside the temp directory."""
+        for made in self._observer.child_log.read():
+            path = event_paths.real(made.path, follow=False)
+            owner = None if path.startswith(self._root) else self._owner_of(made.command)
+            if owner is None or not syscalls.lexists(path):
+                continue
+            known = self._paths.get(path)
+            if known is not None and known.maker is owner:
+                known.trail = known.trail or made.origin
+            elif self._paths.accepts_outside(path, "open", owner, is_new=True):
+                self._paths.created(path, owner, made.origin, was_there=True).is_traced = True
+
+    def _owner_of(self, command: tuple[str, ...]) -> Context | None:
+        """Return the one context that may have started a child; None if there are several."""
+        started = [*self._survivors]
+        for context in contexts.open_contexts():
+            activity: Activity | None = context.attachment
+            started += [(context, child) for child in (activity.children if activity else ())]
+        is_pool = any("multiprocessing" in word for word in command)
+        same = {
+            context for context, child in started
+            if child.command == command or (is_pool and child.call == "multiprocessing")
+        } or {context for context, _ in started}
+        return same.pop() if len(same) == 1 else None
 
     def count(self, topmost: Sequence[str], context: Context) -> tuple[int, int]:
         """Return how many paths a context created, and how many of them are registered with it.
@@ -154,7 +182,8 @@ class LeakFinder:
         }
         for path, state in sorted({**promised, **states}.items()):
             if syscalls.lexists(path) and not self._paths.belongs_elsewhere(path, context):
-                found: Evidence = "scanned" if path in promised else "observed"
+                is_by_child = path in promised or state.is_traced
+                found: Evidence = "scanned" if is_by_child else "observed"
                 leak = self._examine(state, activity, "outside", found)
                 if leak is not None:
                     yield leak
@@ -225,6 +254,8 @@ class LeakFinder:
         if not self.is_last and exit_handlers.may_remove(state.path):
             self._paths.wait(state, state.maker)
             return None
+        if state.trail is None:
+            state.trail = self._observer.child_log.origin_of(state.path)
         if where == "temp" and state.trail is not None:
             found = "observed"
         extent = measure(state.path, status)

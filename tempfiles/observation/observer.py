@@ -18,6 +18,7 @@ from ..system import audit, syscalls
 from ..system.audit import may_create
 from ..system.platform import descriptor_path
 from . import event_paths, origins
+from .child_log import ChildLog
 from .forks import ForkLog
 from .paths import PathTable
 from .spawns import SpawnObserver
@@ -43,6 +44,7 @@ class Observer:
     Attributes:
         paths: the record of each path.
         forks: what forked children observe.
+        child_log: what Python child processes observe.
         spawns: the processes and the native code of each context.
         removed: counts the bytes of what tests remove, where that is asked for.
     """
@@ -59,6 +61,7 @@ class Observer:
         self.root = root.rstrip(os.sep) + os.sep
         self.paths = PathTable(self.root, keeps_all=keeps_all)
         self.forks = ForkLog(root)
+        self.child_log = ChildLog(root)
         self.spawns = SpawnObserver(
             self.root, self.forks, trace=trace, before_unaudited=before_unaudited
         )
@@ -88,6 +91,7 @@ class Observer:
         audit.subscribe(self._handlers)
         audit.audit_node_functions()
         self.forks.start()
+        self.child_log.start()
         contexts.trace_start = self._capture_start
         pools.announce = self.spawns.hands_over
         pools.follow_imported()
@@ -97,6 +101,7 @@ class Observer:
         audit.unsubscribe(self._handlers)
         audit.restore_node_functions()
         self.forks.stop()
+        self.child_log.stop()
         contexts.trace_start = contexts.no_trace
         pools.announce = pools.announce_nothing
 

@@ -36,6 +36,7 @@ class PathState:
         writers: what other contexts have created in it after it was reported, by their ids.
         thread: the thread that created it; 0 for the one that opened the run.
         is_pending: whether its maker was closed while the thread was still about to create it.
+        is_traced: whether a child process has reported that it creates it.
         trusted_at: the number of moves in the run at which it was known to be a directory.
     """
 
@@ -52,6 +53,7 @@ class PathState:
     writers: dict[str, list[str]] | None = None
     thread = 0
     is_pending = False
+    is_traced = False
     trusted_at = -1
 
     def __init__(

@@ -31,6 +31,7 @@ FULL = "full"  # the key in the line that ends the recording of leaks
 MOST_BYTES = 4 << 20
 """How many bytes of leaks a journal holds: some thousand leaks, read in a fraction of a second."""
 _LEAKS_PER_LINE = 20  # so that no line is too long for the reader
+CHILDREN = "children"  # a fourth one, which Python children write
 FORKED = "forked"  # a third file, which forked children write
 
 OTHER_SCOPE = 9  # a word of the host that is not listed here

@@ -21,7 +21,7 @@ from . import flock, journal, marker
 from .claim import BARE_MODE, establish, refusal
 
 _PATIENCE = 0.25
-_OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED})
+_OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED, journal.CHILDREN})
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 

@@ -56,7 +56,7 @@ class Tracking:
         self._tree = ProjectTree(project, self.ignored, excluded=root.path)
         self.observer = Observer(
             root.path, trace=settings.trace, keeps_all=settings.clean_outside,
-            before_unaudited=lambda: self.closing.remember_shared(),
+            before_unaudited=self._before_unaudited,
         )  # fmt: skip
         self.observer.paths.preexisting.before_moved_in = root.journal.record_preexisting
         if settings.measure_made:
@@ -67,6 +67,10 @@ class Tracking:
         self.quick_check = QuickCheck(
             settings, self.observer, self.temp_directory, self._tree, self.ignored
         )
+
+    def _before_unaudited(self) -> None:
+        self.observer.child_log.prepare()
+        self.closing.remember_shared()
 
     @property
     def closing(self) -> Closing:

@@ -48,7 +48,7 @@ TEMPLATE = """
     def test_1(self):
         have_neighbour_make("asked")  # so that it is up
         os.unlink("asked")
-        subprocess.run([sys.executable, "script.py"], check=True)
+        subprocess.run([sys.executable, "-I", "script.py"], check=True)  # reports nothing
 """
 SCRIPT = "number = 1\nopen(f'made-{number}.txt', 'w').close()\n"
 

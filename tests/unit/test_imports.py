@@ -34,6 +34,8 @@ def modules() -> dict[str, Path]:
     for package in ("tempfiles", "runner"):
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
+            if "child_site" in parts:
+                continue  # loaded by the interpreters of children, and by nothing here
             found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 

@@ -34,6 +34,16 @@ _PY = "subprocess python*"
 _OPEN_ARGV = "[sys.executable, '-c', 'import sys; open(sys.argv[1], \"w\")', leaf()]"
 
 CHILDREN: tuple[Way, ...] = (
+    way("subprocess python script", "subprocess.check_call([sys.executable, 'worker.py', leaf()])",
+        imports=_SUB, file="worker.py", function=("<module>",), evidence=EITHER, limits=BY_CHILD,
+        files={"worker.py": "import sys\nopen(sys.argv[1], 'w').close()  # LEAK\n"}),
+    way("environment of a python script",
+        "subprocess.check_call([sys.executable, 'maker_script.py', leaf()], "
+        "env={**os.environ, 'OTHER': '1'})",
+        imports=_SUB, file="maker_script.py", function=("work",), evidence=EITHER, limits=BY_CHILD,
+        call=("os.mkdir",), type="directory",
+        files={"maker_script.py": "import os, sys\ndef work(path):\n"
+                            "    os.mkdir(path)  # LEAK\nwork(sys.argv[1])\n"}),
     _child("subprocess touch", "subprocess.run(['touch', leaf()], check=True)  # LEAK",
            "subprocess touch", places=EVERYWHERE),
     _child("subprocess touch by absolute path",
@@ -125,13 +135,11 @@ _WORK = "import multiprocessing, concurrent.futures, functools\n" \
 
 
 def _multi(method: str) -> tuple[Way, ...]:
-    """The rows of one start method: in a fork the hook runs on, in the others it does not."""
-    here = method == "fork"
+    """The rows of one start method: in a fork the hook runs on, the others get their own."""
     reported: dict[str, object] = {
-        "imports": _WORK, "evidence": EITHER if here else SCANNED, "origin": here,
-        "function": ("work",) if here else ("test_leak",),
-        "marks": ("LEAK",) if here else ("START",), "places": (TEMP, PROJECT),
-        "call": ("open",) if here else ("*",), "limits": BY_CHILD, "after": "pass"}
+        "imports": _WORK, "evidence": EITHER, "origin": True, "function": ("work",),
+        "marks": ("LEAK",), "places": (TEMP, PROJECT), "call": ("open",), "limits": BY_CHILD,
+        "after": "pass"}
     get = f"c = multiprocessing.get_context({method!r})\n"
     return (
         way(f"multiprocessing.Process {method}",

@@ -128,7 +128,7 @@ class SourceTests(HostTestCase):
             "import subprocess, sys\n"
             "code = 'open(bytes([109, 97, 114, 107]).decode() + chr(46) + chr(116), chr(119))'\n"
             "def test():\n    'mark.t'; name = 'mark.t'\n"
-            "    subprocess.run([sys.executable, '-c', code])\n"
+            "    subprocess.run([sys.executable, '-I', '-c', code])\n"
             "with_source = run.enter('tests/a.py::test[x-1.5]', 'test', source=test)\n"
             "test()\nfound = names(run.close(with_source).leaks)\nos.remove('mark.t')\n"
             "without = run.enter('tests/a.py::test[x-1.5]', 'test')\n"

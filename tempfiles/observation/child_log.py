@@ -1,0 +1,108 @@
+"""Receive what Python child processes create, with their lines of code.
+
+The run puts a directory with a `sitecustomize` into PYTHONPATH. It installs an audit hook in each
+Python child, which appends a line for each creation to a file in the run root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..roots.journal import CHILDREN
+from ..system import syscalls
+from ..system.platform import POSIX
+
+if TYPE_CHECKING:
+    from ..records import Origin
+
+_SITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_site")
+_VARIABLE = "_TIDYTEST_CHILD_LOG"
+_MOST_BYTES = 16 << 20  # of the log that are read at once
+
+
+class ChildCreation(NamedTuple):
+    """A path that a child was about to create, which did not exist; the child's command line."""
+
+    path: str
+    origin: Origin | None
+    command: tuple[str, ...]
+
+
+class ChildLog:
+    """The parent's end of the log.
+
+    Args:
+        root: the run root.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._path = os.path.join(root, CHILDREN)
+        self._saved: dict[str, str | None] = {}
+        self._set: dict[str, str] = {}
+        self._read_to = 0
+        self._is_used = False
+        self._origins: dict[str, Origin] = {}
+
+    def start(self) -> None:
+        """Have Python children report, by the environment that they get."""
+        before = os.environ.get("PYTHONPATH")
+        if not POSIX or before == "" or os.pathsep in _SITE:
+            return
+        path = _SITE if before is None else f"{_SITE}{os.pathsep}{before}"
+        self._set = {"PYTHONPATH": path, _VARIABLE: self._path}
+        self._saved = {name: os.environ.get(name) for name in self._set}
+        os.environ.update(self._set)
+
+    def stop(self) -> None:
+        """Restore the environment, except what a test has changed since."""
+        for name, value in self._set.items():
+            if os.environ.get(name) == value:
+                former = self._saved[name]
+                if former is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = former
+        self._set = {}
+
+    def prepare(self) -> None:
+        """Create the log, before the first child starts: children only append to it."""
+        if self._set:
+            flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+            with contextlib.suppress(OSError):
+                syscalls.close_fd(syscalls.open_fd(self._path, flags, 0o600))
+                self._is_used = True
+
+    def read(self) -> Iterator[ChildCreation]:
+        """Yield what children have reported since the last call."""
+        if not self._is_used:
+            return
+        try:
+            with syscalls.open_file(self._path, "rb") as file:
+                file.seek(self._read_to)
+                text = file.read(_MOST_BYTES)
+        except OSError:
+            return
+        import ast  # not at the start: most runs start no Python child
+
+        from ..records import Origin
+
+        whole = text.rpartition(b"\n")[0]
+        self._read_to += len(whole) + bool(whole)
+        for line in filter(None, whole.splitlines()):
+            with contextlib.suppress(ValueError, SyntaxError, TypeError):  # cut short
+                path, place, command = ast.literal_eval(line.decode("ascii"))
+                origin = Origin(*place) if place else None
+                if origin is not None:
+                    self._origins[path] = origin
+                yield ChildCreation(path, origin, tuple(command))
+
+    def forget(self) -> None:
+        """Forget the lines so far: other files may get the same paths."""
+        self._origins.clear()
+
+    def origin_of(self, path: str) -> Origin | None:
+        """Return the line of a child that created a path, if one has reported it."""
+        return self._origins.get(path)
