@@ -17,8 +17,8 @@ ORDER = {
         "settings", "advice", "output",
     ),
     "tempfiles": (
-        "commands", "run", "detection", "observation", "recovery", "monitor", "roots", "api",
-        "registry", "fileops", "system",
+        "commands", "run", "detection", "observation", "events", "recovery", "monitor", "roots",
+        "api", "registry", "fileops", "system",
     ),
 }  # fmt: skip
 """The packages from the top down, as in the tree; the modules beside them are one box, `BASE`."""

@@ -20,7 +20,7 @@ from pathlib import PurePath
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from ..observation import origins
+from ..events import origins
 from ..registry.contexts import Context
 
 _FIXTURES = (

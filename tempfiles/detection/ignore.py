@@ -7,8 +7,8 @@ import os
 import re
 from collections.abc import Sequence
 
+from ..events.event_paths import is_bytecode
 from ..fileops.identity import with_parents
-from ..observation.event_paths import is_bytecode
 from ..system import syscalls
 
 CACHE_DIRECTORIES = frozenset({

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..events import event_paths, origins
 from ..fileops.identity import FileId, file_id, file_id_with_birth
 from ..fileops.measure import Extent, measure, type_of
-from ..observation import event_paths, origins
 from ..observation.activity import Activity, ChildProcess, activity_of
 from ..observation.observer import Observer
 from ..observation.path_state import PathState

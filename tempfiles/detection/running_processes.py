@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from ..events import origins
 from ..formatting import printable
-from ..observation import origins
 from ..observation.activity import activity_of
 from ..records import Finding, Origin
 from ..registry.contexts import Context

@@ -6,11 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..events.command_names import NOTHING_NAMED, CommandNames
+from ..events.origins import Trail
 from ..registry.contexts import Context
 from ..system import syscalls
 from ..system.thread_lock import new_lock
-from .command_names import NOTHING_NAMED, CommandNames
-from .origins import Trail
 
 _lock = new_lock()
 

@@ -12,14 +12,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from ..events import event_paths, origins
+from ..events.child_log import ChildLog
+from ..events.forks import ForkLog
 from ..registry import contexts, pools
 from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
 from ..system.audit import may_create
 from ..system.platform import descriptor_path
-from . import event_paths, origins
-from .child_log import ChildLog
-from .forks import ForkLog
 from .paths import PathTable
 from .spawns import SpawnObserver
 

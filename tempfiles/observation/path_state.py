@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..events.origins import Trail
 from ..fileops.identity import FileId, file_id
 from ..registry.contexts import Context, encloses
 from ..system import syscalls
-from .origins import Trail
 
 if TYPE_CHECKING:
     from ..records import Leak, Origin

@@ -13,14 +13,14 @@ from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ..events import event_paths
+from ..events.origins import Trail
 from ..fileops.identity import FileId, with_parents
 from ..registry.contexts import UNTRACKED, Context, is_fixture_of
 from ..system import syscalls
 from ..system.thread_lock import Patient, new_lock
-from . import event_paths
 from .activity import Activity
 from .identities import Identities
-from .origins import Trail
 from .path_state import PathState, identify
 from .preexisting import PreexistingFiles
 

@@ -11,10 +11,10 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..events import event_paths
 from ..fileops.identity import FileId, births_hold, file_id_with_birth, is_younger
 from ..registry import contexts
 from ..system import syscalls
-from . import event_paths
 from .path_state import PathState
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from ..events import origins
+from ..events.command_names import names_in
+from ..events.event_paths import working_directory
+from ..events.forks import ForkLog
 from ..registry import contexts, pools
 from ..system import audit, syscalls
-from . import origins
 from .activity import ChildProcess, activity_of, command_of
-from .command_names import names_in
-from .event_paths import working_directory
-from .forks import ForkLog
 
 # From 3.13 on `subprocess.Popen`, which has an event of its own, may use `posix_spawn`.
 _REPORTED_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")

@@ -121,7 +121,9 @@ def _reap(root: str) -> bool:
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules.setdefault("tempfiles", package)
     from tempfiles.recovery import rescue
-    from tempfiles.roots import dispose, flock, in_use, ownership
+
+    from ..roots import dispose, flock, ownership
+    from . import in_use
 
     lock = flock.acquire_unused(root, patience=1.0)
     if lock is None:

@@ -11,12 +11,12 @@ from typing import Literal
 from ..fileops.tally import OutOfTimeError
 from ..records import Leak
 from ..reports import RemovalFailure, RemovalReport
-from ..roots import dispose, flock, in_use, ownership
+from ..roots import dispose, flock, ownership
 from ..roots.journal_reader import Current
 from ..roots.marker import Marker
 from ..roots.ownership import Verdict, candidates
 from ..system import procfs
-from . import dead_run, rescue
+from . import dead_run, in_use, rescue
 from .dead_run import DeadRun
 
 Fate = Literal["removed", "remaining", "failed", "skipped"]

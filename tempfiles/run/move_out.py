@@ -6,18 +6,21 @@ import contextlib
 import gc
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..detection.project_tree import ProjectTree
+from ..fileops.identity import births_hold
 from ..observation.observer import Observer
+from ..observation.paths import PathTable
 from ..recovery.rescue import born_before, rescue, rescue_failures, still_below
 from ..registry import contexts, registrations
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.root import RunRoot
+from ..system import procfs
 from .totals import Totals
-from .unproven import UnprovenFiles
 
 _log = logging.getLogger("tempfiles")
 
@@ -151,3 +154,59 @@ def _closers(paths: Collection[str]) -> Iterator[Any]:
     for candidate in gc.get_objects():
         if isinstance(candidate, kind) and candidate.name in paths:
             yield candidate
+
+
+class UnprovenFiles:
+    """Decide about what lies in the run root and is younger than it: it may be the user's.
+
+    No event announced it. A rename keeps the time of birth, a copy does not: a file that a child
+    process moves becomes a copy where the temp directory is on an overlay, or on another mount
+    than the project.
+
+    Args:
+        root: the run root.
+        paths: the record of each path.
+        tree: the project's, as it was when the run began.
+    """
+
+    def __init__(self, root: RunRoot, paths: PathTable, tree: ProjectTree) -> None:
+        self._root = root
+        self._paths = paths
+        self._tree = tree
+        self._is_layered = not births_hold(root.path)
+        self._is_apart = self._is_layered or _mount_of(root.path) != _mount_of(tree.top)
+        self._has_lost: bool | None = None
+
+    def begin(self) -> None:
+        """Begin a search: the project is compared again when it is needed."""
+        self._has_lost = None
+
+    def __call__(self, path: str, status: os.stat_result) -> bool:
+        """Whether nothing proves that the run created a path.
+
+        Args:
+            path: below a slot of the root.
+            status: its lstat.
+        """
+        if not self._is_apart or self._paths.was_seen_created(path):
+            return False
+        is_old = status.st_mtime_ns < self._root.made
+        if not is_old and (not self._is_layered or stat.S_ISDIR(status.st_mode)):
+            return False
+        if self._project_has_lost():
+            return True
+        return self._is_layered and is_old and not self._tree.has_original(path, status)
+
+    def _project_has_lost(self) -> bool:
+        if self._has_lost is None:
+            self._has_lost = any(map(self._is_unexplained, self._tree.lost(self._root.made)))
+        return self._has_lost
+
+    def _is_unexplained(self, path: str) -> bool:
+        """Whether no event reported that this process removes or moves a path."""
+        state = self._paths.get(path)
+        return state is None or state.preexisting != path
+
+
+def _mount_of(path: str) -> tuple[int, str]:
+    return os.lstat(path).st_dev, procfs.mount_point(path)

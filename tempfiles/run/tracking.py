@@ -9,8 +9,8 @@ from ..detection.detector import Detectors
 from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner
+from ..events import origins
 from ..fileops.identity import births_hold
-from ..observation import origins
 from ..observation.observer import Observer
 from ..registry import contexts, registrations
 from ..registry.contexts import Context

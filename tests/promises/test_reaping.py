@@ -20,11 +20,11 @@ from unittest import mock
 
 from tempfiles.fileops import tally
 from tempfiles.recovery import dead_run as examination
+from tempfiles.recovery import in_use, rescue
 from tempfiles.recovery import reap as orphans
-from tempfiles.recovery import rescue
 from tempfiles.recovery.reap import Plan, ReapReport
 from tempfiles.registry import move
-from tempfiles.roots import dispose, flock, in_use, marker, ownership
+from tempfiles.roots import dispose, flock, marker, ownership
 from tempfiles.roots.journal_reader import Current
 from tests.campaigns.torture_reaping import torture
 from tests.support.programs import REPOSITORY

@@ -10,7 +10,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from tempfiles.observation import child_log
+from tempfiles.events import child_log
 from tests.support.projects import ProjectTestCase
 
 SUITE = """

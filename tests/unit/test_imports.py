@@ -214,8 +214,9 @@ LAYERS = {
     **{
         f"tempfiles.{name}": number
         for number, names in enumerate((
-            "commands", "run", "detection", "observation", "recovery", "monitor", "roots", "api",
-            "registry", "fileops", "reports", "records", "serialize formatting errors", "system",
+            "commands", "run", "detection", "observation", "events", "recovery", "monitor", "roots",
+            "api", "registry", "fileops", "reports", "records", "serialize formatting errors",
+            "system",
         ))
         for name in names.split()
     },

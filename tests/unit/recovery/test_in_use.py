@@ -9,7 +9,8 @@ import time
 import unittest
 from pathlib import Path
 
-from tempfiles.roots import claim, in_use
+from tempfiles.recovery import in_use
+from tempfiles.roots import claim
 
 
 class UserOfTests(unittest.TestCase):

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from unittest import mock
 
-from tempfiles.observation import event_paths
+from tempfiles.events import event_paths
 from tempfiles.system import syscalls
 
 

@@ -9,9 +9,9 @@ import os
 import time
 from collections.abc import Iterator
 
+from ..roots.claim import PREFIX, is_held
 from ..system import procfs
 from ..system.platform import HAS_PROC
-from .claim import PREFIX, is_held
 
 _CHECKED = 100  # processes or directories, from one look at the clock to the next
 _VARIABLES = (b"TMPDIR=", b"TEMP=", b"TMP=")
