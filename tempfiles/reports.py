@@ -1,9 +1,8 @@
 """Settings and reports of runs, contexts and removals: the records that every run needs.
 
-They are named tuples, since a data class takes ten times as long to define.
+They are named tuples, since a data class takes ten times as long to define. Without
+`from __future__ import annotations` their annotations need not be compiled at the start.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,7 +45,7 @@ class RunSettings(NamedTuple):
     late_grace: float = 2.0
     guarded: bool = False
     harness: tuple[str, ...] = ("unittest",)
-    leftovers: tuple[Leftover, ...] = ()
+    leftovers: tuple["Leftover", ...] = ()
 
 
 class RemovalFailure(NamedTuple):
@@ -81,7 +80,7 @@ class RemovalReport(NamedTuple):
         """Whether nothing failed."""
         return not self.failed
 
-    def __add__(self, other: RemovalReport) -> RemovalReport:  # type: ignore[override]
+    def __add__(self, other: "RemovalReport") -> "RemovalReport":  # type: ignore[override]
         return RemovalReport(
             self.files + other.files,
             self.directories + other.directories,
@@ -99,14 +98,14 @@ class ContextReport(NamedTuple):
     """
 
     id: str
-    scope: Scope
+    scope: "Scope"
     made: int = 0
     registered: int = 0
     bytes_made: int = 0
-    leaks: tuple[Leak, ...] = ()
-    modifications: tuple[Modification, ...] = ()
+    leaks: tuple["Leak", ...] = ()
+    modifications: tuple["Modification", ...] = ()
     removal: RemovalReport = RemovalReport()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple["Finding", ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -120,7 +119,7 @@ class ContextReport(NamedTuple):
         return serialize.to_dict(self)
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> ContextReport:
+    def from_dict(cls, content: Mapping[str, Any]) -> "ContextReport":
         """Return the report that `to_dict` has converted.
 
         Raises:
@@ -152,13 +151,13 @@ class RunReport(NamedTuple):
     """
 
     summary: Summary
-    leaks: tuple[Leak, ...] = ()
-    unattributed: tuple[Unattributed, ...] = ()
-    modifications: tuple[Modification, ...] = ()
-    removed_later: tuple[Leak, ...] = ()
+    leaks: tuple["Leak", ...] = ()
+    unattributed: tuple["Unattributed", ...] = ()
+    modifications: tuple["Modification", ...] = ()
+    removed_later: tuple["Leak", ...] = ()
     failures: tuple[RemovalFailure, ...] = ()
-    rescued: tuple[Rescued, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    rescued: tuple["Rescued", ...] = ()
+    findings: tuple["Finding", ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -166,7 +165,7 @@ class RunReport(NamedTuple):
         found = self.leaks or self.unattributed or self.failures or self.rescued
         return not (self.summary.made or found)
 
-    def merge(self, *others: RunReport) -> RunReport:
+    def merge(self, *others: "RunReport") -> "RunReport":
         """Return one report of this run and others, such as those of parallel workers.
 
         Totals are added up. A path that one run lists as unattributed and another reports as a
@@ -193,7 +192,7 @@ class RunReport(NamedTuple):
         return serialize.to_dict(self)
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> RunReport:
+    def from_dict(cls, content: Mapping[str, Any]) -> "RunReport":
         """Return the report that `to_dict` has converted.
 
         Raises:

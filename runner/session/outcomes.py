@@ -1,7 +1,5 @@
 """Names and outcomes of tests, as a test tool passes them to a session: text only."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 Status = Literal[

@@ -4,8 +4,6 @@ File systems reuse inode numbers at once, so device and inode distinguish a file
 that exist at the same time. The time of birth distinguishes it from later ones as well.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import sys

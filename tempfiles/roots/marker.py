@@ -1,7 +1,5 @@
 """Write the marker of a run root, which says who created it; only the lock proves a live owner."""
 
-from __future__ import annotations
-
 import functools
 import os
 import time
