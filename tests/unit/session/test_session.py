@@ -140,14 +140,13 @@ class HostTests(ProjectTestCase):
 
     def test_a_leak_found_late_is_reported_by_finish(self) -> None:
         found = self.host(
-            "import threading\n"
+            "import threading, time\n"
             "session = started(Policy(True))\n"
             "test = session.enter('a', 'test')\n"
-            "go = threading.Event()\n"
-            "thread = threading.Thread(target=lambda: (go.wait(), leave('x')))\n"
+            "thread = threading.Thread(target=lambda: (time.sleep(0.3), leave('x')))\n"
             "thread.start()\n"
             "early = session.close(test)\n"
-            "go.set(); thread.join()\n"
+            "thread.join()\n"
             "has = session.has_leaked_late()\n"
             "report, late, summary = end(session)\n"
             "print(json.dumps([early.is_empty, has, [names(one.leaks) for one in late],\n"
