@@ -62,6 +62,7 @@ class Observer:
         self.paths = PathTable(self.root, keeps_all=keeps_all)
         self.forks = ForkLog(root)
         self.child_log = ChildLog(root)
+        self._charges_runner = charges_runner
         self.spawns = SpawnObserver(
             self.root, self.forks, trace=trace, before_unaudited=before_unaudited
         )
@@ -91,7 +92,8 @@ class Observer:
         audit.subscribe(self._handlers)
         audit.audit_node_functions()
         self.forks.start()
-        self.child_log.start()
+        if self._charges_runner:
+            self.child_log.start()
         contexts.trace_start = self._capture_start
         pools.announce = self.spawns.hands_over
         pools.follow_imported()

@@ -10,9 +10,8 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..records import Leak, Scope
 from .journal import (
     CURRENT,
     FULL,
@@ -27,6 +26,9 @@ from .journal import (
     SLOT,
 )
 from .marker import user_id
+
+if TYPE_CHECKING:
+    from ..records import Leak, Scope  # not imported at the start of a run
 
 _SCOPE_NAMES = {number: scope for scope, number in SCOPES.items()}
 LARGEST = 16 << 20
@@ -85,6 +87,8 @@ def read_journal(root: str, *, deadline: float | None = None) -> JournalView:
 
     `deadline` is when to stop, on the clock of `time.monotonic`; None for no limit.
     """
+    from ..records import Leak
+
     current = read_current(root)
     leaks: list[Leak] = []
     damaged = size = 0

@@ -63,12 +63,12 @@ class OutsideCleaner:
             return f"it holds {os.path.relpath(path, top)}, whose creation was not observed"
         if identity.birth is None:
             return f"{subject} has no time of birth on this file system: it may be another file"
+        if identity.birth < self._started:
+            return f"{subject} is older than the run"
         if path == top and self._paths.identity_of(path) != identity:
             return "another file has its name now"
         if self._identities.get(path) != identity:
             return "another file has its name now" if path == top else f"{subject} was replaced"
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
             return f"{subject} is another user's"
-        if identity.birth < self._started:
-            return f"{subject} is older than the run"
         return ""

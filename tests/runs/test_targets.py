@@ -39,8 +39,8 @@ THREADS = """
                 list(pool.map(tempfile.mkdtemp, ["a", "b", "c"]))  # mkdtemp
 
         def test_pool_of_multiprocessing(self):
-            with ThreadPool(1) as pool:  # mkdtemp
-                pool.apply(tempfile.mkdtemp)
+            with ThreadPool(1) as pool:
+                pool.apply(tempfile.mkdtemp)  # mkdtemp
 
         def test_within_a_target(self):
             with ThreadPoolExecutor(1) as pool:
