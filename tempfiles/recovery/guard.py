@@ -120,10 +120,8 @@ def _reap(root: str) -> bool:
     package = type(sys)("tempfiles")
     package.__path__ = [os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     sys.modules.setdefault("tempfiles", package)
-    from tempfiles.recovery import rescue
-
-    from ..roots import dispose, flock, ownership
-    from . import in_use
+    from tempfiles.recovery import in_use, rescue
+    from tempfiles.roots import dispose, flock, ownership
 
     lock = flock.acquire_unused(root, patience=1.0)
     if lock is None:
