@@ -155,7 +155,7 @@ class TempDirectoryScanner:
     def attribute_late(self) -> None:
         """Attribute what appeared in former slots to the contexts that these were left to."""
         for slot, context in zip(self._root.slots, self._root.owners, strict=True):
-            # The processes of a shared server create their files in its slot, whoever starts them.
+            # Processes of a shared server create files in its slot, whichever test starts them.
             owner = UNDECIDED if slot in self.server_slots else context
             for name in listing(slot):
                 self._paths.found(os.path.join(slot, name), owner)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CURRENT = flock.HELD_FILE
 JOURNAL = "journal"
-PREEXISTING = "brought"  # the key in a line of the journal
+PREEXISTING = "brought"  # the key in a line of the journal, as version 0.1.0 writes it
 FULL = "full"  # the key in the line that ends the recording of leaks
 MOST_BYTES = 4 << 20
 """How many bytes of leaks a journal holds: some thousand leaks, read in a fraction of a second."""

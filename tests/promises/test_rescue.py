@@ -405,16 +405,20 @@ class OtherFileSystemTests(RescueCase):
         names = ("TMPDIR", "TEMP", "TMP")
         return self.leave(body, *words, **dict.fromkeys(names, place))[0]
 
+    def assert_moved_out(self, body: str, place: str) -> None:
+        """Fail unless the user's file that a test moves into the temp directory is moved out."""
+        (self.project / "precious.txt").write_text("precious")
+        reported = self.leave_there(body, place)
+        self.assertEqual(os.listdir(place), ["precious.txt"], reported)
+        self.assertEqual(Path(place, "precious.txt").read_text(), "precious")
+        self.assertIn(f"existed before the run: moved to {place}/precious.txt", reported)
+        Path(place, "precious.txt").unlink()
+
     def test_a_file_is_the_users_in_whatever_way_it_was_moved(self) -> None:
         place = self.place()
         for way, body in WAYS.items():
             with self.subTest(way):
-                (self.project / "precious.txt").write_text("precious")
-                reported = self.leave_there(body, place)
-                self.assertEqual(os.listdir(place), ["precious.txt"], reported)
-                self.assertEqual(Path(place, "precious.txt").read_text(), "precious")
-                self.assertIn(f"existed before the run: moved to {place}/precious.txt", reported)
-                Path(place, "precious.txt").unlink()
+                self.assert_moved_out(body, place)
 
     def test_a_directory_is_the_users(self) -> None:
         place = self.place()
@@ -529,12 +533,7 @@ class MovedByChildToAnotherMountTests(BindMountTests):
         for body in ('subprocess.check_call(["mv", "precious.txt", temp])',
                      'subprocess.check_call(["mv", "precious.txt", tempfile.mkdtemp()])' + FAKE):
             with self.subTest(body):
-                (self.project / "precious.txt").write_text("precious")
-                reported = self.leave_there(body, place)
-                self.assertEqual(os.listdir(place), ["precious.txt"], reported)
-                self.assertEqual(Path(place, "precious.txt").read_text(), "precious")
-                self.assertIn(f"existed before the run: moved to {place}/precious.txt", reported)
-                Path(place, "precious.txt").unlink()
+                self.assert_moved_out(body, place)
 
     def test_a_directory_is_the_users(self) -> None:
         place = self.place()
