@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..events import event_paths, origins
+from ..events import origins
 from ..fileops.identity import FileId, file_id, file_id_with_birth
 from ..fileops.measure import Extent, measure, type_of
 from ..observation.activity import Activity, ChildProcess, activity_of
@@ -19,6 +19,7 @@ from ..registry.contexts import UNDECIDED, Context
 from ..system import exit_handlers, syscalls
 from . import name_evidence as evidence
 from . import processes
+from .child_creations import ChildCreations
 from .ignore import Ignored
 from .leftovers import Leftovers
 from .project_tree import ProjectTree
@@ -33,6 +34,7 @@ class LeakFinder:
         ignored: what is no leak.
 
     Attributes:
+        child_creations: records what child processes have reported.
         is_last: whether the exit handlers have run, so that nothing waits for them.
         leftovers: the leaks of earlier runs that are still there.
         explanations: says where a leak is from.
@@ -51,6 +53,7 @@ class LeakFinder:
         self._ignored = ignored
         self.explanations = Explanations(tree.top)
         self._survivors: list[tuple[Context, ChildProcess]] = []
+        self.child_creations = ChildCreations(observer, self._survivors)
         self._alone = True
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self._leaks_of_survivors: list[Leak] = []
@@ -99,32 +102,6 @@ class LeakFinder:
         else:
             activity_of(context).children = activity.children
             self._survivors += [(context, child) for child in activity.children]
-
-    def read_child_log(self) -> None:
-        """Record what Python child processes have reported outside the temp directory."""
-        for made in self._observer.child_log.read():
-            path = event_paths.real(made.path, follow=False)
-            owner = None if path.startswith(self._root) else self._owner_of(made.command)
-            if owner is None or not syscalls.lexists(path):
-                continue
-            known = self._paths.get(path)
-            if known is not None and known.maker is owner:
-                known.trail = known.trail or made.origin
-            elif self._paths.accepts_outside(path, "open", owner, is_new=True):
-                self._paths.created(path, owner, made.origin, was_there=True).is_traced = True
-
-    def _owner_of(self, command: tuple[str, ...]) -> Context | None:
-        """Return the one context that may have started a child; None if there are several."""
-        started = [*self._survivors]
-        for context in contexts.open_contexts():
-            activity: Activity | None = context.attachment
-            started += [(context, child) for child in (activity.children if activity else ())]
-        is_pool = any("multiprocessing" in word for word in command)
-        same = {
-            context for context, child in started
-            if child.command == command or (is_pool and child.call == "multiprocessing")
-        } or {context for context, _ in started}
-        return same.pop() if len(same) == 1 else None
 
     def count(self, topmost: Sequence[str], context: Context) -> tuple[int, int]:
         """Return how many paths a context created, and how many of them are registered with it.

@@ -141,7 +141,7 @@ class Closing:
         self._processes.find(context, activity_of(context))
         self._observer.read_forks()
         self._observer.settle()
-        self._finder.read_child_log()
+        self._finder.child_creations.read()
         leftovers = self._temp_directory.attribute_new(context)
         created = tuple(self._paths.topmost(context))
         return Collected(context, created, leftovers, self._processes.survive(context))
@@ -209,7 +209,7 @@ class Closing:
     def close_late(self) -> tuple[ContextReport, ...]:
         """Close again the contexts that created something after they were closed."""
         self._observer.read_forks()
-        self._finder.read_child_log()
+        self._finder.child_creations.read()
         self._temp_directory.attribute_late()
         late = dict.fromkeys([*self._processes.contexts(), *self._paths.closed_makers])
         return self._close_again(*late)
