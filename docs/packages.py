@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "runner": (
-        "cli", "listeners", "reporting", "execution", "session", "baseline", "selection",
+        "cli", "hosting", "listeners", "reporting", "execution", "session", "baseline", "selection",
         "settings", "advice", "output",
     ),
     "tempfiles": (

@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..execution.runner import TidyTestRunner
 from ..session.session import Session
 from ..settings import load
-from .assembly import Components
+from .assembly import CommandLineComponents
 from .ending import Ending
 
 ExitCode = str | int | None
@@ -68,7 +68,7 @@ class Program:
         self._argv = [name, *loaded.remaining]
         self._settings = loaded.config
         self._stream = sys.stderr  # a test may replace sys.stderr
-        self._components = Components(loaded.config, loaded.remaining)
+        self._components = CommandLineComponents(loaded.config, loaded.remaining)
         self._result: Any = None
         self._has_run_all = False
 
@@ -86,12 +86,7 @@ class Program:
         run.open(before_imports=True)
         run.catch_termination()
         components.retention.begin()
-        session = Session(
-            run, components.policy(),
-            retention=components.retention.of_failed_tests,
-            listeners=components.listeners(),
-            memory=components.read_memory if self._settings.leaks != "off" else None,
-        )  # fmt: skip
+        session = components.session(run, components.listeners())
         code: ExitCode = 1
         failed, process = True, os.getpid()
         try:

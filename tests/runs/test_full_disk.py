@@ -171,7 +171,8 @@ class FullDiskTests(ProjectTestCase):
         """))
         # As if there were so much that the time at the start does not suffice.
         hurry = (
-            "from runner.cli import main, dead_runs; dead_runs._SECONDS_AT_START = 0; main.main()"
+            "from runner.cli import main; from runner.hosting import dead_runs;"
+            " dead_runs._SECONDS_AT_START = 0; main.main()"
         )
         self.program = ("-c", hurry)
         for words in ((), ("--guard",)):

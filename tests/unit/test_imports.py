@@ -223,7 +223,7 @@ LAYERS = {
     **{
         f"runner.{name}": number
         for number, names in enumerate((
-            "cli", "integrations", "parallel", "listeners", "reporting",
+            "cli", "integrations", "parallel", "hosting", "listeners", "reporting",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
             "unittest_api source_code cache errors",

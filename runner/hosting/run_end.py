@@ -1,0 +1,134 @@
+"""The steps at the end of a judged run: last leaks, baseline, memory, summary, report files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from .. import cache
+from ..session.session import Session
+from .components import Components
+
+if TYPE_CHECKING:
+    from tempfiles import ContextReport, RunReport
+
+    from ..selection.completeness import Completeness
+
+
+class RunEnd:
+    """The steps of the end. A host calls them in the order in which they stand here.
+
+    Args:
+        components: the components of the run.
+        session: the session of its tests.
+        completeness: returns which tests ran to their end; called only where a step needs it.
+        is_filtered: whether tests of the loaded modules were left out.
+
+    Attributes:
+        report: the report of the run; None before `finish` or `judge`.
+        notes: lines for the summary.
+        failed: whether the leaks or the baseline fail the run.
+    """
+
+    def __init__(
+        self, components: Components, session: Session,
+        completeness: Callable[[], Completeness], is_filtered: Callable[[], bool],
+    ) -> None:
+        self._components = components
+        self._session = session
+        self._completeness = completeness
+        self._is_filtered = is_filtered
+        self.report: RunReport | None = None
+        self.notes: list[str] = []
+        self.failed = False
+        self._late: tuple[ContextReport, ...] = ()
+
+    def report_leftovers(self) -> None:
+        """Report what earlier runs left outside the temp directory and nothing has removed."""
+        if self._has_memory():
+            self._session.report_leftovers(self._completeness(), is_filtered=self._is_filtered())
+
+    def _has_memory(self) -> bool:
+        """Whether this run, an earlier one or one beside it has left something to remember."""
+        components = self._components
+        if components.settings.leaks == "off":
+            return False
+        path = os.path.join(components.directory, cache.LEAKS)
+        return components.memory is not None or os.path.lexists(path)
+
+    def finish(self) -> None:
+        """Find the last leaks, and remove the run's files."""
+        self.report, self._late = self._session.finish()
+        self._fail_for_late()
+
+    def judge(self) -> None:
+        """Find the last leaks; `remove` comes later."""
+        self.report, self._late = self._session.judge()
+        self._fail_for_late()
+
+    def remove(self) -> None:
+        """Remove the run's files, after `judge`."""
+        self.report = self._session.remove()
+
+    def _fail_for_late(self) -> None:
+        """Fail the run for leaks that appeared after their contexts closed, if leaks fail."""
+        policy = self._session.policy
+        for late in self._late:
+            message = policy.failure(late)
+            if message is not None:
+                self.failed = True
+                policy.note_failed(late)
+                recorder = self._components.reports.recorder
+                if recorder is not None:
+                    recorder.note_late(late.id, f"AssertionError: {message}")
+
+    def finish_baseline(self) -> None:
+        """Write the baseline, or compare it with the run."""
+        if self._components.known_leaks is not None:
+            lines, failed = self._components.known_leaks.finish(self._completeness())
+            self.notes += lines
+            self.failed |= failed
+
+    def finish_memory(self) -> None:
+        """Forget the leaks of earlier runs that are gone, and remember the others.
+
+        Raises:
+            OSError: the cache cannot be written.
+        """
+        if self.report is not None and self._components.memory is not None:
+            leaks = self.report.leaks
+            self.notes += self._components.memory.finish(leaks, self._completeness())
+
+    def print_summary(self, stream: Any, verbosity: int) -> None:
+        """Write the summary, if there is anything to say."""
+        if self.report is None:
+            return
+        notes = [*self._components.retention.lines(), *self.notes]
+        known = self._session.policy.known
+        if self.report.is_empty and not (notes or self._late or known):
+            return  # do not import the summary to print nothing
+        from ..session.summary import write_summary
+
+        summary = self._session.summary(self.report, self._late)
+        write_summary(stream, summary, verbosity, notes)
+
+    def write_reports(self, *, interrupted: bool) -> None:
+        """Write the report files.
+
+        Raises:
+            ReportError: some could not be written; the message names each.
+        """
+        if self.report is not None:
+            policy = self._session.policy
+            self._components.reports.write(self.report, policy, interrupted=interrupted)
+
+
+@contextlib.contextmanager
+def warning_only(write: Callable[[str], object]) -> Iterator[None]:
+    """Print an error of the cache, which is a convenience: it never fails the run."""
+    try:
+        yield
+    except OSError as error:
+        write(f"tidytest: warning: {error.strerror or error}\n")
