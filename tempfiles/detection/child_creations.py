@@ -38,7 +38,7 @@ class ChildCreations:
             known = self._paths.get(path)
             if known is not None and known.maker is owner:
                 known.trail = known.trail or made.origin
-            elif self._paths.accepts_outside(path, "open", owner, is_new=True):
+            elif self._observer.new_paths.accepts_outside(path, "open", owner, is_new=True):
                 self._paths.created(path, owner, made.origin, was_there=True).is_traced = True
 
     def _owner_of(self, command: tuple[str, ...]) -> Context | None:

@@ -20,6 +20,7 @@ from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
 from ..system.audit import may_create
 from ..system.platform import descriptor_path
+from .new_paths import NewPaths
 from .paths import PathTable
 from .spawns import SpawnObserver
 
@@ -43,6 +44,7 @@ class Observer:
 
     Attributes:
         paths: the record of each path.
+        new_paths: decides which paths are new.
         forks: what forked children observe.
         child_log: what Python child processes observe.
         spawns: the processes and the native code of each context.
@@ -60,6 +62,7 @@ class Observer:
     ) -> None:
         self.root = root.rstrip(os.sep) + os.sep
         self.paths = PathTable(self.root, keeps_all=keeps_all)
+        self.new_paths = NewPaths(self.paths)
         self.forks = ForkLog(root)
         self.child_log = ChildLog(root)
         self._charges_runner = charges_runner
@@ -241,21 +244,21 @@ class Observer:
             self._create_in_temp(absolute, call, frame)
             return
         context = self._context()
-        if self.paths.is_in_own_directory(absolute, call, context):
+        if self.new_paths.is_in_own_directory(absolute, call, context):
             return
         if not event_paths.is_bytecode(absolute):
             self._create_elsewhere(path, absolute, call, frame)
         elif self.paths.keeps_all and not syscalls.lexists(absolute):
             place = event_paths.real(absolute, follow=False)
-            if self.paths.accepts_outside(place, call, context, is_new=True):
-                self.paths.created_in_directory(place, context)
+            if self.new_paths.accepts_outside(place, call, context, is_new=True):
+                self.paths.created(place, context).is_nested = True
 
     def _create_in_temp(self, path: str, call: str, frame: FrameType) -> None:
         if path.count(os.sep) != self._depth:
             self._create_through_link(path, call, frame)
             return
         context = self._context()
-        if self.paths.get(path) is None or self.paths.accepts_in_temp(path, call, context):
+        if self.paths.get(path) is None or self.new_paths.accepts_in_temp(path, call, context):
             self._record(path, call, frame, context)
         elif path in self._links_in_temp and call in _FOLLOW_LINKS:
             self._create_through_link(path, call, frame)
@@ -281,7 +284,7 @@ class Observer:
             return
         context = self._context()
         is_new = is_new or not syscalls.lexists(place)
-        if self.paths.accepts_outside(place, call, context, is_new):
+        if self.new_paths.accepts_outside(place, call, context, is_new):
             self._record(place, call, frame, context)
 
     def _record(self, path: str, call: str, frame: FrameType, context: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from _thread import get_ident
 from typing import TYPE_CHECKING
 
 from ..events.origins import Trail
@@ -79,6 +81,30 @@ class PathState:
         """Whether a reported leak was removed, and another file lies in its place now."""
         is_removed = self.reported is not None and self.removed_by is not None
         return is_removed and identify(self.path) != self.identity
+
+    @property
+    def was_seen_created(self) -> bool:
+        """Whether an event reported that a context creates what lies here now."""
+        if self.maker is None or self.removed_by is not None:
+            return False
+        if self.reported is not None and self.reported.evidence != "observed":
+            return False
+        return self.preexisting is None
+
+    def may_still_appear(self, opener: int) -> bool:
+        """Whether another thread may still be about to create what an event has announced.
+
+        The event comes before the call, and a context can close between the two.
+
+        Args:
+            opener: the thread that opened the run.
+        """
+        thread = self.thread or opener
+        if thread == get_ident() or self.was_there or self.is_nested:
+            return False
+        if self.reported is not None or self.removed_by is not None:
+            return False
+        return thread in sys._current_frames() and not syscalls.lexists(self.path)
 
     def is_unreported_of(self, maker: Context) -> bool:
         """Whether it is a file of an open context, and no leak was reported of it."""

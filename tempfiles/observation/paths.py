@@ -8,18 +8,16 @@ call fails: a record says what was attempted, and the disk is asked when a conte
 from __future__ import annotations
 
 import os
-import sys
 from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..events import event_paths
 from ..events.origins import Trail
-from ..fileops.identity import FileId, with_parents
+from ..fileops.identity import with_parents
 from ..registry.contexts import UNTRACKED, Context, is_fixture_of
 from ..system import syscalls
 from ..system.thread_lock import Patient, new_lock
-from .activity import Activity
 from .identities import Identities
 from .path_state import PathState, identify
 from .preexisting import PreexistingFiles
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
     from ..records import Leak, Origin
 
 _lock = new_lock()  # of the files from before the run, whose records change in several steps
-_NONE: tuple[PathState, ...] = ()
-_OPENS = ("open", "os.open")
-_CREATES_NO_LINK = (*_OPENS, "os.mkdir", "socket.bind")
 
 
 class PathTable:
@@ -59,44 +54,10 @@ class PathTable:
         self.preexisting = PreexistingFiles(root, self._states)
         self._by_maker: dict[Context, list[PathState]] = {}
         self._moves = 0
-        self._has_links = False
         self._has_reported_outside = False
         self.get = self._states.get
 
     # Creation
-
-    def accepts_in_temp(self, path: str, call: str, context: Context) -> bool:
-        """Whether what a context is about to create in the temp directory is new, and its own.
-
-        A file that exists there without a record is new: a listing has not found it yet.
-
-        Args:
-            path: the path of a topmost entry.
-            call: the name of the call that creates it.
-            context: the context that calls.
-        """
-        known = self._states.get(path)
-        if known is None or known.maker is None:
-            return True
-        return known.is_followed_by(call) and not known.stays_with_maker(context)
-
-    def accepts_outside(self, path: str, call: str, context: Context, is_new: bool) -> bool:
-        """Whether what a context is about to create elsewhere is new, and its own.
-
-        Args:
-            path: an absolute path without links on its way.
-            call: the name of the call that creates it.
-            context: the context that calls.
-            is_new: whether nothing is there now.
-        """
-        known = self._states.get(path)
-        if known is None:
-            return is_new
-        if known.preexisting == path:
-            return False  # what is created there again is the user's
-        if not is_new and not (call == "os.rename" and known.is_reported):
-            return False
-        return not known.stays_with_maker(context)
 
     def created(
         self, path: str, maker: Context, trail: Trail | Origin | None = None, call: str = "",
@@ -145,43 +106,12 @@ class PathTable:
                 state.writers = state.writers or {}
                 state.writers.setdefault(context.id, []).append(path)
 
-    def _stays_in_leak(self, path: str) -> bool:
-        """Whether a path exists, and lies in a reported leak."""
-        return self.is_reported(os.path.dirname(path)) and syscalls.lexists(path)
-
-    def created_in_directory(self, path: str, maker: Context) -> None:
-        """Record that a context is about to create a path in a directory of its own."""
-        self.created(path, maker).is_nested = True
-
     def _follow(self, state: PathState, known: PathState, call: str) -> None:
         """Have a new record follow another one at the same path."""
         self.preexisting.replace(known, state)
         state.replaces = known if known.reported is not None else known.replaces
         if state.replaces is not None and call == "os.rename":
             state.identity = identify(state.path)
-
-    def is_in_own_directory(self, path: str, call: str, context: Context) -> bool:
-        """Whether a context is about to create a path as a part of a directory of its own.
-
-        The directory has a record already, so that the line of code and the links on the way need
-        no look. A directory that is created becomes one of these.
-
-        Args:
-            path: absolute; outside the run root.
-            call: the name of the call that creates it.
-            context: the context that calls.
-        """
-        parent = self._states.get(path.rpartition(os.sep)[0])
-        if parent is None or parent.trusted_at != self._moves:
-            return False
-        self._has_links = self._has_links or call not in _CREATES_NO_LINK
-        if self.keeps_all or parent.maker is not context or _has_helpers(context):
-            return False
-        if call in _OPENS:
-            return not self._has_links  # else it may be a link that leads elsewhere
-        if call == "os.mkdir" and not syscalls.lexists(path):
-            self.created(path, context, call=call).is_nested = True
-        return True
 
     # Removal and moves
 
@@ -194,9 +124,9 @@ class PathTable:
         """
         state = self._states.get(path)
         if state is None:
-            if path.startswith(self.root) or self._is_in_open_directory(path):
-                return
-            if not syscalls.lexists(path):
+            parent = self.trusted_parent(path)
+            is_of_open = parent is not None and parent.maker is not None and not parent.maker.closed
+            if is_of_open or path.startswith(self.root) or not syscalls.lexists(path):
                 return
             path = event_paths.real(path, follow=False)
             state = self._states.get(path)
@@ -210,11 +140,13 @@ class PathTable:
         if state.reported is not None and state.maker is not None:
             state.taken_back = state.taken_back or is_fixture_of(context, state.maker)
 
-    def _is_in_open_directory(self, path: str) -> bool:
+    def trusted_parent(self, path: str) -> PathState | None:
+        """Return the record of the directory of a path, if a context has created it here.
+
+        None after any move: the directory may be another one, or a link to one.
+        """
         parent = self._states.get(path.rpartition(os.sep)[0])
-        if parent is None or parent.trusted_at != self._moves:
-            return False
-        return parent.maker is not None and not parent.maker.closed
+        return parent if parent is not None and parent.trusted_at == self._moves else None
 
     def moved(self, source: str, target: str, *, stays: bool = False, by_name: bool = True) -> None:
         """Record that a path is about to be moved or linked to another one.
@@ -300,20 +232,11 @@ class PathTable:
     def was_seen_created(self, path: str) -> bool:
         """Whether an event reported that the run creates what lies at a path now."""
         state = self._states.get(path)
-        if state is None or state.maker in (None, UNTRACKED) or state.removed_by is not None:
-            return False
-        if state.reported is not None and state.reported.evidence != "observed":
-            return False
-        return state.preexisting is None
-
-    def identity_of(self, path: str) -> FileId | None:
-        """Return the identity of the file that was seen last at a path."""
-        state = self._states.get(path)
-        return state.identity if state is not None else None
+        return state is not None and state.maker is not UNTRACKED and state.was_seen_created
 
     def made_by(self, context: Context) -> Sequence[PathState]:
         """Return the records of what a context has created, in order."""
-        return self._by_maker.get(context, _NONE)
+        return self._by_maker.get(context, ())
 
     def topmost(self, context: Context) -> Iterator[str]:
         """Yield the paths that a context has created and that are known to have existed.
@@ -324,11 +247,13 @@ class PathTable:
             if state.is_nested or not (state.was_there or syscalls.lexists(state.path)):
                 continue
             if not state.path.startswith(self.root):
-                parent = self._states.get(os.path.dirname(state.path))
+                above = os.path.dirname(state.path)
+                parent = self._states.get(above)
                 if parent is not None and parent.maker is context:
                     continue
-                if self._has_reported_outside and self._stays_in_leak(state.path):
-                    continue
+                is_in_leak = self._has_reported_outside and self.is_reported(above)
+                if is_in_leak and syscalls.lexists(state.path):
+                    continue  # it stays there
             yield state.path
 
     # The close of a context
@@ -413,16 +338,8 @@ class PathTable:
                 yield state
 
     def is_pending(self, state: PathState) -> bool:
-        """Whether another thread may still be about to create what an event has announced.
-
-        The event comes before the call, and a context can close between the two.
-        """
-        thread = state.thread or self._opener
-        if thread == get_ident() or state.was_there or state.is_nested:
-            return False
-        if state.reported is not None or state.removed_by is not None:
-            return False
-        return thread in sys._current_frames() and not syscalls.lexists(state.path)
+        """See `PathState.may_still_appear`."""
+        return state.may_still_appear(self._opener)
 
     def close(self, context: Context) -> None:
         """Drop the records of a closed context, but for the temp directory and reported leaks."""
@@ -430,9 +347,3 @@ class PathTable:
             is_in_temp = state.path.startswith(self.root)
             if not (is_in_temp or self.keeps_all or state.reported is not None):
                 self.forget(state)
-
-
-def _has_helpers(context: Context) -> bool:
-    """Whether something that no event reports may have replaced a directory of a context."""
-    activity: Activity | None = context.attachment
-    return activity is not None and activity.has_helpers

@@ -65,7 +65,8 @@ class OutsideCleaner:
             return f"{subject} has no time of birth on this file system: it may be another file"
         if identity.birth < self._started:
             return f"{subject} is older than the run"
-        if path == top and self._paths.identity_of(path) != identity:
+        known = self._paths.get(path)
+        if path == top and (known is None or known.identity != identity):
             return "another file has its name now"
         if self._identities.get(path) != identity:
             return "another file has its name now" if path == top else f"{subject} was replaced"

@@ -6,6 +6,7 @@ import os
 import tempfile
 import unittest
 
+from tempfiles.observation.new_paths import NewPaths
 from tempfiles.observation.path_state import PathState, identify
 from tempfiles.observation.paths import PathTable
 from tempfiles.records import Leak
@@ -21,6 +22,7 @@ class PathTableTestCase(unittest.TestCase):
         os.makedirs(os.path.join(self.root, "0"))
         os.mkdir(self.project)
         self.table = PathTable(self.root, keeps_all=self.keeps_all)
+        self.new = NewPaths(self.table)
         self.fixture = Context("a.T", "class")
         self.test = Context("a.T.test", "test", self.fixture)
         self.other = Context("a.T.test_2", "test", self.fixture)
@@ -59,16 +61,16 @@ class WhoCreated(PathTableTestCase):
     def test_a_path_created_again_in_one_context_has_one_record(self) -> None:
         first = self.table.created(self.temp("x"), self.test)
         self.table.removed(self.temp("x"), self.test)
-        self.assertTrue(self.table.accepts_in_temp(self.temp("x"), "open", self.test))
+        self.assertTrue(self.new.accepts_in_temp(self.temp("x"), "open", self.test))
         self.assertIs(self.table.created(self.temp("x"), self.test), first)
         self.assertEqual(list(self.table.made_by(self.test)), [first])
         self.assertIsNone(first.removed_by)
 
     def test_a_path_that_is_known_is_not_new(self) -> None:
         self.table.created(self.temp("x"), self.test)
-        self.assertFalse(self.table.accepts_in_temp(self.temp("x"), "open", self.other))
-        self.assertFalse(self.table.accepts_outside(self.outside("x"), "open", self.test, False))
-        self.assertTrue(self.table.accepts_outside(self.outside("x"), "open", self.test, True))
+        self.assertFalse(self.new.accepts_in_temp(self.temp("x"), "open", self.other))
+        self.assertFalse(self.new.accepts_outside(self.outside("x"), "open", self.test, False))
+        self.assertTrue(self.new.accepts_outside(self.outside("x"), "open", self.test, True))
 
     def test_a_fixtures_file_created_again_stays_the_fixtures(self) -> None:
         for path in (self.temp("x"), self.outside("x")):
@@ -88,8 +90,8 @@ class WhoCreated(PathTableTestCase):
 
     def accepts(self, path: str) -> bool:
         if path.startswith(self.root):
-            return self.table.accepts_in_temp(path, "open", self.test)
-        return self.table.accepts_outside(path, "open", self.test, is_new=True)
+            return self.new.accepts_in_temp(path, "open", self.test)
+        return self.new.accepts_outside(path, "open", self.test, is_new=True)
 
     def test_a_listed_name_is_given_to_a_context_once(self) -> None:
         self.assertTrue(self.table.found(self.write(self.temp("x")), self.test))
@@ -115,7 +117,7 @@ class Directories(PathTableTestCase):
         self.table.created(self.outside("made"), self.test, call="os.mkdir")
 
     def is_part(self, name: str, call: str = "open", context: Context | None = None) -> bool:
-        return self.table.is_in_own_directory(self.outside(name), call, context or self.test)
+        return self.new.is_in_own_directory(self.outside(name), call, context or self.test)
 
     def test_a_file_in_a_directory_of_its_maker_is_a_part_of_it(self) -> None:
         self.assertTrue(self.is_part("made/x"))
@@ -194,7 +196,7 @@ class Preexisting(PathTableTestCase):
         users = self.write(self.outside("users"))
         self.table.removed(users, self.test)
         os.remove(users)
-        self.assertFalse(self.table.accepts_outside(users, "open", self.test, is_new=True))
+        self.assertFalse(self.new.accepts_outside(users, "open", self.test, is_new=True))
 
     def test_a_new_record_keeps_what_was_there_before(self) -> None:
         users = self.write(self.outside("users"))
@@ -213,12 +215,12 @@ class Reported(PathTableTestCase):
     def test_a_leak_is_reported_once_with_all_below_it(self) -> None:
         self.assertTrue(self.table.is_reported(os.path.join(self.path, "below")))
         self.assertFalse(self.table.confirm(self.first))
-        self.assertFalse(self.table.accepts_in_temp(self.path, "open", self.other))
+        self.assertFalse(self.new.accepts_in_temp(self.path, "open", self.other))
 
     def test_another_file_in_its_place_is_another_leak(self) -> None:
         self.table.removed(self.path, self.other)
         os.remove(self.path)
-        self.assertTrue(self.table.accepts_in_temp(self.path, "open", self.other))
+        self.assertTrue(self.new.accepts_in_temp(self.path, "open", self.other))
         second = self.table.created(self.path, self.other)
         self.write(self.path, "2")
         self.assertTrue(self.table.confirm(second))
@@ -278,7 +280,7 @@ class KeepsAll(PathTableTestCase):
 
     def test_each_path_has_a_record_until_it_is_removed(self) -> None:
         self.table.created(self.outside("d"), self.test, call="os.mkdir")
-        self.assertFalse(self.table.is_in_own_directory(self.outside("d/x"), "open", self.test))
+        self.assertFalse(self.new.is_in_own_directory(self.outside("d/x"), "open", self.test))
         self.table.created(self.outside("d/x"), self.test)
         self.table.close(self.test)
         self.assertTrue(self.table.was_seen_created(self.outside("d/x")))
