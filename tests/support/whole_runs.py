@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tempfiles.roots import ownership
 from tests.support.programs import REPOSITORY, run_python
@@ -203,7 +204,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, output
 
 
-def kill(process: subprocess.Popen[str], number: int, *, group: bool) -> None:
+def kill(process: subprocess.Popen[Any], number: int, *, group: bool) -> None:
     """Send a signal to a run, or to its whole process group, if it is still there."""
     try:
         if group:

@@ -1,4 +1,7 @@
-"""python -m tests.campaigns.parity: hold `python -m runner` against `python -m unittest`."""
+"""python -m tests.campaigns.parity: hold `python -m runner` against `python -m unittest`.
+
+With `--parallel`, hold `python -m runner -j 2` and `-j 4` against the serial run.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.campaigns.parity import comparison, modules, suites, thirdparty
-from tests.campaigns.parity.campaign import Compare, Verdict, check, outcomes
+from tests.campaigns.parity import comparison, modules, parallel, suites, thirdparty
+from tests.campaigns.parity.campaign import Compare, Verdict, check_each, outcomes
 from tests.campaigns.parity.sides import Job, Side
 
 _SHOWN = 20  # differences of one module
@@ -27,8 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(modules.available((options.python or [sys.executable])[0])))
         return 0
     for python in options.python or [sys.executable]:
-        print(f"\n{_version(python, full=True)}: python -m {options.candidate} "
-              f"against python -m unittest", flush=True)
+        ours, theirs = ("runner -j N", "runner") if options.parallel else (
+            options.candidate, "unittest")
+        print(f"\n{_version(python, full=True)}: python -m {ours} against python -m {theirs}",
+              flush=True)
         for verdict in _verdicts(python, options):
             differing += bool(verdict.differences)
     print(f"\n{differing} differ" if differing else "\nno differences")
@@ -48,6 +55,15 @@ def _parser() -> argparse.ArgumentParser:
         "--candidate", default="runner", choices=("runner", "unittest"),
         help="unittest compares it with itself, which proves the comparison",
     )
+    parser.add_argument(
+        "--parallel", action="store_true",
+        help="compare parallel runs with the serial run: standard library, suites and nose2",
+    )
+    parser.add_argument(
+        "--workers", action="append", type=int, metavar="N",
+        help="of the parallel runs (repeatable; default: 2 and 4); 0 is the serial run again, which"
+             " proves the comparison",
+    )
     parser.add_argument("--suites", action="store_true", help="only the generated suites")
     parser.add_argument("--third-party", action="store_true", help="only nose2's own suite")
     parser.add_argument("--list", action="store_true", help="list the modules and stop")
@@ -65,36 +81,55 @@ def _verdicts(python: str, options: argparse.Namespace) -> Iterator[Verdict]:
     if everything or options.modules:
         chosen = options.modules or modules.available(python)
         jobs = [modules.job(name) for name in chosen]
-        yield from _checked(_sides(python, options), jobs, outcomes, options.jobs)
-    if options.third_party:
+        yield from _checked(_comparison(python, options, outcomes), jobs, options.jobs)
+    if options.third_party or (everything and options.parallel):
         with tempfile.TemporaryDirectory(prefix="par-") as directory:
             inside, job = thirdparty.prepare(python, Path(directory))
-            yield from _checked(_sides(inside, options), [job], outcomes, 1)
+            yield from _checked(_comparison(inside, options, outcomes), [job], 1)
 
 
 def _suites(python: str, options: argparse.Namespace) -> Iterator[Verdict]:
     jobs = suites.jobs(_version_tuple(python))
-    sides = Side(python, "unittest"), Side(python, options.candidate)
     print(f"\ngenerated suites: {len(jobs)} command lines, output and exit code", flush=True)
-    yield from _checked(sides, jobs, comparison.outputs, options.jobs, quiet=True)
+    held = _comparison(python, options, comparison.outputs)
+    yield from _checked(held, jobs, options.jobs, quiet=True)
 
 
-def _sides(python: str, options: argparse.Namespace) -> tuple[Side, Side]:
-    ours = options.candidate != "unittest"
-    return Side(python, "unittest"), Side(python, options.candidate, wants_report=ours)
+@dataclass(frozen=True)
+class Comparison:
+    """The sides of a campaign, and how their runs are compared."""
+
+    stock: Side
+    candidates: tuple[Side, ...]
+    compare: Compare
+    judged: Callable[[Verdict], Verdict] = lambda verdict: verdict
+
+
+def _comparison(python: str, options: argparse.Namespace, compare: Compare) -> Comparison:
+    if options.parallel:
+        candidates = tuple(parallel.parallel(python, workers)
+                           for workers in options.workers or parallel.WORKERS)
+        return Comparison(
+            parallel.serial(python), candidates, parallel.differences, parallel.excused
+        )
+    wants_report = compare is outcomes and options.candidate != "unittest"
+    ours = Side(python, options.candidate, wants_report=wants_report)
+    return Comparison(Side(python, "unittest"), (ours,), compare)
 
 
 def _checked(
-    sides: tuple[Side, Side], jobs: Iterable[Job], compare: Compare, workers: int,
-    *, quiet: bool = False,
+    held: Comparison, jobs: Iterable[Job], workers: int, *, quiet: bool = False
 ) -> Iterator[Verdict]:
     if not quiet:
         print("\n" + _ROW.format("module", "tests", "stock s", "ours s", "exit", "leaks, verdict"))
     with ThreadPoolExecutor(workers) as pool:
-        for verdict in pool.map(lambda job: check(*sides, job, compare), jobs):
-            if not quiet or verdict.differences or verdict.unstable:
-                _print(verdict)
-            yield verdict
+        for verdicts in pool.map(
+            lambda job: check_each(held.stock, held.candidates, job, held.compare), jobs
+        ):
+            for verdict in map(held.judged, verdicts):
+                if not quiet or verdict.differences or verdict.unstable:
+                    _print(verdict)
+                yield verdict
 
 
 def _print(verdict: Verdict) -> None:
@@ -102,14 +137,13 @@ def _print(verdict: Verdict) -> None:
     exits = str(stock.exit_code)
     if stock.exit_code != ours.exit_code:
         exits += f" -> {ours.exit_code}"
-    print(
-        _ROW.format(
-            verdict.job.name[:34], verdict.tests, f"{stock.seconds:.1f}", f"{ours.seconds:.1f}",
-            exits, _words(verdict),
-        ),
-    )
+    name = " ".join((verdict.job.name, *verdict.options))
+    times = f"{stock.seconds:.1f}", f"{ours.seconds:.1f}"
+    print(_ROW.format(name[:34], verdict.tests, *times, exits, _words(verdict)))
     _list("", [str(difference) for difference in verdict.differences])
     _list("unstable: ", verdict.unstable)
+    counts = Counter(verdict.allowed)
+    _list("allowed: ", [f"{number} x {reason}" for reason, number in counts.items()])
     sys.stdout.flush()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.campaigns.parity import comparison
@@ -17,7 +17,8 @@ class Verdict:
     """What the comparison of one job says.
 
     `differences` were there in both of two tries. `unstable` were there in one only, or in two runs
-    of stock unittest as well: they are reported, and fail nothing.
+    of the stock side as well: they are reported, and fail nothing. `allowed` are the reasons of
+    the differences that a list allows, a reason a difference. `options` are the candidate's own.
     """
 
     job: Job
@@ -26,10 +27,14 @@ class Verdict:
     differences: tuple[Difference, ...]
     unstable: tuple[str, ...] = ()
     leaks: comparison.LeakVerdict | None = None
+    allowed: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
     @property
     def tests(self) -> int:
-        """Number of different tests that stock unittest ran or skipped."""
+        """Number of different tests that the stock side ran or skipped."""
+        if self.stock.junit:
+            return self.stock.junit.count("<testcase ")
         return len({test for event, test, _ in self.stock.events if event != "addSubTest"})
 
 
@@ -44,27 +49,56 @@ def outcomes(stock: Run, candidate: Run) -> list[Difference]:
 
 def check(stock: Side, candidate: Side, job: Job, compare: Compare) -> Verdict:
     """Run a job on both sides, and once more on both where they differ."""
-    theirs, ours = run(stock, job), run(candidate, job)
-    found = _compare(candidate, compare, theirs, ours)
-    verdict = comparison.leaks(theirs, ours) if candidate.wants_report else None
-    if not found:
-        return Verdict(job, theirs, ours, (), (), verdict)
-    theirs_again, ours_again = run(stock, job), run(candidate, job)
-    flips = {d.test: d for d in compare(theirs, theirs_again)}
-    again = {_key(d) for d in _compare(candidate, compare, theirs_again, ours_again)}
-    kept = [d for d in found if _key(d) in again and d.test not in flips]
-    unstable = [f"{d} (flips under stock unittest)" for d in flips.values()]
-    unstable += [f"{d} (once in two tries)" for d in found if d not in kept and d.test not in flips]
-    return Verdict(job, theirs, ours, tuple(kept), tuple(unstable), verdict)
+    return check_each(stock, (candidate,), job, compare)[0]
+
+
+def check_each(
+    stock: Side, candidates: Sequence[Side], job: Job, compare: Compare
+) -> list[Verdict]:
+    """Hold each of several candidates against one run of the stock side; see `check`."""
+    tries = _Tries(stock, job, compare)
+    return [tries.verdict(candidate) for candidate in candidates]
+
+
+class _Tries:
+    """The first run of the stock side, and a second one as soon as a candidate differs."""
+
+    def __init__(self, stock: Side, job: Job, compare: Compare) -> None:
+        self._side, self._job, self._differ = stock, job, compare
+        self._first = run(stock, job)
+        self._second: Run | None = None
+
+    def verdict(self, candidate: Side) -> Verdict:
+        """Run the candidate, and once more if it differs."""
+        ours = run(candidate, self._job)
+        found = _compare(candidate, self._differ, self._first, ours)
+        # Where both sides report their leaks, the reports are compared; else the disk is the truth.
+        by_disk = candidate.wants_report and not self._side.wants_report
+        told = comparison.leaks(self._first, ours) if by_disk else None
+        kept, unstable = self._look_twice(candidate, found) if found else ((), ())
+        return Verdict(self._job, self._first, ours, kept, unstable, told,
+                       options=candidate.options)
+
+    def _look_twice(
+        self, candidate: Side, found: list[Difference]
+    ) -> tuple[tuple[Difference, ...], tuple[str, ...]]:
+        """Tell the differences of both tries from those that come and go."""
+        if self._second is None:
+            self._second = run(self._side, self._job)
+        ours = run(candidate, self._job)
+        flips = {d.key: d for d in self._differ(self._first, self._second)}
+        again = {d.key for d in _compare(candidate, self._differ, self._second, ours)}
+        kept = tuple(d for d in found if d.key in again and d.key not in flips)
+        unstable = [f"{d} (flips on the stock side)" for d in flips.values()]
+        unstable += [
+            f"{d} (once in two tries)" for d in found if d not in kept and d.key not in flips
+        ]
+        return kept, tuple(unstable)
 
 
 def _compare(candidate: Side, compare: Compare, theirs: Run, ours: Run) -> list[Difference]:
     found = compare(theirs, ours)
-    if candidate.wants_report and ours.report is None:
+    has_exited_early = theirs.exit_code == 2  # for its command line, before any test
+    if candidate.wants_report and ours.report is None and not has_exited_early:
         found.append(Difference("no leak report was written"))
     return found
-
-
-def _key(difference: Difference) -> tuple[str | None, str]:
-    """Return what makes two differences the same: the test, or else the words."""
-    return (difference.test, "" if difference.test else difference.what)

@@ -27,6 +27,11 @@ class Difference:
     what: str
     test: str | None = None
 
+    @property
+    def key(self) -> str:
+        """What makes it the same as a difference of another try: the test, or else the words."""
+        return self.test or self.what
+
     def __str__(self) -> str:
         return f"{self.test}: {self.what}" if self.test else self.what
 

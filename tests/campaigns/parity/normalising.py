@@ -33,6 +33,9 @@ _LEAKS = re.compile(r"^  left \d+ in .*:\n(?:    .*\n)*", re.MULTILINE)
 _SECTION = re.compile(
     r"(?:^(?! )(?!.* \.\.\. ).+\n(?:  left \d+ in .*:\n(?:    .*\n)*)+)+\n?", re.MULTILINE
 )
+# Names in the temp directory, where it is named in full and in the lines on leaks.
+_IN_TEMP = re.compile(r"<base>/t/[^\s'\",:;)\]]+")
+_LEAK_LINE = re.compile(r"^( {4}(?:dir|file|link|sock|fifo|other)) +(\S+) +", re.MULTILINE)
 
 
 def message(text: str, base: str) -> str:
@@ -53,6 +56,19 @@ def output(text: str, base: str) -> str:
     text = _REPEATED.sub("[Previous line repeated]", text)
     text = _SECONDS.sub("0.000s", text)
     return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
+
+
+def rerun(text: str, base: str) -> str:
+    """Normalise an output for another run of the same program: times and random names only."""
+    text = _IN_TEMP.sub(lambda found: name(found[0]), message(text, base))
+    text = _LEAK_LINE.sub(lambda found: f"{found[1]} {name(found[2])} ", text)
+    text = _SECONDS.sub("0.000s", text)
+    return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
+
+
+def path(text: str, base: str) -> str:
+    """Normalise a path of a leak report."""
+    return name(message(text, base))
 
 
 def without_leaks(text: str) -> str:

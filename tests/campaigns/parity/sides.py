@@ -40,12 +40,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two programs: the interpreter, the module that it runs, and options of its own."""
+    """One of the two programs: the interpreter, the module that it runs, and options of its own.
+
+    `wants_report` asks for the leak report, `wants_junit` for JUnit's. `wants_events` has the
+    result of the run record each outcome.
+    """
 
     python: str
     program: str
     options: tuple[str, ...] = ()
     wants_report: bool = False
+    wants_junit: bool = False
+    wants_events: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Run:
     report: Mapping[str, Any] | None
     left: tuple[Entry, ...]
     seconds: float
+    junit: str = ""
 
     def below(self, place: str) -> tuple[Entry, ...]:
         """Return what was left below one of the three directories."""
@@ -117,6 +124,7 @@ def run(side: Side, job: Job) -> Run:
             report=_json(place.out / "leaks"),
             left=tuple(entry for entry in left if entry.path not in before),
             seconds=seconds,
+            junit=_read(place.out / "junit"),
         )
 
 
@@ -129,7 +137,7 @@ def _place() -> Iterator[_Place]:
         for directory in (place.temp, place.cwd, place.home, place.out):
             directory.mkdir()
         # Made beforehand, so that writing them creates nothing during a run.
-        for name in ("stdout", "stderr", "events", "leaks"):
+        for name in ("stdout", "stderr", "events", "leaks", "junit"):
             (place.out / name).touch()
         yield place
     finally:
@@ -150,7 +158,7 @@ def _execute(side: Side, job: Job, place: _Place) -> int | None:
         (place.out / "stderr").open("wb") as stderr,
     ):
         process = subprocess.Popen(
-            command, cwd=place.cwd, env=_environment(place), stdin=subprocess.DEVNULL,
+            command, cwd=place.cwd, env=_environment(side, place), stdin=subprocess.DEVNULL,
             stdout=stdout, stderr=stderr, start_new_session=True,
         )
         try:
@@ -165,20 +173,23 @@ def _arguments(side: Side, job: Job, place: _Place) -> list[str]:
     options = list(side.options)
     if side.wants_report:
         options += ["--leak-json", str(place.out / "leaks")]
+    if side.wants_junit:
+        options += ["--junit-xml", str(place.out / "junit")]
     if job.arguments[:1] == ("discover",):
         return ["discover", *options, *job.arguments[1:]]
     return [*options, *job.arguments]
 
 
-def _environment(place: _Place) -> dict[str, str]:
+def _environment(side: Side, place: _Place) -> dict[str, str]:
+    recorded = {"PARITY_RECORD": str(place.out / "events")} if side.wants_events else {}
     return {
+        **recorded,
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(place.home),
         "LANG": "C.UTF-8",
         "TMPDIR": str(place.temp),
         "PYTHONPATH": os.pathsep.join([str(PROBE), str(REPOSITORY)]),
         "PYTHONHASHSEED": "0",
-        "PARITY_RECORD": str(place.out / "events"),
     }
 
 

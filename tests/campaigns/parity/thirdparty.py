@@ -11,7 +11,7 @@ from tests.campaigns.parity.sides import Job
 
 PROJECT = "nose2"
 # What its tests import, and what the runner does.
-REQUIREMENTS = ("coverage", "colorama")
+REQUIREMENTS = ("coverage", "colorama", "junitparser")
 
 
 def prepare(python: str, directory: Path) -> tuple[str, Job]:

@@ -1,0 +1,119 @@
+"""Compare a parallel run (`-j N`) with the serial run of the same runner.
+
+Everything must be equal but for times and random names: both streams line by line, the leak report,
+the JUnit report, the exit code, and what is left on disk. `EXCEPTIONS` lists what may differ.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from typing import Any
+from xml.etree import ElementTree
+
+from tests.campaigns.parity import comparison, normalising
+from tests.campaigns.parity.campaign import Verdict
+from tests.campaigns.parity.comparison import Difference
+from tests.campaigns.parity.sides import Job, Run, Side
+
+WORKERS = (2, 4)
+"""How many workers the parallel runs have, one campaign each."""
+
+_TIMES = ("time", "timestamp")  # attributes of JUnit's elements
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Lines that may differ: in the jobs whose name matches `job`, if `line` matches all of one.
+
+    `line` is a regular expression for a difference as it is printed (`stderr +text`).
+    """
+
+    job: str
+    line: str
+    reason: str
+
+    def covers(self, job: Job, difference: Difference) -> bool:
+        """Return whether it is the reason of a difference."""
+        return fnmatch(job.name, self.job) and bool(
+            re.fullmatch(self.line, str(difference), re.DOTALL)
+        )
+
+
+EXCEPTIONS: tuple[Allowed, ...] = ()
+
+
+def serial(python: str) -> Side:
+    """Return the side that runs the tests in one process."""
+    return Side(python, "runner", (), wants_report=True, wants_junit=True, wants_events=False)
+
+
+def parallel(python: str, workers: int) -> Side:
+    """Return the side that runs the tests in so many workers; 0 is the serial side."""
+    options = ("-j", str(workers)) if workers else ()
+    return Side(python, "runner", options, wants_report=True, wants_junit=True, wants_events=False)
+
+
+def differences(one: Run, other: Run) -> list[Difference]:
+    """Return each line that one of two runs has and the other has not."""
+    found: list[Difference] = []
+    for name in ("stdout", "stderr"):
+        texts = [normalising.rerun(getattr(run, name), run.base) for run in (one, other)]
+        found += _changed(name, *(text.splitlines() for text in texts))
+    found += _changed("leak report", *(list(_leak_lines(run)) for run in (one, other)))
+    found += _changed("JUnit", *(list(_junit_lines(run)) for run in (one, other)))
+    if one.exit_code != other.exit_code:
+        found.append(Difference(f"exit code {one.exit_code} -> {other.exit_code}"))
+    return [*found, *comparison.leftovers(one, other)]
+
+
+def excused(verdict: Verdict) -> Verdict:
+    """Move the differences that are exceptions out of a verdict's differences."""
+    kept, reasons = [], []
+    for difference in verdict.differences:
+        covering = (one.reason for one in EXCEPTIONS if one.covers(verdict.job, difference))
+        reason = next(covering, None)
+        if reason is None:
+            kept.append(difference)
+        else:
+            reasons.append(reason)
+    return replace(verdict, differences=tuple(kept), allowed=tuple(reasons))
+
+
+def _changed(what: str, one: Sequence[str], other: Sequence[str]) -> Iterator[Difference]:
+    for line in difflib.unified_diff(one, other, lineterm="", n=0):
+        if line[0] in "+-" and line[:3] not in ("+++", "---"):
+            yield Difference(f"{what} {line}")
+
+
+def _leak_lines(run: Run) -> Iterator[str]:
+    """Yield a line for the totals and for each entry of the leak report, in its order."""
+    for name, value in (run.report or {}).items():
+        for entry in value if isinstance(value, list) else [value]:
+            plain = _plain(entry, run.base)
+            yield f"{name} {json.dumps(plain, sort_keys=True)}"
+
+
+def _plain(value: Any, base: str) -> Any:
+    """Return a value of a report without times and random names."""
+    if isinstance(value, dict):
+        return {
+            key: normalising.path(entry, base) if key == "path" else _plain(entry, base)
+            for key, entry in value.items()
+        }
+    if isinstance(value, list):
+        return [_plain(entry, base) for entry in value]
+    return normalising.rerun(value, base) if isinstance(value, str) else value
+
+
+def _junit_lines(run: Run) -> Iterator[str]:
+    if not run.junit:
+        return
+    for element in ElementTree.fromstring(run.junit).iter():
+        attributes = {k: v for k, v in element.attrib.items() if k not in _TIMES}
+        yield normalising.rerun(f"<{element.tag} {attributes}>", run.base)
+        yield from normalising.rerun(element.text or "", run.base).splitlines()
