@@ -8,9 +8,13 @@ if TYPE_CHECKING:
     from .cli.main import main
     from .execution.result import TidyTestResult
     from .execution.runner import TidyTestRunner
+    from .marks import WorkerIdentity, resource, serial, timeout, worker, worker_setup
     from .tracked_testcase import TrackedAsyncTestCase, TrackedTestCase
 
-__all__ = ["TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase", "main"]
+__all__ = [
+    "TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase",
+    "WorkerIdentity", "main", "resource", "serial", "timeout", "worker", "worker_setup",
+]  # fmt: skip
 
 _MODULES = {  # imported when a name is first used: the start of a run needs none of them
     "TrackedAsyncTestCase": "tracked_testcase",
@@ -18,6 +22,9 @@ _MODULES = {  # imported when a name is first used: the start of a run needs non
     "main": "cli.main",
     "TidyTestResult": "execution.result",
     "TidyTestRunner": "execution.runner",
+    **dict.fromkeys(
+        ("WorkerIdentity", "resource", "serial", "timeout", "worker", "worker_setup"), "marks"
+    ),
 }
 
 

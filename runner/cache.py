@@ -18,8 +18,11 @@ DIRECTORY = ".tidytest_cache"
 """The cache directory in the working directory of a run."""
 OLD_STATE = ".tidytest-state.json"
 """What earlier versions kept in the working directory; the next write of the tests removes it."""
-TESTS, LEAKS = (os.path.join(DIRECTORY, name) for name in ("tests.json", "leaks.jsonl"))
-"""The files in it, from the working directory: failed and leaking tests, leaks that exist still."""
+TESTS, LEAKS, DURATIONS = (
+    os.path.join(DIRECTORY, name) for name in ("tests.json", "leaks.jsonl", "durations.json")
+)
+"""The files in it, from the working directory: failed and leaking tests, leaks that exist still,
+and how long the parts of the suite took."""
 
 _IGNORE = "# Created by tidytest.\n*\n"
 _TAG = (
@@ -39,7 +42,7 @@ def read(directory: str, name: str) -> Any:
 
     Args:
         directory: the working directory of the run.
-        name: `TESTS` or `OLD_STATE`.
+        name: `TESTS`, `DURATIONS` or `OLD_STATE`.
 
     Raises:
         DamagedError: the file cannot be read.
@@ -64,7 +67,7 @@ def write(directory: str, name: str, document: Any) -> None:
 
     Args:
         directory: the working directory of the run.
-        name: `TESTS`.
+        name: `TESTS` or `DURATIONS`.
         document: what JSON can hold.
 
     Raises:

@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
-# The start of every run defines `Config`. As a data class of 39 fields it would take 2 ms, and with
-# `from __future__ import annotations` the named tuple would have to compile 39 texts.
+# The start of every run defines `Config`. As a data class of 46 fields it would take 2 ms, and with
+# `from __future__ import annotations` the named tuple would have to compile 46 texts.
 
 VARIABLES = "TIDYTEST_"
 """The prefix of the environment variables of settings."""
+NO_SETTINGS = frozenset({"TIDYTEST_WORKER", "TIDYTEST_RUN"})
+"""Variables of that prefix which workers and their children get, and which set nothing."""
 DEFAULT_BASELINE = ".tidytest-leaks.json"
 """The file of known leaks in the working directory, where `leak_baseline` names none."""
 
@@ -50,6 +52,13 @@ class Config(NamedTuple):
     repeat: int | None = None
     until_leak: bool = False
     pdb: bool = False
+    timeout: float | None = None
+    retries: int = 0
+    flaky: str = "report"
+    split: str = "classes"
+    resources: tuple[tuple[str, int], ...] = ()
+    durations_file: str | None = None
+    workers_by: str = "auto"
     coverage: bool = False
     coverage_report: tuple[str, ...] = ("term",)
     coverage_fail_under: float | None = None

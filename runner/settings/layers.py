@@ -13,10 +13,10 @@ from typing import Any
 
 from ..errors import UsageError
 from . import files
-from .config import VARIABLES, Config
+from .config import NO_SETTINGS, VARIABLES, Config
 from .options import BY_NAME, COMMAND_LINE, FILE, OPTIONS, Option, find, nearest
 from .parser import Arguments
-from .value_types import SWITCH
+from .value_types import RESOURCE, SWITCH
 
 DEFAULT, FROM_FILE, FROM_ENVIRONMENT, FROM_ARGV = range(4)
 
@@ -98,7 +98,7 @@ def _from_arguments(arguments: Arguments, base: str) -> Settings:
 def _from_environment(environ: Mapping[str, str], base: str) -> Settings:
     found: Settings = {}
     for variable in sorted(name for name in environ if name.startswith(VARIABLES)):
-        text = environ[variable]
+        text = environ[variable] if variable not in NO_SETTINGS else ""
         if not text:
             continue  # an empty variable is how a shell takes a setting back
         key = variable[len(VARIABLES) :].lower()
@@ -189,9 +189,21 @@ def _value_of_toml(option: Option, is_opposite: bool, given: object) -> Any:
             raise ArgumentTypeError("must be true or false")
         return _value_of_opposite(option, str(given))
     if option.repeatable:
+        if isinstance(given, dict) and option.type is RESOURCE:
+            given = list(map(_limit_of_table, given.items()))
         items = given if isinstance(given, list) else [given]
         return tuple(option.type.from_toml(item) for item in items)
     return option.type.from_toml(given)
+
+
+def _limit_of_table(entry: tuple[str, object]) -> str:
+    """Return `NAME=MAX` for an entry of `[tool.tidytest.resources]`, `name = { max = 2 }`."""
+    name, value = entry
+    most = value.get("max") if isinstance(value, dict) and len(value) == 1 else value
+    if type(most) is not int or most < 1:
+        example = f"{name} = {{ max = 2 }}"
+        raise ArgumentTypeError(f"{name}: it must be a whole number of at least 1: {example}")
+    return f"{name}={most}"
 
 
 def _value_of_opposite(option: Option, text: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import files
-from .config import VARIABLES, Config
+from .config import NO_SETTINGS, VARIABLES, Config
 
 if TYPE_CHECKING:
     from .layers import Setting
@@ -76,5 +76,5 @@ def _may_set(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
     return (
         any(word.startswith("--") for word in argv)
         or "GITHUB_ACTIONS" in environ
-        or any(name.startswith(VARIABLES) for name in environ)
+        or any(name.startswith(VARIABLES) and name not in NO_SETTINGS for name in environ)
     )

@@ -18,11 +18,13 @@ from .value_types import (
     INTEGER,
     PERCENT,
     REPORT,
+    RESOURCE,
     SECONDS,
     SEED,
     SIZE,
     SWITCH,
     TEMP_ROOT,
+    TIME_LIMIT,
     ValueType,
     choice,
     count,
@@ -119,6 +121,7 @@ CLEANING = "cleaning up"
 KEEPING = "keeping files of failed tests"
 REPORTS = "reports"
 SELECTION = "which tests, in which order"
+PARALLEL = "parallel runs, timeouts, retries"
 COVERAGE = "coverage"
 TEMP_DIRECTORY = "location of the temp directory"
 GENERAL = "settings and shell"
@@ -188,6 +191,25 @@ OPTIONS: tuple[Option, ...] = (
            allowed=ENVIRONMENT),
     Option("pdb", SWITCH, SELECTION,
            "start the debugger at each failure", allowed=ENVIRONMENT),
+    Option("timeout", TIME_LIMIT, PARALLEL,
+           "end each test that takes longer, with an error and the stacks of its threads",
+           "SECONDS"),
+    Option("retries", count(0), PARALLEL,
+           "run a test that failed again, up to N times; if it then passes, it is flaky", "N"),
+    Option("flaky", choice("report", "fail"), PARALLEL,
+           "report flaky tests, or let them fail the run", "report|fail"),
+    Option("split", choice("classes", "tests"), PARALLEL,
+           "run the tests of a class in one worker, or in several if neither the class nor its"
+           " module has fixtures", "classes|tests"),
+    Option("resources", RESOURCE, PARALLEL,
+           "how many tests (or classes) that are marked with a resource may run at the same time",
+           "NAME=MAX", repeatable=True, commas=True),
+    Option("durations-file", FILE_NAME, PARALLEL,
+           "the file for the durations, which order the next run (default: in the cache"
+           " directory)", "FILE"),
+    Option("workers-by", choice("auto", "fork", "spawn"), PARALLEL,
+           "start workers as forks of this process, as new processes, or as is possible",
+           "auto|fork|spawn"),
     Option("coverage", SWITCH, COVERAGE,
            "measure coverage, with the project's own coverage settings"),
     Option("coverage-report", choice("term", "html", "xml", "json"), COVERAGE,

@@ -136,6 +136,24 @@ def _number_up_to(most: float) -> Callable[[str], float]:
     return read
 
 
+def _read_limit(text: str) -> float:
+    value = _number_up_to(_INFINITE)(text)
+    if not value:
+        raise ValueError
+    return value
+
+
+def _read_resource(text: str) -> tuple[str, int]:
+    name, sign, most = (part.strip() for part in text.partition("="))
+    if not (name and sign) or _read_integer(most) < 1:
+        raise ValueError
+    return _read_text(name), int(most)
+
+
+def _show_resource(value: object) -> str:
+    return "{}={}".format(*value) if isinstance(value, tuple) else str(value)
+
+
 def _show_size(value: object) -> str:
     number = value if isinstance(value, int) else 0
     for power, suffix in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
@@ -157,5 +175,8 @@ GLOB = ValueType("a pattern", _read_text)
 INTEGER = ValueType("a whole number", _read_integer, (int,))
 SEED = ValueType("a whole number (the seed), true or false", _read_seed, (int, bool))
 SECONDS = ValueType("a number of seconds", _number_up_to(_INFINITE), (int, float))
+TIME_LIMIT = ValueType("a number of seconds above 0", _read_limit, (int, float))
+RESOURCE = ValueType("NAME=MAX with a whole number of at least 1", _read_resource,
+                     show=_show_resource)  # fmt: skip
 PERCENT = ValueType("a number from 0 to 100", _number_up_to(100), (int, float))
 SIZE = ValueType("a size such as 512M or 1G", parse_size, (str, int), show=_show_size)

@@ -226,7 +226,7 @@ LAYERS = {
             "cli", "integrations", "parallel", "hosting", "listeners", "reporting",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
-            "unittest_api source_code cache errors",
+            "unittest_api source_code cache marks errors",
         ))
         for name in names.split()
     },

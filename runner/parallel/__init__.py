@@ -1,0 +1,1 @@
+"""Run the tests in several processes, with the output of a run in one."""

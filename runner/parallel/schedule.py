@@ -1,0 +1,245 @@
+"""Decide which worker runs which units next.
+
+Units of unknown duration go first, then the longest. Small ones go in chunks, so that the parent
+process has little to do. Units that share a limited resource are kept apart, and serial units run
+last, one at a time, while no other worker runs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nlargest
+from typing import NamedTuple
+
+from .plan import Unit
+from .resources import ResourceLimits
+
+_LEAST, _MOST = 0.02, 0.5
+"""Seconds of work in a chunk: at least, so that workers rarely wait for the parent; at most."""
+_MOST_UNKNOWN = 32
+"""Units in a chunk of unknown ones, at most: each may last long, and the others wait for it."""
+_CHUNKS = 4
+"""Chunks for each worker that the rest is divided into: the last ones are small."""
+_UNIT_COSTS, _TEST_COSTS = 0.0002, 0.00002
+"""Seconds that an empty unit, and an empty test, take at least."""
+_NOTABLE_SECONDS, _NOTABLE_SHARE = 0.3, 0.1
+"""A bound is worth a line if splitting it saves so many seconds, and this share of the run."""
+
+
+class Bound(NamedTuple):
+    """The longest unit, which the run could not be shorter than.
+
+    Attributes:
+        key: the name of the unit.
+        seconds: how long it took.
+        total: how long the run took, in seconds.
+        saves: how many seconds the run would be shorter if the unit were split.
+    """
+
+    key: str
+    seconds: float
+    total: float
+    saves: float
+
+
+class Schedule:
+    """Hands out the units of a run to workers. A unit is out until `done` or `give_back`.
+
+    Args:
+        units: the units.
+        known: how long units will take, in seconds, by their number; others are unknown.
+        workers: the number of workers.
+        limits: how many units may use a resource at the same time, by its name.
+    """
+
+    def __init__(
+        self, units: Iterable[Unit], known: Mapping[int, float], workers: int,
+        limits: Mapping[str, int] | None = None,
+    ) -> None:
+        everything = list(units)
+        parallel = [unit for unit in everything if not unit.serial]
+        self._workers = workers
+        self._estimates = _Estimates(known)
+        self._resources = ResourceLimits(limits or {})
+        self._seconds: dict[str, float] = defaultdict(float)  # of what is done, by its key
+        self._owners: dict[int, int] = {}  # the worker of each unit that is out
+        self._out: list[dict[int, Unit]] = [{} for _ in range(workers)]  # by worker and number
+        self._first: list[Unit] = []  # given back
+        self._ranks = self._ranks_of(parallel)
+        self._free = self._sorted(unit for unit in parallel if not unit.resources)
+        self._limited = self._sorted(unit for unit in parallel if unit.resources)
+        self._serial = deque(unit for unit in everything if unit.serial)
+        self._estimates.add(self._free)
+
+    def take(self, worker: int, *, ahead: bool = False) -> list[Unit]:
+        """Return the units that a worker runs next, in this order; none if it has to wait.
+
+        A worker that waits asks again after each `done` and `give_back` of any worker.
+
+        Args:
+            worker: the number of the worker.
+            ahead: whether it still has units to run; then it gets more only if all are short, and
+                none that uses a resource.
+        """
+        taken = self._take_ahead(worker) if ahead else self._take()
+        for unit in taken:
+            self._owners[unit.number] = worker
+            self._out[worker][unit.number] = unit
+            self._resources.hold(unit)
+        return taken
+
+    def done(self, unit: Unit, seconds: float) -> None:
+        """Note that a unit has run to its end.
+
+        Args:
+            unit: the unit.
+            seconds: how long it took.
+        """
+        self._bring_back(unit)
+        self._seconds[unit.key] += seconds
+        self._estimates.note(unit, seconds)
+
+    def give_back(self, units: Iterable[Unit]) -> None:
+        """Hand out units once more, before all others.
+
+        Args:
+            units: what a dead worker did not finish, or what is to be tried again; each may have
+                less tests than the unit of the same number that was out.
+        """
+        for unit in units:
+            self._bring_back(unit)
+            if unit.serial:
+                self._serial.appendleft(unit)
+            else:
+                self._first.append(unit)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every unit has run to its end."""
+        return not (self._owners or self._first or self._free or self._limited or self._serial)
+
+    def bound(self, total: float) -> Bound | None:
+        """Return the unit that bound the length of the run, if splitting it saves notable time.
+
+        Args:
+            total: how long the run took, in seconds.
+        """
+        longest_two = nlargest(2, self._seconds.items(), key=lambda entry: entry[1])
+        (key, longest), (_, second) = [*longest_two, ("", 0.0), ("", 0.0)][:2]
+        least = max(sum(self._seconds.values()) / self._workers, second)
+        saves = min(longest, total) - least
+        if saves < max(_NOTABLE_SECONDS, _NOTABLE_SHARE * total):
+            return None
+        return Bound(key, longest, total, saves)
+
+    def _bring_back(self, unit: Unit) -> None:
+        worker = self._owners.pop(unit.number, None)
+        if worker is not None:
+            self._resources.release(self._out[worker].pop(unit.number))
+
+    def _take(self) -> list[Unit]:
+        returned = next(filter(self._resources.allow, self._first), None)
+        if returned is not None:
+            self._first.remove(returned)
+            return [returned]
+        limited = next(filter(self._resources.allow, reversed(self._limited)), None)
+        if limited is not None and self._goes_before_free(limited):
+            self._limited.remove(limited)
+            return [limited]
+        if self._free:
+            return self._chunk()
+        is_alone = not (self._owners or self._first or self._limited)
+        return [self._serial.popleft()] if is_alone and self._serial else []
+
+    def _take_ahead(self, worker: int) -> list[Unit]:
+        """Return a chunk if what the worker has is short, and what is next as well."""
+        pending = [*self._out[worker].values(), *self._free[-1:]]
+        is_short = sum(map(self._estimates.of, pending)) < _MOST
+        return self._chunk() if is_short and self._free and not self._first else []
+
+    def _chunk(self) -> list[Unit]:
+        """Return the next units that may run at any time, as many as are worth a message."""
+        share = _CHUNKS * self._workers
+        seconds = min(_MOST, max(_LEAST, self._estimates.rest / share))
+        most = max(1, len(self._free) // share)
+        chunk: list[Unit] = []
+        while self._free and len(chunk) < most:
+            following = self._free[-1]
+            seconds -= self._estimates.of(following)
+            is_unknown = self._estimates.is_unknown(following)
+            if chunk and (seconds < 0 or (is_unknown and len(chunk) >= _MOST_UNKNOWN)):
+                break
+            chunk.append(self._free.pop())
+        self._estimates.remove(chunk)
+        return chunk
+
+    def _goes_before_free(self, limited: Unit) -> bool:
+        ranks = self._ranks
+        return not self._free or ranks[limited.number] >= ranks[self._free[-1].number]
+
+    def _sorted(self, units: Iterable[Unit]) -> list[Unit]:
+        """Return units with the one to run first at the end; of equals, the first of the suite."""
+        return sorted(units, key=lambda unit: (self._ranks[unit.number], -unit.number))
+
+    def _ranks_of(self, units: Sequence[Unit]) -> dict[int, tuple[bool, float]]:
+        """Return the rank of each unit by its number; the highest rank runs first.
+
+        Units that cannot run at the same time take as long as one unit with the work of all.
+        """
+        chains: dict[str, float] = defaultdict(float)
+        for unit in units:
+            for use in unit.resources:
+                at_once = 1 if use.exclusive else self._resources.most(use.name)
+                chains[use.name] += self._estimates.of(unit) / at_once
+        return {
+            unit.number: self._estimates.rank(unit, [chains[use.name] for use in unit.resources])
+            for unit in units
+        }
+
+
+class _Estimates:
+    """How long units will take; for unknown ones, as long for each test as those of this run."""
+
+    def __init__(self, known: Mapping[int, float]) -> None:
+        self._known = known
+        self._done_seconds, self._done_tests = 0.0, 0
+        self._waiting_seconds, self._waiting_tests = 0.0, 0
+
+    def is_unknown(self, unit: Unit) -> bool:
+        return unit.number not in self._known
+
+    def of(self, unit: Unit) -> float:
+        """Return how many seconds a unit will take."""
+        tests = len(unit.tests)
+        seconds = self._known.get(unit.number)
+        if seconds is None:
+            seconds = tests * self._done_seconds / self._done_tests if self._done_tests else _MOST
+        return max(seconds, _UNIT_COSTS + tests * _TEST_COSTS)
+
+    def rank(self, unit: Unit, chains: Iterable[float]) -> tuple[bool, float]:
+        is_unknown = self.is_unknown(unit)
+        return is_unknown, len(unit.tests) if is_unknown else max(self.of(unit), *chains, 0.0)
+
+    def note(self, unit: Unit, seconds: float) -> None:
+        """Learn from a unit that is done."""
+        self._done_seconds += seconds
+        self._done_tests += len(unit.tests)
+
+    @property
+    def rest(self) -> float:
+        """The seconds of all units that wait."""
+        rate = self._done_seconds / self._done_tests if self._done_tests else 0.0
+        return self._waiting_seconds + rate * self._waiting_tests
+
+    def add(self, units: Iterable[Unit], sign: int = 1) -> None:
+        """Note that units wait; with -1 as the sign, that they do so no longer."""
+        for unit in units:
+            if self.is_unknown(unit):
+                self._waiting_tests += sign * len(unit.tests)
+            else:
+                self._waiting_seconds += sign * self.of(unit)
+
+    def remove(self, units: Iterable[Unit]) -> None:
+        """Note that units wait no longer."""
+        self.add(units, -1)
