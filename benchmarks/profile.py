@@ -45,7 +45,7 @@ def empty_test() -> list[Part]:
             ("context: enter and leave", _each(TESTS, _context)),
             ("journal: note it and its end", _each(TESTS, partial(_journal, run._journal))),
             ("look whether the slot has changed",
-             _each(TESTS, run._components.temp_directory.changed)),
+             _each(TESTS, run._life.components.temp_directory.changed)),
             ("the run's enter and close, with these", _each(TESTS, partial(_entered, run))),
         ]
     finally:
@@ -67,7 +67,7 @@ def file_test(place: str) -> list[Part]:
         context = run.enter("test_module.TestClass.test_name", "test")
         observed = _each(FILES, partial(_make_and_remove, run.root.slot))
         run.close(context)
-        listed = _each(TESTS, run._components.temp_directory.has_new)
+        listed = _each(TESTS, run._life.components.temp_directory.has_new)
     finally:
         run.finish()
     ours, stock = (_whole_test(program, MAKE_AND_REMOVE, place) for program in (OURS, STOCK))

@@ -11,6 +11,7 @@ from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner
 from ..events import origins
 from ..fileops.identity import births_hold
+from ..observation.activity import Activity
 from ..observation.observer import Observer
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
@@ -18,7 +19,6 @@ from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
 from ..system.thread_lock import Patient, new_lock
 from . import so_far
-from .quick_check import QuickCheck
 
 if TYPE_CHECKING:
     from ..reports import RunReport
@@ -40,7 +40,6 @@ class Tracking:
         ignored: decides which paths are no leaks.
         observer: records who created which path.
         temp_directory: lists the run's own temp directory.
-        quick_check: decides whether a closing context left nothing.
     """
 
     def __init__(
@@ -64,9 +63,9 @@ class Tracking:
 
             self.observer.removed = RemovedBytes(self.observer.root)
         self.temp_directory = TempDirectoryScanner(root, self.observer)
-        self.quick_check = QuickCheck(
-            settings, self.observer, self.temp_directory, self._tree, self.ignored
-        )
+        self._made_by = self.observer.paths.made_by
+        self._has_leftovers = bool(settings.leftovers)
+        self._made_and_removed = 0  # how many paths the contexts created that left nothing
 
     def _before_unaudited(self) -> None:
         self.observer.child_log.prepare()
@@ -121,8 +120,47 @@ class Tracking:
             self.observer.stop()
 
     def left_nothing(self, context: Context) -> bool:
-        """Return whether a context has left nothing, in earlier runs neither."""
-        return not self.closing.has_leftovers(context) and self.quick_check.left_nothing(context)
+        """Return whether a closing context left nothing, so that it needs no closer look.
+
+        That is so if all that it created is gone, it has nothing registered, and no earlier run
+        left something of it.
+        """
+        if context.files is not None or context.directories is not None:
+            return False
+        if not self._settings.tracks:
+            return True
+        if self._has_leftovers and self.closing.has_leftovers(context):
+            return False
+        if self._settings.watch_modified or self._tree_may_have_changed(context):
+            return False
+        activity: Activity | None = context.attachment
+        if activity is not None and (activity.has_helpers or activity.bytes_removed):
+            return False
+        made = self._made_by(context)
+        if not made:
+            context.attachment = None
+            return not (self.temp_directory.changed() and self.temp_directory.has_new())
+        if self._settings.measure_made or self.temp_directory.holds(made):
+            return False
+        self._made_and_removed += self._count(context)
+        self.observer.paths.forget_all(context)
+        context.attachment = None
+        return True
+
+    def _tree_may_have_changed(self, context: Context) -> bool:
+        if context.scope != "test":
+            return self._tree.changed()
+        return self.observer.spawns.native_modules and self._tree.top_changed()
+
+    def _count(self, context: Context) -> int:
+        """Return how many paths a context has created and removed, without ignored ones."""
+        ignored, root, number = self.ignored, self.observer.root, 0
+        for path in self.observer.paths.topmost(context):
+            if path.startswith(root):
+                number += not (ignored.has_globs and ignored(path, True))
+            else:
+                number += not ignored.by_name(path)
+        return number
 
     def stop_protecting(self) -> None:
         """Let registered paths be removed as outside of a run: the run root is gone."""
@@ -177,13 +215,13 @@ class Tracking:
         Args:
             tests: how many tests were run.
         """
-        created = self.quick_check.made_and_removed
+        created = self._made_and_removed
         if self._closing is None:
             from ..reports import RunReport, Summary
 
             return RunReport(Summary(tests=tests, made=created, removed_by_tests=created))
         self._closing.totals.made += created
-        self.quick_check.made_and_removed = 0
+        self._made_and_removed = 0
         return self._closing.run_report(tests)
 
     def _move_preexisting_out(self, paths: Iterable[str]) -> None:
