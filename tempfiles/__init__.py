@@ -39,6 +39,7 @@ if typing.TYPE_CHECKING:
     from .roots.root import system_directory as system_directory
     from .run.retain import *
     from .run.run import *
+    from .run.run_contexts import Source as Source
     from .run.so_far import observed as observed
     from .run.so_far import paths_left as paths_left
     from .system.process_state import original_process_state as original_process_state
@@ -91,7 +92,8 @@ _HOMES = {
     "roots.location": "choose_location root_directories",
     "roots.root": "system_directory",
     "run.retain": "Retention RetentionSettings",
-    "run.run": "Run Source",
+    "run.run": "Run",
+    "run.run_contexts": "Source",
     "run.so_far": "observed paths_left",
     "system.process_state": "original_process_state restore_user",
     "system.syscalls": "original_os_functions",
