@@ -12,7 +12,7 @@ if typing.TYPE_CHECKING:
     from .api.directory import *
     from .api.inventory import *
     from .api.trees import *
-    from .detection.detector import Detector as Detector
+    from .detection.extra_detectors import Detector as Detector
     from .detection.ignore import CACHE_DIRECTORIES as CACHE_DIRECTORIES
     from .detection.leftovers import leftover_of as leftover_of
     from .detection.running_processes import ProcessDetector as ProcessDetector
@@ -60,7 +60,7 @@ _HOMES = {
         "stats unregister"
     ),
     "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
-    "detection.detector": "Detector",
+    "detection.extra_detectors": "Detector",
     "detection.ignore": "CACHE_DIRECTORIES",
     "detection.leftovers": "leftover_of",
     "detection.running_processes": "ProcessDetector",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..detection.detector import Detectors
+from ..detection.extra_detectors import Detectors
 from ..registry.contexts import Context
 from ..reports import RunSettings
 from ..roots.root import RunRoot

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..detection.detector import Detectors
+from ..detection.extra_detectors import Detectors
 from ..recovery import guard
 from ..registry import callbacks, contexts
 from ..registry.contexts import Context
@@ -19,7 +19,7 @@ from .lifecycle import lock
 from .run_contexts import RunContexts, Source
 
 if TYPE_CHECKING:
-    from ..detection.detector import Detector
+    from ..detection.extra_detectors import Detector
     from ..records import Leftover, Scope
     from ..reports import RunReport
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import TYPE_CHECKING
 
-from ..detection.detector import Detectors
+from ..detection.extra_detectors import Detectors
 from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, RunSettings

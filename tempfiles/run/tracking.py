@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..detection.detector import Detectors
+from ..detection.extra_detectors import Detectors
 from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner

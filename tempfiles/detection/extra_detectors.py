@@ -1,4 +1,4 @@
-"""Detectors: look for things other than files that a context leaves."""
+"""Extra detectors: look for things other than files that a context leaves."""
 
 from __future__ import annotations
 
