@@ -12,8 +12,7 @@ from tempfiles import Run, RunSettings
 from ..session.policy import Policy
 from ..session.session import Session
 from ..unittest_api import HARNESS, fixture_error
-from .boundaries import Boundaries
-from .patching import installed
+from .boundaries import Boundaries, installed
 from .result import TidyTestResult
 
 if TYPE_CHECKING:

@@ -3,17 +3,50 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import re
 import sys
 import unittest
 from typing import Any
 
 from tests.support import documentation
+from tests.support.projects import ProjectTestCase
 from tests.unit.test_imports import LAYERS
 
 DOCS = documentation.PROJECT / "docs"
 PAGE = DOCS / "architecture.md"
 REMEDY = "run `python docs/generate.py`"
+LEAK = """
+    import os, tempfile, unittest
+    class T(unittest.TestCase):
+        def test(self):
+            with open(os.path.join(tempfile.gettempdir(), "report.csv"), "w"):
+                pass
+"""
+# Prints the modules of both products on the stack, outermost first, at three calls.
+FOLLOW = """
+    import runpy, sys
+    stops = {
+        "created": "tempfiles.observation.paths", "left_by": "tempfiles.detection.leak_finder",
+        "context_lines": "runner.output.lines",
+    }
+    def follow(frame, event, argument):
+        name, module = frame.f_code.co_name, frame.f_globals.get("__name__")
+        if event == "call" and stops.get(name) == module:
+            del stops[name]
+            modules = []
+            while module.split(".")[0] in ("runner", "tempfiles"):
+                modules.insert(0, module)
+                frame = frame.f_back
+                module = frame.f_globals.get("__name__", "")
+            print("WAY", *modules)
+    def add(hook):
+        hook.__cantrace__ = True  # else no hook is profiled
+        original(hook)
+    original, sys.addaudithook = sys.addaudithook, add
+    sys.setprofile(follow)
+    runpy.run_module("runner", run_name="__main__", alter_sys=True)
+"""
 
 
 def from_docs(name: str) -> Any:
@@ -93,6 +126,20 @@ class PageTests(unittest.TestCase):
             with self.subTest(name):
                 path = documentation.PROJECT / name
                 self.assertTrue(path.exists() or path.with_suffix(".py").exists())
+
+
+class WayOfALeakTests(ProjectTestCase):
+    def test_a_leak_passes_the_ten_modules_of_the_page_once(self) -> None:
+        self.write("follow.py", FOLLOW)
+        self.write("test_a.py", LEAK)
+        outcome = self.run_python("follow.py", "-v", "test_a")
+        lines = (line.split()[1:] for line in outcome.out.splitlines() if line[:4] == "WAY ")
+        passed = [module for line in lines for module, _ in itertools.groupby(line)]
+        self.assertEqual(len(passed), len(set(passed)), outcome.err)
+        text = PAGE.read_text(encoding="utf-8")
+        written = re.findall(r"^\d+\. `((?:\w+\.){2}\w+)", text, re.MULTILINE)
+        self.assertEqual(passed, written)
+        self.assertEqual(len(written), 10)
 
 
 if __name__ == "__main__":
