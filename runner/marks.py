@@ -43,6 +43,7 @@ class WorkerIdentity(NamedTuple):
 _setups: list[Callable[[], Any]] = []
 _worker: WorkerIdentity | None = None
 _used: set[str] = set()
+_has_timeouts = False
 
 
 def timeout(seconds: float | None) -> Callable[[Marked], Marked]:
@@ -56,6 +57,8 @@ def timeout(seconds: float | None) -> Callable[[Marked], Marked]:
     """
     if seconds is not None and not 0 < seconds < math.inf:
         raise ValueError(f"timeout needs a number of seconds above 0, not {seconds!r}")
+    global _has_timeouts
+    _has_timeouts = _has_timeouts or seconds is not None
     return _marking(_TIMEOUT, seconds)
 
 
@@ -137,10 +140,10 @@ def set_up_worker() -> contextlib.ExitStack:
 
     with contextlib.ExitStack() as stack:
         for function in _setups:
-            if inspect.isgeneratorfunction(function):
-                stack.enter_context(contextlib.contextmanager(function)())
-            else:
-                function()
+            value = function()
+            if inspect.isgenerator(value):
+                next(value, None)
+                stack.callback(next, value, None)
         return stack.pop_all()
 
 
@@ -150,8 +153,8 @@ def setup_names() -> list[str]:
 
 
 def has_timeouts() -> bool:
-    """Return whether anything is marked with a timeout."""
-    return _TIMEOUT in _used
+    """Return whether anything is marked with a timeout in seconds."""
+    return _has_timeouts
 
 
 def keeps_apart() -> bool:

@@ -109,9 +109,9 @@ def _read_file(path: str) -> Any:
 def _entries(document: Any) -> dict[str, Entry]:
     if document is None:
         return {}
+    if isinstance(document, dict) and document.get("version", VERSION) != VERSION:
+        raise cache.DamagedError("it is of another version")
     try:
-        if document["version"] != VERSION:
-            raise cache.DamagedError("it is of another version")
         return {
             str(key): (max(float(seconds), 0.0), max(int(tests), 1))
             for key, (seconds, tests) in document["units"].items()

@@ -54,17 +54,22 @@ _NEEDS = (
         ("keep-dir", "keep-runs", "keep-bytes"),
         "keep", lambda keep: keep != "never", "--keep on-failure or always", False,
     ),
+    _Need(("flaky",), "retries", bool, "--retries"),
 )  # fmt: skip
 _EXCLUSIVE = (
     ("shuffle", "reverse"),
     ("update-baseline", "strict-baseline"),
     ("pdb", "progress"),
+    ("pdb", "timeout"),
+    ("pdb", "retries"),
     ("until-leak", "update-baseline"),
     ("version", "completion"),
     ("version", "show-settings"),
     ("completion", "show-settings"),
 )
-OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline")
+_OFF: dict[str, object] = {"keep": "never", "retries": 0}
+"""The values that switch an option off where its default does, and is not empty."""
+OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline", "durations-file")
 
 
 def settle(settings: Settings, arguments: Arguments) -> None:
@@ -151,8 +156,8 @@ def _is_active(settings: Settings, name: str) -> bool:
     off_values: tuple[object, ...] = ()
     if option.default in (None, False, ()):
         off_values = (None, False, (), "")  # "" is --no-leak-baseline
-    elif name == "keep":
-        off_values = ("never",)
+    elif name in _OFF:
+        off_values = (_OFF[name],)
     # The types are compared too: the seed 0 is not False.
     return setting.rank > DEFAULT and not any(
         setting.value == off and type(setting.value) is type(off) for off in off_values

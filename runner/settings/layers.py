@@ -201,8 +201,8 @@ def _limit_of_table(entry: tuple[str, object]) -> str:
     name, value = entry
     most = value.get("max") if isinstance(value, dict) and len(value) == 1 else value
     if type(most) is not int or most < 1:
-        example = f"{name} = {{ max = 2 }}"
-        raise ArgumentTypeError(f"{name}: it must be a whole number of at least 1: {example}")
+        wanted = f"a whole number of at least 1, as in `{name} = {{ max = 2 }}`"
+        raise ArgumentTypeError(f"{name!r} must have {wanted}")
     return f"{name}={most}"
 
 

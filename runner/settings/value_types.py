@@ -176,7 +176,6 @@ INTEGER = ValueType("a whole number", _read_integer, (int,))
 SEED = ValueType("a whole number (the seed), true or false", _read_seed, (int, bool))
 SECONDS = ValueType("a number of seconds", _number_up_to(_INFINITE), (int, float))
 TIME_LIMIT = ValueType("a number of seconds above 0", _read_limit, (int, float))
-RESOURCE = ValueType("NAME=MAX with a whole number of at least 1", _read_resource,
-                     show=_show_resource)  # fmt: skip
+RESOURCE = ValueType("NAME=MAX, MAX at least 1", _read_resource, show=_show_resource)
 PERCENT = ValueType("a number from 0 to 100", _number_up_to(100), (int, float))
 SIZE = ValueType("a size such as 512M or 1G", parse_size, (str, int), show=_show_size)

@@ -43,6 +43,7 @@ class PrecedenceTests(SettingsTestCase):
             native = text if text in ("true", "false") or text.isdigit() else f"'{text}'"
             needed = {
                 "temp-root-min-free": "temp-root = 'ram'", "strict-baseline": "leak-baseline = 'x'",
+                "flaky": "retries = 1",
             }.get(option.name, "coverage = true" if option.name.startswith("coverage-") else "")
             with self.subTest(option=option.name):
                 self.file(f"{option.name} = {native}", needed)
@@ -74,6 +75,30 @@ class PrecedenceTests(SettingsTestCase):
         ):
             with self.subTest(words):
                 self.assertEqual(self.config(*words.split()).leak_ignore, expected)
+
+    def test_resources_are_a_table_in_the_settings_file(self) -> None:
+        for lines in (
+            ["resources = { db = { max = 2 }, gpu = 1 }"],
+            ["[tool.tidytest.resources]", "db = { max = 2 }", "gpu = { max = 1 }"],
+            ["[tool.tidytest.resources.db]", "max = 2", "[tool.tidytest.resources.gpu]", "max = 1"],
+            ["resources = ['db=2', 'gpu=1']"],
+        ):
+            with self.subTest(lines):
+                self.file(*lines)
+                self.assertEqual(self.config().resources, (("db", 2), ("gpu", 1)))
+        self.file("[tool.tidytest.resources]", "db = { max = 2 }")
+        self.assertEqual(self.config("--resources=db=3,x=1").resources, (("db", 3), ("x", 1)))
+
+    def test_entry_of_resources_without_a_limit_is_refused(self) -> None:
+        for entry in ("db = {}", "db = { maximum = 2 }", "db = { max = 0 }", "db = 'two'",
+                      "db = true", "db = { max = 2, min = 1 }"):  # fmt: skip
+            with self.subTest(entry):
+                self.file("[tool.tidytest.resources]", entry)
+                self.assertEqual(
+                    self.refused(),
+                    "pyproject.toml:2: resources: 'db' must have a whole number of at least 1,"
+                    " as in `db = { max = 2 }`",
+                )
 
     def test_last_of_a_repeated_option_counts(self) -> None:
         self.assertEqual(self.config("--leaks=fail", "--leaks", "off").leaks, "off")
@@ -140,6 +165,11 @@ class EnvironmentTests(SettingsTestCase):
     def test_empty_variable_sets_nothing(self) -> None:
         self.assertEqual(self.config(TIDYTEST_LEAKS="", TIDYTEST_HTML=""), Config())
 
+    def test_variables_of_a_worker_set_nothing(self) -> None:
+        loaded = self.load(TIDYTEST_WORKER="3", TIDYTEST_RUN="ab12cd34", TIDYTEST_LEAKS="fail")
+        self.assertEqual(loaded.config, Config(leaks="fail"))
+        self.assertEqual(self.load(TIDYTEST_WORKER="3", TIDYTEST_RUN="ab").settings, {})
+
     def test_seed_is_a_number_and_switch_a_word(self) -> None:
         self.assertEqual(self.config(TIDYTEST_SHUFFLE="1").shuffle, 1)
         self.assertIsNone(self.config(TIDYTEST_SHUFFLE="off").shuffle)
@@ -172,6 +202,14 @@ class ArgumentsTests(SettingsTestCase):
             "--html=": "--html: '' is not the name of a file, or - for standard output",
             "--monitor=x/": "--monitor: 'x/' is not the name of a file",
             "--keep-bytes=much": "--keep-bytes: 'much' is not a size such as 512M or 1G",
+            "--timeout=-1": "--timeout: '-1' is not a number of seconds above 0",
+            "--timeout=0": "--timeout: '0' is not a number of seconds above 0",
+            "--timeout=inf": "--timeout: 'inf' is not a number of seconds above 0",
+            "--retries=-1": "--retries: '-1' is not a whole number of at least 0",
+            "--flaky=x": "--flaky: 'x' is not one of report, fail",
+            "--resources=db": "--resources: 'db' is not NAME=MAX, MAX at least 1",
+            "--resources=db=0": "--resources: 'db=0' is not NAME=MAX, MAX at least 1",
+            "--workers-by=thread": "--workers-by: 'thread' is not one of auto, fork, spawn",
             "--slowest-temp=-1": "--slowest-temp: '-1' is not a whole number of at least 0",
         }  # fmt: skip
         for word, message in cases.items():
