@@ -5,7 +5,6 @@ Tests import them from `runner`. Under another runner they change nothing.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -127,29 +126,9 @@ def become_worker(identity: WorkerIdentity) -> None:
     os.environ[WORKER], os.environ[RUN] = str(identity.number), identity.run
 
 
-def set_up_worker() -> contextlib.ExitStack:
-    """Call the functions marked with `worker_setup`, in the order of their definition.
-
-    Returns:
-        What ends them: close it after the last test.
-
-    Raises:
-        Exception: what a function raises; those before it have been ended.
-    """
-    import inspect  # not with the marks: it takes longer to import than they do
-
-    with contextlib.ExitStack() as stack:
-        for function in _setups:
-            value = function()
-            if inspect.isgenerator(value):
-                next(value, None)
-                stack.callback(next, value, None)
-        return stack.pop_all()
-
-
-def setup_names() -> list[str]:
-    """Return the full names of the functions marked with `worker_setup`."""
-    return [f"{function.__module__}.{function.__qualname__}" for function in _setups]
+def worker_setups() -> tuple[Callable[[], Any], ...]:
+    """Return the functions marked with `worker_setup`, in the order of their definition."""
+    return tuple(_setups)
 
 
 def has_timeouts() -> bool:

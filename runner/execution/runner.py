@@ -18,6 +18,8 @@ from .result import TidyTestResult
 if TYPE_CHECKING:
     from tempfiles import RunReport
 
+_MARKS = f"{__name__.partition('.')[0]}.marks"  # imported if the tests use one
+
 
 class TidyTestRunner(unittest.TextTestRunner):
     """A `TextTestRunner` that gives each test a temp context and prints what each left.
@@ -123,7 +125,12 @@ class _Attached:
             if _has_custom_run(self._test):
                 result.follow_custom_runs()
         with installed(self._boundaries), self._boundaries.attached(result):
-            return self._test(result)
+            if _MARKS not in sys.modules:
+                return self._test(result)
+            from .worker_setup import set_up
+
+            with set_up(result) as is_ready:
+                return self._test(result) if is_ready else result
 
     def _tell_start(self, result: TidyTestResult) -> None:
         session = self._boundaries.session

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import unittest
-from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -105,43 +104,6 @@ class WorkerTests(MarksTestCase):
         marks.become_worker(WorkerIdentity(3, "abc"))
         os.environ.clear()
         self.assertEqual(runner.worker(), WorkerIdentity(3, "abc"))
-
-
-class SetupTests(MarksTestCase):
-    def test_functions_are_called_in_order_and_ended_in_reverse(self) -> None:
-        calls: list[str] = []
-
-        @runner.worker_setup
-        def first() -> Iterator[None]:
-            calls.append("first")
-            yield
-            calls.append("first ends")
-
-        @runner.worker_setup
-        def second() -> None:
-            calls.append("second")
-
-        with marks.set_up_worker():
-            calls.append("tests")
-        self.assertEqual(calls, ["first", "second", "tests", "first ends"])
-        self.assertEqual([name.rpartition(".")[2] for name in marks.setup_names()],
-                         ["first", "second"])  # fmt: skip
-
-    def test_function_that_fails_ends_those_before_it(self) -> None:
-        calls: list[str] = []
-
-        @runner.worker_setup
-        def first() -> Iterator[None]:
-            yield
-            calls.append("first ends")
-
-        @runner.worker_setup
-        def second() -> None:
-            raise RuntimeError("no database")
-
-        with self.assertRaisesRegex(RuntimeError, "no database"):
-            marks.set_up_worker()
-        self.assertEqual(calls, ["first ends"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""Call the functions that tests marked with `runner.worker_setup`, before the first test."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..marks import worker_setups
+from ..unittest_api import fixture_error
+
+__unittest = True  # frames of this module stay out of users' tracebacks
+
+
+@contextlib.contextmanager
+def set_up(result: Any) -> Iterator[bool]:
+    """Call the functions, in the order of their definition, and end them after the block.
+
+    What one raises becomes an error of the result. After an error the tests must not run: they may
+    need what is missing.
+
+    Args:
+        result: the result of unittest.
+
+    Yields:
+        Whether all were called with success.
+    """
+    started: list[tuple[Callable[[], Any], Any]] = []
+    is_ready = all(_start(result, function, started) for function in worker_setups())
+    try:
+        yield is_ready
+    finally:
+        for function, generator in reversed(started):
+            with _errors_of(function, result):
+                next(generator, None)
+
+
+def _start(result: Any, function: Callable[[], Any], started: list[Any]) -> bool:
+    """Call a function; return whether it succeeded."""
+    errors = len(result.errors)
+    with _errors_of(function, result):
+        value = function()
+        if inspect.isgenerator(value):
+            next(value, None)
+            started.append((function, value))
+    return len(result.errors) == errors
+
+
+@contextlib.contextmanager
+def _errors_of(function: Callable[[], Any], result: Any) -> Iterator[None]:
+    """Add what the block raises to the result, as the error of a function."""
+    try:
+        yield
+    except Exception:
+        name = f"worker_setup ({function.__module__}.{function.__qualname__})"
+        result.addError(fixture_error(name), sys.exc_info())
