@@ -14,8 +14,10 @@ from ..settings.config import Config
 if TYPE_CHECKING:
     from ..listeners.coverage import Measurement
     from ..listeners.usage_watch import Watcher
+    from ..parallel.suite import ParallelSuite
     from ..selection.select import Selection
     from ..session.listener import Listener
+    from ..session.session import Session
 
 
 class CommandLineComponents(Components):
@@ -25,6 +27,7 @@ class CommandLineComponents(Components):
         measurement: measures coverage.
         watcher: samples the disk usage of the temp directory.
         selection: chooses and orders the tests.
+        parallel: runs the tests in workers.
         loaded: the ids of the loaded tests, if the baseline or the selection needs them at the end.
         words: the part of the command line for unittest.
         umask: the umask of the process before the tests.
@@ -37,6 +40,7 @@ class CommandLineComponents(Components):
         self.measurement: Measurement | None = None
         self.watcher: Watcher | None = None
         self.selection: Selection | None = None
+        self.parallel: ParallelSuite | None = None
         self.loaded: frozenset[str] = frozenset()
         self.words = words
         self.umask = os.umask(0o077)
@@ -63,6 +67,18 @@ class CommandLineComponents(Components):
             from ..selection.completeness import ids_of
 
             self.loaded = frozenset(ids_of(test))
+
+    def in_workers(self, test: Any, session: Session) -> Any:
+        """Return what runs a suite in workers, if the settings ask for that; else the suite."""
+        if self.settings.jobs == 1:
+            return test
+        from ..parallel.suite import ParallelSuite, is_empty
+
+        if is_empty(test):
+            return test
+        followers = [] if self.measurement is None else [self.measurement]
+        self.parallel = ParallelSuite(test, self, session, followers)
+        return self.parallel
 
     def new_selection(self) -> Selection:
         """Create the selection of tests, with the state of the last run."""

@@ -20,9 +20,9 @@ from tempfiles import (
 )  # fmt: skip
 
 from ..errors import UsageError
+from ..hosting import exit_steps
 from ..hosting.run_end import RunEnd, warning_only
 from ..session.session import Session
-from . import exit_steps
 from .assembly import CommandLineComponents
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ class Ending:
         components = self._components
         if components.watcher is not None:
             self._attempt(self._stop_watching)
+        if components.parallel is not None:
+            self._attempt(components.parallel.finish)
         self._attempt(self._session.run.wait)
         has_run = self._result is not None
         if has_run:

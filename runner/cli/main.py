@@ -129,7 +129,10 @@ class Program:
 
             def arrange(self, test: Any) -> Any:
                 program._components.note_loaded(test)
-                return selection.arrange(test) if selection is not None else test
+                arranged = selection.arrange(test) if selection is not None else test
+                suite = program._components.in_workers(arranged, session)
+                self.resultclass = getattr(suite, "resultclass", self.resultclass)
+                return suite
 
             def _makeResult(self) -> Any:
                 program._result = super()._makeResult()

@@ -69,7 +69,7 @@ class TidyTestResult(unittest.TextTestResult):
 
         def start_test(test: unittest.TestCase) -> None:
             for notify in events.test_started:
-                notify(_name_of(test))
+                notify(name_of(test))
             start(test)
 
         def stop_test(test: unittest.TestCase) -> None:
@@ -85,7 +85,7 @@ class TidyTestResult(unittest.TextTestResult):
                 raise
             finally:
                 for notify in events.test_stopped:
-                    notify(_name_of(test), *output)
+                    notify(name_of(test), *output)
 
         self.startTest = start_test  # type: ignore[method-assign]
         self.stopTest = stop_test  # type: ignore[method-assign]
@@ -331,7 +331,8 @@ class TidyTestResult(unittest.TextTestResult):
         self.stream.flush()
 
 
-def _name_of(test: Any) -> CaseName:
+def name_of(test: Any) -> CaseName:
+    """Return the names of a test, as listeners get them."""
     id = test_id(test)
     kind = type(test)
     module, class_name = kind.__module__, kind.__qualname__

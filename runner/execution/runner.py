@@ -119,10 +119,14 @@ class _Attached:
 
     def __call__(self, result: Any) -> Any:
         self._result = result
+        runs_here = not getattr(self._test, "runs_elsewhere", False)  # in worker processes
         self._boundaries.session.count_tests = self._count
         if isinstance(result, TidyTestResult):
             self._tell_start(result)
-            if _has_custom_run(self._test):
+            if not runs_here:
+                with self._boundaries.attached(result):
+                    return self._test(result)
+            if has_custom_run(self._test):
                 result.follow_custom_runs()
         with installed(self._boundaries), self._boundaries.attached(result):
             if _MARKS not in sys.modules:
@@ -145,7 +149,7 @@ class _Attached:
         return None if rounds is None else self._test.countTestCases() * (rounds or 1)
 
 
-def _has_custom_run(test: Any) -> bool:
+def has_custom_run(test: Any) -> bool:
     """Return whether a test, or one in a suite, may define `run` without `TestCase.run`."""
     known = {unittest.TestCase.run, *_known_runs()}
     pending, runs = [test], set()

@@ -87,10 +87,12 @@ class Components:
             self.memory = LeakMemory(self.directory)
         return self.memory
 
-    def session(self, run: Run, listeners: Sequence[Listener] = ()) -> Session:
-        """Create the session of an open run."""
+    def session(
+        self, run: Run, listeners: Sequence[Listener] = (), kind: Callable[..., Session] = Session
+    ) -> Session:
+        """Create the session of an open run, of a class of the host's."""
         memory: Callable[[], LeakMemory] | None = self.read_memory
-        return Session(
+        return kind(
             run, self.policy(), retention=self.retention.of_failed_tests, listeners=listeners,
             memory=memory if self.settings.leaks != "off" else None,
         )

@@ -24,7 +24,7 @@ from .outcomes import UNSUCCESSFUL, Outcome
 from .policy import Policy
 
 if TYPE_CHECKING:
-    from tempfiles import Retention, Run, RunReport, Scope, Source
+    from tempfiles import Finding, Leak, Modification, Retention, Run, RunReport, Scope, Source
 
     from ..selection.completeness import Completeness
     from .memory import LeakMemory
@@ -74,6 +74,9 @@ class Session:
         tests_run: the number of tests that ran.
         count_tests: returns how many tests there are to run, None if that is unknown; the adapter
             sets it.
+        moment: when the event happened that a worker has sent; None where the tests run here. It is
+            a reading of `time.perf_counter`.
+        worker: the number of the worker that has sent it.
         stop: called by a listener to end the run after the test under way; the adapter sets it.
     """
 
@@ -95,8 +98,12 @@ class Session:
         self.tests_run = 0
         self.count_tests: Callable[[], int | None] = lambda: None
         self.stop: Callable[[], None] = lambda: None
+        self.moment: float | None = None
+        self.worker = 0
         self._late: list[ContextReport] = []
         self._memory = memory
+        self._reports_of_workers: list[RunReport] = []
+        self._order: dict[tuple[Scope, str], int] = {}
 
     @property
     def context_now(self) -> str:
@@ -194,6 +201,24 @@ class Session:
         new, failure = decided[0]
         return ClosedContext(report, report._replace(leaks=new.leaks), failure)
 
+    def closed_elsewhere(self, report: ContextReport) -> ClosedContext:
+        """Decide about a context that a worker has closed, and notify the listeners."""
+        new = self.policy.without_known(report)
+        closed = ClosedContext(report, new)
+        self._order.setdefault((report.scope, report.id), len(self._order))
+        self._notify(closed)
+        return closed
+
+    def ended_elsewhere(self, report: RunReport, late: Iterable[ContextReport] = ()) -> None:
+        """Add the run of a worker to this one; before `finish`.
+
+        Args:
+            report: of its run.
+            late: what contexts of it left after they had closed.
+        """
+        self._reports_of_workers.append(report)
+        self._note_late(late)
+
     def note_failure(self, closed: ClosedContext) -> None:
         """Record that a failure of the test tool reports the leaks of a context."""
         self.policy.note_failed(closed.new)
@@ -254,7 +279,22 @@ class Session:
         return self._with_kept(self.run.remove())
 
     def _with_kept(self, report: RunReport) -> RunReport:
+        if self._reports_of_workers:
+            report = self._in_order(report.merge(*self._reports_of_workers))
         return report if self.retention is None else self.retention.mark_kept(report)
+
+    def _in_order(self, report: RunReport) -> RunReport:
+        """Return a report with its entries in the order in which their contexts closed."""
+        order, last = self._order, len(self._order)
+
+        def rank(entry: Leak | Modification | Finding) -> int:
+            return order.get((entry.scope, entry.context), last)
+
+        return report._replace(
+            leaks=tuple(sorted(report.leaks, key=rank)),
+            modifications=tuple(sorted(report.modifications, key=rank)),
+            findings=tuple(sorted(report.findings, key=rank)),
+        )
 
     def interrupted_line(self) -> str:
         """Return the line that says how many tests ran before the run was interrupted."""

@@ -52,6 +52,7 @@ class Config(NamedTuple):
     repeat: int | None = None
     until_leak: bool = False
     pdb: bool = False
+    jobs: int = 1
     timeout: float | None = None
     retries: int = 0
     flaky: str = "report"

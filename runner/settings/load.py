@@ -74,7 +74,7 @@ def load(
 def _may_set(argv: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Return whether the command line or the environment may set something."""
     return (
-        any(word.startswith("--") for word in argv)
+        any(word.startswith(("--", "-j")) for word in argv)
         or "GITHUB_ACTIONS" in environ
         or any(name.startswith(VARIABLES) and name not in NO_SETTINGS for name in environ)
     )

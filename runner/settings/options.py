@@ -16,6 +16,7 @@ from .value_types import (
     FILE_NAME,
     GLOB,
     INTEGER,
+    JOBS,
     PERCENT,
     REPORT,
     RESOURCE,
@@ -191,6 +192,9 @@ OPTIONS: tuple[Option, ...] = (
            allowed=ENVIRONMENT),
     Option("pdb", SWITCH, SELECTION,
            "start the debugger at each failure", allowed=ENVIRONMENT),
+    Option("jobs", JOBS, PARALLEL,
+           "run the tests in N worker processes (auto: one for each core that may be used);"
+           " -j N is the short form", "N|auto"),
     Option("timeout", TIME_LIMIT, PARALLEL,
            "end each test that takes longer, with an error and the stacks of its threads",
            "SECONDS"),

@@ -57,7 +57,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         UsageError: a value is missing, superfluous or not valid, or a word is no option at all
             but resembles one of the runner's.
     """
-    words, unparsed = _divide(argv)
+    words, unparsed = _divide(_with_long_names(argv))
     namespace = argparse.Namespace(cleared=set())
     try:
         given, unknown = option_parser().parse_known_args(_with_seeds(words), namespace)
@@ -132,6 +132,18 @@ class _Clear(argparse.Action):
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         setattr(namespace, self.dest, self.const)
         namespace.cleared.add(self.dest)
+
+
+def _with_long_names(argv: Sequence[str]) -> list[str]:
+    """Write `-j 4` and `-j4` as `--jobs 4`: the only option of the runner with a short name."""
+    words = list(argv)
+    end = words.index("--") if "--" in words else len(words)
+    for index, word in enumerate(words[:end]):
+        if word == "-j":
+            words[index] = "--jobs"
+        elif word.startswith("-j"):
+            words[index] = f"--jobs={word[2:].removeprefix('=')}"
+    return words
 
 
 def _divide(argv: Sequence[str]) -> tuple[list[str], list[str]]:

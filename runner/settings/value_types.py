@@ -154,6 +154,21 @@ def _show_resource(value: object) -> str:
     return "{}={}".format(*value) if isinstance(value, tuple) else str(value)
 
 
+def _read_jobs(text: str) -> int:
+    if text == "auto":
+        return _usable_cores()
+    if _read_integer(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def _usable_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _show_size(value: object) -> str:
     number = value if isinstance(value, int) else 0
     for power, suffix in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
@@ -174,6 +189,7 @@ TEMP_ROOT = ValueType(
 GLOB = ValueType("a pattern", _read_text)
 INTEGER = ValueType("a whole number", _read_integer, (int,))
 SEED = ValueType("a whole number (the seed), true or false", _read_seed, (int, bool))
+JOBS = ValueType("a whole number of at least 1, or auto", _read_jobs, (int, str))
 SECONDS = ValueType("a number of seconds", _number_up_to(_INFINITE), (int, float))
 TIME_LIMIT = ValueType("a number of seconds above 0", _read_limit, (int, float))
 RESOURCE = ValueType("NAME=MAX, MAX at least 1", _read_resource, show=_show_resource)

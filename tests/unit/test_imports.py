@@ -22,7 +22,7 @@ ONLY_IN = {
     "shtab": {"runner.settings.help"},
 }
 BY_NAME_ONLY = {
-    ("runner.listeners.progress", "tqdm"), ("runner.cli.exit_steps", "_signal"),
+    ("runner.listeners.progress", "tqdm"), ("runner.hosting.exit_steps", "_signal"),
     ("tempfiles.system.termination", "_signal"),
     ("tempfiles.roots.flock", "msvcrt"),
 }

@@ -1,0 +1,212 @@
+"""The channel between a worker and the parent: a file of events, a pipe of units, a bell, a flag.
+
+A worker appends lines to its file of events. The file survives each way to die, complete up to the
+last line, and never makes the worker wait. The parent writes the numbers of units to a pipe, and
+sets a byte of a mapped file to stop the worker after its test. Tests close and reuse descriptors:
+the worker looks whether one still is its own before it uses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tempfiles import untracked
+
+END = "end"
+"""The command that ends a worker; all others are the tests of a unit."""
+_CHUNK = 1 << 20  # bytes to read at once
+
+
+class Paths(NamedTuple):
+    """The files of one worker process in the run root.
+
+    `events` has its events, `flag` the byte that stops it, `stacks` what `faulthandler` writes when
+    it dies. `out` and `err` have what its tests print; they are the same file where standard output
+    and standard error of the parent are the same.
+    """
+
+    events: str
+    flag: str
+    stacks: str
+    out: str
+    err: str
+
+
+def paths_in(root: str, number: int, joined: bool) -> Paths:
+    """Return the paths of a worker process.
+
+    Args:
+        root: the run root.
+        number: that of the process; a replacement has another one.
+        joined: whether standard output and standard error are one file.
+    """
+    base = os.path.join(root, f"worker-{number}")
+    out = f"{base}.out"
+    return Paths(
+        f"{base}.events", f"{base}.flag", f"{base}.stacks", out, out if joined else f"{base}.err"
+    )
+
+
+class EventWriter:
+    """The worker's end of the file of events.
+
+    Lines are kept until `flush`, which writes them at once. What cannot be written now is kept for
+    the next time: a test may have used up all descriptors or lowered a limit.
+
+    Args:
+        path: the file.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._process = os.getpid()
+        self._lines: list[str] = []
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        status = os.fstat(self._fd)
+        self._inode, self._device = status.st_ino, status.st_dev
+        self.add = self._lines.append
+        self._fstat, self._write, self._open = os.fstat, os.write, os.open  # tests may replace them
+        self._getpid = os.getpid
+
+    def flush(self) -> None:
+        """Write the lines; a forked child of the worker writes nothing."""
+        lines = self._lines
+        if not lines:
+            return
+        if self._getpid() != self._process:
+            lines.clear()
+            return
+        lines.append("")
+        text = "\n".join(lines).encode()
+        lines.pop()
+        try:
+            text = text[self._write(self._own_fd(), text) :]
+        except OSError:
+            return
+        lines.clear()
+        if text:  # the disk is full, or a signal came
+            lines.append(text.decode().removesuffix("\n"))
+
+    def _own_fd(self) -> int:
+        """Return the descriptor of the file; open it again if a test has closed it."""
+        try:
+            status = self._fstat(self._fd)
+            if status.st_ino == self._inode and status.st_dev == self._device:
+                return self._fd
+        except OSError:
+            pass
+        with untracked():
+            self._fd = self._open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        return self._fd
+
+
+class EventReader:
+    """The parent's end of the file of events.
+
+    Args:
+        path: the file; it may not exist yet.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = -1
+        self._rest = b""
+
+    def lines(self) -> list[bytes]:
+        """Return the whole lines that were written since the last call."""
+        if self._fd < 0:
+            try:
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return []
+        found: list[bytes] = []
+        while chunk := os.read(self._fd, _CHUNK):
+            first, *more = chunk.split(b"\n")
+            self._rest += first
+            if more:
+                found.append(self._rest)
+                self._rest = more.pop()
+                found += more
+            if len(chunk) < _CHUNK:
+                break
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class WorkPipe:
+    """The worker's end of the pipe of units, and of the bell.
+
+    Args:
+        work: the descriptor to read commands from.
+        bell: the descriptor to write a byte to, which wakes the parent.
+    """
+
+    def __init__(self, work: int, bell: int) -> None:
+        self._work, self._bell = work, bell
+        self._ids = {fd: _identity(fd) for fd in (work, bell)}
+        self._rest = b""
+
+    def commands(self) -> Iterator[str]:
+        """Yield the commands of the parent as they come; end where the pipe is closed or lost."""
+        while True:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                yield line.decode()
+            if _identity(self._work) != self._ids[self._work]:
+                return
+            chunk = os.read(self._work, 4096)
+            if not chunk:
+                return
+            self._rest += chunk
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether tests have closed the pipe of units."""
+        return _identity(self._work) != self._ids[self._work]
+
+    def ring(self) -> None:
+        """Wake the parent, if the bell is still there; it wakes by itself soon."""
+        with contextlib.suppress(OSError):
+            if _identity(self._bell) == self._ids[self._bell]:
+                os.write(self._bell, b".")
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+class StopFlag:
+    """One byte that two processes share; tests cannot close a mapping.
+
+    Args:
+        path: the file to map; it is created if it does not exist.
+    """
+
+    def __init__(self, path: str) -> None:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(fd).st_size < 1:
+                os.write(fd, b"\0")
+            self._byte = mmap.mmap(fd, 1)
+        finally:
+            os.close(fd)
+
+    def __bool__(self) -> bool:
+        return self._byte[0] != 0
+
+    def set(self) -> None:
+        """Tell the other process to stop."""
+        self._byte[0] = 1

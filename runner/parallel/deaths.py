@@ -1,0 +1,106 @@
+"""Tell in which test or fixture a worker died, of what, and which tests are left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from unittest.util import strclass
+
+from ..session.outcomes import Outcome
+from ..unittest_api import test_id
+from . import events
+from .plan import Unit
+
+if TYPE_CHECKING:
+    from .process import WorkerProcess
+
+
+class Death:
+    """The death of a worker in a unit.
+
+    Args:
+        worker: the worker, with its last events.
+        unit: what it ran.
+        tests: all tests.
+        code: its exit code; a negative one is a signal.
+    """
+
+    def __init__(
+        self, worker: WorkerProcess, unit: Unit, tests: Sequence[Any], code: int
+    ) -> None:
+        self._worker = worker
+        self._unit = unit
+        self._tests = tests
+        self._code = code
+        self._fixture: str = json.loads(worker.fixture[1:]) if worker.fixture else ""
+        self._last = events.index_of(worker.last)
+
+    def lines(self) -> list[bytes]:
+        """Return the events that the worker could not send any more."""
+        message = f"the process of this test {_fate(self._code)}"
+        if not self._worker.running:
+            message = f"the process died in this fixture: it {_fate(self._code)}"
+        stack = self._stack()
+        details = f"{message}\n\n{stack}" if stack else f"{message}\n"
+        outcome = self._outcome(message, details)
+        if outcome is None:
+            return []
+        index = self._last if self._worker.running else None
+        lines = [
+            self._positions(),
+            events.line(events.OUTCOME, [index, None, *outcome]),
+            *([f"{events.STOPPED}{time.perf_counter():.6f} 0"] if self._worker.running else []),
+        ]
+        return [line.encode() for line in lines]
+
+    def _outcome(self, message: str, details: str) -> Outcome | None:
+        if self._worker.running:
+            id = events.foreign_id(self._worker.running)
+            if id is None and self._last is not None:
+                id = test_id(self._tests[self._last])
+            return Outcome(str(id), str(id), "error", message, details)
+        if not self._fixture:
+            return None
+        owner = self._fixture.partition(" (")[2].removesuffix(")")
+        return Outcome(self._fixture, owner, "error", message, details, fixture=True)
+
+    def rest(self) -> range:
+        """Return the tests that a new worker runs."""
+        unit = self._unit.tests
+        if self._worker.running and self._last is None:
+            return range(0)  # a test that only its suite knows: the rest cannot be found
+        first = unit.start if self._last is None else self._last + 1
+        if not self._worker.running:
+            if self._fixture.startswith("setUpModule"):
+                return range(0)
+            if self._fixture.startswith("setUpClass"):
+                owner = self._fixture.partition(" (")[2].removesuffix(")")
+                while first < unit.stop and strclass(type(self._tests[first])) == owner:
+                    first += 1
+        return range(first, unit.stop)
+
+    def _stack(self) -> str:
+        try:
+            with open(self._worker.paths.stacks, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def _positions(self) -> str:
+        paths = self._worker.paths
+        sizes = [os.path.getsize(path) for path in dict.fromkeys((paths.out, paths.err))]
+        return events.positions(sizes)
+
+
+def _fate(code: int) -> str:
+    """Return how a process ended: `was killed by SIGSEGV`, or `ended with exit code 3`."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"

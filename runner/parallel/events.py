@@ -1,0 +1,105 @@
+"""The events that a worker sends: one line each, a letter and what belongs to it.
+
+Most tests pass: their two lines hold numbers only. Others hold JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tempfiles import ContextReport
+
+from ..session.outcomes import UNSUCCESSFUL
+
+UNIT = "u"
+"""`u NUMBER POSITIONS`: a unit begins."""
+STARTED = "s"
+"""`s INDEX TIME`: a test of the plan starts."""
+FOREIGN = "S"
+"""`S [TIME, names..., short description]`: a test starts that only a suite of the user's knows."""
+PASSED = "p"
+"""`p TIME SECONDS`: the test has succeeded, and is over."""
+STOPPED = "x"
+"""`x TIME SECONDS`: the test is over."""
+OUTCOME = "a"
+"""`a [INDEX, TEXT, Outcome...]`: an outcome other than success, of a test or of a fixture."""
+CAPTURED = "b"
+"""`b [OUT, ERR]`: more output that `-b` has captured."""
+POSITIONS = "@"
+"""`@ OUT ERR`: how much the tests have printed so far."""
+FIXTURE = "f"
+"""`f NAME`: this fixture runs next, if there is one."""
+CONTEXT = "c"
+"""`c ContextReport`: a context has closed and left something."""
+CLEAN_CONTEXT = "C"
+"""`C [ID, SCOPE, MADE, REGISTERED, BYTES]`: a context has closed and left nothing."""
+LEAK_FAILED = "n"
+"""`n`: a failure reports the leaks of the last context."""
+SUCCEEDED = "k"
+"""`k ID`: a test came to its end with success."""
+ANNOTATED = "t"
+"""`t [INDEX, OWNER, TEXT, FIXTURE]`: a text belongs to a failure."""
+WRITTEN = "o"
+"""`o TEXT`: a user's own `run` wrote this to the stream of the result."""
+WARNING = "w"
+"""`w [KEY, TEXT]`: a warning was shown."""
+UNIT_DONE = "d"
+"""`d [CONTEXTS, INTERRUPTED, SECONDS]`: the unit is over; the ids of the contexts that it has
+entered, and of those that were broken off."""
+FINISHED = "r"
+"""`r [RunReport, LATE]`: the run of the worker has ended, with what contexts left late."""
+
+
+def line(event: str, content: Any) -> str:
+    """Return the line of an event with a content that JSON can hold."""
+    return f"{event}{json.dumps(content)}"
+
+
+def positions(numbers: Sequence[int]) -> str:
+    """Return the line that says how much was printed."""
+    return f"{POSITIONS}{' '.join(map(str, numbers))}"
+
+
+def of_context(report: ContextReport) -> str:
+    """Return the line of a context that has closed."""
+    left = report.leaks or report.modifications or report.findings or report.removal.failed
+    if left:
+        return line(CONTEXT, report.to_dict())
+    counts = [report.id, report.scope, report.made, report.registered, report.bytes_made]
+    return line(CLEAN_CONTEXT, counts)
+
+
+def context_of(text: bytes) -> ContextReport:
+    """Return the report of a context from its line."""
+    content = json.loads(text[1:])
+    if text[:1] == CLEAN_CONTEXT.encode():
+        return ContextReport(*content)
+    return ContextReport.from_dict(content)
+
+
+def index_of(text: bytes) -> int | None:
+    """Return the index of the test that a line names; None if it names none of the plan."""
+    code = text[:1].decode()
+    if code == STARTED:
+        return int(text[1:].partition(b" ")[0])
+    if code == OUTCOME:
+        index = json.loads(text[1:])[0]
+        return index if isinstance(index, int) else None
+    return None
+
+
+def foreign_id(text: bytes) -> str | None:
+    """Return the id of the test in a line of `FOREIGN`; None for other lines."""
+    return str(json.loads(text[1:])[1]) if text[:1].decode() == FOREIGN else None
+
+
+def is_failure(text: bytes) -> bool:
+    """Return whether the outcome in a line makes the run fail."""
+    return json.loads(text[1:])[4] in UNSUCCESSFUL
+
+
+def seconds_of(text: bytes) -> float:
+    """Return how long the unit took that a line of `UNIT_DONE` ends."""
+    return float(json.loads(text[1:])[2])

@@ -1,0 +1,321 @@
+"""Start, watch, replace and stop the workers, and hand out the units.
+
+The parent runs no test. So it stays without threads, and can fork a replacement at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from tempfiles import untracked
+
+from . import events
+from .channel import paths_in
+from .deaths import Death
+from .plan import Unit
+from .process import WorkerProcess
+from .replay import Source
+from .schedule import Schedule
+from .worker import NOT_READY, REPLACE_ME, Job, Place, run_forked
+
+_TICK = 0.01
+"""Seconds after which the parent looks for events, if no worker rings."""
+_GRACE = 2.5
+"""Seconds that workers have to end after ^C or SIGTERM, before they are killed."""
+_LAST_GRACE = 10.0
+"""Seconds that a worker has for its end: threads, exit handlers, the removal of its files."""
+_MOST_DEATHS = 3
+"""Deaths of workers, one after the other, that were given work and began none."""
+
+
+class EventHandler(Protocol):
+    """Who takes the events of the units."""
+
+    def feed(self, unit: int, source: Source, lines: list[bytes]) -> None:
+        """Take more events of a unit."""
+
+    def feed_outside(self, source: Source, lines: list[bytes]) -> None:
+        """Take the events of a worker that are of no unit."""
+
+    def finish_unit(self, unit: int) -> None:
+        """Note that a unit is over."""
+
+    def advance(self) -> None:
+        """Do what is due; called after each look at the workers."""
+
+
+class Pool:
+    """The workers of one run.
+
+    Args:
+        job: what the workers share.
+        units: the units of the run.
+        schedule: decides who runs what.
+        workers: how many workers to start at most.
+        handler: takes the events.
+
+    Attributes:
+        run_word: one word for the run.
+        dead: the workers that died, with their last events.
+    """
+
+    def __init__(
+        self, job: Job, units: Sequence[Unit], schedule: Schedule, workers: int,
+        handler: EventHandler,
+    ) -> None:
+        self._job = job
+        self._units = units
+        self._schedule = schedule
+        self._number = workers
+        self._handler = handler
+        self._root = job.run.root.path
+        self.run_word = os.urandom(4).hex()
+        self._workers: dict[int, WorkerProcess] = {}
+        self._started = 0
+        self._idle_deaths = 0
+        self._stopping = False
+        self._joined = _same_file(1, 2)
+        self._bell, self._bell_in = os.pipe()
+        os.set_blocking(self._bell, False)
+        os.set_blocking(self._bell_in, False)
+        self._life, self._life_in = os.pipe()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._bell, selectors.EVENT_READ)
+        self.ended: list[WorkerProcess] = []
+
+    # The life of the pool
+
+    def run(self) -> None:
+        """Run all units.
+
+        Raises:
+            KeyboardInterrupt: ^C or SIGTERM came; the workers are gone.
+        """
+        gc.freeze()
+        try:
+            while not self._is_over:
+                self._give_work()
+                self._wait()
+                self._look()
+                self._handler.advance()
+            for worker in self._workers.values():
+                worker.end()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+
+    def finish(self) -> None:
+        """Wait for the workers to end; kill those that do not."""
+        deadline = time.monotonic() + _LAST_GRACE
+        while self._workers and time.monotonic() < deadline:
+            self._wait()
+            self._look()
+        for worker in list(self._workers.values()):
+            sys.stderr.write(
+                f"tidytest: worker {worker.number} did not end within {_LAST_GRACE:.0f} s:"
+                " it was killed\n"
+            )
+            worker.kill(signal.SIGKILL)
+            os.waitpid(worker.pid, 0)
+            self._take_events(worker)
+            self._remove(worker)
+
+    def stop(self) -> None:
+        """Start nothing more, and have each worker stop after its test."""
+        if not self._stopping:
+            self._stopping = True
+            for worker in self._workers.values():
+                worker.flag.set()
+
+    @property
+    def _is_over(self) -> bool:
+        if self._stopping:
+            return all(worker.is_idle for worker in self._workers.values())
+        return self._schedule.is_over
+
+    def _break_off(self, error: BaseException) -> None:
+        """End all workers after ^C, SIGTERM or a defect, within a few seconds."""
+        self._stopping = True
+        terminated = signal.SIGTERM if _is_termination(error) else signal.SIGINT
+        for worker in self._workers.values():
+            worker.flag.set()
+            worker.end()
+            worker.kill(terminated, group=terminated == signal.SIGINT)
+        deadline = time.monotonic() + _GRACE
+        try:
+            while self._workers and time.monotonic() < deadline:
+                self._wait()
+                self._look()
+        finally:
+            for worker in list(self._workers.values()):
+                worker.kill(signal.SIGKILL)
+                os.waitpid(worker.pid, 0)
+                self._take_events(worker)
+                self._remove(worker)
+        self._handler.advance()
+
+    # Work
+
+    def _give_work(self) -> None:
+        if self._stopping:
+            return
+        for number in range(self._number):
+            worker = self._workers.get(number)
+            busy = worker is not None and not worker.is_idle
+            if worker is not None and len(worker.queued) > 1:
+                continue
+            units = self._schedule.take(number, ahead=busy)
+            if not units:
+                continue
+            if worker is None:
+                worker = self._start(number)
+            worker.send(units)
+
+    def _start(self, number: int) -> WorkerProcess:
+        self._started += 1
+        paths = paths_in(self._root, self._started, self._joined)
+        work, work_in = os.pipe()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        place = Place(number, self.run_word, paths, work, self._bell_in, self._life)
+        with untracked():
+            pid = os.fork()
+        if pid == 0:
+            others = [worker.work for worker in self._workers.values()]
+            for fd in (work_in, self._bell, self._life_in, *others):
+                os.close(fd)
+            run_forked(self._job, place)
+        os.close(work)
+        with untracked():
+            worker = WorkerProcess(number, pid, paths, work_in)
+        self._workers[number] = worker
+        return worker
+
+    # Events
+
+    def _wait(self) -> None:
+        if self._selector.select(_TICK):
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._bell, 4096)
+
+    def _look(self) -> None:
+        """Take the events of all workers, and bury those that died."""
+        for worker in list(self._workers.values()):
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            self._take_events(worker)
+            if pid:
+                self._bury(worker, os.waitstatus_to_exitcode(status))
+
+    def _take_events(self, worker: WorkerProcess) -> None:
+        batch: list[bytes] = []
+        for line in worker.reader.lines():
+            batch.append(line)
+            code = line[:1]
+            if code == b"s" or code == b"S":
+                worker.running = worker.last = line
+                worker.fixture = b""
+            elif code == b"p" or code == b"x":
+                worker.running = b""
+            elif code == b"a":
+                worker.last = line
+                self._note_outcome(line)
+            elif code == b"f":
+                worker.fixture = line
+            elif code == b"c" or code == b"C":
+                worker.contexts.append(line)
+            elif code == b"u":
+                self._feed(worker, batch[:-1])
+                batch = [line]
+                self._begin_unit(worker)
+            elif code == b"d":
+                self._feed(worker, batch)
+                batch = []
+                self._end_unit(worker, line)
+            elif code == b"r":
+                worker.report = line
+        self._feed(worker, batch)
+
+    def _feed(self, worker: WorkerProcess, lines: list[bytes]) -> None:
+        if lines and worker.unit is not None:
+            self._handler.feed(worker.unit.number, worker.source, lines)
+        elif lines and not self._stopping:
+            self._handler.feed_outside(worker.source, lines)
+
+    def _note_outcome(self, line: bytes) -> None:
+        if self._job.settings.failfast and events.is_failure(line):
+            self.stop()
+
+    def _begin_unit(self, worker: WorkerProcess) -> None:
+        worker.unit = worker.queued.popleft()
+        worker.running = worker.last = worker.fixture = b""
+        worker.begun = time.perf_counter()
+        self._idle_deaths = 0
+
+    def _end_unit(self, worker: WorkerProcess, line: bytes) -> None:
+        unit, worker.unit = worker.unit, None
+        assert unit is not None
+        self._schedule.done(unit, events.seconds_of(line))
+        self._handler.finish_unit(unit.number)
+
+    # Deaths
+
+    def _bury(self, worker: WorkerProcess, code: int) -> None:
+        """Take a worker out that has ended, and go on with what it left, if it died."""
+        self._remove(worker)
+        if code == NOT_READY:
+            self.stop()
+        if worker.report:
+            return
+        if code != REPLACE_ME:
+            worker.kill(signal.SIGKILL)  # its children
+        if worker.unit is not None:
+            self._go_on(worker, worker.unit, code)
+        elif worker.queued and not self._stopping:
+            self._idle_deaths += 1
+            if self._idle_deaths > _MOST_DEATHS * self._number:
+                raise RuntimeError(f"workers die before their first test ({code})")
+        if not self._stopping:
+            self._schedule.give_back(worker.queued)
+
+    def _go_on(self, worker: WorkerProcess, unit: Unit, code: int) -> None:
+        """Report the test or fixture in which a worker died; leave the rest to another one."""
+        if self._stopping and code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
+            return
+        death = Death(worker, unit, self._job.tests, code)
+        self._handler.feed(unit.number, worker.source, death.lines())
+        rest = death.rest()
+        worker.unit = None
+        if rest and not self._stopping:
+            self._schedule.give_back([replace(unit, tests=rest)])
+        else:
+            self._schedule.done(unit, time.perf_counter() - worker.begun)
+            self._handler.finish_unit(unit.number)
+
+    def _remove(self, worker: WorkerProcess) -> None:
+        del self._workers[worker.number]
+        worker.close()
+        self.ended.append(worker)
+
+
+def _same_file(*fds: int) -> bool:
+    try:
+        first, second = map(os.fstat, fds)
+    except OSError:
+        return False
+    return os.path.samestat(first, second)
+
+
+def _is_termination(error: BaseException) -> bool:
+    from tempfiles import Terminated
+
+    return isinstance(error, Terminated)

@@ -1,0 +1,70 @@
+"""One worker process as the parent sees it: what it has to do, what it has sent."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Sequence
+
+from .channel import END, EventReader, Paths, StopFlag
+from .plan import Unit
+from .replay import Source
+
+
+class WorkerProcess:
+    """One worker as the parent sees it.
+
+    Args:
+        number: 0 to N-1; a replacement has that of the worker that died.
+        pid: of the process.
+        paths: its files.
+        work: the descriptor to write its commands to.
+    """
+
+    def __init__(self, number: int, pid: int, paths: Paths, work: int) -> None:
+        self.number = number
+        self.pid = pid
+        self.paths = paths
+        self.work = work
+        self.reader = EventReader(paths.events)
+        self.flag = StopFlag(paths.flag)
+        self.source = Source(number, list(dict.fromkeys((paths.out, paths.err))))
+        self.queued: deque[Unit] = deque()
+        self.unit: Unit | None = None
+        self.running = b""  # the start of the test under way
+        self.last = b""  # the last event that names a test
+        self.fixture = b""
+        self.begun = 0.0
+        self.contexts: list[bytes] = []
+        self.report = b""
+
+    def send(self, units: Sequence[Unit]) -> None:
+        """Have the worker run units after those that it has."""
+        self.queued += units
+        lines = (f"{unit.number} {unit.tests.start} {unit.tests.stop}\n" for unit in units)
+        self._write("".join(lines))
+
+    def end(self) -> None:
+        """Have the worker end when it has run its units."""
+        self._write(f"{END}\n")
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # it is dead: the next look will find that
+            os.write(self.work, text.encode())
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has nothing to run."""
+        return self.unit is None and not self.queued
+
+    def kill(self, number: int, group: bool = True) -> None:
+        """Send a signal to the process, or to the whole group that it leads."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            (os.killpg if group else os.kill)(self.pid, number)
+
+    def close(self) -> None:
+        """Close what the parent has of it."""
+        self.reader.close()
+        with contextlib.suppress(OSError):
+            os.close(self.work)

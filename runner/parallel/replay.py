@@ -1,0 +1,379 @@
+"""Replay the events of the workers in serial order, into the result and the session of the run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+from unittest.case import _SubTest  # type: ignore[attr-defined]
+
+from ..execution.result import TidyTestResult
+from ..session.outcomes import CaseName, Outcome, Status
+from ..session.session import ClosedContext, Session
+from ..unittest_api import capturing, fixture_error, test_id
+from . import events
+
+
+class RemoteError(BaseException):
+    """Stands for an exception of a worker; `text` is what unittest prints of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class ReplayedResult(TidyTestResult):
+    """The result of a run in workers: texts stand for exceptions.
+
+    Attributes:
+        outcome: the outcome that is being replayed.
+    """
+
+    outcome: Outcome
+
+    durations: int | None = None  # Python 3.11 has none
+
+    def replay(self, test: Any, outcome: Outcome, text: str | None) -> None:
+        """Add an outcome of a worker.
+
+        Args:
+            test: the test, or unittest's object for a fixture.
+            outcome: its outcome; that of a subtest too.
+            text: what unittest prints of it; None if that is the traceback.
+        """
+        self.outcome = outcome
+        error = RemoteError(outcome.details if text is None else text)
+        kind = test.failureException if outcome.status == "failure" else RemoteError
+        err = (kind, error, None)
+        if outcome.subtest is not None and outcome.status in ("failure", "error"):
+            subtest = _RemoteSubTest(test, "", {})
+            subtest.description = outcome.subtest
+            self.addSubTest(test, subtest, err)
+        elif outcome.subtest is not None:
+            subtest = _RemoteSubTest(test, "", {})
+            subtest.description = outcome.subtest
+            self.addSkip(subtest, outcome.message)
+        elif outcome.status == "error":
+            self.addError(test, err)
+        elif outcome.status == "failure":
+            self.addFailure(test, err)
+        elif outcome.status == "skipped":
+            self.addSkip(test, outcome.message)
+        elif outcome.status == "expected failure":
+            self.addExpectedFailure(test, err)
+        else:
+            self.addUnexpectedSuccess(test)
+
+    def add_duration(self, test: Any, seconds: float) -> None:
+        """Add how long a test took, for unittest's own list of the slowest (Python 3.12)."""
+        if self.durations is not None:
+            self.addDuration(test, seconds)  # type: ignore[attr-defined,unused-ignore]
+
+    def add_plain_successes(self, number: int) -> None:
+        """Add tests that did nothing but succeed."""
+        self.testsRun += number
+        if self.dots:
+            self.stream.write("." * number)
+            self.stream.flush()
+
+    def _exc_info_to_string(self, err: Any, test: Any) -> str:
+        error = err[1]
+        if isinstance(error, RemoteError):
+            return error.text
+        return str(super()._exc_info_to_string(err, test))  # type: ignore[misc]
+
+    def _add(self, test: Any, status: Status, err: Any, entries: list[Any]) -> None:
+        if self.session is not None:
+            self.session.outcome(self.outcome)
+
+    def _report(self, test: Any, status: Status, message: str, details: str = "") -> None:
+        if self.session is not None:
+            self.session.outcome(self.outcome)
+
+
+class _RemoteTest:
+    """A test that only the worker has: one of a suite that creates its tests itself."""
+
+    failureException = AssertionError
+    names: CaseName
+    short: str | None
+
+    def id(self) -> str:
+        return self.names.id
+
+    def shortDescription(self) -> str | None:
+        return self.short
+
+    def __str__(self) -> str:
+        return self.names.description
+
+
+def _remote_test(names: CaseName, short: str | None) -> Any:
+    place = {"__module__": names.module, "__qualname__": names.class_name}
+    test = type("RemoteTest", (_RemoteTest,), place)()
+    test.names, test.short = names, short
+    return test
+
+
+class _RemoteSubTest(_SubTest):  # type: ignore[misc]
+    """A subtest of a worker; `description` is how unittest prints its parameters."""
+
+    description = ""
+
+    def _subDescription(self) -> str:
+        return self.description
+
+
+class Source:
+    """One worker process as the replay sees it: its output files.
+
+    Args:
+        number: that of the worker.
+        paths: the files of standard output and standard error, one if they are the same.
+    """
+
+    def __init__(self, number: int, paths: Sequence[str]) -> None:
+        self.number = number
+        self._paths = paths
+        self._read_to = [0] * len(paths)
+
+    def skip_to(self, positions: Sequence[int]) -> None:
+        """Leave out what was printed before: it belongs to another unit."""
+        self._read_to = list(positions)
+
+    def new_output(self, positions: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return what was printed up to some positions: the descriptor, and the bytes."""
+        found = []
+        for index, (path, end) in enumerate(zip(self._paths, positions, strict=True)):
+            start = self._read_to[index]
+            if end > start:
+                with contextlib.suppress(OSError), open(path, "rb") as file:
+                    file.seek(start)
+                    found.append((index + 1, file.read(end - start)))
+                self._read_to[index] = end
+        return found
+
+
+class Replay:
+    """Takes events as they come, unit by unit, and applies them in the order of the units.
+
+    The first unit that is not over is applied as it runs; later ones wait for their turn.
+
+    Args:
+        tests: all tests in serial order.
+        units: how many units there are.
+        result: of the run.
+        session: of the run.
+    """
+
+    def __init__(
+        self, tests: Sequence[Any], units: int, result: ReplayedResult, session: Session
+    ) -> None:
+        self._tests = tests
+        self._result = result
+        self._session = session
+        self._waiting: list[list[tuple[Source, list[bytes]]]] = [[] for _ in range(units)]
+        self._done = [False] * units
+        self._next = 0
+        self._test: Any = None
+        self._closed: ClosedContext | None = None
+        self._source = Source(0, ())
+        self._plain = 0  # successes that are not printed yet
+        self._started: bytes | None = None  # a start that is not applied yet
+        self._ran: list[int] = []
+        self._batches = self._may_batch()
+        self._handlers: dict[bytes, Callable[[bytes], None]] = {
+            events.STARTED.encode(): self._start,
+            events.FOREIGN.encode(): self._start_foreign,
+            events.PASSED.encode(): self._pass,
+            events.STOPPED.encode(): self._stop,
+            events.OUTCOME.encode(): self._outcome,
+            events.CAPTURED.encode(): self._capture,
+            events.POSITIONS.encode(): self._print_output,
+            events.CONTEXT.encode(): self._close_context,
+            events.CLEAN_CONTEXT.encode(): self._close_clean_context,
+            events.LEAK_FAILED.encode(): self._leak_failed,
+            events.SUCCEEDED.encode(): self._succeeded,
+            events.ANNOTATED.encode(): self._annotate,
+            events.WRITTEN.encode(): self._write,
+            events.UNIT.encode(): self._begin_unit,
+            events.UNIT_DONE.encode(): self._end_unit,
+        }
+
+    # Events as they come
+
+    def feed(self, unit: int, source: Source, lines: list[bytes]) -> None:
+        """Take more events of a unit."""
+        self._waiting[unit].append((source, lines))
+
+    def feed_outside(self, source: Source, lines: list[bytes]) -> None:
+        """Apply the errors of the set-up of a worker, and of its end."""
+        errors = [line for line in lines if line[:1] == events.OUTCOME.encode()]
+        if errors:
+            self._source = source
+            self._apply(errors)
+
+    def finish_unit(self, unit: int) -> None:
+        """Note that no more events of a unit come."""
+        self._done[unit] = True
+
+    def advance(self) -> None:
+        """Apply the events whose turn has come."""
+        while self._next < len(self._done) and not self._result.shouldStop:
+            waiting, done = self._waiting[self._next], self._done[self._next]
+            self._waiting[self._next] = []
+            for self._source, lines in waiting:
+                self._apply(lines)
+            if not done:
+                break
+            self._next += 1
+        self._print_plain()
+
+    def note_ran(self) -> None:
+        """Record in the session which tests ran."""
+        self._session.ran.update(test_id(self._tests[index]) for index in self._ran)
+
+    def _may_batch(self) -> bool:
+        """Whether a success is a dot and nothing else, so that many can be printed at once."""
+        result, events_of = self._result, self._session.events
+        follows = events_of.test_started or events_of.test_stopped
+        return not (result.showAll or result.buffer or result.durations is not None or follows)
+
+    def _apply(self, lines: list[bytes]) -> None:
+        handlers = self._handlers
+        if not self._batches:
+            for line in lines:
+                handlers.get(line[:1], _ignore)(line)
+            return
+        for line in lines:
+            code = line[:1]
+            if code == b"s":
+                self._apply_start()
+                self._started = line
+            elif code == b"p" and self._started is not None:
+                self._ran.append(int(self._started[1:].partition(b" ")[0]))
+                self._started = None
+                self._plain += 1
+            elif (handle := handlers.get(code)) is not None:
+                self._apply_start()
+                self._print_plain()
+                handle(line)
+
+    def _apply_start(self) -> None:
+        if self._started is not None:
+            started, self._started = self._started, None
+            self._print_plain()
+            self._start(started)
+
+    def _print_plain(self) -> None:
+        number, self._plain = self._plain, 0
+        if number:
+            self._result.add_plain_successes(number)
+
+    # One handler an event
+
+    def _begin_unit(self, line: bytes) -> None:
+        self._source.skip_to([int(word) for word in line.split()[1:]])
+
+    def _start(self, line: bytes) -> None:
+        index, _, moment = line[1:].partition(b" ")
+        self._ran.append(int(index))
+        self._begin(self._tests[int(index)], float(moment))
+
+    def _start_foreign(self, line: bytes) -> None:
+        moment, *names, short = json.loads(line[1:])
+        test = _remote_test(CaseName(*names), short)
+        self._session.ran.add(test.names.id)
+        self._begin(test, moment)
+
+    def _begin(self, test: Any, moment: float) -> None:
+        self._session.moment = moment
+        self._session.worker = self._source.number
+        self._test = test
+        self._result.startTest(test)
+
+    def _pass(self, line: bytes) -> None:
+        self._note_times(line)
+        self._result.addSuccess(self._test)
+        self._finish_test()
+
+    def _stop(self, line: bytes) -> None:
+        self._note_times(line)
+        self._finish_test()
+
+    def _note_times(self, line: bytes) -> None:
+        moment, _, elapsed = line[1:].partition(b" ")
+        self._session.moment = float(moment)
+        seconds = float(elapsed)
+        if seconds:
+            self._result.add_duration(self._test, seconds)
+
+    def _finish_test(self) -> None:
+        test, self._test = self._test, None
+        self._result.stopTest(test)
+
+    def _outcome(self, line: bytes) -> None:
+        index, text, *fields = json.loads(line[1:])
+        outcome = Outcome(*fields)
+        test = self._tests[index] if index is not None else self._test
+        if outcome.fixture:
+            with capturing(self._result):
+                self._result.replay(fixture_error(outcome.id), outcome, text)
+        else:
+            self._result.replay(test, outcome, text)
+
+    def _capture(self, line: bytes) -> None:
+        out, err = json.loads(line[1:])
+        sys.stdout.write(out)
+        sys.stderr.write(err)
+
+    def _print_output(self, line: bytes) -> None:
+        for fd, data in self._source.new_output([int(word) for word in line[1:].split()]):
+            write_out(fd, data)
+
+    def _close_context(self, line: bytes) -> None:
+        report = events.context_of(line)
+        if report.scope != "test":
+            self._session.ran.add(report.id)
+        self._closed = self._session.closed_elsewhere(report)
+
+    def _close_clean_context(self, line: bytes) -> None:
+        if len(self._session.events.context_closed) > 1:  # the first one prints leaks
+            self._closed = self._session.closed_elsewhere(events.context_of(line))
+
+    def _leak_failed(self, line: bytes) -> None:
+        if self._closed is not None:
+            self._session.note_failure(self._closed)
+
+    def _succeeded(self, line: bytes) -> None:
+        self._session.succeeded(json.loads(line[1:]))
+
+    def _annotate(self, line: bytes) -> None:
+        index, owner, text, is_fixture = json.loads(line[1:])
+        test = None if is_fixture else self._tests[index] if index is not None else self._test
+        self._result.annotate(test, owner, text)
+
+    def _write(self, line: bytes) -> None:
+        self._result.stream.write(json.loads(line[1:]))
+
+    def _end_unit(self, line: bytes) -> None:
+        contexts, interrupted, _ = json.loads(line[1:])
+        self._session.ran.update(contexts)
+        self._session.interrupted.update(interrupted)
+
+
+def _ignore(line: bytes) -> None:
+    """Leave out an event that says nothing to the result."""
+
+
+def write_out(fd: int, data: bytes) -> None:
+    """Write what a test has printed to the standard output or standard error of this process."""
+    stream = sys.__stdout__ if fd == 1 else sys.__stderr__
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if stream is not None:
+            stream.flush()
+        while data:
+            data = data[os.write(fd, data) :]

@@ -1,0 +1,224 @@
+"""A worker: the serial run with another result, which sends events, in a process of its own."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import faulthandler
+import fcntl
+import os
+import signal
+import sys
+import unittest
+import weakref
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any, NamedTuple, NoReturn
+
+from tempfiles import Run, original_os_functions, original_process_state, restore_user, untracked
+
+from ..execution.boundaries import installed
+from ..execution.worker_setup import set_up
+from ..hosting import exit_steps
+from ..hosting.components import Components
+from ..marks import WorkerIdentity, become_worker
+from ..session.listener import Listener
+from . import events
+from .channel import END, EventWriter, Paths, StopFlag, WorkPipe
+from .emit import OutputPositions, WorkerBoundaries, WorkerResult, WorkerSession
+
+REPLACE_ME, NOT_READY = 75, 76
+"""The exit codes of a worker that has lost the pipe of units, so that a new one goes on, and of one
+in which a function raised that is marked with `runner.worker_setup`."""
+
+__unittest = True
+
+
+class ResultSettings(NamedTuple):
+    """What unittest's runner sets on its result."""
+
+    failfast: bool
+    buffer: bool
+    tb_locals: bool
+
+
+class Place(NamedTuple):
+    """Where a worker is in its run.
+
+    `number` is 0 to N-1, also for the replacement of a worker that died; `run` is one word for the
+    whole run. `work`, `bell` and `life` are descriptors: of the commands, of the pipe that wakes
+    the parent, and of one that is closed when the parent dies.
+    """
+
+    number: int
+    run: str
+    paths: Paths
+    work: int
+    bell: int
+    life: int
+
+
+class Job(NamedTuple):
+    """What all workers of a run share.
+
+    `tests` are all tests in serial order, and `settings` those of their result. `run` is the
+    parent's. `has_custom_run` says that a test may define `run` without `TestCase.run`.
+    """
+
+    tests: Sequence[Any]
+    settings: ResultSettings
+    components: Components
+    listeners: Sequence[Listener]
+    run: Run
+    has_custom_run: bool
+
+
+def run_forked(job: Job, place: Place) -> NoReturn:
+    """Be a worker in a forked child; never return."""
+    code = 1
+    try:
+        _become_worker(place)
+        _forget_handlers()
+        run = job.run.reopen_in_child(job.components.run_settings())
+        code = Worker(job, place, run).work()
+    except BaseException as error:
+        with contextlib.suppress(BaseException):
+            import traceback
+
+            traceback.print_exception(error)
+    finally:
+        os._exit(code)
+
+
+class Worker:
+    """Runs units and sends events, until the parent says that there are no more.
+
+    Args:
+        job: what all workers share.
+        place: where this one is.
+        run: the tracked run of this process.
+    """
+
+    def __init__(self, job: Job, place: Place, run: Run) -> None:
+        self._process = os.getpid()
+        self._tests = job.tests
+        self._components = job.components
+        self._pipe = WorkPipe(place.work, place.bell)
+        with untracked():
+            self._writer = EventWriter(place.paths.events)
+            flag = StopFlag(place.paths.flag)
+        session = job.components.session(run, job.listeners, WorkerSession)
+        assert isinstance(session, WorkerSession)
+        session.writer = self._writer
+        self._session = session
+        self._boundaries = WorkerBoundaries(self._session)
+        self._positions = OutputPositions(place.paths.out == place.paths.err)
+        self._result = WorkerResult(self._writer, flag, self._positions)
+        self._result.failfast = job.settings.failfast
+        self._result.buffer = job.settings.buffer
+        self._result.tb_locals = job.settings.tb_locals
+        self._result.attach(self._boundaries)
+        if job.has_custom_run:
+            self._result.follow_custom_runs()
+        run.catch_termination()
+
+    def work(self) -> int:
+        """Run the units that the parent asks for, then end the run; return the exit code."""
+        code, interrupt = REPLACE_ME, None
+        with installed(self._boundaries), self._boundaries.attached(self._result):
+            try:
+                with set_up(self._result) as is_ready:
+                    code = self._run_units() if is_ready else NOT_READY
+            except KeyboardInterrupt as error:  # SIGTERM too
+                interrupt = error
+        if os.getpid() != self._process:
+            return 0  # a forked child of a test, which ran the rest of the unit
+        if interrupt is not None:
+            self._writer.flush()
+        with original_process_state():
+            self._end()
+        return code
+
+    def _run_units(self) -> int:
+        for command in self._pipe.commands():
+            if command == END:
+                return 0
+            number, first, stop = map(int, command.split())
+            self._run_unit(number, first, stop)
+            if os.getpid() != self._process:
+                return 0
+            if self._pipe.is_lost:
+                return REPLACE_ME
+        return REPLACE_ME if self._pipe.is_lost else 0
+
+    def _run_unit(self, number: int, first: int, stop: int) -> None:
+        """Run the tests of a unit, from one index to another."""
+        tests = self._tests[first:stop]
+        begun, session = perf_counter(), self._session
+        before = set(session.ran)
+        self._writer.add(f"{events.UNIT}{number} {' '.join(map(str, self._positions.now))}")
+        self._result.begin_unit({id(test): first + i for i, test in enumerate(tests)}, tests)
+        unittest.TestSuite(tests)(self._result)
+        self._result.send_positions()
+        seconds = perf_counter() - begun
+        content = [sorted(session.ran - before), sorted(session.interrupted), seconds]
+        self._writer.add(events.line(events.UNIT_DONE, content))
+        self._writer.flush()
+        self._pipe.ring()
+
+    def _end(self) -> None:
+        """End the run of this process, and send its report."""
+        exit_steps.wait_for_threads()
+        exit_steps.run_exit_handlers()
+        restore_user()
+        with original_os_functions():
+            self._session.run.wait()
+            report, late = self._session.finish()
+            content = [report.to_dict(), [found.to_dict() for found in late]]
+            self._result.send_positions()
+            self._writer.add(events.line(events.FINISHED, content))
+            self._writer.flush()
+            self._pipe.ring()
+
+
+def _become_worker(place: Place) -> None:
+    """Make this process the leader of a group, with output, input and environment of a worker."""
+    os.setsid()  # no terminal either: to read from it would stop the worker
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    for fd, path in ((1, place.paths.out), (2, place.paths.err)):
+        if fd == 2 and place.paths.out == place.paths.err:
+            os.dup2(1, 2)
+            continue
+        out = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(out, fd)
+        os.close(out)
+    become_worker(WorkerIdentity(place.number, place.run))
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    faulthandler.enable(os.open(place.paths.stacks, flags, 0o600))
+    _die_with_parent(place.life)
+
+
+def _die_with_parent(life: int) -> None:
+    """Have the kernel kill this process when the parent dies, also in a test that hangs."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(life, fcntl.F_GETFL)
+        fcntl.fcntl(life, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _forget_handlers() -> None:
+    """Leave to the parent the exit handlers that were registered when the tests were imported.
+
+    Each runs once, in the parent: what it removes may still be used by other workers.
+    """
+    atexit._clear()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
+    multiprocessing: Any = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None:
+        atexit.register(multiprocessing._exit_function)
