@@ -1,0 +1,89 @@
+"""Recorded orders of tests: what a worker ran, in its order, to run it again (`--replay`)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import UsageError
+from ..unittest_api import test_id
+from .order import Test
+
+VERSION = 1
+_NAMED = 3  # missing tests that a message names
+
+
+class RecordedOrder(NamedTuple):
+    """The tests that one process ran.
+
+    `words` are the part of the command line for unittest that loads the tests, `tests` their ids in
+    the order in which they ran; one that ran twice is there twice.
+    """
+
+    words: tuple[str, ...]
+    tests: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return what the file holds, for JSON."""
+        return {"version": VERSION, "words": [*self.words], "tests": [*self.tests]}
+
+
+def read(path: str) -> RecordedOrder:
+    """Read the file of a recorded order.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UsageError: it cannot be read, or is no recorded order.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except OSError as error:
+        raise UsageError(f"--replay: cannot read {path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise UsageError(f"--replay: {path} is no recorded order: it is not JSON") from None
+    if not isinstance(document, dict) or document.get("version") != VERSION:
+        raise UsageError(f"--replay: {path} is no recorded order of version {VERSION}")
+    words, tests = document.get("words"), document.get("tests")
+    if not (_is_texts(words) and _is_texts(tests)):
+        raise UsageError(f"--replay: {path} is no recorded order: words and tests must be texts")
+    return RecordedOrder(tuple(words), tuple(tests))
+
+
+def arrange(loaded: Iterable[Test], order: RecordedOrder, path: str) -> list[Test]:
+    """Return the tests of a recorded order from among all that were loaded.
+
+    Args:
+        loaded: the tests, flat.
+        order: the order to run them in.
+        path: the file of the order, for messages.
+
+    Raises:
+        UsageError: tests of the order were not loaded.
+    """
+    found: defaultdict[str, deque[Test]] = defaultdict(deque)
+    for test in loaded:
+        found[test_id(test)].append(test)
+    missing = Counter(order.tests) - Counter({id: len(tests) for id, tests in found.items()})
+    if missing:
+        raise UsageError(_message(list(missing), len(order.tests), path))
+    return [found[id].popleft() for id in order.tests]
+
+
+def _message(missing: Sequence[str], number: int, path: str) -> str:
+    named = ", ".join(missing[:_NAMED])
+    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    place = os.path.relpath(path)
+    return (
+        f"--replay: {len(missing)} of {number} tests of {place} no longer exist: {named}{more};"
+        " run it where it was recorded, or record it again"
+    )
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
