@@ -132,6 +132,7 @@ def _selects(settings: Config) -> bool:
         or settings.reverse
         or settings.repeat is not None
         or settings.until_leak
+        or settings.replay is not None
     )
 
 

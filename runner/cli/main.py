@@ -7,7 +7,7 @@ import sys
 import unittest
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tempfiles import TempFilesError, Terminated, terminate
 
@@ -17,6 +17,9 @@ from ..session.session import Session
 from ..settings import load
 from .assembly import CommandLineComponents
 from .ending import Ending
+
+if TYPE_CHECKING:
+    from ..session.listener import Listener
 
 ExitCode = str | int | None
 
@@ -37,7 +40,7 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         if not _print_help(name, words):
             loaded = load.load(words, cwd=os.getcwd(), environ=os.environ)
             if not _print_instead_of_run(loaded):
-                code = Program(name, loaded).run()
+                code = _run(name, loaded)
     except (UsageError, TempFilesError) as error:
         message = str(error) if loaded is None else loaded.with_source(str(error))
         print(f"tidytest: error: {message}", file=sys.stderr)
@@ -57,18 +60,43 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
     sys.exit(code)
 
 
+def _run(name: str, loaded: load.Loaded) -> ExitCode:
+    if not loaded.config.parity:
+        return Program(name, loaded).run()
+    import subprocess
+
+    from ..parallel.parity import Parity
+
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    command = [sys.executable, *flags, "-m", f"{__package__}.recorded"]
+    return Parity(name, loaded, command).run(sys.stderr)
+
+
 class Program:
     """One invocation: opens the run, has unittest load and run the tests, ends the run.
+
+    Args:
+        name: the program's name, for unittest's messages.
+        loaded: the settings, and the words for unittest.
+        listeners: follow the run, with those that the settings ask for.
 
     Raises:
         UsageError: something that a setting needs is missing or cannot be written to.
     """
 
-    def __init__(self, name: str, loaded: load.Loaded) -> None:
-        self._argv = [name, *loaded.remaining]
+    def __init__(
+        self, name: str, loaded: load.Loaded, listeners: Sequence[Listener] = ()
+    ) -> None:
+        words = loaded.remaining
+        if loaded.config.replay is not None:
+            from ..selection import recorded_order
+
+            words = [*recorded_order.read(loaded.config.replay).words, *words]
+        self._argv = [name, *words]
         self._settings = loaded.config
         self._stream = sys.stderr  # a test may replace sys.stderr
-        self._components = CommandLineComponents(loaded.config, loaded.remaining)
+        self._components = CommandLineComponents(loaded.config, words)
+        self._listeners = listeners
         self._result: Any = None
         self._has_run_all = False
 
@@ -86,7 +114,7 @@ class Program:
         run.open(before_imports=True)
         run.catch_termination()
         components.retention.begin()
-        session = components.session(run, components.listeners())
+        session = components.session(run, [*components.listeners(), *self._listeners])
         code: ExitCode = 1
         failed, process = True, os.getpid()
         try:

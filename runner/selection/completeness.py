@@ -127,7 +127,7 @@ def is_filtered(settings: Config, words: Sequence[str]) -> bool:
         settings: the settings of the run.
         words: the rest of the command line, which unittest parses.
     """
-    if settings.last_failed or settings.leaked_last:
+    if settings.last_failed or settings.leaked_last or settings.replay is not None:
         return True
     words = _without_values(words)
     if words and words[0] != "discover" and any(not word.startswith("-") for word in words):

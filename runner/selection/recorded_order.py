@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import UsageError
@@ -49,10 +49,7 @@ def read(path: str) -> RecordedOrder:
         raise UsageError(f"--replay: {path} is no recorded order: it is not JSON") from None
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise UsageError(f"--replay: {path} is no recorded order of version {VERSION}")
-    words, tests = document.get("words"), document.get("tests")
-    if not (_is_texts(words) and _is_texts(tests)):
-        raise UsageError(f"--replay: {path} is no recorded order: words and tests must be texts")
-    return RecordedOrder(tuple(words), tuple(tests))
+    return RecordedOrder(*(_texts(document, key, path) for key in RecordedOrder._fields))
 
 
 def arrange(loaded: Iterable[Test], order: RecordedOrder, path: str) -> list[Test]:
@@ -85,5 +82,8 @@ def _message(missing: Sequence[str], number: int, path: str) -> str:
     )
 
 
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+def _texts(document: Mapping[str, Any], key: str, path: str) -> tuple[str, ...]:
+    value = document.get(key)
+    if not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        raise UsageError(f"--replay: {path} is no recorded order: {key} must be a list of texts")
+    return tuple(value)

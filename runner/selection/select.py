@@ -40,7 +40,7 @@ class Selection:
         settings = self._settings
         changes = (
             settings.last_failed, settings.leaked_last, settings.shuffle is not None,
-            settings.reverse, (settings.repeat or 1) > 1, settings.until_leak,
+            settings.reverse, (settings.repeat or 1) > 1, settings.until_leak, settings.replay,
         )  # fmt: skip
         if not any(changes):
             return test
@@ -95,6 +95,11 @@ class Selection:
         return chosen
 
     def _ordered(self, tests: list[Any]) -> list[Any]:
+        if self._settings.replay is not None:
+            from . import recorded_order
+
+            recorded = recorded_order.read(self._settings.replay)
+            return recorded_order.arrange(tests, recorded, self._settings.replay)
         seed = self._settings.shuffle
         if seed is not None:
             self._print(f"shuffled with --shuffle {seed}")

@@ -51,6 +51,8 @@ class Config(NamedTuple):
     reverse: bool = False
     repeat: int | None = None
     until_leak: bool = False
+    replay: str | None = None
+    parity: bool = False
     pdb: bool = False
     jobs: int = 1
     timeout: float | None = None

@@ -60,6 +60,12 @@ _EXCLUSIVE = (
     ("shuffle", "reverse"),
     ("update-baseline", "strict-baseline"),
     ("pdb", "progress"),
+    ("pdb", "parity"),
+    *((name, other) for name in ("replay", "parity")
+      for other in ("reverse", "repeat", "last-failed", "leaked-last", "update-baseline")),
+    ("replay", "shuffle"),
+    ("replay", "parity"),
+    ("parity", "until-leak"),
     ("pdb", "timeout"),
     ("pdb", "retries"),
     ("until-leak", "update-baseline"),

@@ -190,6 +190,12 @@ OPTIONS: tuple[Option, ...] = (
     Option("until-leak", SWITCH, SELECTION,
            "repeat until something leaks (with --repeat: at most N times)",
            allowed=ENVIRONMENT),
+    Option("replay", FILE_NAME, SELECTION,
+           "run the tests of a recorded order again: of a worker, or of --parity", "FILE",
+           allowed=COMMAND_LINE),
+    Option("parity", SWITCH, SELECTION,
+           "run serially, then shuffled in several workers, and name the tests that depend on"
+           " others", allowed=COMMAND_LINE),
     Option("pdb", SWITCH, SELECTION,
            "start the debugger at each failure", allowed=ENVIRONMENT),
     Option("jobs", JOBS, PARALLEL,

@@ -1,0 +1,56 @@
+"""Run the program for `--parity`, in a process of its own that records how each test ended.
+
+`python -m runner.cli.recorded PLAN`: the plan is a JSON file with the settings (`config`), the
+words for unittest (`words`), and the name of the file for the record (`record`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from tempfiles import TempFilesError, Terminated, terminate
+
+from ..errors import UsageError
+from ..parallel.run_record import RunRecord
+from ..settings.config import Config
+from ..settings.load import Loaded
+from .main import ExitCode, Program
+
+
+def main(path: str) -> None:
+    """Run what a plan says, and exit as the program does.
+
+    Args:
+        path: the file of the plan.
+    """
+    with open(path, encoding="utf-8") as file:
+        plan: dict[str, Any] = json.load(file)
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in plan["config"].items()
+    }
+    words = plan["words"]
+    sys.argv = [f"{os.path.basename(sys.executable)} -m unittest", *words]
+    sys.exit(_run(Loaded(Config(**settings), words, {}), plan["record"]))
+
+
+def _run(loaded: Loaded, path: str) -> ExitCode:
+    record, process = RunRecord(), os.getpid()
+    try:
+        return Program("python -m runner", loaded, [record]).run()
+    except (UsageError, TempFilesError) as error:
+        print(f"tidytest: error: {error}", file=sys.stderr)
+        return 2
+    except Terminated:
+        terminate()
+        return 1
+    finally:
+        if os.getpid() == process:  # not in a child that a test has forked
+            record.write(path)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
