@@ -77,7 +77,7 @@ class CommandLineComponents(Components):
         if is_empty(test):
             return test
         followers = [] if self.measurement is None else [self.measurement]
-        self.parallel = ParallelSuite(test, self, session, followers)
+        self.parallel = ParallelSuite(test, self, session, self.words, followers)
         return self.parallel
 
     def new_selection(self) -> Selection:

@@ -127,6 +127,12 @@ class Program:
             code = 0  # unittest has an exit code of its own for a run without tests
         return code or int(failed)
 
+    @property
+    def worker_orders(self) -> list[list[str]]:
+        """The ids of the tests that each worker ran; empty where the tests ran in this process."""
+        parallel = self._components.parallel
+        return [] if parallel is None else [[*order.tests] for order in parallel.orders]
+
     def _ending(self, session: Session) -> Ending:
         whole = self._has_run_all
         return Ending(self._components, session, self._result, self._stream, whole=whole)

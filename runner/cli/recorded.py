@@ -39,8 +39,10 @@ def main(path: str) -> None:
 
 def _run(loaded: Loaded, path: str) -> ExitCode:
     record, process = RunRecord(), os.getpid()
+    program: Program | None = None
     try:
-        return Program("python -m runner", loaded, [record]).run()
+        program = Program("python -m runner", loaded, [record])
+        return program.run()
     except (UsageError, TempFilesError) as error:
         print(f"tidytest: error: {error}", file=sys.stderr)
         return 2
@@ -49,6 +51,8 @@ def _run(loaded: Loaded, path: str) -> ExitCode:
         return 1
     finally:
         if os.getpid() == process:  # not in a child that a test has forked
+            if program is not None and program.worker_orders:
+                record.orders = program.worker_orders
             record.write(path)
 
 

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, TextIO
 
 from tempfiles import Terminated, printable
 
-from .. import cache
 from ..errors import UsageError
+from ..selection import recorded_order
 from ..selection.recorded_order import RecordedOrder
 from ..settings.config import Config
 from ..settings.load import Loaded
@@ -198,13 +198,12 @@ class Parity:
                 yield f"  {run}: {end}, after:"
                 yield from (f"    {printable(test)}" for test in predecessors)
                 order = [*predecessors, *search.tests_of(id)]
-                yield f"    again: {self._replay(order, f'parity-{number}.json')}"
+                yield f"    again: {self._replay(order, f'parity-{number}')}"
 
     def _replay(self, tests: Sequence[str], name: str) -> str:
         """Write an order to the cache; return the command that runs it again."""
-        file = os.path.join(cache.DIRECTORY, name)
         order = RecordedOrder(tuple(self._loaded.remaining), tuple(tests))
-        cache.write(os.getcwd(), file, order.document())
+        file = recorded_order.write(os.getcwd(), name, order)
         return shlex.join([*self._name.split(), *_options(self._loaded), "--replay", file])
 
 

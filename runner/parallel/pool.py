@@ -264,6 +264,7 @@ class Pool:
     def _end_unit(self, worker: WorkerProcess, line: bytes) -> None:
         unit, worker.unit = worker.unit, None
         assert unit is not None
+        worker.ran += unit.tests
         self._schedule.done(unit, events.seconds_of(line))
         self._handler.finish_unit(unit.number)
 
@@ -294,6 +295,7 @@ class Pool:
         death = Death(worker, unit, self._job.tests, code)
         self._handler.feed(unit.number, worker.source, death.lines())
         rest = death.rest()
+        worker.ran += range(unit.tests.start, rest.start if rest else unit.tests.stop)
         worker.unit = None
         if rest and not self._stopping:
             self._schedule.give_back([replace(unit, tests=rest)])

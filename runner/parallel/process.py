@@ -37,6 +37,7 @@ class WorkerProcess:
         self.fixture = b""
         self.begun = 0.0
         self.contexts: list[bytes] = []
+        self.ran: list[int] = []  # the places of the tests that it has run, in its order
         self.report = b""
 
     def send(self, units: Sequence[Unit]) -> None:

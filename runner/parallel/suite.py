@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import unittest
 from collections.abc import Sequence
 from typing import Any
 
+from tempfiles import untracked
+
 from ..execution.runner import has_custom_run
 from ..hosting.components import Components
 from ..selection.order import flatten
+from ..selection.recorded_order import WorkerOrder, write_workers
 from ..session.listener import Listener
 from ..session.session import Session
+from ..unittest_api import test_id
 from .plan import units_of
 from .pool import Pool
 from .replay import Replay, ReplayedResult
@@ -27,6 +32,7 @@ class ParallelSuite:
         suite: the suite.
         components: of the run.
         session: of the run.
+        words: those for unittest, to record with the order of each worker.
         listeners: those that follow the tests in the workers.
     """
 
@@ -34,7 +40,7 @@ class ParallelSuite:
     resultclass = ReplayedResult
 
     def __init__(
-        self, suite: Any, components: Components, session: Session,
+        self, suite: Any, components: Components, session: Session, words: Sequence[str],
         listeners: Sequence[Listener] = (),
     ) -> None:
         self._number: int = suite.countTestCases()
@@ -42,6 +48,7 @@ class ParallelSuite:
         self._components = components
         self._session = session
         self._workers = components.settings.jobs
+        self._words = words
         self._listeners = listeners
         self._has_custom_run = has_custom_run(suite)
         self._pool: Pool | None = None
@@ -78,6 +85,17 @@ class ParallelSuite:
 
         for worker in self._pool.ended:
             self._session.ended_elsewhere(*report_of(worker))
+        with contextlib.suppress(OSError), untracked():
+            write_workers(self._components.directory, self._words, self.orders)
+
+    @property
+    def orders(self) -> list[WorkerOrder]:
+        """What each worker process ran, in its order."""
+        ended = self._pool.ended if self._pool is not None else []
+        return [
+            WorkerOrder(worker.number, tuple(test_id(self._tests[place]) for place in worker.ran))
+            for worker in ended if worker.ran
+        ]
 
 
 def is_empty(test: Any) -> bool:

@@ -6,8 +6,10 @@ import json
 import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from glob import escape, glob
 from typing import Any, NamedTuple
 
+from .. import cache
 from ..errors import UsageError
 from ..unittest_api import test_id
 from .order import Test
@@ -29,6 +31,54 @@ class RecordedOrder(NamedTuple):
     def document(self) -> dict[str, Any]:
         """Return what the file holds, for JSON."""
         return {"version": VERSION, "words": [*self.words], "tests": [*self.tests]}
+
+
+class WorkerOrder(NamedTuple):
+    """The ids of the tests that one process ran as the worker of a number, in their order."""
+
+    worker: int
+    tests: tuple[str, ...]
+
+
+def write(directory: str, name: str, order: RecordedOrder) -> str:
+    """Write a recorded order into the cache.
+
+    Args:
+        directory: the working directory of the run.
+        name: of the file, without its ending.
+        order: what to write.
+
+    Returns:
+        The file, from the working directory.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    file = os.path.join(cache.DIRECTORY, f"{name}.json")
+    cache.write(directory, file, order.document())
+    return file
+
+
+def write_workers(directory: str, words: Sequence[str], orders: Sequence[WorkerOrder]) -> None:
+    """Write what each worker of a run did: `worker-0.json`; its replacement, `worker-0.2.json`.
+
+    The files of earlier runs are removed.
+
+    Args:
+        directory: the working directory of the run.
+        words: the words for unittest.
+        orders: of all worker processes.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    for file in glob(os.path.join(escape(directory), cache.DIRECTORY, "worker-*.json")):
+        os.unlink(file)
+    processes: Counter[int] = Counter()
+    for number, tests in orders:
+        processes[number] += 1
+        again = f".{processes[number]}" if processes[number] > 1 else ""
+        write(directory, f"worker-{number}{again}", RecordedOrder(tuple(words), tests))
 
 
 def read(path: str) -> RecordedOrder:
