@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .process import WorkerProcess
 
 
+_RUNNER = f"{os.sep}unittest{os.sep}"
+
+
 class Death:
     """The death of a worker in a unit.
 
@@ -86,7 +89,7 @@ class Death:
     def _stack(self) -> str:
         try:
             with open(self._worker.paths.stacks, encoding="utf-8", errors="replace") as file:
-                return file.read()
+                return _without_runner(file.read())
         except OSError:
             return ""
 
@@ -94,6 +97,17 @@ class Death:
         paths = self._worker.paths
         sizes = [os.path.getsize(path) for path in dict.fromkeys((paths.out, paths.err))]
         return events.positions(sizes)
+
+
+def _without_runner(stacks: str) -> str:
+    """Return the stacks of threads without the frames of the runner below those of the test."""
+    kept, is_ours = [], False
+    for line in stacks.splitlines(keepends=True):
+        is_frame = line.startswith("  File ")
+        is_ours = is_frame and (is_ours or _RUNNER in line)
+        if not is_ours:
+            kept.append(line)
+    return "".join(kept)
 
 
 def _fate(code: int) -> str:

@@ -25,7 +25,7 @@ from .plan import Unit
 from .process import WorkerProcess
 from .replay import Source
 from .schedule import Schedule
-from .worker import NOT_READY, REPLACE_ME, Job, Place, run_forked
+from .worker import NOT_READY, Job, Place, run_forked
 
 _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""
@@ -128,6 +128,14 @@ class Pool:
             os.waitpid(worker.pid, 0)
             self._take_events(worker)
             self._remove(worker)
+        self._remove_files()
+
+    def _remove_files(self) -> None:
+        """Remove what the workers have written, so that the run root is as if there were none."""
+        for worker in self.ended:
+            for path in {*worker.paths}:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
 
     def stop(self) -> None:
         """Start nothing more, and have each worker stop after its test."""
@@ -275,16 +283,14 @@ class Pool:
         self._remove(worker)
         if code == NOT_READY:
             self.stop()
-        if worker.report:
-            return
-        if code != REPLACE_ME:
+        if not worker.report:
             worker.kill(signal.SIGKILL)  # its children
-        if worker.unit is not None:
-            self._go_on(worker, worker.unit, code)
-        elif worker.queued and not self._stopping:
-            self._idle_deaths += 1
-            if self._idle_deaths > _MOST_DEATHS * self._number:
-                raise RuntimeError(f"workers die before their first test ({code})")
+            if worker.unit is not None:
+                self._go_on(worker, worker.unit, code)
+            elif worker.queued and not self._stopping:
+                self._idle_deaths += 1
+                if self._idle_deaths > _MOST_DEATHS * self._number:
+                    raise RuntimeError(f"workers die before their first test ({code})")
         if not self._stopping:
             self._schedule.give_back(worker.queued)
 

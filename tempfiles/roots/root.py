@@ -18,7 +18,7 @@ from ..reports import RemovalFailure, RemovalReport
 from ..system import process_state
 from ..system.syscalls import getcwd
 from . import flock, journal, marker
-from .claim import BARE_MODE, establish, refusal
+from .claim import BARE_MODE, PREFIX, establish, refusal
 
 _PATIENCE = 0.25
 _OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED, journal.CHILDREN})
@@ -47,6 +47,7 @@ class RunRoot:
         guarded: start a guard now, not only with `guard`.
 
     Attributes:
+        base: the directory that it lies in; for one in another run root, that which holds the outer.
         is_going: whether the removal has begun.
         owner: the id of the process that created it; a forked child has another.
 
@@ -69,6 +70,7 @@ class RunRoot:
                 self._guard.release()
             raise
         self.path = self._claim.root
+        self.base = _outside_of_roots(parent)
         self.journal = journal.Journal(self.path)
         self.made = time.time_ns()
         self.slots: list[str] = []
@@ -216,6 +218,12 @@ class RunRoot:
             module.tempdir = self.slot
         for name in _VARIABLES:
             os.environ[name] = self.slot
+
+
+def _outside_of_roots(directory: str) -> str:
+    while os.path.basename(directory).startswith(PREFIX):
+        directory = os.path.dirname(directory)
+    return directory
 
 
 def _tempfile() -> Any:

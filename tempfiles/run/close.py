@@ -100,7 +100,7 @@ class Closing:
     def remember_shared(self) -> None:
         """List the shared directories, before the first process that may write there."""
         if self._shared is None:
-            self._shared = SharedDirectories(shared_directories(os.path.dirname(self._root.path)))
+            self._shared = SharedDirectories(shared_directories(self._root.base))
 
     def add_leftovers(self, found: Iterable[Leftover]) -> None:
         """Report leaks of earlier runs again, as long as the same files are there."""

@@ -31,7 +31,7 @@ class PrecedenceTests(SettingsTestCase):
         samples = {
             "leaks": "fail", "keep": "always", "coverage-report": "html", "temp-root": "ram",
             "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9", "detect": "processes",
-            "timeout": "9", "flaky": "fail", "split": "tests", "resources": "db=2",
+            "jobs": "9", "timeout": "9", "flaky": "fail", "split": "tests", "resources": "db=2",
             "workers-by": "spawn",
         }  # fmt: skip
         for option in OPTIONS:
