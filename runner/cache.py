@@ -67,7 +67,7 @@ def write(directory: str, name: str, document: Any) -> None:
 
     Args:
         directory: the working directory of the run.
-        name: `TESTS` or `DURATIONS`.
+        name: `TESTS`.
         document: what JSON can hold.
 
     Raises:

@@ -114,6 +114,9 @@ class Ending:
         if has_run:
             self._attempt(self._end.finish_baseline)
             self._attempt(self._finish_memory)
+        if components.parallel is not None:
+            self._end.notes += components.parallel.bound_lines()
+            self._attempt(self._remember_durations)
         if not self._attempt(self._print_summary) or self._end.report is None:
             self._report_remaining_root()
         if components.measurement is not None:
@@ -168,6 +171,13 @@ class Ending:
     def _finish_memory(self) -> None:
         with warning_only(self._write):
             self._end.finish_memory()
+
+    def _remember_durations(self) -> None:
+        settings, parallel = self._components.settings, self._components.parallel
+        if parallel is None or settings.repeat is not None or settings.until_leak:
+            return  # these durations are not those of an ordinary run
+        with warning_only(self._write):
+            parallel.remember_durations()
 
     def _is_filtered(self) -> bool:
         from ..selection.completeness import is_filtered

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tempfiles import write_atomically
@@ -54,6 +54,12 @@ class UnitDurations:
         seconds, tests = entry
         return seconds * len(unit.tests) / tests
 
+    def of_all(self, units: Iterable[Unit]) -> dict[int, float]:
+        """Return the seconds that are known, by the numbers of the units."""
+        return {
+            unit.number: seconds for unit in units if (seconds := self.of(unit)) is not None
+        }  # fmt: skip
+
     def note(self, unit: Unit, seconds: float) -> None:
         """Record how long a unit took in this run."""
         before, tests = self._now.get(unit.key, (0.0, 0))
@@ -72,14 +78,13 @@ class UnitDurations:
         if not changed and len(kept) == len(before):
             return
         merged = {key: entry for key, entry in {**before, **changed}.items() if key in kept}
-        self._replace({key: [round(s, 2), n] for key, (s, n) in sorted(merged.items())})
+        self._replace(_lines(merged))
 
-    def _replace(self, units: Mapping[str, Any]) -> None:
-        document = {"version": VERSION, "units": units}
+    def _replace(self, lines: Sequence[str]) -> None:
         if self._file is None:
-            cache.write(self._directory, cache.DURATIONS, document)
+            cache.write_lines(self._directory, cache.DURATIONS, lines)
         else:
-            write_atomically(self._file, f"{json.dumps(document, indent=1)}\n".encode())
+            write_atomically(self._file, "".join(f"{line}\n" for line in lines).encode())
 
     def _read(self) -> dict[str, Entry]:
         try:
@@ -118,6 +123,16 @@ def _entries(document: Any) -> dict[str, Entry]:
         }
     except (KeyError, TypeError, ValueError, AttributeError):
         raise cache.DamagedError("it is not a file of durations") from None
+
+
+def _lines(entries: Mapping[str, Entry]) -> list[str]:
+    """Return the lines of a document, one for each entry: so a change is one line."""
+    lines = [
+        f" {json.dumps(key)}: [{round(seconds, 3)}, {tests}]"
+        for key, (seconds, tests) in sorted(entries.items())
+    ]
+    separated = [f"{line}," for line in lines[:-1]] + lines[-1:]
+    return [f'{{"version": {VERSION}, "units": {{', *separated, "}}"]
 
 
 def _differs(old: Entry | None, new: Entry) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from heapq import nlargest
 from typing import NamedTuple
 
@@ -42,6 +43,12 @@ class Bound(NamedTuple):
     total: float
     saves: float
 
+    def __str__(self) -> str:
+        seconds, total, saves = (
+            f"{each:.0f}" if each >= 10 else f"{each:.1f}" for each in self[1:]
+        )
+        return f"longest: {self.key}, {seconds} s of {total} s; splitting it saves {saves} s"
+
 
 class Schedule:
     """Hands out the units of a run to workers. A unit is out until `done` or `give_back`.
@@ -51,6 +58,9 @@ class Schedule:
         known: how long units will take, in seconds, by their number; others are unknown.
         workers: the number of workers.
         limits: how many units may use a resource at the same time, by its name.
+
+    Attributes:
+        finished: the units that have run to their end, and how many seconds each took.
     """
 
     def __init__(
@@ -58,11 +68,13 @@ class Schedule:
         limits: Mapping[str, int] | None = None,
     ) -> None:
         everything = list(units)
+        if workers == 1:  # nothing has to be kept apart, and the order is that of the suite
+            everything = [replace(unit, resources=frozenset(), serial=False) for unit in everything]
         parallel = [unit for unit in everything if not unit.serial]
         self._workers = workers
         self._estimates = _Estimates(known)
         self._resources = ResourceLimits(limits or {})
-        self._seconds: dict[str, float] = defaultdict(float)  # of what is done, by its key
+        self.finished: list[tuple[Unit, float]] = []
         self._owners: dict[int, int] = {}  # the worker of each unit that is out
         self._out: list[dict[int, Unit]] = [{} for _ in range(workers)]  # by worker and number
         self._first: list[Unit] = []  # given back
@@ -97,7 +109,7 @@ class Schedule:
             seconds: how long it took.
         """
         self._bring_back(unit)
-        self._seconds[unit.key] += seconds
+        self.finished.append((unit, seconds))
         self._estimates.note(unit, seconds)
 
     def give_back(self, units: Iterable[Unit]) -> None:
@@ -125,9 +137,12 @@ class Schedule:
         Args:
             total: how long the run took, in seconds.
         """
-        longest_two = nlargest(2, self._seconds.items(), key=lambda entry: entry[1])
+        took: dict[str, float] = defaultdict(float)
+        for unit, seconds in self.finished:
+            took[unit.key] += seconds
+        longest_two = nlargest(2, took.items(), key=lambda entry: entry[1])
         (key, longest), (_, second) = [*longest_two, ("", 0.0), ("", 0.0)][:2]
-        least = max(sum(self._seconds.values()) / self._workers, second)
+        least = max(sum(took.values()) / self._workers, second)
         saves = min(longest, total) - least
         if saves < max(_NOTABLE_SECONDS, _NOTABLE_SHARE * total):
             return None
@@ -187,6 +202,8 @@ class Schedule:
 
         Units that cannot run at the same time take as long as one unit with the work of all.
         """
+        if self._workers == 1:
+            return dict.fromkeys((unit.number for unit in units), (False, 0.0))
         chains: dict[str, float] = defaultdict(float)
         for unit in units:
             for use in unit.resources:

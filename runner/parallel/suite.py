@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import unittest
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any
 
 from tempfiles import untracked
@@ -16,9 +17,11 @@ from ..selection.recorded_order import WorkerOrder, write_workers
 from ..session.listener import Listener
 from ..session.session import Session
 from ..unittest_api import test_id
+from .durations import UnitDurations
 from .plan import units_of
 from .pool import Pool
 from .replay import Replay, ReplayedResult
+from .resources import refuse_unknown
 from .schedule import Schedule
 from .worker import Job, ResultSettings
 
@@ -34,6 +37,9 @@ class ParallelSuite:
         session: of the run.
         words: those for unittest, to record with the order of each worker.
         listeners: those that follow the tests in the workers.
+
+    Raises:
+        UsageError: the settings do not allow to run these tests in workers.
     """
 
     runs_elsewhere = True
@@ -52,6 +58,14 @@ class ParallelSuite:
         self._listeners = listeners
         self._has_custom_run = has_custom_run(suite)
         self._pool: Pool | None = None
+        settings = components.settings
+        limits = dict(settings.resources)
+        self._units = units_of(self._tests, settings.split)
+        refuse_unknown(self._units, limits)
+        self._durations = UnitDurations(components.directory, settings.durations_file)
+        known = self._durations.of_all(self._units)
+        self._schedule = Schedule(self._units, known, self._workers, limits)
+        self._seconds = 0.0
 
     def countTestCases(self) -> int:
         """Return how many tests there are."""
@@ -64,17 +78,33 @@ class ParallelSuite:
             self._tests, settings, self._components, self._listeners, self._session.run,
             self._has_custom_run,
         )  # fmt: skip
-        units = units_of(self._tests, "classes")
-        schedule = Schedule(units, {}, self._workers)
-        replay = Replay(self._tests, len(units), result, self._session)
-        self._pool = Pool(job, units, schedule, self._workers, replay)
+        replay = Replay(self._tests, len(self._units), result, self._session)
+        self._pool = Pool(job, self._units, self._schedule, self._workers, replay)
+        begun = perf_counter()
         try:
             self._pool.run()
         finally:
+            self._seconds = perf_counter() - begun
             replay.note_ran()
             for attribute in ("_previousTestClass", "_moduleSetUpFailed"):
                 setattr(result, attribute, None)
         return result
+
+    def bound_lines(self) -> list[str]:
+        """Return a line about the unit that bound the length of the run, if there is one."""
+        bound = self._schedule.bound(self._seconds)
+        return [] if bound is None or self._workers == 1 else [str(bound)]
+
+    def remember_durations(self) -> None:
+        """Write how long the units took, for the next run.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        for unit, seconds in self._schedule.finished:
+            if unit in self._units[unit.number : unit.number + 1]:  # else it is part of one
+                self._durations.note(unit, seconds)
+        self._durations.write()
 
     def finish(self) -> None:
         """Wait for the workers, and add their runs to the session."""

@@ -66,6 +66,7 @@ _EXCLUSIVE = (
     ("replay", "shuffle"),
     ("replay", "parity"),
     ("parity", "until-leak"),
+    ("pdb", "jobs"),
     ("pdb", "timeout"),
     ("pdb", "retries"),
     ("until-leak", "update-baseline"),
@@ -73,7 +74,7 @@ _EXCLUSIVE = (
     ("version", "show-settings"),
     ("completion", "show-settings"),
 )
-_OFF: dict[str, object] = {"keep": "never", "retries": 0}
+_OFF: dict[str, object] = {"keep": "never", "retries": 0, "jobs": 1}
 """The values that switch an option off where its default does, and is not empty."""
 OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline", "durations-file")
 
@@ -94,6 +95,7 @@ def settle(settings: Settings, arguments: Arguments) -> None:
         for name in need.names:
             _require(settings, name, need)
     _refuse_strict_without_baseline(settings)
+    _refuse_without_workers(settings)
     if _is_active(settings, "progress") and arguments.is_verbose():
         if settings["progress"].rank == FROM_ARGV:
             raise UsageError("--progress and -v contradict each other")
@@ -136,6 +138,13 @@ def _refuse_strict_without_baseline(settings: Settings) -> None:
         raise UsageError(
             f"--strict-baseline needs --leak-baseline FILE, or a {DEFAULT_BASELINE}"
         )
+
+
+def _refuse_without_workers(settings: Settings) -> None:
+    """Refuse options for several workers where there is one, unless `--jobs auto` means one."""
+    for name in ("split", "resources", "durations-file"):
+        if settings[name].rank == FROM_ARGV and settings["jobs"].rank == DEFAULT:
+            raise UsageError(f"--{name} needs --jobs")
 
 
 def _refuse_shared_output(settings: Settings) -> None:

@@ -113,7 +113,7 @@ class MakespanTests(unittest.TestCase):
 
 class OrderTests(unittest.TestCase):
     def test_unknown_units_go_first_then_the_longest(self) -> None:
-        schedule = Schedule(units(4), {0: 1.0, 1: 3.0, 3: 2.0}, 1)
+        schedule = Schedule(units(4), {0: 1.0, 1: 3.0, 3: 2.0}, 2)
         order = []
         while taken := schedule.take(0):
             order += [unit.number for unit in taken]
@@ -122,13 +122,21 @@ class OrderTests(unittest.TestCase):
         self.assertTrue(schedule.is_over)
 
     def test_equals_keep_the_order_of_the_suite(self) -> None:
-        schedule = Schedule(units(9), {}, 1)
+        schedule = Schedule(units(9), {}, 2)
         order = []
         while taken := schedule.take(0):
             order += [unit.number for unit in taken]
             for unit in taken:
                 schedule.done(unit, 1.0)
         self.assertEqual(order, [*range(9)])
+
+    def test_one_worker_keeps_the_order_of_the_suite(self) -> None:
+        plan = [
+            replace(unit, resources=DB if unit.number % 3 == 0 else frozenset(),
+                    serial=unit.number == 1) for unit in units(9)
+        ]  # fmt: skip
+        ran = Simulation(plan, [1.0] * 9, 1, {4: 1.0, 5: 9.0})
+        self.assertEqual([ran.spans[number][0] for number in range(9)], [*range(9)])
 
     def test_busy_worker_gets_short_work_only(self) -> None:
         schedule = Schedule(units(30), {0: 5.0, **dict.fromkeys(range(1, 30), 0.01)}, 2)

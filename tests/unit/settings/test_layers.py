@@ -31,8 +31,8 @@ class PrecedenceTests(SettingsTestCase):
         samples = {
             "leaks": "fail", "keep": "always", "coverage-report": "html", "temp-root": "ram",
             "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9", "detect": "processes",
-            "jobs": "9", "timeout": "9", "flaky": "fail", "split": "tests", "resources": "db=2",
-            "workers-by": "spawn",
+            "timeout": "9", "flaky": "fail", "split": "tests", "resources": "db=2",
+            "workers-by": "spawn", "jobs": "9",
         }  # fmt: skip
         for option in OPTIONS:
             if option.allowed != "file":
@@ -43,7 +43,8 @@ class PrecedenceTests(SettingsTestCase):
             native = text if text in ("true", "false") or text.isdigit() else f"'{text}'"
             needed = {
                 "temp-root-min-free": "temp-root = 'ram'", "strict-baseline": "leak-baseline = 'x'",
-                "flaky": "retries = 1",
+                "flaky": "retries = 1", "split": "jobs = 2", "resources": "jobs = 2",
+                "durations-file": "jobs = 2",
             }.get(option.name, "coverage = true" if option.name.startswith("coverage-") else "")
             with self.subTest(option=option.name):
                 self.file(f"{option.name} = {native}", needed)
@@ -87,7 +88,8 @@ class PrecedenceTests(SettingsTestCase):
                 self.file(*lines)
                 self.assertEqual(self.config().resources, (("db", 2), ("gpu", 1)))
         self.file("[tool.tidytest.resources]", "db = { max = 2 }")
-        self.assertEqual(self.config("--resources=db=3,x=1").resources, (("db", 3), ("x", 1)))
+        config = self.config("-j2", "--resources=db=3,x=1")
+        self.assertEqual(config.resources, (("db", 3), ("x", 1)))
 
     def test_entry_of_resources_without_a_limit_is_refused(self) -> None:
         for entry in ("db = {}", "db = { maximum = 2 }", "db = { max = 0 }", "db = 'two'",
