@@ -5,12 +5,21 @@ They are named tuples, since a data class takes ten times as long to define. Wit
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import serialize
 
 if TYPE_CHECKING:
     from .records import Finding, Leak, Leftover, Modification, Rescued, Scope, Unattributed
+
+
+_R = TypeVar("_R")
+
+
+def _from_dict(cls: type[_R], content: Mapping[str, Any]) -> _R:
+    from . import records
+
+    return serialize.from_dict(cls, content, vars(records))
 
 
 class RunSettings(NamedTuple):
@@ -125,9 +134,7 @@ class ContextReport(NamedTuple):
         Raises:
             ValueError: a field has a wrong type or is missing.
         """
-        from . import records
-
-        return serialize.from_dict(cls, content, vars(records))
+        return _from_dict(cls, content)
 
 
 class Summary(NamedTuple):
@@ -198,6 +205,4 @@ class RunReport(NamedTuple):
         Raises:
             ValueError: a field has a wrong type or is missing.
         """
-        from . import records
-
-        return serialize.from_dict(cls, content, vars(records))
+        return _from_dict(cls, content)

@@ -37,7 +37,8 @@ class Observer:
     Args:
         root: the run root.
         trace: keep whole stacks.
-        charges_runner: record creations under the innermost context that a runner has opened.
+        context_now: returns the context to record a creation under; by default the innermost one
+            that a host has opened.
         before_unaudited: called once, before the first work whose files no event will name (a
             child process, SQLite, ctypes).
         keeps_all: see `PathTable`.
@@ -46,7 +47,7 @@ class Observer:
         paths: the record of each path.
         new_paths: decides which paths are new.
         forks: what forked children observe.
-        child_log: what Python child processes observe.
+        child_log: what Python child processes observe, if the run starts it.
         spawns: the processes and the native code of each context.
         removed: counts the bytes of what tests remove, where that is asked for.
     """
@@ -56,7 +57,7 @@ class Observer:
         root: str,
         *,
         trace: bool = False,
-        charges_runner: bool = True,
+        context_now: Callable[[], Context] = contexts.reporting_context,
         before_unaudited: Callable[[], None] = lambda: None,
         keeps_all: bool = False,
     ) -> None:
@@ -65,13 +66,12 @@ class Observer:
         self.new_paths = NewPaths(self.paths)
         self.forks = ForkLog(root)
         self.child_log = ChildLog(root)
-        self._charges_runner = charges_runner
         self.spawns = SpawnObserver(
             self.root, self.forks, trace=trace, before_unaudited=before_unaudited
         )
         self.removed: RemovedBytes | None = None
         self._trace = trace
-        self._context = contexts.reporting_context if charges_runner else contexts.current
+        self._context = context_now
         self._depth = self.root.count(os.sep) + 1  # of the topmost entries
         self._links_in_temp: set[str] = set()
         self._handlers: dict[str, audit.Handler] = {
@@ -95,8 +95,6 @@ class Observer:
         audit.subscribe(self._handlers)
         audit.audit_node_functions()
         self.forks.start()
-        if self._charges_runner:
-            self.child_log.start()
         contexts.trace_start = self._capture_start
         pools.announce = self.spawns.hands_over
         pools.follow_imported()
@@ -106,7 +104,6 @@ class Observer:
         audit.unsubscribe(self._handlers)
         audit.restore_node_functions()
         self.forks.stop()
-        self.child_log.stop()
         contexts.trace_start = contexts.no_trace
         pools.announce = pools.announce_nothing
 

@@ -200,20 +200,8 @@ class Activation:
         _set_current(self._before)
 
 
-def adopt(context: Context) -> None:
-    """Make a context the current one of a worker, unless that is within it already.
-
-    It need not be open: it may stand in for a context of another process.
-    """
-    current = _current.get()
-    if current is None or _host_context(current) is not _host_context(context):
-        _current.set(context)
-        if context.parent is None:
-            _note_entered(context)
-
-
 def activate(context: Context) -> Activation:
-    """Make an open context the current one of the running code, at once.
+    """Make a context the current one of the running code, at once.
 
     For code that runs in another thread or task than the one that entered the context: event
     loops, worker threads, jobs of a pool, fixtures that outlive a test.
@@ -267,6 +255,12 @@ def encloses(context: Context, inner: Context) -> bool:
     while parent is not None and parent is not context:
         parent = parent.parent
     return parent is not None
+
+
+def is_within(context: Context) -> bool:
+    """Return whether the running code was started in a context, or in a block of it."""
+    own = _current.get()
+    return own is not None and _host_context(own) is _host_context(context)
 
 
 def is_fixture_of(context: Context, inner: Context) -> bool:

@@ -106,7 +106,7 @@ def _follow_runners(module: ModuleType) -> None:
     def run_here(self: Any, *args: Any, **kwargs: Any) -> Any:
         copied = getattr(self, "_context", None)
         if copied is not None and kwargs.get("context") is None:
-            copied.run(contexts.adopt, contexts.current())
+            copied.run(_take_up, contexts.current())
         return run(self, *args, **kwargs)
 
     module.Runner.run = run_here
@@ -135,6 +135,12 @@ def _hand_over(work: Any, key: str, frame: FrameType, in_process: bool) -> None:
     work.tempfiles_start = Start(contexts.current(), contexts.trace_start(frame))
     _handed[key] = work
     announce(contexts.reporting_context(), key, frame, in_process)
+
+
+def _take_up(context: Context) -> None:
+    """Make a context the current one of a worker, unless its work is within that already."""
+    if not contexts.is_within(context):
+        contexts.activate(context)
 
 
 def _taking_up(
@@ -166,7 +172,7 @@ class _WorkQueue:
         work = self._queue.get(*args, **kwargs)
         key = self._key_of(work) if work is not None else ""
         if key and os.getpid() != _owner:
-            contexts.adopt(Context(key, HANDED_OVER))
+            _take_up(Context(key, HANDED_OVER))
         elif key:
             threads.take_up(getattr(_handed.get(key), "tempfiles_start", None))
         return work

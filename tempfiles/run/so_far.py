@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..detection.ignore import Ignored
 from ..observation.observer import Observer
 from ..registry import registrations
-from ..registry.contexts import Context
+from ..registry.contexts import Context, current
 from ..system import syscalls
 from ..system.thread_lock import new_lock
 
@@ -38,7 +38,7 @@ def _begin_block() -> None:
         _blocks += 1
         if not _active:
             # No path lies below this root: every creation is recorded by its whole path.
-            _shared = Observer("\0", charges_runner=False)
+            _shared = Observer("\0", context_now=current)
             _shared.start()
             activate(_shared, Ignored((), syscalls.getcwd()))
 

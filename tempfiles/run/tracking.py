@@ -104,8 +104,9 @@ class Tracking:
             self._tree.snapshot()  # what is missing at the end may lie in the run root
 
     def observe(self) -> None:
-        """Subscribe to audit events."""
+        """Subscribe to audit events, and have Python children report theirs."""
         self.observer.start()
+        self.observer.child_log.start()
         so_far.activate(self.observer, self.ignored)
 
     def stop(self) -> None:
@@ -117,6 +118,7 @@ class Tracking:
         self.temp_directory.release()
         if self._settings.tracks:
             so_far.deactivate(self.observer)
+            self.observer.child_log.stop()
             self.observer.stop()
 
     def left_nothing(self, context: Context) -> bool:

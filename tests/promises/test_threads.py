@@ -135,12 +135,12 @@ print(sorted({(each, results.count(each)) for each in results}))
 FORKS = """
 import signal
 from tempfiles import Run, RunSettings
-from tempfiles.run import run as module
+from tempfiles.run import lifecycle
 from tempfiles.system import audit
 
 holds, goes_on = threading.Event(), threading.Event()
 def hold():
-    with module._lock, audit._lock:
+    with lifecycle.lock, audit._lock:
         holds.set()
         goes_on.wait()
 
