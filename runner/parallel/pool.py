@@ -82,7 +82,7 @@ class Pool:
         self._workers: dict[int, WorkerProcess] = {}
         self._started = 0
         self._idle_deaths = 0
-        self._stopping = False
+        self._stopping = self._is_broken_off = False
         self._joined = _same_file(1, 2)
         self._bell, self._bell_in = os.pipe()
         os.set_blocking(self._bell, False)
@@ -124,11 +124,14 @@ class Pool:
                 f"tidytest: worker {worker.number} did not end within {_LAST_GRACE:.0f} s:"
                 " it was killed\n"
             )
-            worker.kill(signal.SIGKILL)
-            os.waitpid(worker.pid, 0)
-            self._take_events(worker)
-            self._remove(worker)
+            self._kill(worker)
         self._remove_files()
+
+    def _kill(self, worker: WorkerProcess) -> None:
+        worker.kill(signal.SIGKILL)
+        worker.exit_code(waits=True)
+        self._take_events(worker)
+        self._remove(worker)
 
     def _remove_files(self) -> None:
         """Remove what the workers have written, so that the run root is as if there were none."""
@@ -152,7 +155,7 @@ class Pool:
 
     def _break_off(self, error: BaseException) -> None:
         """End all workers after ^C, SIGTERM or a defect, within a few seconds."""
-        self._stopping = True
+        self._stopping = self._is_broken_off = True
         terminated = signal.SIGTERM if _is_termination(error) else signal.SIGINT
         for worker in self._workers.values():
             worker.flag.set()
@@ -165,10 +168,9 @@ class Pool:
                 self._look()
         finally:
             for worker in list(self._workers.values()):
-                worker.kill(signal.SIGKILL)
-                os.waitpid(worker.pid, 0)
-                self._take_events(worker)
-                self._remove(worker)
+                self._kill(worker)
+        for unit in self._units:
+            self._handler.finish_unit(unit.number)  # what has run is reported
         self._handler.advance()
 
     # Work
@@ -219,10 +221,10 @@ class Pool:
     def _look(self) -> None:
         """Take the events of all workers, and bury those that died."""
         for worker in list(self._workers.values()):
-            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            code = worker.exit_code(kills_group=self._is_broken_off)
             self._take_events(worker)
-            if pid:
-                self._bury(worker, os.waitstatus_to_exitcode(status))
+            if code is not None:
+                self._bury(worker, code)
 
     def _take_events(self, worker: WorkerProcess) -> None:
         batch: list[bytes] = []

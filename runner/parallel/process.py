@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections import deque
 from collections.abc import Sequence
 
@@ -58,6 +59,22 @@ class WorkerProcess:
     def is_idle(self) -> bool:
         """Whether it has nothing to run."""
         return self.unit is None and not self.queued
+
+    def exit_code(self, *, waits: bool = False, kills_group: bool = False) -> int | None:
+        """Return the exit code of a process that has ended, a negative one for a signal.
+
+        Args:
+            waits: wait for its end.
+            kills_group: kill what is left of its group, while its number is still its own.
+        """
+        if hasattr(os, "waitid"):
+            options = os.WEXITED | os.WNOWAIT | (0 if waits else os.WNOHANG)
+            if os.waitid(os.P_PID, self.pid, options) is None:
+                return None
+            if kills_group:
+                self.kill(signal.SIGKILL)
+        pid, status = os.waitpid(self.pid, 0 if waits else os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
 
     def kill(self, number: int, group: bool = True) -> None:
         """Send a signal to the process, or to the whole group that it leads."""

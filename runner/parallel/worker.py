@@ -120,6 +120,7 @@ class Worker:
         self._result.attach(self._boundaries)
         if job.has_custom_run:
             self._result.follow_custom_runs()
+        unittest.registerResult(self._result)  # for `--catch`
         run.catch_termination()
 
     def work(self) -> int:
@@ -184,7 +185,6 @@ class Worker:
 def _become_worker(place: Place) -> None:
     """Make this process the leader of a group, with output, input and environment of a worker."""
     os.setsid()  # no terminal either: to read from it would stop the worker
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -203,7 +203,11 @@ def _become_worker(place: Place) -> None:
 
 def _die_with_parent(life: int) -> None:
     """Have the kernel kill this process when the parent dies, also in a test that hangs."""
-    if hasattr(fcntl, "F_SETSIG"):
+    if not hasattr(fcntl, "F_SETSIG"):
+        return
+    with contextlib.suppress(OSError):
+        # Opened anew, since an open file has one owner, and all workers have inherited this one.
+        life = os.open(f"/proc/self/fd/{life}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
         flags = fcntl.fcntl(life, fcntl.F_GETFL)

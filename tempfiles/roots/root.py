@@ -47,7 +47,7 @@ class RunRoot:
         guarded: start a guard now, not only with `guard`.
 
     Attributes:
-        base: the directory that it lies in; for one in another run root, that which holds the outer.
+        base: the directory that it lies in; for one in another run root, that of the outer one.
         is_going: whether the removal has begun.
         owner: the id of the process that created it; a forked child has another.
 
