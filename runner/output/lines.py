@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from tempfiles import (
     ContextReport,
@@ -28,6 +29,8 @@ _MOST_LINES = 10
 """Lines of one kind at the end of a run."""
 _MOST_WRITERS = 3
 """Other tests that are named as writers of a leaked directory; the JSON report has all of them."""
+_MOST_CHILDREN = 5
+"""Processes that are named as possible creators of a leak under its test."""
 _SUBTEST = 400
 _KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
 
@@ -203,22 +206,24 @@ def _name(leak: Leak) -> str:
 
 
 def _notes(leak: Leak) -> Iterator[str]:
-    notes = []
     if leak.subtest is not None:
-        notes.append(f"in subtest {printable(leak.subtest)}")
-    if leak.never_closed:
-        notes.append("its object was never closed")
-    notes += [f"open by {printable(holder)}" for holder in leak.open_by]
-    if leak.children:
-        commands = ", ".join(printable(child.command) for child in leak.children[:5])
-        notes.append(f"created by one of: {commands}")
-    if leak.since:
-        notes.append(f"still there since {_day(leak.since)}")
-    for note in notes:
+        yield f"          in subtest {printable(leak.subtest)}"
+    for note in _facts(replace(leak, children=leak.children[:_MOST_CHILDREN])):
         yield f"          {note}"
     if leak.origin is not None:
         for frame in leak.origin.trace:
             yield f"          {printable(frame)}"
+
+
+def _facts(leak: Leak) -> Iterator[str]:
+    """Yield what is unusual about how a leak came about, a few words each, escaped."""
+    if leak.never_closed:
+        yield "its object was never closed"
+    yield from (f"open by {printable(process)}" for process in leak.open_by)
+    if leak.children:
+        yield "created by one of: " + "; ".join(printable(c.command) for c in leak.children)
+    if leak.since:
+        yield f"still there since {_day(leak.since)}"
 
 
 def leak_line(leak: Leak) -> str:
@@ -238,21 +243,13 @@ def leak_line(leak: Leak) -> str:
 
 def leak_notes(leak: Leak) -> list[str]:
     """Return what is unusual about a leak: a few words each, escaped."""
-    notes = []
-    if leak.where == "outside":
-        notes.append("outside the temp directory")
-    if leak.since:
-        notes.append(f"still there since {_day(leak.since)}")
-    if leak.never_closed:
-        notes.append("never closed")
-    notes.extend(f"open by {printable(process)}" for process in leak.open_by)
+    notes = ["outside the temp directory"] if leak.where == "outside" else []
+    notes.extend(_facts(leak))
     if leak.outcome == "failed":
         notes.append("could not be removed")
     elif leak.outcome != "removed":
         notes.append(f"{leak.outcome}: {printable(leak.reason)}" if leak.reason else leak.outcome)
     notes.extend(f"held a preexisting file, now at {printable(path)}" for path in leak.rescued)
-    if leak.children:
-        notes.append("created by one of " + "; ".join(printable(c.command) for c in leak.children))
     return notes
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tempfiles import Leak, Modification, Sample, Unattributed, printable
+from tempfiles import Finding, Leak, Modification, Origin, Sample, Unattributed, printable
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_notes
@@ -38,6 +38,7 @@ def document(report: SuiteReport) -> dict[str, Any]:
         "usage": _usage(report),
         "unattributed": [_unattributed(entry) for entry in report.run.unattributed],
         "modified": [_modification(entry) for entry in report.run.modifications],
+        "findings": [_finding(entry) for entry in report.run.findings],
     }
 
 
@@ -78,7 +79,7 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
         "context": printable(leak.context),
         "scope": leak.scope,
         "notes": leak_notes(leak),
-        **_origin(leak),
+        **_origin(leak.origin, leak.call),
     }
     if leak.subtest is not None:
         entry["subtest"] = printable(clip(leak.subtest, _SHORT_TEXT))
@@ -87,10 +88,9 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
     return entry
 
 
-def _origin(leak: Leak) -> dict[str, Any]:
-    origin = leak.origin
+def _origin(origin: Origin | None, call: str = "") -> dict[str, Any]:
     if origin is None:
-        return {"place": "", "function": "", "call": printable(leak.call)}
+        return {"place": "", "function": "", "call": printable(call)}
     return {
         "place": printable(f"{origin.file}:{origin.line}"),
         "function": printable(origin.function),
@@ -200,6 +200,16 @@ def _modification(entry: Modification) -> dict[str, Any]:
         "context": printable(entry.context),
         "scope": entry.scope,
         "what": ", ".join(printable(word) for word in entry.what),
+    }
+
+
+def _finding(entry: Finding) -> dict[str, Any]:
+    return {
+        "text": printable(entry.text),
+        "detector": printable(entry.detector),
+        "context": printable(entry.context),
+        "scope": entry.scope,
+        **_origin(entry.origin),
     }
 
 

@@ -59,6 +59,8 @@ def as_dictionary(run: RunReport, *, interrupted: bool = False) -> dict[str, Any
                          for found in run.unattributed],
         "modified": [_entry(found, ("path", "change", "context", "scope"), ("what",))
                      for found in run.modifications],
+        "findings": [_entry(found, ("detector", "context", "scope", "text", "origin"))
+                     for found in run.findings],
         "not_removed": [_entry(failure, ("path", "cause")) for failure in run.failures],
         "rescued": [_entry(found, ("was", "path"), ("source",)) for found in run.rescued],
     }  # fmt: skip

@@ -29,6 +29,13 @@ class TableTests(PageCase):
         self.assertIn("There are none.", self.run_script("return document.body.innerText"))
         self.assertEqual(self.run_script(HIDDEN_BUT_SEEN), [])
 
+    def test_findings_of_detectors_have_a_table_where_there_are_any(self) -> None:
+        self.show("hostile", "#view=findings")
+        self.assertRegex(self.run_script(COUNT), "^1 finding")
+        self.assertEqual(len(self.run_script(COLUMN, 3)), 1)
+        self.show("medium")
+        self.assertNotIn("Not files", " ".join(self.run_script(TABS)))
+
     def test_the_rest_of_the_rows_comes_when_asked_for(self) -> None:
         self.show("large")
         self.browser.click("#more [data-rows=next]")

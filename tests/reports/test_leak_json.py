@@ -19,7 +19,7 @@ except ImportError:  # a test-only dependency
 
 from runner.reporting import leak_json
 from runner.reporting.records import SuiteReport
-from tempfiles.records import Child, Leak, Modification, Origin, Rescued, Unattributed
+from tempfiles.records import Child, Finding, Leak, Modification, Origin, Rescued, Unattributed
 from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, sample
 
@@ -49,6 +49,7 @@ def full_run() -> RunReport:
         (Modification("/p/a", "changed", "m.C.t", "test", ("size", "mtime")),
          Modification("/p/b", "deleted", "m", "module")),
         failures=(RemovalFailure("/tmp/stuck", "Operation not permitted", 1),),
+        findings=(Finding("processes", "m.C.t", "test", "process 9 is still running: x"),),
         rescued=(Rescued("/tmp/tidy-a/0/y", "/tmp/y"), Rescued("/tmp/tidy-a/0/z", "/tmp/z", "/z")),
     )
 
@@ -85,6 +86,13 @@ class ContentTests(unittest.TestCase):
             "path": "/p/a", "change": "changed", "context": "m.C.t", "scope": "test",
             "what": ["size", "mtime"],
         })
+
+    def test_findings_are_listed_without_being_leaks(self) -> None:
+        self.assertEqual(parsed(full_run())["findings"], [{
+            "detector": "processes", "context": "m.C.t", "scope": "test",
+            "text": "process 9 is still running: x", "origin": None,
+        }])
+        self.assertNotIn("findings", parsed(RunReport(Summary())))
 
     def test_only_an_interrupted_run_is_marked(self) -> None:
         self.assertIs(parsed(full_run(), interrupted=True)["interrupted"], True)

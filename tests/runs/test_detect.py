@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.support.projects import ProjectTestCase
 
 TESTS = """
@@ -31,7 +33,8 @@ class DetectProcessesTests(ProjectTestCase):
     def test_each_process_is_reported_once_and_fails_nothing(self) -> None:
         self.write("test_it.py", TESTS)
         words = ("--detect", "processes", "--leaks", "fail", "--late-grace", "0")
-        outcome = self.tidytest(*words, "test_it")
+        reports = ("--leak-json", "leaks.json", "--html", "page.html")
+        outcome = self.tidytest(*words, *reports, "test_it")
         self.assertEqual(outcome.code, 0, outcome.err)
         lines = [line for line in outcome.err.splitlines() if "still running" in line]
         self.assertEqual(len(lines), 3, outcome.err)
@@ -41,6 +44,13 @@ class DetectProcessesTests(ProjectTestCase):
         self.assertRegex(lines[0], r"^  process \d+ is still running: sleep 6  "
                                    r"test_it.py:12 in test_a_leaves  subprocess sleep$")
         self.assertRegex(lines[1], r"^  process \d+ is still running: sleep 2  ")
+        report = json.loads((self.project / "leaks.json").read_text())
+        found = {entry["text"].split(": ")[1]: entry for entry in report["findings"]}
+        self.assertEqual(found.keys(), {"sleep 2", "sleep 3", "sleep 6"})
+        self.assertEqual(found["sleep 6"]["context"], "test_it.T.test_a_leaves")
+        self.assertEqual(found["sleep 6"]["origin"]["line"], 12)
+        page = (self.project / "page.html").read_text()
+        self.assertRegex(page, r'"findings":\[\{"text":"process \d+ is still running: sleep')
 
     def test_nothing_is_detected_without_it(self) -> None:
         self.write("test_it.py", TESTS)

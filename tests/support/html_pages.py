@@ -16,7 +16,7 @@ import tempfiles
 from runner.reporting import html
 from runner.reporting.records import SuiteReport, TestRecord
 from tempfiles.monitor.usage import Sample
-from tempfiles.records import Leak, Origin
+from tempfiles.records import Finding, Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.support.browser import MISSING, Browser
 from tests.support.report_samples import HOSTILE, judged, repeated, sample
@@ -39,7 +39,8 @@ def hostile() -> SuiteReport:
                       message=HOSTILE, details=HOSTILE, stdout=HOSTILE)
     leak = Leak("/tmp/tidy-x/1/" + "\udcff" * 255, "file", 2**50, 1, HOSTILE, "test",
                 Origin(HOSTILE, 3, HOSTILE, HOSTILE), subtest=HOSTILE, open_by=(HOSTILE,))
-    run = report.run._replace(leaks=(*report.run.leaks, leak))
+    finding = Finding(HOSTILE, HOSTILE, "test", HOSTILE, leak.origin)
+    run = report.run._replace(leaks=(*report.run.leaks, leak), findings=(finding,))
     return replace(report, tests=(*report.tests, test), run=run, command=HOSTILE)
 
 

@@ -80,6 +80,13 @@ const VIEWS = {
       text("what", "What differs", 25),
       text("context", "By", 33, (row) => twoLines(...splitId(row.context)))],
   },
+  findings: {
+    title: "Not files", one: "finding", many: "findings", rows: () => data.findings, sort: "text",
+    facets: { facet: ["detector", "Detector"] },
+    columns: [text("text", "What", 35), text("detector", "Detector", 10),
+      text("context", "Left by", 30, (row) => twoLines(...splitId(row.context))),
+      text("place", "Created at", 25, (row) => twoLines(row.place || "not known", row.call))],
+  },
   unattributed: {
     title: "Unattributed", one: "entry", many: "entries", rows: () => data.unattributed,
     sort: "-bytes", facets: { facet: ["type", "Type"] },
@@ -91,7 +98,7 @@ const VIEWS = {
 function isIdle(name) {
   if (!data.looked) return name !== "tests";
   if (name === "directories") return new Set(data.leaks.map((leak) => leak.dir)).size < 2;
-  return (name === "modified" || name === "unattributed") && !data[name].length;
+  return ["modified", "findings", "unattributed"].includes(name) && !data[name].length;
 }
 for (const name of Object.keys(VIEWS)) if (isIdle(name)) delete VIEWS[name];
 

@@ -16,7 +16,7 @@ class LineTests(unittest.TestCase):
         self.assertEqual(
             leak_line(leak),
             "directory /tmp/x\\n/d 2.0 KiB, 3 entries, created at t.py:3 in f  open, "
-            "outside the temp directory, never closed, left",
+            "outside the temp directory, its object was never closed, left",
         )
 
     def test_contents_of_a_directory_are_as_on_the_terminal(self) -> None:
