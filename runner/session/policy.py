@@ -65,13 +65,14 @@ class Policy:
         """Record that a failure reports these leaks."""
         self.failing_keys.update(leak.key for leak in new.leaks)
 
-    def failure(self, new: ContextReport) -> str | None:
+    def failure(self, new: ContextReport, fails: bool | None = None) -> str | None:
         """Return the message to fail a context with; None if it does not fail.
 
         Args:
             new: the context with its new leaks only, as `without_known` returned it.
+            fails: whether leaks fail this context; None for what holds for the run.
         """
-        if not self._fails or not new.leaks:
+        if not (self._fails if fails is None else fails) or not new.leaks:
             return None
         from ..output.lines import failure_message
 

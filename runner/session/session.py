@@ -101,6 +101,7 @@ class Session:
         self.moment: float | None = None
         self.worker = 0
         self._late: list[ContextReport] = []
+        self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
         self._reports_of_workers: list[RunReport] = []
         self._order: dict[tuple[Scope, str], int] = {}
@@ -114,6 +115,18 @@ class Session:
         """Open a context within the current one; see `tempfiles.Run.enter`."""
         self.ran.add(id)
         return self.run.enter(id, scope, source=source)
+
+    def judge_as(self, context: Context, leaks: str) -> None:
+        """Judge an open context in another way than the run.
+
+        Args:
+            context: the context.
+            leaks: `off` reports no leak of it, `report` only reports them, `fail` fails it.
+        """
+        if leaks == "off":
+            self.run.exempt(context)
+        else:
+            self._fails[context] = leaks == "fail"
 
     def close(
         self, context: Context, *, failed: bool = False, interrupted: bool = False
@@ -140,7 +153,7 @@ class Session:
                 return _NOTHING  # as after most tests
             with original_process_state():
                 new = self.policy.without_known(report)
-                closed = ClosedContext(report, new, self.policy.failure(new))
+                closed = ClosedContext(report, new, self._failure(context, new))
         with original_process_state():  # the test may have broken the import of modules
             self._notify(closed)
         return closed
@@ -189,7 +202,7 @@ class Session:
 
         def keep(report: ContextReport) -> None:
             new = self.policy.without_known(report)
-            failure = self.policy.failure(new)
+            failure = self._failure(context, new)
             decided.append((new, failure))
             retention.keep_registered(context, failed or failure is not None)
 
@@ -218,6 +231,9 @@ class Session:
         """
         self._reports_of_workers.append(report)
         self._note_late(late)
+
+    def _failure(self, context: Context, new: ContextReport) -> str | None:
+        return self.policy.failure(new, self._fails.pop(context, None) if self._fails else None)
 
     def note_failure(self, closed: ClosedContext) -> None:
         """Record that a failure of the test tool reports the leaks of a context."""
@@ -251,7 +267,7 @@ class Session:
     def succeeded(self, id: str) -> None:
         """Record that a test came to its end with success, after its context closed."""
         if self.policy.ledger is not None:
-            self.policy.ledger.ended.add(id)
+            self.policy.ledger.note_ended(id)
 
     def has_leaked_late(self) -> bool:
         """Return whether a context left something new after it closed; `finish` returns what."""

@@ -35,6 +35,7 @@ class Ignored:
         self._base = base
         self._patterns: list[str] = []
         self._globs: re.Pattern[str] | None = None
+        self._exempt: set[str] = set()
         self._add(globs)
 
     def add(self, glob: str) -> None:
@@ -42,6 +43,10 @@ class Ignored:
         if os.sep in glob:
             glob = os.path.join(syscalls.getcwd(), glob)
         self._add([glob, os.path.join(glob, "*")])
+
+    def add_path(self, path: str) -> None:
+        """Ignore an absolute path and all below it."""
+        self._exempt.add(path)
 
     def _add(self, globs: Sequence[str]) -> None:
         self._patterns += [fnmatch.translate(glob.rstrip("/")) for glob in globs]
@@ -56,6 +61,8 @@ class Ignored:
             everywhere: only by what also holds in the run's own temp directory, where caches and
                 virtual environments are left behind like anything else.
         """
+        if self._exempt and self._is_exempt(path):
+            return True
         if everywhere:
             name = os.path.basename(path)
             multiprocessings = name.startswith("pymp-")
@@ -70,6 +77,14 @@ class Ignored:
         if not CACHE_DIRECTORIES.isdisjoint(parts):
             return True
         return self._globs is not None and self._matches(path, parts[-1])
+
+    def _is_exempt(self, path: str) -> bool:
+        while path not in self._exempt:
+            above = os.path.dirname(path)
+            if above == path:
+                return False
+            path = above
+        return True
 
     def skips_directory(self, path: str) -> bool:
         """Whether a directory need not be looked into at all."""

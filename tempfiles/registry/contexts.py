@@ -36,11 +36,12 @@ class Context:
         parent: the context in which it was opened; None for that of the run.
         part: what runs within it now, such as a subtest; `Run.begin_part` changes it.
         source: the function or file that the host gave for it.
+        exempt: whether what it leaves is no leak; see `Run.exempt`.
         attachment: what the run has observed in the context.
     """
 
     __slots__ = (
-        "__weakref__", "attachment", "closed", "directories", "files", "id", "parent",
+        "__weakref__", "attachment", "closed", "directories", "exempt", "files", "id", "parent",
         "parent_keys", "part", "scope", "source",
     )  # fmt: skip
 
@@ -49,6 +50,7 @@ class Context:
         self.scope: Final[Scope] = scope
         self.parent: Final = parent
         self.closed = False
+        self.exempt = False
         self.part: str | None = None
         self.source: Any = None
         # Path to the time of its registration. Most contexts register nothing: the dictionaries

@@ -148,7 +148,12 @@ class Closing:
 
     def decide(self, collected: Collected) -> tuple[Leak, ...]:
         """Return what a context has left: the leaks that nothing excuses, each once."""
-        return self._finder.left_by(collected.context)
+        leaks = self._finder.left_by(collected.context)
+        if not collected.context.exempt:
+            return leaks
+        for leak in leaks:
+            self._ignored.add_path(leak.path)
+        return ()
 
     def remove_registered(self, context: Context) -> RemovalReport:
         """Remove what a context has registered; its leaks stay until the end of the run."""
