@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from tempfiles import ContextReport, Leak
 
+from ..ids import KnownIds
 from .file import Baseline, Entry, entry_of, names, names_above
 
 Lent = Callable[[Entry], int]
@@ -41,6 +42,7 @@ class Ledger:
     def __init__(self, baseline: Baseline, project: str) -> None:
         self.ended: set[str] = set()
         self._baseline = baseline
+        self._ids = KnownIds(entry.context for entry in baseline)
         self._project = project
         self._used: Counter[Entry] = Counter()  # the most that one closing of the context left
         self._left: set[str] = set()  # the paths that this run has left
@@ -62,9 +64,9 @@ class Ledger:
             report: what the context left.
             late: whether it left this after it had closed; it counts with what it left before.
         """
-        allowance = self._allowance(report.id, late)
+        allowance = self._allowance(self._ids.find(report.id), late)
         self._left.update(leak.path for leak in report.leaks)
-        pairs = [(leak, entry_of(leak, self._project)) for leak in report.leaks]
+        pairs = [(leak, self._entry_of(leak)) for leak in report.leaks]
         pairs = [(leak, entry) for leak, entry in pairs if not self._is_repeated(leak, entry)]
         known = allowance.match([entry for _, entry in pairs], self._shared.lent)
         self._used |= allowance.used()
@@ -83,6 +85,14 @@ class Ledger:
             tuple(leak for leak in report.leaks if id(leak) not in new),
             tuple(leak for leak in report.leaks if id(leak) in new),
         )
+
+    def _entry_of(self, leak: Leak) -> Entry:
+        entry = entry_of(leak, self._project)
+        return entry._replace(context=self._ids.find(entry.context))
+
+    def note_ended(self, id: str) -> None:
+        """Record that a test has succeeded."""
+        self.ended.add(self._ids.find(id))
 
     def _lies_in_known(self, entry: Entry) -> bool:
         """Return whether the file of an entry lies in a directory of another entry."""

@@ -17,6 +17,7 @@ from unittest import TestCase
 
 from tempfiles import CACHE_DIRECTORIES
 
+from ..ids import KnownIds
 from ..settings.config import Config
 from ..unittest_api import test_id
 from .order import flatten, prefixes
@@ -56,12 +57,18 @@ class Completeness:
         self.interrupted = interrupted
         self._all_of_each = whole
         self._whole = whole and imported
-        self._loaded = {prefix for id in loaded for prefix in prefixes(id)}
+        self._loaded = {prefix for id in loaded for prefix in self.prefixes(id)}
+        self._ids = KnownIds(self._loaded)
         self._complete = (loaded & ran) - incomplete - interrupted
         # A class or a module is complete if one of its tests is.
-        fixtures = {prefix for id in self._complete for prefix in prefixes(id)}
+        fixtures = {prefix for id in self._complete for prefix in self.prefixes(id)}
         self._complete_fixtures = fixtures - loaded - incomplete - interrupted
         self._project = project
+
+    @staticmethod
+    def prefixes(id: str) -> list[str]:
+        """Return the ids of all that an id lies in, outermost first, and the id."""
+        return prefixes(id)
 
     def is_complete(self, id: str) -> bool:
         """Return whether a context came to its end, neither skipped nor failed.
@@ -70,11 +77,12 @@ class Completeness:
         """
         if id == "run":
             return self._whole and not self._leaves_out_modules
+        id = self._ids.find(id)
         return id in self._complete or (self._all_of_each and id in self._complete_fixtures)
 
     def is_gone(self, id: str) -> bool:
         """Return whether a test, class or module no longer exists; False if that is unknown."""
-        if not self._whole or id == "run" or id in self._loaded:
+        if not self._whole or id == "run" or self._ids.find(id) in self._loaded:
             return False
         imported = next((name for name in reversed(prefixes(id)) if name in sys.modules), None)
         if imported is None:
@@ -83,7 +91,7 @@ class Completeness:
 
     def concerns(self, id: str) -> bool:
         """Return whether a context was loaded by this run, or no longer exists."""
-        return id in self._loaded or self.is_gone(id)
+        return self._ids.find(id) in self._loaded or self.is_gone(id)
 
     @cached_property
     def _leaves_out_modules(self) -> bool:
