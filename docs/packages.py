@@ -13,8 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "runner": (
-        "cli", "parallel", "hosting", "listeners", "reporting", "execution", "session", "baseline",
-        "selection", "settings", "advice", "output",
+        "cli", "integrations", "parallel", "hosting", "listeners", "reporting", "execution",
+        "session", "baseline", "selection", "settings", "advice", "output",
     ),
     "tempfiles": (
         "commands", "run", "detection", "observation", "events", "recovery", "monitor", "roots",

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from tempfiles import Leak
 
 from ..source_code import file_of_context, text_of, tree_of
+from .fixtures import fixture_remedy, is_of_pytest
 from .paste_site import (
     AT_EXIT,
     PasteSite,
@@ -36,6 +37,8 @@ _IN_FIXTURE = "# create it in setUpModule, setUpClass or setUp, and clean up the
 
 def remedy(leaks: Sequence[Leak]) -> str:
     """Return a line of code that would have prevented the leaks of one line of code."""
+    if is_of_pytest(leaks[0]):
+        return fixture_remedy(leaks)
     scope = Counter(leak.scope for leak in leaks).most_common(1)[0][0]
     leaks = [leak for leak in leaks if leak.scope == scope]
     site = paste_site_of(leaks[0])

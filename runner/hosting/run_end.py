@@ -28,6 +28,7 @@ class RunEnd:
 
     Attributes:
         report: the report of the run; None before `finish` or `judge`.
+        late: what contexts left after they had closed.
         notes: lines for the summary.
         failed: whether the leaks or the baseline fail the run.
     """
@@ -43,7 +44,7 @@ class RunEnd:
         self.report: RunReport | None = None
         self.notes: list[str] = []
         self.failed = False
-        self._late: tuple[ContextReport, ...] = ()
+        self.late: tuple[ContextReport, ...] = ()
 
     def report_leftovers(self) -> None:
         """Report what earlier runs left outside the temp directory and nothing has removed."""
@@ -60,12 +61,12 @@ class RunEnd:
 
     def finish(self) -> None:
         """Find the last leaks, and remove the run's files."""
-        self.report, self._late = self._session.finish()
+        self.report, self.late = self._session.finish()
         self._fail_for_late()
 
     def judge(self) -> None:
         """Find the last leaks; `remove` comes later."""
-        self.report, self._late = self._session.judge()
+        self.report, self.late = self._session.judge()
         self._fail_for_late()
 
     def remove(self) -> None:
@@ -75,7 +76,7 @@ class RunEnd:
     def _fail_for_late(self) -> None:
         """Fail the run for leaks that appeared after their contexts closed, if leaks fail."""
         policy = self._session.policy
-        for late in self._late:
+        for late in self.late:
             message = policy.failure(late)
             if message is not None:
                 self.failed = True
@@ -101,17 +102,27 @@ class RunEnd:
             leaks = self.report.leaks
             self.notes += self._components.memory.finish(leaks, self._completeness())
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was left, kept or failed to be removed, and there is nothing to add."""
+        report = self.report
+        if report is None:
+            return True
+        found = report.leaks or report.failures or report.rescued or report.modifications
+        kept = any(True for _ in self._components.retention.lines())
+        return not (found or self.late or self.notes or kept)
+
     def print_summary(self, stream: Any, verbosity: int) -> None:
         """Write the summary, if there is anything to say."""
         if self.report is None:
             return
         notes = [*self._components.retention.lines(), *self.notes]
         known = self._session.policy.known
-        if self.report.is_empty and not (notes or self._late or known):
+        if self.report.is_empty and not (notes or self.late or known):
             return  # do not import the summary to print nothing
         from ..session.summary import write_summary
 
-        summary = self._session.summary(self.report, self._late)
+        summary = self._session.summary(self.report, self.late)
         write_summary(stream, summary, verbosity, notes)
 
     def write_reports(self, *, interrupted: bool) -> None:

@@ -23,6 +23,7 @@ from tempfiles import (
 from .escape import clip
 
 _PLURALS = {"class": "classes"}
+_TITLES = {"run": "the run, outside its tests", "session": "the session, in its fixtures"}
 _MOST_ALIKE = 50
 """Leaks of one line of code that are listed under a context; the reports list all of them."""
 _MOST_LINES = 10
@@ -66,8 +67,8 @@ def titled_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) 
     """Yield the name of a context, then `context_lines`; nothing if it left and changed nothing."""
     scope = "" if report.scope == "test" else f"{report.scope} "
     if report.leaks or report.modifications or report.findings:
-        run = report.scope == "run"
-        yield "the run, outside its tests" if run else f"{scope}{printable(report.id)}"
+        title = _TITLES.get(report.scope)
+        yield title or f"{scope}{printable(report.id)}"
         yield from context_lines(report, known)
 
 

@@ -22,6 +22,7 @@ _PROJECT, _INSTALLED, _LIBRARY, _UNITTEST, _HARNESS = 1, 2, 3, 4, 5
 _STDLIB = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
 _STDLIB_TESTS = os.path.join(_STDLIB, "test") + os.sep
 _OWN = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_SCRIPTS = tuple(os.path.join(sys.prefix, name, "") for name in ("bin", "Scripts"))
 _INSTALLED_MARKS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
 # Objects that remove their files when they are closed or collected.
@@ -107,7 +108,7 @@ def set_harness(packages: tuple[str, ...]) -> None:
 def _kind(filename: str) -> int:
     if filename.startswith("<"):
         kind = _LIBRARY  # frozen importlib, exec'd helpers of dataclasses and namedtuple
-    elif filename.startswith(_harness_directories):
+    elif filename.startswith(_harness_directories) or filename.startswith(_SCRIPTS):
         kind = _LIBRARY
     elif any(mark in filename for mark in _INSTALLED_MARKS):
         kind = _INSTALLED

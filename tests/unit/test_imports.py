@@ -20,6 +20,10 @@ ONLY_IN = {
     "markupsafe": {"runner.reporting.html"},  # which comes with it
     "tqdm": {"runner.listeners.progress", "tempfiles.commands.progress"},
     "shtab": {"runner.settings.help"},
+    "pytest": {f"runner.integrations.pytest_{name}" for name in (
+        "plugin", "run", "contexts", "reports", "xdist",
+    )},
+    "_pytest": {"runner.integrations.pytest_contexts", "runner.integrations.pytest_reports"},
 }
 BY_NAME_ONLY = {
     ("runner.listeners.progress", "tqdm"), ("runner.hosting.exit_steps", "_signal"),
@@ -226,7 +230,7 @@ LAYERS = {
             "cli", "integrations", "parallel", "hosting", "listeners", "reporting",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
-            "unittest_api source_code cache marks errors",
+            "unittest_api source_code cache marks errors ids",
         ))
         for name in names.split()
     },

@@ -1,0 +1,1 @@
+"""Run within other test tools: pytest with xdist, and others on the same session."""

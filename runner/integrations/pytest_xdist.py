@@ -1,0 +1,64 @@
+"""The controller of pytest-xdist: take what the workers report, merge it at their end."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from ..session.session import Session
+from .pytest_reports import ClosedContexts, take
+
+
+class Controller:
+    """Follows the workers of a session, which run the tests.
+
+    Args:
+        session: of the controller's own run; it judges what the workers' contexts left.
+        closed: collects what they left.
+    """
+
+    def __init__(self, session: Session, closed: ClosedContexts) -> None:
+        self._session = session
+        self._closed = closed
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take what contexts left, which came with the report of a test."""
+        for sent in getattr(report, "tidytest", ()):
+            take(self._session, sent)
+        if report.when == "teardown" and report.passed:
+            self._session.ran.add(report.nodeid)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Remember which items exist."""
+        self._closed.loaded |= frozenset(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take what a worker sent at its end; a dead one has sent nothing."""
+        output = getattr(node, "workeroutput", {}).get("tidytest")
+        if output is not None:
+            self._closed.add_output(output, self._session)
+
+
+def is_controller(options: Any) -> bool:
+    """Return whether the options make this session the controller of workers."""
+    if is_worker():
+        return False
+    distributes = getattr(options, "dist", "no") != "no" and bool(getattr(options, "tx", None))
+    return bool(getattr(options, "numprocesses", None) or distributes)
+
+
+def is_worker() -> bool:
+    """Return whether this process is a worker: it was sent the code that runs the session.
+
+    A session that a test starts in a child process has the worker's environment, and is none.
+    """
+    frame = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+        if frame.f_globals.get("__name__") == "__channelexec__":
+            return True
+    return False

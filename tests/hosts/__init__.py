@@ -1,0 +1,1 @@
+"""The integrations into other test tools, with real sessions of these tools."""
