@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from unittest.util import strclass
 
+from tempfiles import ContextReport
+
 from ..session.outcomes import Outcome
 from ..unittest_api import test_id
 from . import events
@@ -52,9 +54,13 @@ class Death:
         outcome = self._outcome(message, details)
         if outcome is None:
             return []
+        left = self._left_by(outcome.owner)
+        if left is not None:
+            self._worker.contexts.append(left.encode())
         index = self._last if self._worker.running else None
         lines = [
             self._positions(),
+            *([left] if left is not None else []),
             events.line(events.OUTCOME, [index, None, *outcome]),
             *([f"{events.STOPPED}{time.perf_counter():.6f} 0"] if self._worker.running else []),
         ]
@@ -70,6 +76,13 @@ class Death:
             return None
         owner = self._fixture.partition(" (")[2].removesuffix(")")
         return Outcome(self._fixture, owner, "error", message, details, fixture=True)
+
+    def _left_by(self, id: str) -> str | None:
+        """Return the event of a context that did not close; None if it left nothing."""
+        leaks = tuple(leak for leak in self._worker.leaks if leak.context == id)
+        if not leaks:
+            return None
+        return events.of_context(ContextReport(id, leaks[0].scope, made=len(leaks), leaks=leaks))
 
     def rest(self) -> range:
         """Return the tests that a new worker runs."""

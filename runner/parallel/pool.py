@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tempfiles import untracked
+from tempfiles import Leak, untracked
 
 from . import events
 from .channel import paths_in
@@ -91,6 +91,7 @@ class Pool:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell, selectors.EVENT_READ)
         self.ended: list[WorkerProcess] = []
+        self._left_by_dead: tuple[Leak, ...] = ()
 
     # The life of the pool
 
@@ -198,8 +199,7 @@ class Pool:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
         place = Place(number, self.run_word, paths, work, self._bell_in, self._life)
-        with untracked():
-            pid = os.fork()
+        pid = self._job.run.fork()
         if pid == 0:
             others = [worker.work for worker in self._workers.values()]
             for fd in (work_in, self._bell, self._life_in, *others):
@@ -287,6 +287,9 @@ class Pool:
             self.stop()
         if not worker.report:
             worker.kill(signal.SIGKILL)  # its children
+            leaks, worker.rescued = self._job.run.reap_children()
+            self._left_by_dead += leaks  # another one may have died at the same time
+            worker.leaks = self._left_by_dead
             if worker.unit is not None:
                 self._go_on(worker, worker.unit, code)
             elif worker.queued and not self._stopping:

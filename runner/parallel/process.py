@@ -8,6 +8,8 @@ import signal
 from collections import deque
 from collections.abc import Sequence
 
+from tempfiles import Leak, Rescued
+
 from .channel import END, EventReader, Paths, StopFlag
 from .plan import Unit
 from .replay import Source
@@ -40,6 +42,8 @@ class WorkerProcess:
         self.contexts: list[bytes] = []
         self.ran: list[int] = []  # the places of the tests that it has run, in its order
         self.report = b""
+        self.leaks: tuple[Leak, ...] = ()  # what lay in its root when it died
+        self.rescued: tuple[Rescued, ...] = ()
 
     def send(self, units: Sequence[Unit]) -> None:
         """Have the worker run units after those that it has."""

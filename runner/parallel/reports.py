@@ -36,6 +36,7 @@ def _of_dead(worker: WorkerProcess) -> RunReport:
     return RunReport(
         summary, leaks, (),
         tuple(modification for report in reports for modification in report.modifications),
+        rescued=worker.rescued,
         findings=tuple(finding for report in reports for finding in report.findings),
     )  # fmt: skip
 

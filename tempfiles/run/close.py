@@ -23,6 +23,7 @@ from ..records import Leak, Leftover, Modification, Unattributed
 from ..registry import cleanup, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RemovalReport, RunReport
+from ..roots.ownership import candidates
 from ..roots.root import RunRoot
 from .move_out import MoveOut
 from .totals import Totals
@@ -297,7 +298,8 @@ class Closing:
     def _observed_all(self, tracks: bool) -> bool:
         """Whether every move into the run root was observed."""
         interpreters = any(map(sys.modules.__contains__, _INTERPRETERS))
-        return tracks and self._shared is None and not interpreters
+        others = candidates(self._root.path)  # of children that reopened the run, and died
+        return tracks and self._shared is None and not (interpreters or others)
 
     def run_report(self, tests: int) -> RunReport:
         """Return the report of the whole run."""

@@ -14,13 +14,13 @@ from ..registry import callbacks, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
 from ..roots.root import RunRoot
-from ..system import exit_handlers, process_state, syscalls, termination
+from ..system import audit, exit_handlers, process_state, syscalls, termination
 from .lifecycle import lock
 from .run_contexts import RunContexts, Source
 
 if TYPE_CHECKING:
     from ..detection.extra_detectors import Detector
-    from ..records import Leftover, Scope
+    from ..records import Leak, Leftover, Rescued, Scope
     from ..reports import RunReport
 
 
@@ -82,6 +82,17 @@ class Run(RunContexts):
         else:
             self._life.start()
 
+    def fork(self) -> int:
+        """Fork a child that calls `reopen_in_child` at once, and so reports on its own.
+
+        To this run it is no child process that may create files. For a process with one thread.
+
+        Returns:
+            As `os.fork`.
+        """
+        with audit.muted("os.fork"):
+            return os.fork()
+
     def reopen_in_child(
         self, settings: RunSettings | None = None, detectors: Iterable[Detector] = ()
     ) -> Run:
@@ -137,6 +148,20 @@ class Run(RunContexts):
         """Return lines on what fills the temp directory, where that may have caused an error."""
         tracking = self._life.tracking
         return tracking.disk_full_lines(error) if tracking is not None else []
+
+    def reap_children(self) -> tuple[tuple[Leak, ...], tuple[Rescued, ...]]:
+        """Remove what dead children that had reopened this run left in its root.
+
+        Returns:
+            What lay there, and the preexisting files that were moved out before.
+        """
+        from ..records import Rescued
+        from ..recovery.orphans import reap
+
+        dead = reap([self.root.path]).roots
+        leaks = tuple(leak for root in dead for leak in root.leaks)
+        rescued = (Rescued(was, now) for root in dead for was, now in root.rescued.items())
+        return leaks, tuple(rescued)
 
     # End
 

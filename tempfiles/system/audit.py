@@ -6,10 +6,11 @@ subscription. Without handlers it returns after one dictionary look-up.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .thread_lock import new_lock
@@ -59,6 +60,18 @@ def unsubscribe(handlers: Mapping[str, Handler]) -> None:
         for event, handler in handlers.items():
             if _handlers.get(event) == handler:
                 del _handlers[event]
+
+
+@contextlib.contextmanager
+def muted(event: str) -> Iterator[None]:
+    """Call no handler for an event while the block runs; for a process with one thread."""
+    with _lock:
+        handler = _handlers.pop(event, None)
+    try:
+        yield
+    finally:
+        if handler is not None:
+            _handlers.setdefault(event, handler)
 
 
 def _install() -> None:
