@@ -13,6 +13,7 @@ from ..settings.config import Config
 
 if TYPE_CHECKING:
     from ..listeners.coverage import Measurement
+    from ..listeners.flaky import FlakyTests
     from ..listeners.usage_watch import Watcher
     from ..parallel.suite import ParallelSuite
     from ..selection.select import Selection
@@ -41,6 +42,7 @@ class CommandLineComponents(Components):
         self.watcher: Watcher | None = None
         self.selection: Selection | None = None
         self.parallel: ParallelSuite | None = None
+        self.flaky: FlakyTests | None = None
         self.loaded: frozenset[str] = frozenset()
         self.words = words
         self.umask = os.umask(0o077)
@@ -70,7 +72,7 @@ class CommandLineComponents(Components):
 
     def in_workers(self, test: Any, session: Session) -> Any:
         """Return what runs a suite in workers, if the settings ask for that; else the suite."""
-        if self.settings.jobs == 1:
+        if self.settings.jobs == 1 and not self.settings.retries:
             return test
         from ..parallel.suite import ParallelSuite, is_empty
 
@@ -117,6 +119,11 @@ class CommandLineComponents(Components):
             from ..listeners.until_leak import UntilLeak
 
             found.append(UntilLeak())
+        if settings.retries:
+            from ..listeners.flaky import FlakyTests
+
+            self.flaky = FlakyTests(settings.flaky == "fail")
+            found.append(self.flaky)
         if settings.pdb:
             from ..listeners.pdb import Debugging
 

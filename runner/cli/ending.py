@@ -114,6 +114,10 @@ class Ending:
         if has_run:
             self._attempt(self._end.finish_baseline)
             self._attempt(self._finish_memory)
+        if components.flaky is not None:
+            verdict = components.flaky.verdict()
+            self._end.notes += verdict
+            self._failed |= bool(verdict)
         if components.parallel is not None:
             self._end.notes += components.parallel.bound_lines()
             self._attempt(self._remember_durations)

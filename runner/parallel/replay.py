@@ -11,7 +11,7 @@ from typing import Any
 from unittest.case import _SubTest  # type: ignore[attr-defined]
 
 from ..execution.result import TidyTestResult
-from ..session.outcomes import CaseName, Outcome, Status
+from ..session.outcomes import CaseName, FlakyTest, Outcome, Status
 from ..session.session import ClosedContext, Session
 from ..unittest_api import capturing, fixture_error, test_id
 from . import events
@@ -198,6 +198,7 @@ class Replay:
             events.LEAK_FAILED.encode(): self._leak_failed,
             events.SUCCEEDED.encode(): self._succeeded,
             events.ANNOTATED.encode(): self._annotate,
+            events.FLAKY.encode(): self._note_flaky,
             events.WRITTEN.encode(): self._write,
             events.UNIT.encode(): self._begin_unit,
             events.UNIT_DONE.encode(): self._end_unit,
@@ -355,6 +356,11 @@ class Replay:
         index, owner, text, is_fixture = json.loads(line[1:])
         test = None if is_fixture else self._tests[index] if index is not None else self._test
         self._result.annotate(test, owner, text)
+
+    def _note_flaky(self, line: bytes) -> None:
+        test = FlakyTest(*json.loads(line[1:])[1:])
+        for notify in self._session.events.flaky:
+            notify(test)
 
     def _write(self, line: bytes) -> None:
         self._result.stream.write(json.loads(line[1:]))

@@ -22,6 +22,7 @@ from .plan import units_of
 from .pool import Pool
 from .replay import Replay, ReplayedResult
 from .resources import refuse_unknown
+from .retries import Retries
 from .schedule import Schedule
 from .worker import Job, ResultSettings
 
@@ -73,22 +74,33 @@ class ParallelSuite:
 
     def __call__(self, result: ReplayedResult) -> ReplayedResult:
         """Run the tests; return the result."""
-        settings = ResultSettings(result.failfast, result.buffer, result.tb_locals)
+        retries = self._components.settings.retries
+        failfast = result.failfast and not retries  # else the last attempt decides
+        settings = ResultSettings(failfast, result.buffer, result.tb_locals)
         job = Job(
             self._tests, settings, self._components, self._listeners, self._session.run,
             self._has_custom_run,
         )  # fmt: skip
         replay = Replay(self._tests, len(self._units), result, self._session)
-        self._pool = Pool(job, self._units, self._schedule, self._workers, replay)
+        handler = replay if not retries else Retries(
+            replay, self._schedule, self._units, retries, lambda: self._note_failed(result)
+        )  # fmt: skip
+        self._pool = Pool(job, self._units, self._schedule, self._workers, handler)
         begun = perf_counter()
         try:
             self._pool.run()
         finally:
+            if isinstance(handler, Retries):
+                handler.flush()
             self._seconds = perf_counter() - begun
             replay.note_ran()
             for attribute in ("_previousTestClass", "_moduleSetUpFailed"):
                 setattr(result, attribute, None)
         return result
+
+    def _note_failed(self, result: ReplayedResult) -> None:
+        if result.failfast and self._pool is not None:
+            self._pool.stop()
 
     def bound_lines(self) -> list[str]:
         """Return a line about the unit that bound the length of the run, if there is one."""

@@ -22,6 +22,7 @@ from ..execution.worker_setup import set_up
 from ..hosting import exit_steps
 from ..hosting.components import Components
 from ..marks import WorkerIdentity, become_worker
+from ..selection.order import fresh
 from ..session.listener import Listener
 from . import events
 from .channel import END, EventWriter, Paths, StopFlag, WorkPipe
@@ -102,6 +103,7 @@ class Worker:
     def __init__(self, job: Job, place: Place, run: Run) -> None:
         self._process = os.getpid()
         self._tests = job.tests
+        self._ran: set[int] = set()
         self._components = job.components
         self._pipe = WorkPipe(place.work, place.bell)
         with untracked():
@@ -154,7 +156,7 @@ class Worker:
 
     def _run_unit(self, number: int, first: int, stop: int) -> None:
         """Run the tests of a unit, from one index to another."""
-        tests = self._tests[first:stop]
+        tests = [self._not_yet_run(index) for index in range(first, stop)]
         begun, session = perf_counter(), self._session
         before = set(session.ran)
         self._writer.add(f"{events.UNIT}{number} {' '.join(map(str, self._positions.now))}")
@@ -166,6 +168,14 @@ class Worker:
         self._writer.add(events.line(events.UNIT_DONE, content))
         self._writer.flush()
         self._pipe.ring()
+
+    def _not_yet_run(self, index: int) -> Any:
+        """Return a test, or another object of it where it has run in this process (`--retries`)."""
+        test = self._tests[index]
+        if index in self._ran:
+            return fresh(test)
+        self._ran.add(index)
+        return test
 
     def _end(self) -> None:
         """End the run of this process, and send its report."""

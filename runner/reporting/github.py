@@ -113,10 +113,11 @@ def summary(report: SuiteReport, limit: int = SUMMARY_LIMIT) -> str:
 def _summary_head(report: SuiteReport) -> Iterator[str]:
     totals = report.run.summary
     failed = sum(test.status in UNSUCCESSFUL for test in report.records)
+    flaky = f", {len(report.flaky):,} flaky" if report.flaky else ""
     yield "### Temporary files"
     yield ""
     yield (
-        f"{format_count(totals.tests, 'test')}, {failed:,} failed. {totals.made:,} created, "
+        f"{format_count(totals.tests, 'test')}, {failed:,} failed{flaky}. {totals.made:,} created, "
         f"{totals.removed_by_tests:,} removed by their tests, {totals.registered:,} registered and "
         f"removed, **{totals.leaked:,} leaked** ({format_size(totals.leaked_bytes)})."
     )
@@ -148,13 +149,15 @@ def markdown(text: str) -> str:
 def commands(report: SuiteReport) -> list[str]:
     """Return the workflow commands, one a line: errors, warnings, and notices."""
     errors = list(_errors(report))
-    warnings = list(_warnings(report))
+    warnings = [*_flaky_warnings(report), *_warnings(report)]
     lines = [*errors[:MOST_ANNOTATIONS], *warnings[:MOST_ANNOTATIONS]]
     more = []
     if len(errors) > MOST_ANNOTATIONS:
         more.append(format_count(len(errors) - MOST_ANNOTATIONS, "more failure"))
     if len(warnings) > MOST_ANNOTATIONS:
         nouns = "more leaking line of code", "more leaking lines of code"
+        if report.flaky:
+            nouns = "more warning", "more warnings"
         more.append(format_count(len(warnings) - MOST_ANNOTATIONS, *nouns))
     if more:
         lines.append(_notice(" and ".join(more)))
@@ -270,6 +273,15 @@ def _warnings(report: SuiteReport) -> Iterator[str]:
         groups.setdefault(key, []).append(leak)
     for group in sorted(groups.values(), key=_weight):
         yield _warning(group, report)
+
+
+def _flaky_warnings(report: SuiteReport) -> Iterator[str]:
+    """Yield a warning for each flaky test, at the line where it failed first."""
+    for test in report.flaky:
+        place = failure_place(test.details, report.directory, _workspace(report))
+        properties = _properties(*place, report) if place is not None else {}
+        properties["title"] = f"flaky: {test.id}"
+        yield _command("warning", properties, test.note)
 
 
 def _weight(leaks: list[Leak]) -> tuple[int, int]:

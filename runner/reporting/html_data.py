@@ -138,6 +138,8 @@ def _test(record: TestRecord | FixtureRecord, started: float) -> dict[str, Any]:
         entry["seconds"] = _round(record.seconds)
         entry["bytes"] = record.bytes_created
         entry["entries"] = record.entries_created
+        if record.flaky is not None:
+            entry["message"] = _first_line(f"flaky: {record.flaky.note}")
     else:
         entry["owner"] = printable(record.owner)
     return entry
@@ -154,6 +156,8 @@ def _texts(record: TestRecord | FixtureRecord, limit: int) -> list[tuple[str, st
         found.append(("Message", record.message))
     found.append(("Traceback", record.details))
     if isinstance(record, TestRecord):
+        if record.flaky is not None:
+            found.append(("Traceback of its first failure", record.flaky.details))
         found += [(f"Also: {other.status}", _text_of(other)) for other in record.others]
         for subtest in record.subtests:
             if subtest.status != "success":

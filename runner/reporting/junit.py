@@ -66,7 +66,8 @@ def _document(report: SuiteReport) -> JUnitXml:
         modules.setdefault(record.module, []).append(record)
     suites = [_suite(module, records, leaks) for module, records in modules.items()]
     rest = leaks.take_all()  # of the run itself, and of tests without a record
-    if rest or report.run.failures or report.interrupted:
+    flaky = any(test.fixture for test in report.flaky)
+    if rest or report.run.failures or report.interrupted or flaky:
         suites.append(_run_suite(report, rest))
     for suite in suites:
         document.add_testsuite(suite)
@@ -135,6 +136,9 @@ def _suite(
     of_fixtures = [leak for owner in owners for leak in leaks.take_of_context(owner)]
     started = min((record.started for record in records if record.started), default=0.0)
     suite = _new_suite(module, started, [*of_fixtures, *of_tests])
+    for test in (record.flaky for record in records if isinstance(record, TestRecord)):
+        if test is not None:
+            suite.add_property(_line(f"flaky:{test.id}"), _line(test.note))
     suite.add_testcases(cases)
     _append_text(suite, SystemOut, _lines(of_fixtures))
     return suite
@@ -146,6 +150,9 @@ def _run_suite(report: SuiteReport, rest: list[_LeakLine]) -> TestSuite:
     not_removed = [f"{failure.path}: {failure.cause}" for failure in report.run.failures]
     for line in not_removed:
         suite.add_property("not-removed", _line(line))
+    for test in report.flaky:
+        if test.fixture:
+            suite.add_property(_line(f"flaky:{test.id}"), _line(test.note))
     if report.interrupted:
         suite.add_property("interrupted", "the run was interrupted before its end")
     output = "".join(f"could not be removed: {line}\n" for line in not_removed)
@@ -174,7 +181,7 @@ def _cases(record: TestRecord | FixtureRecord, leaks: list[_LeakLine]) -> Iterat
     failed = [outcome for outcome in ended if outcome.status in UNSUCCESSFUL]
     case = _case(record)
     case.result = [_result(outcome) for outcome in failed or ended]
-    _append_text(case, SystemOut, _lines(leaks) + record.stdout)
+    _append_text(case, SystemOut, _lines(leaks) + _flaky_text(record) + record.stdout)
     _append_text(case, SystemErr, record.stderr)
     yield case
     if isinstance(record, TestRecord):
@@ -219,6 +226,12 @@ def _exception(message: str, default: str) -> str:
 
 def _lines(leaks: list[_LeakLine]) -> str:
     return "".join(f"left: {leak.line}\n" for leak in leaks)
+
+
+def _flaky_text(record: TestRecord | FixtureRecord) -> str:
+    if isinstance(record, FixtureRecord) or record.flaky is None:
+        return ""
+    return f"flaky: {record.flaky.note}\n{shorten(record.flaky.details, _LIMIT // 4 - 1_000)}"
 
 
 def _append_text(

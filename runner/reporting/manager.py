@@ -44,7 +44,8 @@ class Reports:
         self._repository = workspace if os.path.isdir(workspace) else ""  # else of another machine
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
-        if any(REPORTERS[name].needs_records for name in self._destinations):
+        needed = any(REPORTERS[name].needs_records for name in self._destinations)
+        if needed or (settings.retries and self._destinations):
             from .recorder import Recorder
 
             self.recorder = Recorder()

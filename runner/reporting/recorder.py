@@ -12,7 +12,7 @@ from time import perf_counter, time
 from tempfiles import ContextReport, RunReport, Sample
 
 from ..session.listener import Listener
-from ..session.outcomes import CaseName, Outcome, Status
+from ..session.outcomes import CaseName, FlakyTest, Outcome, Status
 from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _SEVERITY: tuple[Status, ...] = (
@@ -36,6 +36,7 @@ class _Draft:
     bytes_created: int = 0
     entries_created: int = 0
     leaked_paths: list[str] = field(default_factory=list)
+    flaky: FlakyTest | None = None
 
     def add_outcome(self, status: Status, message: str, details: str) -> None:
         """Add an outcome of the test itself; the worst becomes that of the record."""
@@ -60,6 +61,7 @@ class _Draft:
             test.id, test.module, test.class_name, test.method, self.status, seconds,
             self.started, self.message, self.details, tuple(self.subtests), *output,
             self.bytes_created, self.entries_created, tuple(self.leaked_paths), tuple(self.others),
+            self.flaky,
         )  # fmt: skip
 
 
@@ -70,6 +72,7 @@ class Recorder(Listener):
         self._tests: list[TestRecord] = []
         self._fixtures: list[FixtureRecord] = []
         self._drafts: list[_Draft] = []
+        self._flaky: list[FlakyTest] = []
         self._started = time()
         self._clock = perf_counter()
         self._directory = os.getcwd()
@@ -96,6 +99,12 @@ class Recorder(Listener):
         else:
             draft.add_outcome(status, message, details)
         draft.raise_to(status)
+
+    def flaky(self, test: FlakyTest) -> None:
+        """Record that a test failed before; its record is still open."""
+        self._flaky.append(test)
+        if not test.fixture:
+            self._draft(test.id).flaky = test
 
     def _add_fixture(self, outcome: Outcome) -> None:
         fixture, _, rest = outcome.id.partition(" (")
@@ -159,6 +168,7 @@ class Recorder(Listener):
             command=shlex.join([os.path.basename(sys.orig_argv[0]), *sys.orig_argv[1:]]),
             directory=self._directory,
             usage=tuple(samples),
+            flaky=tuple(self._flaky),
         )
 
     def _draft(self, id: str) -> _Draft:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tempfiles import RunReport, Sample, Summary
 
-from ..session.outcomes import Status
+from ..session.outcomes import FlakyTest, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class TestRecord:
         leaked_paths: the paths of its leaks.
         others: further outcomes of the test itself, not worse than `status`, such as a failure of a
             cleanup or a skip after a failed subtest.
+        flaky: how it failed before it passed (`--retries`); else None.
     """
 
     __test__ = False  # pytest would collect a class of this name
@@ -70,6 +71,7 @@ class TestRecord:
     entries_created: int = 0
     leaked_paths: tuple[str, ...] = ()
     others: tuple[SubtestRecord, ...] = ()
+    flaky: FlakyTest | None = None
 
     @property
     def class_id(self) -> str:
@@ -150,6 +152,7 @@ class SuiteReport:
         looked: whether the run looked for leaks at all.
         interrupted: whether it was interrupted before its end.
         repository: the top of the repository, where it is known.
+        flaky: the tests and fixtures that failed before they passed (`--retries`).
     """
 
     tests: tuple[TestRecord, ...] = ()
@@ -166,6 +169,7 @@ class SuiteReport:
     looked: bool = True
     interrupted: bool = False
     repository: str = ""
+    flaky: tuple[FlakyTest, ...] = ()
 
     @property
     def records(self) -> tuple[TestRecord | FixtureRecord, ...]:

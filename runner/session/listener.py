@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .outcomes import CaseName, Outcome
+from .outcomes import CaseName, FlakyTest, Outcome
 
 if TYPE_CHECKING:
     from tempfiles import ContextReport
@@ -45,6 +45,9 @@ class Listener:
     def outcome(self, outcome: Outcome) -> None:
         """A test, a subtest or a fixture ended other than with success."""
 
+    def flaky(self, test: FlakyTest) -> None:
+        """The test under way, or a fixture, failed before, and passes now (`--retries`)."""
+
     def exception(self, description: str, error: BaseException, trace: Any) -> None:
         """A test failed with this exception; its traceback has the frames that still exist."""
 
@@ -76,6 +79,7 @@ class Events:
     test_started: list[Callable[[CaseName], None]]
     test_stopped: list[Callable[[CaseName, str, str], None]]
     outcome: list[Callable[[Outcome], None]]
+    flaky: list[Callable[[FlakyTest], None]]
     exception: list[Callable[[str, BaseException, Any], None]]
     context_closed: list[Callable[[ContextReport, ContextReport], None]]
     annotated: list[Callable[[str, str, bool], None]]

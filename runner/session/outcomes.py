@@ -46,3 +46,23 @@ class Outcome(NamedTuple):
     load_failure: bool = False
     stdout: str = ""
     stderr: str = ""
+
+
+class FlakyTest(NamedTuple):
+    """A test or fixture that failed, and then passed when it was run again (`--retries`).
+
+    `id` is what the test tool calls it, and `failed` how often it failed. `message` and `details`
+    are those of its first failure. `fixture` says that it is a fixture.
+    """
+
+    id: str
+    failed: int
+    message: str = ""
+    details: str = ""
+    fixture: bool = False
+
+    @property
+    def note(self) -> str:
+        """How often it failed, and its first exception on one line."""
+        first = self.message.strip().partition("\n")[0]
+        return f"failed {self.failed} of {self.failed + 1} times" + (f": {first}" if first else "")
