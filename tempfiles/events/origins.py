@@ -42,6 +42,7 @@ _RUN_TESTS = frozenset({
 })  # fmt: skip
 
 Place = tuple[CodeType, int]
+_Call = tuple[FrameType, CodeType]
 
 
 class Trail:
@@ -60,28 +61,27 @@ class Trail:
 
     __slots__ = ("call", "callee", "caller", "closes_itself", "code", "frames", "line", "module")
 
-    def __init__(self, code: CodeType | None, line: int, call: str) -> None:
+    def __init__(
+        self, code: CodeType | None, line: int, call: str, callee: _Call | None = None,
+        closes_itself: bool = False,
+    ) -> None:
         self.code = code
         self.line = line
         self.call = call
-        self.callee: CodeType | None = None
-        self.module: str | None = None
+        if callee is not None:
+            self.callee: CodeType | None = callee[1]
+            self.module: str | None = callee[0].f_globals.get("__name__")
+        else:
+            self.callee = self.module = None
         self.caller: Place | None = None
-        self.closes_itself = False
+        self.closes_itself = closes_itself
         self.frames: tuple[Place, ...] = ()
-
-    def set_callee(self, callee: tuple[FrameType, CodeType]) -> None:
-        """Take a frame and its code for the library function that the line called."""
-        self.callee = callee[1]
-        self.module = callee[0].f_globals.get("__name__")
 
     @property
     def is_of_users(self) -> bool:
         """Whether the line is the user's, not one of an installed package."""
         return self.code is not None and is_of_users(self.code.co_filename)
 
-
-_Call = tuple[FrameType, CodeType]
 
 _kinds: dict[str, int] = {}
 _kinds_of_modules: dict[str, int] = {}
@@ -174,12 +174,10 @@ def capture(
     installed: tuple[_Call, _Call | None] | None = None
     closes_itself = False
     first = frame
-    found: _Call | None = None
     while frame is not None:
         code = frame.f_code  # once a frame: reading it raises an audit event
         kind = kinds.get(code.co_filename) or _kind(code.co_filename)
         if kind == _PROJECT:
-            found = frame, code
             break
         if kind == _INSTALLED and installed is None:
             installed = (frame, code), callee
@@ -187,20 +185,16 @@ def capture(
             closes_itself = frame.f_locals.get("delete", True)
         callee = frame, code
         frame = frame.f_back
-    if found is None:
+    else:
         start, is_for_this = trail_of_start()
         if installed is None or (start is not None and start.is_of_users):
-            start = start if is_for_this else None
-            trail = Trail(None, 0, call)
+            trail = _capture_target(first, call, installed, start if is_for_this else None, trace)
             trail.closes_itself = closes_itself
-            return _capture_target(first, trail, installed, start, trace)
-        found, callee = installed
-    trail = Trail(found[1], found[0].f_lineno, call)
-    trail.closes_itself = closes_itself
-    if callee is not None:
-        trail.set_callee(callee)
-    if found[1] is not _code_of(source):
-        trail.caller = _caller(found[0])
+            return trail
+        (frame, code), callee = installed
+    trail = Trail(code, frame.f_lineno, call, callee, closes_itself)
+    if code is not _code_of(source):
+        trail.caller = _caller(frame)
     if trace:
         trail.frames = _all_frames(first)
     return trail
@@ -249,7 +243,7 @@ def _caller(frame: FrameType) -> Place | None:
 
 
 def _capture_target(
-    frame: FrameType | None, trail: Trail, installed: tuple[_Call, _Call | None] | None,
+    frame: FrameType | None, call: str, installed: tuple[_Call, _Call | None] | None,
     start: Trail | None, trace: bool,
 ) -> Trail:
     """Capture what a thread or a cleanup was given: a library function, or installed code."""
@@ -258,12 +252,12 @@ def _capture_target(
         places.append((frame, frame.f_code))
         frame = frame.f_back
     callee = installed[1] if installed is not None else places[-1] if places else None
-    if callee is not None:
-        trail.set_callee(callee)
-    if start is not None:
-        trail.code, trail.line, trail.caller = start.code, start.line, start.caller
-        if trace:
-            trail.frames = (*((code, place.f_lineno) for place, code in places), *start.frames)
+    if start is None:
+        return Trail(None, 0, call, callee)
+    trail = Trail(start.code, start.line, call, callee)
+    trail.caller = start.caller
+    if trace:
+        trail.frames = (*((code, place.f_lineno) for place, code in places), *start.frames)
     return trail
 
 
