@@ -23,19 +23,21 @@ from typing import Any
 
 PACKAGES = ("tempfiles", "runner")
 RARE = (
-    "runner.execution.functions", "runner.listeners.coverage", "runner.listeners.progress",
-    "runner.reporting.html", "runner.reporting.junit", "runner.settings.help",
-    "runner.tracked_testcase", "tempfiles.commands.progress",
+    "runner.execution.functions", "runner.integrations", "runner.listeners.coverage",
+    "runner.listeners.progress", "runner.reporting.html", "runner.reporting.junit",
+    "runner.settings.help", "runner.tracked_testcase", "tempfiles.commands.progress",
 )
-"""What imports large libraries and is used by few runs. A larger process takes longer to fork."""
+"""Modules and packages that import large libraries and are used by few runs. A larger process takes
+longer to fork."""
 
 
 def preload() -> None:
     """Import the modules of both packages."""
-    for package in PACKAGES:
-        path = importlib.import_module(package).__path__
-        for module in pkgutil.walk_packages(path, f"{package}."):
-            if not module.name.endswith("__main__") and module.name not in RARE:
+    for product in PACKAGES:
+        path = importlib.import_module(product).__path__
+        for module in pkgutil.walk_packages(path, f"{product}."):
+            package = module.name.rpartition(".")[0]
+            if not module.name.endswith("__main__") and not {module.name, package} & {*RARE}:
                 importlib.import_module(module.name)
 
 
