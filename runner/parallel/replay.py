@@ -324,6 +324,7 @@ class Replay:
             with capturing(self._result):
                 self._result.replay(fixture_error(outcome.id), outcome, text)
         else:
+            self._test = test  # Python 3.12.1 does not start a test that it skips, but stops it
             self._result.replay(test, outcome, text)
 
     def _capture(self, line: bytes) -> None:

@@ -229,7 +229,9 @@ class Session:
             report: of its run.
             late: what contexts of it left after they had closed.
         """
-        self._reports_of_workers.append(report)
+        self._reports_of_workers.append(
+            report._replace(summary=report.summary._replace(tests=0))  # counted as they came
+        )
         self._note_late(late)
 
     def _failure(self, context: Context, new: ContextReport) -> str | None:
