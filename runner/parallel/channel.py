@@ -9,6 +9,7 @@ the worker looks whether one still is its own before it uses it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from tempfiles import untracked
 
 END = "end"
 """The command that ends a worker; all others are the tests of a unit."""
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _CHUNK = 1 << 20  # bytes to read at once
 
 
@@ -65,12 +67,17 @@ class EventWriter:
         self._path = path
         self._process = os.getpid()
         self._lines: list[str] = []
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(path, _APPEND | os.O_CREAT, 0o600)
         status = os.fstat(self._fd)
         self._inode, self._device = status.st_ino, status.st_dev
         self.add = self._lines.append
         self._fstat, self._write, self._open = os.fstat, os.write, os.open  # tests may replace them
-        self._getpid = os.getpid
+        self._getpid, self._close = os.getpid, os.close
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether lines could not be written."""
+        return bool(self._lines)
 
     def flush(self) -> None:
         """Write the lines; a forked child of the worker writes nothing."""
@@ -100,7 +107,13 @@ class EventWriter:
         except OSError:
             pass
         with untracked():
-            self._fd = self._open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                self._fd = self._open(self._path, _APPEND)
+            except OSError as error:
+                if error.errno != errno.EMFILE:
+                    raise
+                self._close(0)  # /dev/null: the test has taken all other descriptors
+                self._fd = self._open(self._path, _APPEND)
         return self._fd
 
 

@@ -150,7 +150,7 @@ class Worker:
             self._run_unit(number, first, stop)
             if os.getpid() != self._process:
                 return 0
-            if self._pipe.is_lost:
+            if self._pipe.is_lost or self._writer.is_behind:
                 return REPLACE_ME
         return REPLACE_ME if self._pipe.is_lost else 0
 

@@ -38,7 +38,8 @@ def catch_termination(prepare: Callable[[], None]) -> None:
         _signal.signal(signal.SIGTERM, _handler)
     except ValueError:  # not in the main thread
         return
-    if hasattr(os, "register_at_fork"):
+    if hasattr(os, "register_at_fork") and not _handler.follows_forks:
+        _handler.follows_forks = True  # a worker gets here once more; twice would keep it blocked
         os.register_at_fork(
             before=_block, after_in_parent=_release, after_in_child=_restore_in_child
         )
@@ -75,7 +76,7 @@ class _Handler(int):
     handler, or saves and restores it, gets the same value as without a tracked run.
     """
 
-    has_come = False
+    has_come = follows_forks = False
     prepare: Callable[[], None] = staticmethod(lambda: None)
     act: Callable[[], None] = staticmethod(_raise_terminated)
 
