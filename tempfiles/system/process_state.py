@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
-from os import chdir, close, dup, fstat, stat
+from collections.abc import Iterator
+from os import chdir, close, stat
 from os import open as open_fd
 from os.path import samestat
 from types import ModuleType
 from typing import Any
 
+from . import descriptors
 from .platform import park
-
-_SPARE_DESCRIPTORS = 6
 
 _IMPORT = builtins.__import__
 _MODULES = sys.modules
@@ -37,10 +35,7 @@ class _AtStart:
     root: os.stat_result | None = None
     user = -1
     directory = -1
-    status: os.stat_result | None = None  # of that directory
-    spares: tuple[int, ...] = ()
     modules: dict[str, ModuleType] = {}
-    resource: Any = None
 
 
 def remember(directory: str) -> None:
@@ -53,24 +48,19 @@ def remember(directory: str) -> None:
     with contextlib.suppress(OSError):
         _AtStart.root = stat("/")
         _AtStart.directory = park(open_fd(directory, os.O_RDONLY))
-        _AtStart.status = fstat(_AtStart.directory)
-        _open_spares()
+        descriptors.reserve(_AtStart.directory)
     _AtStart.user = os.geteuid() if hasattr(os, "geteuid") else -1
 
 
 def forget() -> None:
-    """Close the spare descriptors: the run has ended."""
-    _AtStart.spares = (*_AtStart.spares, _AtStart.directory)
-    _close_spares()
-    _AtStart.directory, _AtStart.status = -1, None
+    """Close the descriptors of this module: the run has ended."""
+    descriptors.release()
+    _AtStart.directory = -1
 
 
 def remember_modules() -> None:
     """Remember which modules are imported, before the first test runs."""
-    with contextlib.suppress(ImportError):  # Windows
-        import resource
-
-        _AtStart.resource = resource
+    descriptors.follow_limits()
     _AtStart.modules = dict(sys.modules)
 
 
@@ -84,7 +74,7 @@ def original_process_state() -> Iterator[None]:
     with contextlib.ExitStack() as undo:
         _leave_root_directory()
         _restore_imports(undo)
-        _free_descriptors(undo)
+        descriptors.make_free(undo)
         yield
 
 
@@ -154,56 +144,3 @@ def _leave_root_directory() -> None:
         return
     finally:
         close(before)
-
-
-def _free_descriptors(undo: contextlib.ExitStack) -> None:
-    """Have some descriptors free: close the spare ones, else raise the limit of the process."""
-    if _has_free_descriptors():
-        return
-    if _AtStart.spares:
-        _close_spares()
-        undo.callback(_try, _open_spares)
-    resource = _AtStart.resource
-    if resource is None or _has_free_descriptors():
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for limits in ((soft + 64, max(soft + 64, hard)), (hard, hard)):
-        _try(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        if _has_free_descriptors():
-            undo.callback(_try, resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-            return
-
-
-def _has_free_descriptors() -> bool:
-    opened: list[int] = []
-    try:
-        for _ in range(_SPARE_DESCRIPTORS):
-            opened.append(dup(_AtStart.directory))
-    except OSError as error:
-        return error.errno != errno.EMFILE  # else a test has closed it, so that some are free
-    finally:
-        for descriptor in opened:
-            close(descriptor)
-    return True
-
-
-def _open_spares() -> None:
-    spares: list[int] = []
-    with contextlib.suppress(OSError):
-        for _ in range(_SPARE_DESCRIPTORS):
-            spares.append(park(dup(_AtStart.directory)))
-    _AtStart.spares = tuple(spares)
-
-
-def _close_spares() -> None:
-    spares, _AtStart.spares = _AtStart.spares, ()
-    for spare in spares:
-        with contextlib.suppress(OSError):
-            # A test may have closed it, and opened a file under this number.
-            if _AtStart.status is not None and samestat(fstat(spare), _AtStart.status):
-                close(spare)
-
-
-def _try(function: Callable[..., object], *arguments: object) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        function(*arguments)

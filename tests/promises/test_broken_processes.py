@@ -8,6 +8,7 @@ import subprocess
 import sys
 import unittest
 
+from tests.support.programs import Outcome
 from tests.support.projects import ProjectTestCase
 
 SUITE = """
@@ -25,23 +26,59 @@ TAKE_DESCRIPTORS = """try:
             while True:
                 builtins.__dict__.setdefault("taken", []).append(os.open(os.devnull, 0))
         except OSError: pass"""
+LOWER_LIMIT = """limit = {}
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        """
 BREAK_IMPORT = """def broken(*args, **kwargs):
             raise ImportError("broken")
         builtins.__import__ = broken"""
+CHECK_DESCRIPTORS = """held = []
+        def number(file): return os.fstat(file.fileno()).st_ino
+        def check():
+            for at, (file, inode, inheritable) in enumerate(held):
+                assert number(file) == inode, file
+                assert os.get_inheritable(file.fileno()) == inheritable, file
+                if at: assert file.read() == str(at), file
+        try:
+            while True:
+                with open(f"f{len(held)}", "w") as file: file.write(str(len(held)))
+                file = open(file.name)
+                os.set_inheritable(file.fileno(), len(held) % 2 == 0)
+                held.append((file, number(file), len(held) % 2 == 0))
+        except OSError: pass
+        for n in range(99):
+            if os.path.exists(f"f{n}"): os.unlink(f"f{n}")
+        assert len(held) > 5
+        class AtEnd:
+            def __del__(self, check=check, write=os.write):
+                try: check()
+                except BaseException as error: write(2, repr(error).encode() + b" Traceback")
+        builtins.at_end = AtEnd()"""
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 @unittest.skipUnless(sys.platform == "linux", "limits, ids and root directories of Linux")
 class BrokenProcessTests(ProjectTestCase):
     new_processes = True
+    prefix: tuple[str, ...] = ()
+
+    def run_python(self, *words: str, stdin: str = "", **environment: str) -> Outcome:
+        done = subprocess.run(
+            [*self.prefix, sys.executable, *words], cwd=self.project, input=stdin, text=True,
+            env=self.environment(**environment), capture_output=True, check=False, timeout=60,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
 
     def assertEndsAsUsual(self, statement: str) -> None:
         """Fail unless the run succeeds, reports the leak and the totals, and removes its root."""
         self.write("test_broken.py", SUITE.format(statement))
+        stock = self.run_python("-m", "unittest", "test_broken", TMPDIR=str(self.project))
+        self.assertEqual(stock.code, 0, stock.err)
+        (self.project / "left").unlink(missing_ok=True)
         for words in (("test_broken",), ("-v", "test_broken")):
             with self.subTest(words=words):
                 outcome = self.tidytest(*words)
-                self.assertEqual(outcome.code, 0, outcome.err)
+                self.assertEqual(outcome.code, stock.code, outcome.err)
                 self.assertIn("left  0 B  test_broken.py:6 in test_1_leaves", outcome.err)
                 self.assertIn("1 leaked by 1 test (removed)", outcome.err)
                 self.assertNotIn("Traceback", outcome.err)
@@ -71,6 +108,17 @@ class BrokenProcessTests(ProjectTestCase):
         self.assertEndsAsUsual(
             f"resource.setrlimit(resource.RLIMIT_NOFILE, (64, {hard}))\n        {TAKE_DESCRIPTORS}")
 
+    def test_descriptors_are_used_up_to_a_hard_limit_for_good(self) -> None:
+        self.prefix = without_capability(self, "-sys_resource")
+        for limit in ("16", "len(os.listdir('/proc/self/fd'))",
+                      "max(n for n in map(int, os.listdir('/proc/self/fd')) if n < 99) + 8"):
+            with self.subTest(limit=limit):
+                self.assertEndsAsUsual(LOWER_LIMIT.format(limit) + TAKE_DESCRIPTORS)
+
+    def test_files_stay_open_that_are_set_aside_meanwhile(self) -> None:
+        self.prefix = without_capability(self, "-sys_resource")
+        self.assertEndsAsUsual(LOWER_LIMIT.format(16) + CHECK_DESCRIPTORS)
+
     def test_lock_is_closed_and_descriptors_are_used_up(self) -> None:
         self.assertEndsAsUsual(f"""for number in map(int, os.listdir('/proc/self/fd')):
             if 'tidy-' in os.path.realpath(f'/proc/self/fd/{{number}}'):
@@ -93,6 +141,14 @@ class BrokenProcessTests(ProjectTestCase):
         self.assertEndsAsUsual("os.seteuid(65534)")
 
 
+
+def without_capability(case: unittest.TestCase, names: str) -> tuple[str, ...]:
+    """Return the command that takes capabilities of root away; nothing where the user has none."""
+    if IS_ROOT and shutil.which("setpriv") is None:
+        case.skipTest("needs setpriv, to run without what root may do")
+    return ("setpriv", f"--bounding-set={names}") if IS_ROOT else ()
+
+
 MANY = """
 import os, tempfile, unittest
 class T(unittest.TestCase):
@@ -111,11 +167,7 @@ class T(unittest.TestCase):
 class UmaskTests(ProjectTestCase):
     def run_without_privileges(self) -> subprocess.CompletedProcess[str]:
         """Run as a user whom permissions bind: root without the capability to ignore them."""
-        prefix: tuple[str, ...] = ()
-        if IS_ROOT:
-            if shutil.which("setpriv") is None:
-                self.skipTest("needs setpriv")
-            prefix = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+        prefix = without_capability(self, "-dac_override,-dac_read_search")
         return subprocess.run(
             [*prefix, sys.executable, "-m", "runner", "test_umask"], cwd=self.project,
             env=self.environment(), capture_output=True, text=True, check=False, timeout=60,
