@@ -114,6 +114,8 @@ def _least_age(args: argparse.Namespace) -> float:
 def _plan(args: argparse.Namespace) -> _CleanPlan:
     places = temp_dirs(args.temp_dir)
     roots = reap.plan(places, min_age=args.min_age, include_kept=args.kept)
+    if args.dry_run or args.pattern:
+        roots = reap.without_used(roots)
     if not args.pattern:
         return _CleanPlan(roots, LitterPlan())
     return _CleanPlan(roots, litter.plan(places, args.pattern, min_age=_least_age(args)))
@@ -194,7 +196,7 @@ def _root_words(verdict: Verdict) -> str:
 
 
 def _why_left(verdict: Verdict) -> str:
-    return f"{verdict.state}, {verdict.reason}"
+    return verdict.reason if verdict.state == "in use" else f"{verdict.state}, {verdict.reason}"
 
 
 def _amount(entries: int, size: int) -> str:

@@ -34,8 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
         "status",
         allow_abbrev=False,
         help="list the roots of runs, and what dead runs have left",
-        description="List the roots of runs in the temp directory: live, orphaned, kept, foreign "
-        "or refused. Nothing is changed.",
+        description="List the roots of runs in the temp directory: live, in use, orphaned, kept, "
+        "foreign or refused. Nothing is changed.",
     )
     add_temp_dir(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -45,7 +45,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what there is and return the exit code."""
     places = temp_dirs(args.temp_dir)
-    plan = reap.plan(places)
+    plan = reap.without_used(reap.plan(places))
     roots = sorted((*plan.chosen, *plan.left), key=lambda verdict: verdict.root)
     examined = [_examine(verdict) for verdict in progress.follow(roots, "roots")]
     totals = {place: take_sample(place) for place in progress.follow(places, "directories")}
@@ -64,7 +64,7 @@ def _examine(verdict: Verdict) -> _Root:
     except OSError as error:  # it has gone, or cannot be read
         reason = f"{verdict.reason}; it cannot be read: {error.strerror}"
         return _Root(replace(verdict, reason=reason), None, DeadRun())
-    if verdict.state != "orphaned":
+    if verdict.state not in ("orphaned", "in use"):
         story = DeadRun(story.running)  # the files of a live run are not leaks yet
     return _Root(verdict, take_sample(verdict.root), story)
 
@@ -108,7 +108,7 @@ def _lines(roots: list[_Root], totals: dict[str, Sample]) -> list[str]:
             if os.path.dirname(root.verdict.root) == place:
                 lines += _root_lines(root)
     counts = [(state, sum(root.verdict.state == state for root in roots))
-              for state in ("live", "orphaned", "kept", "foreign", "refused")]
+              for state in ("live", "in use", "orphaned", "kept", "foreign", "refused")]
     by_state = ", ".join(f"{number} {state}" for state, number in counts if number)
     lines.append(f"{format_count(len(roots), 'root')}{': ' + by_state if by_state else ''}")
     return lines

@@ -18,10 +18,10 @@ _VARIABLES = (b"TMPDIR=", b"TEMP=", b"TMP=")
 
 
 def user_of(root: str, deadline: float | None = None) -> str | None:
-    """Return what uses a root whose lock the caller holds, in words; empty if nothing does.
+    """Return what uses a root without its lock, in words; empty if nothing does.
 
     Args:
-        root: the path of the root.
+        root: the path of the root; its owner is dead, or it is the caller's.
         deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
 
     Returns:
@@ -34,13 +34,37 @@ def user_of(root: str, deadline: float | None = None) -> str | None:
         if _uses(pid, root):
             found = procfs.stat(pid)
             if found is not None and found.state not in "ZX":
-                return f"pid {pid} ({found.command}) still uses it"
+                return f"in use by pid {pid} ({found.command})"
+    runs = live_runs_in(root, deadline)
+    return None if runs is None else "".join(map(words_for_run, runs[:1]))
+
+
+def live_runs_in(root: str, deadline: float | None = None) -> list[str] | None:
+    """Return the roots of live runs in the root of another run.
+
+    Args:
+        root: the path of that root.
+        deadline: as for `user_of`.
+
+    Returns:
+        None if the time was up before the end.
+    """
+    found: list[str] = []
     for number, directory in enumerate(_run_roots(root)):
         if not number % _CHECKED and _is_over(deadline):
             return None
         if directory and is_held(directory):
-            return f"the run in {directory} is live"
-    return ""
+            found.append(directory)
+    return found
+
+
+def words_for_run(directory: str) -> str:
+    """Return the words for a root that is in use by a live run in it.
+
+    Args:
+        directory: the root of the live run.
+    """
+    return f"the run in {directory} is live"
 
 
 def _uses(pid: str, root: str) -> bool:

@@ -113,6 +113,23 @@ def plan(
     return Plan(tuple(chosen), tuple(left))
 
 
+def without_used(plan: Plan) -> Plan:
+    """Return a plan that leaves the roots of dead runs which a process still uses.
+
+    `execute` looks for these itself, just before each removal.
+
+    Args:
+        plan: what would be removed.
+    """
+    users = {verdict.root: in_use.user_of(verdict.root) for verdict in plan.chosen}
+    used = (
+        replace(verdict, state="in use", reason=user)
+        for verdict in plan.chosen if (user := users[verdict.root])
+    )
+    unused = tuple(verdict for verdict in plan.chosen if not users[verdict.root])
+    return Plan(unused, (*plan.left, *used), plan.complete)
+
+
 def execute(plan: Plan, *, deadline: float | None = None) -> ReapReport:
     """Remove the roots that a plan has chosen, unless they have changed since.
 

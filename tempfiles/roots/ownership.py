@@ -27,15 +27,15 @@ __all__ = [
     "establish", "examine", "examine_unlocked", "mark_kept", "untrusted_parent",
 ]  # fmt: skip
 
-State = Literal["live", "orphaned", "kept", "foreign", "refused"]
+State = Literal["live", "in use", "orphaned", "kept", "foreign", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The result of examining one directory that may be a run root.
 
-    `live`: its owner, or a forked child of it, holds the lock. `orphaned`: they are gone. `kept`:
-    a user asked to keep it. `foreign`: another host's, or not created by this package. `refused`:
+    `live`: its owner, or a forked child of it, holds the lock. `orphaned`: they are gone. `in use`:
+    they are gone, but a process still uses its files. `kept`: a user asked to keep it. `foreign`: another host's, or not created by this package. `refused`:
     it cannot be trusted, and is not touched. `reason` says why, in words. `created` is
     in seconds since the epoch; `identity` is None where the path could not be examined.
     """

@@ -20,9 +20,10 @@ from ..detection.temp_dir import RACY_NS, TempDirectoryScanner
 from ..observation.activity import activity_of
 from ..observation.observer import Observer
 from ..records import Leak, Leftover, Modification, Unattributed
+from ..recovery import in_use
 from ..registry import cleanup, contexts
 from ..registry.contexts import Context
-from ..reports import ContextReport, RemovalReport, RunReport
+from ..reports import ContextReport, RemovalFailure, RemovalReport, RunReport
 from ..roots.ownership import candidates
 from ..roots.root import RunRoot
 from .move_out import MoveOut
@@ -281,7 +282,8 @@ class Closing:
     def remove_root(self, tracks: bool) -> None:
         """Remove the run root. What must not be removed is moved out of it before.
 
-        A signal may interrupt this at any moment: a second call, or the next run, goes on.
+        It stays for a later run to remove while another run in it is live. A signal may interrupt
+        this at any moment: a second call, or the next run, goes on.
 
         Args:
             tracks: whether what came into it was observed.
@@ -289,11 +291,17 @@ class Closing:
         if self._root.is_replaced():
             self.totals.note_nothing_removed()
             self.totals.note_failures(self._root.remove())
-        elif self._move_out.move_out(self._observed_all(tracks)):
+            return
+        observed_all = self._observed_all(tracks)
+        runs = () if observed_all else in_use.live_runs_in(self._root.path) or ()
+        if self._move_out.move_out(observed_all, runs) and not runs:
             self.totals.note_failures(self._root.remove())
         else:
             self._root.leave()
             self.totals.note_nothing_removed()
+            causes = [f"{in_use.words_for_run(path)}; a later run removes it" for path in runs]
+            failures = (RemovalFailure(self._root.path, cause) for cause in causes)
+            self.totals.note_failures(RemovalReport(failed=tuple(failures)))
 
     def _observed_all(self, tracks: bool) -> bool:
         """Whether every move into the run root was observed."""

@@ -44,20 +44,22 @@ class MoveOut:
         self._observer = observer
         self._totals = totals
 
-    def move_out(self, all_seen: bool) -> bool:
+    def move_out(self, all_seen: bool, runs: Sequence[str] = ()) -> bool:
         """Move out, before the root is removed, what must not be; return whether all could be.
 
         Whatever goes wrong, an exception of a user's audit hook as well, the root then stays.
 
         Args:
             all_seen: whether every move into the root was observed.
+            runs: the roots of live runs in it, which stay where they are.
         """
         totals = self._totals
         totals.set_aside_removed()
         disarm([leak.path for leak in totals.leaks if leak.never_closed])
         try:
             sources = self._preexisting(all_seen)
-            left = self._rescue({*registrations.kept(), *sources}, sources)
+            wanted = {*registrations.kept(), *sources}
+            left = self._rescue({path for path in wanted if not _touches(path, runs)}, sources)
         except Exception as error:
             cause = f"what existed before the run could not be moved out of it: {error}"
             failure = RemovalFailure(self._root.path, cause, None)
@@ -129,6 +131,12 @@ class MoveOut:
         self._unproven.begin()
         older = born_before(self._root.path, None, within, self._unproven) or ()
         return {**dict.fromkeys(older, ""), **sources}
+
+
+def _touches(path: str, others: Iterable[str]) -> bool:
+    """Whether a path is one of several others, below or above one of them."""
+    here = path + os.sep
+    return any(here.startswith(other + os.sep) or other.startswith(here) for other in others)
 
 
 def disarm(paths: Collection[str]) -> None:

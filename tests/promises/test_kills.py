@@ -77,7 +77,7 @@ class KilledRunTests(unittest.TestCase):
                 time.sleep(1)
             else:
                 self.assertNotIn("died", ground.run_next())
-                self.assertRegex(ground.command("clean")[1], "still uses it|is live")
+                self.assertRegex(ground.command("clean")[1], "in use by pid|is live")
             self.assertEqual(ground.roots(), [root])
             self.assertTrue(list(Path(ground.tmp, root).glob("**/childs")))
             os.kill(int(child.read_text()), signal.SIGKILL)

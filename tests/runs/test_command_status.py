@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -78,6 +80,32 @@ class StatusTests(unittest.TestCase):
         made = 'os.mkdir(root + "/0/d")\nos.close(os.open(root + "/0/d/f", os.O_CREAT))\n'
         dead = dead_run(self.temp, LEAKY + made)
         self.assertIn(f"left: {dead}/0/d  directory, 0 B, 1 file  by a.B.test_two", self.status())
+
+    @unittest.skipUnless(sys.platform == "linux", "reads /proc")
+    def test_root_that_a_process_uses_is_in_use_and_not_orphaned(self) -> None:
+        dead = dead_run(self.temp, LEAKY)
+        environment = {**os.environ, "TMPDIR": f"{dead}/0"}
+        with subprocess.Popen(["sleep", "60"], env=environment) as process:
+            self.addCleanup(process.kill)
+            user = f"in use by pid {process.pid} (sleep)"
+            out = self.status()
+            self.assertIn(f"  in use    {dead}  /some/project", out)
+            self.assertIn(f"\n            {user}\n", out)
+            self.assertIn(f"left: {dead}/0/la\\nte  file, 0 B  by a.B.test_two", out)
+            self.assertIn("1 root: 1 in use", out)
+            (root,) = self.as_json()["roots"]
+            self.assertEqual((root["state"], root["reason"]), ("in use", user))
+            code, out, err = call("clean", "--dry-run", "--temp-dir", self.temp)
+            self.assertEqual((code, err), (0, ""))
+            self.assertEqual(out, f"nothing to remove\nleft {dead}: {user}\n")
+            process.kill()
+        self.assertIn("1 root: 1 orphaned", self.status())
+
+    @unittest.skipUnless(sys.platform == "linux", "reads /proc")
+    def test_root_with_a_live_run_in_it_is_in_use(self) -> None:
+        dead = dead_run(self.temp)
+        with live_run(f"{dead}/0") as (_, process):
+            self.assertIn(f"in use by pid {process.pid} (", self.status())
 
     def test_as_json_has_the_same(self) -> None:
         dead = dead_run(self.temp, LEAKY)
