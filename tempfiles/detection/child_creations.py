@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from ..events import event_paths
+from ..events.child_log import ChildCreation
 from ..observation.activity import Activity, ChildProcess
 from ..observation.observer import Observer
 from ..registry import contexts
 from ..registry.contexts import Context
 from ..system import syscalls
+
+_OF_POOLS = ("multiprocessing", "process pool")
 
 
 class ChildCreations:
@@ -28,28 +32,40 @@ class ChildCreations:
         self._survivors = survivors
 
     def read(self) -> None:
-        """Record what children have reported outside the temp directory since the last call."""
+        """Record what children have reported since the last call.
+
+        What lies in the temp directory is recorded only for workers of pools: the listing of that
+        directory finds the rest.
+        """
         for made in self._observer.child_log.read():
             path = event_paths.real(made.path, follow=False)
             is_outside = not path.startswith(self._observer.root)
-            owner = self._owner_of(made.command) if is_outside else None
+            giver = self._observer.forks.context_of(made.key)
+            owner = self._starter_of(made) if giver is None and is_outside else giver
             if owner is None or not syscalls.lexists(path):
                 continue
             known = self._paths.get(path)
             if known is not None and known.maker is owner:
                 known.trail = known.trail or made.origin
-            elif self._observer.new_paths.accepts_outside(path, "open", owner, is_new=True):
+            elif self._accepts(path, owner, is_outside):
                 self._paths.created(path, owner, made.origin, was_there=True).is_traced = True
 
-    def _owner_of(self, command: tuple[str, ...]) -> Context | None:
+    def _accepts(self, path: str, owner: Context, is_outside: bool) -> bool:
+        if is_outside:
+            return self._observer.new_paths.accepts_outside(path, "open", owner, is_new=True)
+        slot = os.path.dirname(path)
+        is_topmost = os.path.dirname(slot) + os.sep == self._observer.root
+        return is_topmost and self._paths.get(path) is None
+
+    def _starter_of(self, made: ChildCreation) -> Context | None:
         """Return the one context that may have started a child; None if there are several."""
         started = [*self._survivors]
         for context in contexts.open_contexts():
             activity: Activity | None = context.attachment
             started += [(context, child) for child in (activity.children if activity else ())]
-        is_pool = any("multiprocessing" in word for word in command)
+        is_pool = any("multiprocessing" in word for word in made.command)
         same = {
             context for context, child in started
-            if child.command == command or (is_pool and child.call == "multiprocessing")
+            if child.command == made.command or (is_pool and child.call in _OF_POOLS)
         } or {context for context, _ in started}
         return same.pop() if len(same) == 1 else None

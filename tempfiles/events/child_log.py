@@ -24,11 +24,16 @@ _MOST_BYTES = 16 << 20  # of the log that are read at once
 
 
 class ChildCreation(NamedTuple):
-    """A path that a child was about to create, which did not exist; the child's command line."""
+    """A path that a child was about to create, which did not exist.
+
+    `command` is the command line of the child. `key` is that of the work that this process has
+    handed over to it (see `registry.pools`); empty where it is no such worker.
+    """
 
     path: str
     origin: Origin | None
     command: tuple[str, ...]
+    key: str = ""
 
 
 class ChildLog:
@@ -93,11 +98,13 @@ class ChildLog:
         self._read_to += len(whole) + bool(whole)
         for line in filter(None, whole.splitlines()):
             with contextlib.suppress(ValueError, SyntaxError, TypeError):  # cut short
-                path, place, command = ast.literal_eval(line.decode("ascii"))
+                path, place, command, work = ast.literal_eval(line.decode("ascii"))
                 origin = Origin(*place) if place else None
                 if origin is not None:
                     self._origins[path] = origin
-                yield ChildCreation(path, origin, tuple(command))
+                giver, key = work or (0, "")
+                key = key if giver == os.getpid() else ""
+                yield ChildCreation(path, origin, tuple(command), key)
 
     def forget(self) -> None:
         """Forget the lines so far: other files may get the same paths."""

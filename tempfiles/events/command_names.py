@@ -26,7 +26,8 @@ _DEEPEST = 8  # parts of a path that do not exist yet
 
 _VARIABLE = r"\$\{\w+[^}]*\}|\$\(\w+\)"
 _WORD = re.compile(rf"""(?:{_VARIABLE}|[^\s'"=;|&<>(),{{}}\[\]])+""")
-_REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\}|\((\w+)\))")
+_REFERENCE = re.compile(r"\$\$?(?:(\w+)|\{(\w+)(?::?-([^}]*))?\}|\((\w+)\))")
+"""Of a variable of the shell; in a makefile with two dollar signs, or of `make` in parentheses."""
 _SIMPLE_REFERENCE = re.compile(r"\$(\w+)")
 _ASSIGNMENT = re.compile(
     r"""(?:^|[\s;&'"])(\w+)(?:=|[ \t]*[:?]?=[ \t]*)(?:"([^"\n]*)"|'([^'\n]*)'|([^\s;&'"]+))""", re.M

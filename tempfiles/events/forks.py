@@ -49,6 +49,10 @@ class ForkLog:
         # Parent and child agree on the address; the dictionary keeps the object alive.
         self._contexts[key or id(context)] = context
 
+    def context_of(self, key: str) -> Context | None:
+        """Return the context that handed the work with a key over; None where there is none."""
+        return self._contexts.get(key)
+
     def write(self, context: Context, path: str, trail: origins.Trail) -> None:
         """Report a creation from a child to the parent; do nothing if the run root is gone."""
         owner: Context | None = context

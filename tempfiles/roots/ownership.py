@@ -35,9 +35,10 @@ class Verdict:
     """The result of examining one directory that may be a run root.
 
     `live`: its owner, or a forked child of it, holds the lock. `orphaned`: they are gone. `in use`:
-    they are gone, but a process still uses its files. `kept`: a user asked to keep it. `foreign`: another host's, or not created by this package. `refused`:
-    it cannot be trusted, and is not touched. `reason` says why, in words. `created` is
-    in seconds since the epoch; `identity` is None where the path could not be examined.
+    they are gone, but a process still uses its files. `kept`: a user asked to keep it. `foreign`:
+    another host's, or not created by this package. `refused`: it cannot be trusted, and is not
+    touched. `reason` says why, in words. `created` is in seconds since the epoch; `identity` is
+    None where the path could not be examined.
     """
 
     root: str

@@ -39,7 +39,8 @@ class FullPlaceTests(ProjectTestCase):
         They find the project in `$0` and the temp directory in TMPDIR. What is in the temp
         directory at the end is the output's last line.
         """
-        script = f'{prepare}\nset +e; "$@"; code=$?; echo; echo left: $(ls -A "$TMPDIR"); exit $code'
+        script = f'{prepare}\nset +e; "$@"; code=$?; echo; echo left: $(ls -A "$TMPDIR")'
+        script += '; exit $code'
         done = subprocess.run(
             ["unshare", "-m", "sh", "-ec", script, str(self.project), sys.executable, *words],
             env=self.environment(PYTHONPATH=REPOSITORY), capture_output=True, text=True,
@@ -73,7 +74,8 @@ class FullPlaceTests(ProjectTestCase):
             "tidytest: warning: cannot write .tidytest_cache/tests.json: No space left")
 
     def test_project_without_inodes(self) -> None:
-        self.assertEndsAsUnderUnittest(IN_PROJECT.format("size=1m,nr_inodes=3", ":"), "No space left")
+        prepare = IN_PROJECT.format("size=1m,nr_inodes=3", ":")
+        self.assertEndsAsUnderUnittest(prepare, "No space left")
 
     def test_project_and_temp_directory_share_five_inodes(self) -> None:
         self.assertEndsAsUnderUnittest(OF_BOTH)

@@ -131,6 +131,12 @@ class ScriptTests(NamesTestCase):
                          self.home / "y", self.home / "outx.o")
 
     @unittest.skipUnless(shutil.which("make"), "needs make")
+    def test_makefile_with_variables_of_the_shell(self) -> None:
+        self.write("Makefile", "all:\n\ttouch \"$$HOME/one\"; d=$${HOME}/..; touch $$d/two\n")
+        self.assertLeaks("subprocess.run(['make', '-s'], check=True)",
+                         self.home / "one", self.home.parent / "two")
+
+    @unittest.skipUnless(shutil.which("make"), "needs make")
     def test_makefile_of_another_directory(self) -> None:
         self.write("sub/Makefile", "all:\n\ttouch in-sub ~/z\n")
         self.assertLeaks("subprocess.run(['make', '-s', '-C', 'sub'], check=True)",

@@ -37,7 +37,8 @@ def _batch(family: str, place: str) -> None:
 
 for _family in FAMILIES:
     for _place in (TEMP, PROJECT):
-        if _family not in ("names", "options"):  # these rows do not share a process
+        # The rows of these do not share a process.
+        if _family not in ("names", "options", "commands and scripts"):
             _batch(_family, _place)
 _batch("in-process", TMP)
 _batch("in-process", HOME)

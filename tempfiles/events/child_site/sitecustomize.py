@@ -61,6 +61,20 @@ def _install(log):
             frame = frame.f_back
         return None
 
+    def work(frame):
+        """Return the process that gave this worker of a pool its work, and the key of the work."""
+        while frame is not None:
+            name, values = frame.f_code.co_filename, frame.f_locals
+            key = None
+            if name.endswith("process.py") and "call_item" in values:
+                key = getattr(values["call_item"], "tempfiles_key", None)
+            elif name.endswith("pool.py") and frame.f_code.co_name == "worker" and "job" in values:
+                key = "job " + str(values["job"])
+            if key:
+                return sys.modules["multiprocessing.process"].parent_process().pid, key
+            frame = frame.f_back
+        return None
+
     def report(
         path, call, frame, lstat=os.lstat, fsdecode=os.fsdecode, join=os.path.join,
         getcwd=os.getcwd, dirname=os.path.dirname, open_fd=os.open, write=os.write,
@@ -81,7 +95,7 @@ def _install(log):
         if is_part or budget[0] <= 0:
             return
         budget[0] -= 1
-        line = ascii((path, place(frame, call), command))
+        line = ascii((path, place(frame, call), command, work(frame)))
         descriptor = open_fd(log, path_only)
         try:
             write(descriptor, ("\n" + line + "\n").encode("ascii"))

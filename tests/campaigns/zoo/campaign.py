@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +35,8 @@ def missing(row: Way) -> str:
             found = False
         if not found:
             return f"needs {name}"
-    return ""
+    lacking = [name for name in row.programs if shutil.which(name) is None]
+    return f"needs {lacking[0]}" if lacking else ""
 
 
 def run_alone(cell: Cell) -> Verdict:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.campaigns.zoo.rows import (
     BY_CHILD,
     EITHER,
@@ -13,7 +11,6 @@ from tests.campaigns.zoo.rows import (
     SCANNED,
     SLASH_TMP,
     TEMP,
-    Expected,
     Way,
     line,
     way,
@@ -44,6 +41,19 @@ CHILDREN: tuple[Way, ...] = (
         call=("os.mkdir",), type="directory",
         files={"maker_script.py": "import os, sys\ndef work(path):\n"
                             "    os.mkdir(path)  # LEAK\nwork(sys.argv[1])\n"}),
+    *(
+        way(name, f"subprocess.check_call({command})", imports=_SUB, file=f"{module}.py",
+            function=("<module>",), evidence=EITHER, limits=BY_CHILD,
+            files={f"{module}.py": "import sys\nopen(sys.argv[1], 'w').close()  # LEAK\n", **more})
+        for name, command, module, more in (
+            ("subprocess python -m", "[sys.executable, '-m', 'maker_m', leaf()]", "maker_m", {}),
+            ("python script in a shell", "f'{sys.executable} maker_s.py {leaf()}', shell=True",
+             "maker_s", {}),
+            ("python script of a python script", "[sys.executable, 'outer_p.py', leaf()]",
+             "inner_p", {"outer_p.py": "import subprocess, sys\nsubprocess.check_call("
+                                       "[sys.executable, 'inner_p.py', sys.argv[1]])\n"}),
+        )
+    ),
     _child("subprocess touch", "subprocess.run(['touch', leaf()], check=True)  # LEAK",
            "subprocess touch", places=EVERYWHERE),
     _child("subprocess touch by absolute path",
@@ -153,6 +163,19 @@ def _multi(method: str) -> tuple[Way, ...]:
     )
 
 
+_LOKY: dict[str, object] = {
+    "imports": _WORK, "evidence": EITHER, "function": ("work",), "limits": BY_CHILD,
+    "needs": ("loky",)}
+
+LOKY: tuple[Way, ...] = (
+    way("loky executor", "import loky\ne = loky.get_reusable_executor(1)\n"
+        "e.submit(work, leaf()).result()\ne.shutdown()", **_LOKY),
+    way("loky executor with a job of a module", "import loky, maker5\n"
+        "e = loky.get_reusable_executor(1)\ne.submit(maker5.make, leaf()).result()\ne.shutdown()",
+        file="maker5.py", **{**_LOKY, "function": ("make",)},
+        files={"maker5.py": "def make(path):\n    open(path, 'w').close()  # LEAK\n"}),
+)
+
 _THREAD = "import threading, time, asyncio, concurrent.futures\n" \
           "def work(path, wait=0):\n    time.sleep(wait)\n    open(path, 'w').close()  # LEAK\n"
 _IN = {"imports": _THREAD, "function": ("work",)}
@@ -185,54 +208,6 @@ THREADS: tuple[Way, ...] = (
     way("asyncio.to_thread", "asyncio.run(asyncio.to_thread(work, leaf()))", **_IN),
 )
 
-_PACKAGE = {"site-packages/pack.py": """\
-import contextvars, queue, threading
-def call(function, *args):
-    t = threading.Thread(target=lambda: function(*args))
-    t.start(); t.join()
-def serve():
-    while True:
-        context, function, args, done = jobs.get()
-        context.run(function, *args); done.set()
-jobs, workers = queue.SimpleQueue(), []
-def submit(function, *args):
-    if not workers: workers.append(threading.Thread(target=serve, daemon=True)); workers[0].start()
-    done = threading.Event()
-    jobs.put((contextvars.copy_context(), function, args, done)); done.wait()
-"""}
-_PACK = {"imports": "sys.path.append('site-packages')\nimport pack\n", "files": _PACKAGE}
-
-PACKAGES: tuple[Way, ...] = (
-    line("Thread of an installed package", "pack.call(os.mkdir, leaf())", "os.mkdir",
-         type="directory", **_PACK),
-    line("Thread of an installed package in one of its own",
-         "pack.call(pack.call, os.mkdir, leaf())", "os.mkdir", type="directory", **_PACK),
-    replace(
-        way("worker of an installed package that serves several tests",
-            "class Row(unittest.TestCase):\n"
-            "    def test_first(self): pack.submit(os.mkdir, leaf('-first'))  # LEAK\n"
-            "    def test_leak(self): pack.submit(os.mkdir, leaf())\n", whole=True, **_PACK),
-        leaks=(Expected("{stem}-first", "directory", ("os.mkdir",), ("test_first",),
-                        test=("test_first",)),
-               Expected("{stem}", "directory", ("os.mkdir",), origin=False, marks=("NONE",)))),
-    way("helper of another module", "import maker1\nmaker1.make(leaf())  # CALL", file="maker1.py",
-        function=("make",), caller="CALL",
-        files={"maker1.py": "def make(path):\n    open(path, 'w').close()  # LEAK\n"}),
-    way("helper called in a thread", "import maker2, threading\n"
-        "t = threading.Thread(target=maker2.make, args=(leaf(),)); t.start(); t.join()  # CALL",
-        file="maker2.py", function=("make",), caller="CALL",
-        files={"maker2.py": "def make(path):\n    open(path, 'w').close()  # LEAK\n"}),
-    _child("child started by a helper", "import maker3\nmaker3.make(leaf())  # CALL",
-           "subprocess touch", file="maker3.py", function=("make",), caller="CALL",
-           files={"maker3.py": "import subprocess\ndef make(path):\n"
-                               "    subprocess.check_call(['touch', path])  # LEAK\n"}),
-    way("helper called in a fork", "import maker4\npid = os.fork()\nif not pid:\n    try:\n"
-        "        maker4.make(leaf())  # CALL\n    finally:\n        os._exit(0)\n"
-        "os.waitpid(pid, 0)", file="maker4.py", function=("make",), caller="CALL",
-        evidence=EITHER,
-        files={"maker4.py": "def make(path):\n    open(path, 'w').close()  # LEAK\n"}),
-)
-
 _ASYNC: dict[str, object] = {"imports": _THREAD, "asynchronous": True}
 
 TASKS: tuple[Way, ...] = (
@@ -257,6 +232,6 @@ TASKS: tuple[Way, ...] = (
 )
 
 WAYS = (
-    CHILDREN + FORKS + _multi("fork") + _multi("forkserver") + _multi("spawn") + THREADS
-    + PACKAGES + TASKS
+    CHILDREN + FORKS + _multi("fork") + _multi("forkserver") + _multi("spawn") + LOKY + THREADS
+    + TASKS
 )

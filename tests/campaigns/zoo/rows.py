@@ -70,7 +70,8 @@ class Change:
 class Way:
     """A way to leave something behind (or, without `leaks`, to leave nothing).
 
-    `body` is the body of the test method, or with `whole` the rest of the module. `limits` are
+    `body` is the body of the test method, or with `whole` the rest of the module. `needs` are
+    modules and `programs` commands, without which the row is skipped. `limits` are
     by place. `alone` rows cannot share a process with others. `files` are further files of the
     project. `says` must occur in the runner's output, `silent` must not.
     """
@@ -84,6 +85,7 @@ class Way:
     asynchronous: bool = False
     after: str = "pass"
     needs: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
     since: tuple[int, int] = (3, 11)
     args: tuple[str, ...] = ()
     status: int = 0

@@ -7,8 +7,12 @@ from tests.campaigns.zoo.rows import EITHER, PROJECT, SCANNED, TEMP, USUAL, Limi
 _WORK = "import asyncio, concurrent.futures, contextvars, multiprocessing, multiprocessing.pool\n" \
         "import queue, subprocess, threading, time\n" \
         "def work(path):\n    open(path, 'w').close()  # LEAK\n" \
-        "FORK = multiprocessing.get_context('fork')\n"
+        "FORK, SPAWN, SERVER = map(multiprocessing.get_context, ('fork', 'spawn', 'forkserver'))\n"
+_IN_THREAD = "def in_thread(path):\n" \
+             "    t = threading.Thread(target=work, args=(path,)); t.start(); t.join()\n"
 _APART = Limit("the thread takes work from anyone: nothing says whose this is", apart=True)
+_ANY = Limit("nothing tells whose job the worker does", apart=True)
+_SPAWNED = {TEMP: _ANY, PROJECT: _ANY}
 _EITHER_PLACE = {TEMP: _APART, PROJECT: _APART}
 
 
@@ -47,14 +51,29 @@ SHARED: tuple[Way, ...] = (
              "cls.p.submit(work, leaf()).result()", "cls.p.shutdown()"),
     *_shared("ProcessPoolExecutor map", "cls.p = concurrent.futures.ProcessPoolExecutor(1, FORK)",
              "list(cls.p.map(work, [leaf()]))", "cls.p.shutdown()"),
+    *_shared("ProcessPoolExecutor spawn",
+             "cls.p = concurrent.futures.ProcessPoolExecutor(1, SPAWN)",
+             "cls.p.submit(work, leaf()).result()", "cls.p.shutdown()"),
+    *_shared("ProcessPoolExecutor forkserver",
+             "cls.p = concurrent.futures.ProcessPoolExecutor(1, SERVER)",
+             "cls.p.submit(work, leaf()).result()", "cls.p.shutdown()"),
+    *_shared("process Pool spawn", "cls.p = SPAWN.Pool(1)", "cls.p.apply(work, [leaf()])",
+             "cls.p.terminate(); cls.p.join()"),
+    *_shared("process Pool forkserver", "cls.p = SERVER.Pool(1)", "cls.p.map(work, [leaf()])",
+             "cls.p.terminate(); cls.p.join()"),
+    *_shared("process Pool thread in a spawned worker", "cls.p = SPAWN.Pool(1)",
+             "cls.p.apply(in_thread, [leaf()])", "cls.p.terminate(); cls.p.join()",
+             imports=_WORK + _IN_THREAD, limits=_SPAWNED),
+    *_shared("loky reusable executor", "import loky; cls.p = loky.get_reusable_executor(1)",
+             "cls.p.submit(work, leaf()).result()", "cls.p.shutdown()", needs=("loky",),
+             limits=_SPAWNED),
     *_shared("process Pool fork", "cls.p = FORK.Pool(1)", "cls.p.apply(work, [leaf()])",
              "cls.p.terminate(); cls.p.join()"),
     *_shared("process Pool imap", "cls.p = FORK.Pool(1)", "list(cls.p.imap(work, [leaf()]))",
              "cls.p.terminate(); cls.p.join()"),
     *_shared("process Pool thread in a worker", "cls.p = FORK.Pool(1)",
              "cls.p.apply(in_thread, [leaf()])", "cls.p.terminate(); cls.p.join()",
-             imports=_WORK + "def in_thread(path):\n"
-             "    t = threading.Thread(target=work, args=(path,)); t.start(); t.join()\n"),
+             imports=_WORK + _IN_THREAD),
     *_shared("ThreadPool", "cls.p = multiprocessing.pool.ThreadPool(1)",
              "cls.p.map(work, [leaf()])", "cls.p.terminate()"),
     *_shared("ThreadPool imap", "cls.p = multiprocessing.pool.ThreadPool(1)",

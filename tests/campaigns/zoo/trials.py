@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -209,6 +210,27 @@ def two_runs(count: int = 6) -> Verdict:
         second.remove()
 
 
+def stock_run(count: int = 6) -> Verdict:
+    """Run a suite beside a plain unittest run in the same project, which writes the same names."""
+    project = Project(PROJECT, ())
+    for token in ("one", "other"):
+        project.add(f"test_{token}.py", _HEAD + "".join(
+            _SUITE.format(i=i, token=token).replace("here-", f"here-{token}-")
+            .replace("clean-", f"clean-{token}-") for i in range(count)))
+    other = subprocess.Popen(
+        [sys.executable, "-c", "import unittest\nwhile True: "
+         "unittest.main('test_other', argv=['x', '-q'], exit=False)"],
+        cwd=project.directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        run = project.run(["test_one"])
+        return _judge_neighbours("a unittest run in the project", run, "one", count)
+    finally:
+        other.kill()
+        other.wait()
+        project.remove()
+
+
 _SERVER = """\
 import os, sys, time
 project = sys.argv[1]
@@ -272,6 +294,7 @@ def trials(full: bool) -> dict[str, Callable[[], Verdict]]:
         named[f"neighbours {rate}"] = lambda rate=rate: neighbours(rate)  # type: ignore[misc]
     named["late writers in the project"] = lambda: late_in_project(20)
     named["two runs in one project"] = two_runs
+    named["a unittest run in the project"] = stock_run
     named["dev server in the project"] = lambda: dev_server(True)
     named["dev server elsewhere"] = lambda: dev_server(False)
     return named

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.campaigns.zoo import (
+    commands,
     databases,
     in_process,
     innocent,
@@ -11,6 +12,7 @@ from tests.campaigns.zoo import (
     native,
     oddities,
     options,
+    origins,
     phases,
     processes,
     shared_workers,
@@ -22,6 +24,8 @@ FAMILIES: dict[str, tuple[Way, ...]] = {
     "library": library.WAYS,
     "databases and sockets": databases.WAYS,
     "processes and threads": processes.WAYS,
+    "commands and scripts": commands.WAYS,
+    "origins": origins.WAYS,
     "shared workers": shared_workers.WAYS,
     "native code": native.WAYS,
     "names": names.WAYS,

@@ -36,7 +36,8 @@ class UserOfTests(unittest.TestCase):
         self.addCleanup(os.close, fd)
         self.assertEqual(in_use.user_of(self.root), "")
         with open(os.path.join(self.root, "file"), "w"):
-            self.assertRegex(str(in_use.user_of(self.root)), rf"^in use by pid {os.getpid()} \(.*\)$")
+            words = rf"^in use by pid {os.getpid()} \(.*\)$"
+            self.assertRegex(str(in_use.user_of(self.root)), words)
 
     def test_deadline_ends_the_search(self) -> None:
         Path(self.root, "0").mkdir()
