@@ -175,8 +175,8 @@ class Parity:
             stream.write(f"Parity: {len(serial.ran)} tests ran serially, then in {workers} workers"
                          f" with --shuffle {seed}.\n")
             number = self._explain(Search(runs, serial, shuffled), stream)
-        if number == 0:
-            stream.write("Parity: no test depends on others.\n")
+        noun = "test depends" if number < 2 else "tests depend"
+        stream.write(f"Parity: {number or 'no'} {noun} on others.\n")
         return 1 if number else code
 
     def _explain(self, search: Search, stream: TextIO) -> int:

@@ -100,6 +100,8 @@ def settle(settings: Settings, arguments: Arguments) -> None:
         if settings["progress"].rank == FROM_ARGV:
             raise UsageError("--progress and -v contradict each other")
         _reset(settings, "progress", "-v")
+    if settings["parity"].value and arguments.fails_fast():
+        raise UsageError("--parity and -f contradict each other")
     _refuse_shared_output(settings)
 
 

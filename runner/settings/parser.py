@@ -35,6 +35,10 @@ class Arguments:
         """Return whether the words for unittest make it verbose."""
         return UnittestArguments(self.remaining).verbosity > 1
 
+    def fails_fast(self) -> bool:
+        """Return whether the words for unittest stop the run at the first failure."""
+        return bool(UnittestArguments(self.remaining).failfast)
+
     def unittest_help(self, name: str = "tidytest") -> str | None:
         """Return unittest's help if the words for unittest ask for it, else None.
 

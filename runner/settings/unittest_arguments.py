@@ -25,6 +25,7 @@ class UnittestArguments(unittest.TestProgram):
     start: str
     top: str | None
     verbosity: int
+    failfast: bool | None
 
     def __init__(self, words: Sequence[str], name: str = "tidytest") -> None:
         self.progName = name

@@ -60,10 +60,12 @@ class Ground:
         module.write_text(suite.text, encoding="utf-8")
         self.place.before = self.place.listing()
         environment = self.place.environment(LOG=str(self.log), PYTHONDONTWRITEBYTECODE="1")
-        command = [sys.executable, "-m", "runner", "-v", "--junit-xml", str(self.junit), *options]
+        # If it hangs, SIGABRT prints its stacks.
+        command = [sys.executable, "-X", "faulthandler", "-m", "runner"]
+        words = ["-v", "--junit-xml", str(self.junit), *options, MODULE]
         with self.said.open("wb") as said:
             return subprocess.Popen(
-                [*command, MODULE], cwd=self.place.project, env=environment,
+                [*command, *words], cwd=self.place.project, env=environment,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
             )
 
@@ -205,6 +207,9 @@ def run(
         yield process
         process.wait(BOUND)
     except subprocess.TimeoutExpired:
+        for pid in (process.pid, *children_of(process.pid)):
+            os.kill(pid, signal.SIGABRT)
+        time.sleep(1.0)
         raise BrokenPromiseError(f"a run did not end in {BOUND} s") from None
     finally:
         with contextlib.suppress(ProcessLookupError):

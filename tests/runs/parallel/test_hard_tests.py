@@ -1,0 +1,28 @@
+"""Single tests that are hard on their worker; the campaign is `torture_parallel`."""
+
+from __future__ import annotations
+
+from tests.support.projects import ProjectTestCase
+
+
+class HardTests(ProjectTestCase):
+    def test_sigterm_ends_a_worker_whose_test_has_forked(self) -> None:
+        self.write("test_a.py", """
+            import os, signal, time, unittest
+            class A(unittest.TestCase):
+                def test_1_forks(self):
+                    child = os.fork()
+                    if child == 0:
+                        os._exit(0)
+                    os.waitpid(child, 0)
+                def test_2_ends(self):
+                    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    time.sleep(30)
+                def test_3_goes_on(self): pass
+        """)
+        outcome = self.tidytest("-j2", "test_a")
+        self.assertEqual(outcome.code, 1)
+        self.assertIn("the process of this test was killed by SIGTERM", outcome.err)
+        self.assertIn("Ran 3 tests", outcome.err)
+        self.assertIn("FAILED (errors=1)", outcome.err)
