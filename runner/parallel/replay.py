@@ -184,6 +184,7 @@ class Replay:
         self._plain = 0  # successes that are not printed yet
         self._started: bytes | None = None  # a start that is not applied yet
         self._ran: list[int] = []
+        self._outside: set[bytes] = set()
         self._batches = self._may_batch()
         self._handlers: dict[bytes, Callable[[bytes], None]] = {
             events.STARTED.encode(): self._start,
@@ -212,7 +213,11 @@ class Replay:
 
     def feed_outside(self, source: Source, lines: list[bytes]) -> None:
         """Apply the errors of the set-up of a worker, and of its end."""
-        errors = [line for line in lines if line[:1] == events.OUTCOME.encode()]
+        errors = [
+            line for line in dict.fromkeys(lines)
+            if line[:1] == events.OUTCOME.encode() and line not in self._outside
+        ]  # the same function fails in each worker
+        self._outside.update(errors)
         if errors:
             self._source = source
             self._apply(errors)

@@ -1,0 +1,175 @@
+"""Which tests run at the same time, and on which worker; what the run remembers of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.support.projects import ProjectTestCase
+
+TIMES = """
+    import os, time, unittest
+    import runner
+
+    def spend(name, seconds=0.15):
+        begun = time.monotonic()
+        time.sleep(seconds)
+        path = os.path.join(os.environ["SPANS"], name)
+        with open(path, "w") as file:
+            file.write(f"{begun} {time.monotonic()} {runner.worker().number}")
+"""
+APART = TIMES + """
+    @runner.resource("db", exclusive=True)
+    class A(unittest.TestCase):
+        def test(self): spend("a")
+    @runner.resource("db", exclusive=True)
+    class B(unittest.TestCase):
+        def test(self): spend("b")
+    class C(unittest.TestCase):
+        def test_1(self): spend("c1")
+        @runner.serial
+        def test_2(self): spend("c2")
+    class D(unittest.TestCase):
+        def test(self): spend("d")
+"""
+SPLIT = TIMES + """
+    class A(unittest.TestCase):
+        def test_1(self): spend("1", 0.4)
+        def test_2(self): spend("2", 0.4)
+        def test_3(self): spend("3", 0.4)
+"""
+
+
+class ScheduleTestCase(ProjectTestCase):
+    """Has a directory where tests write when they ran, and on which worker."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.directory = self.project.parent / "spans"
+        self.directory.mkdir()
+
+    def spans(self) -> dict[str, tuple[float, float, int]]:
+        found = {}
+        for path in self.directory.iterdir():
+            begun, ended, worker = path.read_text().split()
+            found[path.name] = float(begun), float(ended), int(worker)
+        return found
+
+
+class ApartTests(ScheduleTestCase):
+    def test_marked_tests_run_apart_and_serial_ones_last(self) -> None:
+        self.write("test_a.py", APART)
+        outcome = self.tidytest("-j3", "test_a", SPANS=str(self.directory))
+        self.assertEqual(outcome.code, 0, outcome.err)
+        spans = self.spans()
+        first, second = sorted((spans["a"], spans["b"]))
+        self.assertLessEqual(first[1], second[0])
+        last = max(spans[name][1] for name in ("a", "b", "c1", "d"))
+        self.assertGreaterEqual(spans["c2"][0], last)
+        self.assertGreater(len({worker for _, _, worker in spans.values()}), 1)
+
+    def test_resource_that_the_settings_do_not_know_is_refused(self) -> None:
+        self.write("test_a.py", APART)
+        self.write("pyproject.toml", "[tool.tidytest.resources]\ndatabase = { max = 2 }\n")
+        outcome = self.tidytest("-j2", "test_a", SPANS=str(self.directory))
+        self.assertRefused(outcome, "test_a.A: there is no resource 'db' in [tool.tidytest")
+        self.assertEqual(self.spans(), {})
+
+
+class SplitTests(ScheduleTestCase):
+    def test_longest_class_is_named_and_can_be_split(self) -> None:
+        self.write("test_a.py", SPLIT)
+        file = self.project / "durations.json"
+        words = ["-j2", "--durations-file=durations.json", "test_a"]
+        whole = self.tidytest(*words, SPANS=str(self.directory))
+        self.assertRegex(
+            whole.err,
+            re.compile(r"^longest: test_a\.A, 1\.. s of 1\.. s; splitting it saves 0\.. s$", re.M),
+        )
+        self.assertEqual({worker for _, _, worker in self.spans().values()}, {0})
+        units = json.loads(file.read_text())["units"]
+        self.assertEqual([*units], ["test_a.A"])
+        self.assertAlmostEqual(units["test_a.A"][0], 1.2, delta=0.3)
+        split = self.tidytest("--split=tests", *words, SPANS=str(self.directory))
+        self.assertNotIn("longest", split.err)
+        self.assertEqual({worker for _, _, worker in self.spans().values()}, {0, 1})
+        self.assertEqual(len(json.loads(file.read_text())["units"]), 4)
+
+    def test_longest_of_the_last_run_starts_first(self) -> None:
+        self.write("test_a.py", TIMES + """
+    class A(unittest.TestCase):
+        def test(self): spend("a", 0)
+    class B(unittest.TestCase):
+        def test(self): spend("b", 0.2)
+    class C(unittest.TestCase):
+        def test(self): spend("c", 0.4)
+    """)
+        self.tidytest("-j2", "test_a", SPANS=str(self.directory))
+        self.tidytest("-j2", "test_a", SPANS=str(self.directory))
+        spans = self.spans()
+        self.assertLess(spans["b"][0], spans["a"][0])
+        self.assertLess(spans["c"][0], spans["a"][0])
+
+
+class SetupTests(ProjectTestCase):
+    def test_each_worker_is_set_up_once_before_its_tests(self) -> None:
+        self.write("test_a.py", """
+            import os, time, unittest
+            import runner
+
+            @runner.worker_setup
+            def database():
+                name = f"db-{runner.worker().number}"
+                with open(name, "x") as file:
+                    file.write(os.environ["TIDYTEST_RUN"])
+                yield
+                os.rename(name, f"dropped-{runner.worker().number}")
+
+            class Base:
+                def test(self):
+                    time.sleep(0.1)
+                    with open(f"db-{runner.worker().number}") as file:
+                        self.assertEqual(file.read(), runner.worker().run)
+            class A(Base, unittest.TestCase): pass
+            class B(Base, unittest.TestCase): pass
+            class C(Base, unittest.TestCase): pass
+        """)
+        outcome = self.tidytest("-j2", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        dropped = sorted(path.name for path in self.project.glob("*-[0-9]"))
+        self.assertEqual(dropped, ["dropped-0", "dropped-1"])
+
+    def test_error_of_the_set_up_is_printed_once(self) -> None:
+        self.write("test_a.py", """
+            import unittest
+            import runner
+            @runner.worker_setup
+            def database():
+                raise OSError("no database")
+            class A(unittest.TestCase):
+                def test(self): pass
+            class B(unittest.TestCase):
+                def test(self): pass
+        """)
+        outcome = self.tidytest("-j2", "test_a")
+        self.assertEqual(outcome.err.count("ERROR: worker_setup (test_a.database)"), 1, outcome.err)
+        self.assertIn("Ran 0 tests", outcome.err)
+        self.assertIn(outcome.code, (1, 5))
+
+    def test_nested_run_in_a_worker_starts(self) -> None:
+        self.write("test_inner.py", """
+            import unittest
+            class A(unittest.TestCase):
+                def test(self): pass
+        """)
+        self.write("test_a.py", """
+            import subprocess, sys, unittest
+            class A(unittest.TestCase):
+                def test(self):
+                    words = [sys.executable, "-m", "runner", "-j2", "test_inner"]
+                    done = subprocess.run(words, stderr=subprocess.PIPE, text=True)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+            class B(A): pass
+        """)
+        outcome = self.tidytest("-j2", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
