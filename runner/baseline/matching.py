@@ -58,7 +58,8 @@ class Ledger:
 
         A leak matches an entry of the context with its name; else one of the same call, whose name
         may differ; else one of another test that used to create the file first. What lies in a
-        known directory is known with it.
+        known directory is known with it, and so is what an earlier run left under a known name:
+        that uses nothing up of what this run may leave.
 
         Args:
             report: what the context left.
@@ -68,6 +69,8 @@ class Ledger:
         self._left.update(leak.path for leak in report.leaks)
         pairs = [(leak, self._entry_of(leak)) for leak in report.leaks]
         pairs = [(leak, entry) for leak, entry in pairs if not self._is_repeated(leak, entry)]
+        pairs.sort(key=lambda pair: bool(pair[0].since))  # what this run created comes first
+        anew = {entry for leak, entry in pairs if not leak.since}
         known = allowance.match([entry for _, entry in pairs], self._shared.lent)
         self._used |= allowance.used()
         self._shared.settle(allowance.used())
@@ -77,7 +80,10 @@ class Ledger:
                 continue
             if match is None and self._shared.take(Borrowed(leak, entry, allowance)):
                 continue
-            written.append((entry, match))
+            if match is None and leak.since and entry.name in self._outside:
+                continue
+            if not (leak.since and entry in anew):
+                written.append((entry, match))
             if match is None:
                 new.add(id(leak))
         allowance.write(written)
@@ -306,14 +312,18 @@ class SharedLeaks:
         return self._first.setdefault(name, directory) != directory
 
     def take(self, borrowed: Borrowed) -> bool:
-        """Match a leak with an entry of a test that has not ended yet; return whether it did."""
+        """Match a leak with an entry of a test that has not ended yet; return whether it did.
+
+        What an earlier run left, a test that has ended could not create again.
+        """
         if borrowed.entry.is_drawn:
             return False
         key = borrowed.leak.key
         for other in self._alike.get(borrowed.entry.name, ()):
             taken = self._borrowed.get(other, {})
             has_room = self._used[other] + len(taken) < self._baseline[other]
-            if key in taken or (has_room and other.context not in self._ended):
+            is_free = borrowed.leak.since or other.context not in self._ended
+            if key in taken or (has_room and is_free):
                 self._borrowed[other] = {**taken, key: borrowed}
                 return True
         return False

@@ -115,7 +115,9 @@ class Boundaries:
         """Close the context of a test that was skipped or interrupted before its cleanups."""
         context: Context = test.__dict__["_temp_context"]
         if not context.closed:
-            self._close_unfinished(context)
+            closed = self._close_unfinished(context)
+            if context.id not in self.session.interrupted:
+                self._fail_ended(test, closed)  # an earlier run may have left something
         test.__dict__["_temp_context"], self.running = token
 
     def before_custom_run(self, test: Any) -> None:
@@ -131,11 +133,15 @@ class Boundaries:
         closed = self._close(context, test)
         if closed.is_empty:
             return
+        self._fail_ended(test, closed)
+        self._keep_leaks(context, closed, test)
+
+    def _fail_ended(self, test: Any, closed: ClosedContext) -> None:
+        """Add the failure that leaks are to the result, for a test that is over."""
         if closed.failure is not None:
             self.session.note_failure(closed)
             self.leak_failure = test.failureException(closed.failure)
             self._result.addFailure(test, raised(self.leak_failure))
-        self._keep_leaks(context, closed, test)
 
     def before_subtest(self, test: TestCase) -> Any:
         """Name the part of the test that is under way."""
@@ -206,9 +212,9 @@ class Boundaries:
                 )
         self._keep_leaks(context, closed)
 
-    def _close_unfinished(self, context: Context) -> None:
+    def _close_unfinished(self, context: Context) -> ClosedContext:
         """Close a context before its own clean-up, because it is skipped or interrupted."""
-        self._close(context, interrupted=not isinstance(sys.exception(), Exception | None))
+        return self._close(context, interrupted=not isinstance(sys.exception(), Exception | None))
 
     def _close(
         self, context: Context, test: Any = None, interrupted: bool = False

@@ -107,6 +107,15 @@ class FailsAgainTests(RememberedTestCase):
         self.remove_leak()
         self.assertNotIn("result.txt", self.succeeds())
 
+    def test_it_fails_where_a_decorator_skips_its_test(self) -> None:
+        self.suite(WAYS["open"])
+        self.fails()
+        skip = "@unittest.skip('')\n        def test_writes"
+        self.write("test_a.py", SUITE.format(FIXED).replace("def test_writes", skip))
+        err = self.fails()
+        self.assertIn("FAIL: test_writes", err)
+        self.assertIn("still there since", err)
+
     def test_a_run_of_other_tests_does_not_fail_for_it(self) -> None:
         self.suite(WAYS["open"])
         self.fails()
@@ -263,6 +272,26 @@ class BaselineTests(RememberedTestCase):
                 self.remove_leak()
                 shutil.rmtree(self.project / ".tidytest_cache")
                 (self.project / ".tidytest-leaks.json").unlink()
+
+    def test_names_of_each_run_add_up_and_stay_one_known_leak(self) -> None:
+        self.suite("open(f'log-{os.getpid()}.txt', 'w').close()")
+        self.fails()
+        for _ in range(2):
+            self.tidytest("--update-baseline")
+            self.assertIn('"count": 1}', (self.project / ".tidytest-leaks.json").read_text())
+            self.succeeds("--strict-baseline")
+        self.assertEqual(len(list(self.project.glob("log-*.txt"))), 5)
+        self.suite("for n in 'ab': open(f'log-{os.getpid()}{n}.txt'.replace('log-', 'log-1'), 'w')")
+        self.fails()
+
+    def test_a_directory_stays_known_whichever_test_left_it(self) -> None:
+        line = "os.makedirs('work', exist_ok=True)"
+        self.write("test_a.py", SUITE.format(line).replace("(self): pass", f"(self): {line}"))
+        self.tidytest("--update-baseline")  # under test_other, which comes first
+        shutil.rmtree(self.project / "work")
+        self.succeeds("test_a.T.test_writes")
+        self.succeeds("--strict-baseline")
+        self.assertNotIn("fixed", self.succeeds("--reverse"))
 
     def test_a_known_leak_is_fixed_once_its_file_is_gone(self) -> None:
         self.suite(WAYS["open"])
