@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 
+_PACKAGE = __name__.partition(".")[0]
+
+
 class CommandLineComponents(Components):
     """The components of a run that unittest runs. Modules that no setting needs are not imported.
 
@@ -72,7 +75,7 @@ class CommandLineComponents(Components):
 
     def in_workers(self, test: Any, session: Session) -> Any:
         """Return what runs a suite in workers, if the settings ask for that; else the suite."""
-        if self.settings.jobs == 1 and not self.settings.retries:
+        if not self._needs_workers():
             return test
         from ..parallel.suite import ParallelSuite, is_empty
 
@@ -81,6 +84,14 @@ class CommandLineComponents(Components):
         followers = [] if self.measurement is None else [self.measurement]
         self.parallel = ParallelSuite(test, self, session, self.words, followers)
         return self.parallel
+
+    def _needs_workers(self) -> bool:
+        """Return whether workers are asked for, or anything that only they can do."""
+        settings = self.settings
+        if settings.jobs > 1 or settings.retries or settings.timeout is not None:
+            return True
+        marks: Any = sys.modules.get(f"{_PACKAGE}.marks")
+        return marks is not None and bool(marks.has_timeouts())
 
     def new_selection(self) -> Selection:
         """Create the selection of tests, with the state of the last run."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import mmap
 import os
+import signal
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,7 +22,16 @@ from tempfiles import untracked
 END = "end"
 """The command that ends a worker; all others are the tests of a unit."""
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+DUMP_SIGNAL: int = getattr(signal, "SIGRTMAX", signal.SIGTERM) - 2
+"""The signal at which a worker writes the stacks of its threads: one that tests do not use."""
+_HIGH = (960, 200)
+"""The lowest numbers for descriptors that tests do not see; the usual limit is 1,024."""
 _CHUNK = 1 << 20  # bytes to read at once
+
+
+HAS_FCNTL = importlib.util.find_spec("fcntl") is not None
+if HAS_FCNTL:
+    import fcntl
 
 
 class Paths(NamedTuple):
@@ -53,6 +64,17 @@ def paths_in(root: str, number: int, joined: bool) -> Paths:
     )
 
 
+def park(fd: int) -> int:
+    """Move a descriptor to a high number, out of the way of tests; return the number."""
+    if HAS_FCNTL:
+        for lowest in _HIGH:
+            with contextlib.suppress(OSError):  # above the limit of the process
+                parked = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest)
+                os.close(fd)
+                return parked
+    return fd
+
+
 class EventWriter:
     """The worker's end of the file of events.
 
@@ -67,7 +89,7 @@ class EventWriter:
         self._path = path
         self._process = os.getpid()
         self._lines: list[str] = []
-        self._fd = os.open(path, _APPEND | os.O_CREAT, 0o600)
+        self._fd = park(os.open(path, _APPEND | os.O_CREAT, 0o600))
         status = os.fstat(self._fd)
         self._inode, self._device = status.st_ino, status.st_dev
         self.add = self._lines.append
@@ -164,7 +186,7 @@ class WorkPipe:
     """
 
     def __init__(self, work: int, bell: int) -> None:
-        self._work, self._bell = work, bell
+        self._work, self._bell = work, bell = park(work), park(bell)
         self._ids = {fd: _identity(fd) for fd in (work, bell)}
         self._rest = b""
 

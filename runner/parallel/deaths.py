@@ -46,9 +46,7 @@ class Death:
 
     def lines(self) -> list[bytes]:
         """Return the events that the worker could not send any more."""
-        message = f"the process of this test {_fate(self._code)}"
-        if not self._worker.running:
-            message = f"the process died in this fixture: it {_fate(self._code)}"
+        message = self._message()
         stack = self._stack()
         details = f"{message}\n\n{stack}" if stack else f"{message}\n"
         outcome = self._outcome(message, details)
@@ -65,6 +63,12 @@ class Death:
             *([f"{events.STOPPED}{time.perf_counter():.6f} 0"] if self._worker.running else []),
         ]
         return [line.encode() for line in lines]
+
+    def _message(self) -> str:
+        worker, what = self._worker, "test" if self._worker.running else "fixture"
+        if worker.asked is not None:
+            return f"the {what} did not end within {worker.limit:g} s"
+        return f"the process of this {what} {_fate(self._code)}"
 
     def _outcome(self, message: str, details: str) -> Outcome | None:
         if self._worker.running:

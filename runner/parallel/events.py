@@ -92,6 +92,14 @@ def index_of(text: bytes) -> int | None:
     return None
 
 
+def moment_of(text: bytes) -> float | None:
+    """Return when a test started, from the line of its start; None for other lines."""
+    code = text[:1].decode()
+    if code == STARTED:
+        return float(text.partition(b" ")[2])
+    return float(json.loads(text[1:])[0]) if code == FOREIGN else None
+
+
 def foreign_id(text: bytes) -> str | None:
     """Return the id of the test in a line of `FOREIGN`; None for other lines."""
     return str(json.loads(text[1:])[1]) if text[:1].decode() == FOREIGN else None

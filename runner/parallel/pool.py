@@ -25,6 +25,7 @@ from .plan import Unit
 from .process import WorkerProcess
 from .replay import Source
 from .schedule import Schedule
+from .timeouts import TimeLimits
 from .worker import NOT_READY, Job, Place, run_forked
 
 _TICK = 0.01
@@ -78,6 +79,7 @@ class Pool:
         self._number = workers
         self._handler = handler
         self._root = job.run.root.path
+        self._limits = TimeLimits(job.tests, job.components.settings.timeout)
         self.run_word = os.urandom(4).hex()
         self._workers: dict[int, WorkerProcess] = {}
         self._started = 0
@@ -219,7 +221,8 @@ class Pool:
                 os.read(self._bell, 4096)
 
     def _look(self) -> None:
-        """Take the events of all workers, and bury those that died."""
+        """Take the events of all workers, end what is over its time, and bury those that died."""
+        self._limits.look(self._workers.values())
         for worker in list(self._workers.values()):
             code = worker.exit_code(kills_group=self._is_broken_off)
             self._take_events(worker)
@@ -273,6 +276,8 @@ class Pool:
 
     def _end_unit(self, worker: WorkerProcess, line: bytes) -> None:
         unit, worker.unit = worker.unit, None
+        worker.fixture = b""
+        worker.fixture = b""
         assert unit is not None
         worker.ran += unit.tests
         self._schedule.done(unit, events.seconds_of(line))

@@ -41,6 +41,10 @@ class WorkerProcess:
         self.begun = 0.0
         self.contexts: list[bytes] = []
         self.ran: list[int] = []  # the places of the tests that it has run, in its order
+        self.timed = b""  # the event whose clock runs
+        self.limit: float | None = None
+        self.deadline = 0.0
+        self.asked: float | None = None  # when it was told to write its stacks
         self.report = b""
         self.leaks: tuple[Leak, ...] = ()  # what lay in its root when it died
         self.rescued: tuple[Rescued, ...] = ()

@@ -25,7 +25,7 @@ from ..marks import WorkerIdentity, become_worker
 from ..selection.order import fresh
 from ..session.listener import Listener
 from . import events
-from .channel import END, EventWriter, Paths, StopFlag, WorkPipe
+from .channel import DUMP_SIGNAL, END, EventWriter, Paths, StopFlag, WorkPipe, park
 from .emit import OutputPositions, WorkerBoundaries, WorkerResult, WorkerSession
 
 REPLACE_ME, NOT_READY = 75, 76
@@ -207,7 +207,9 @@ def _become_worker(place: Place) -> None:
         os.close(out)
     become_worker(WorkerIdentity(place.number, place.run))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    faulthandler.enable(os.open(place.paths.stacks, flags, 0o600))
+    stacks = park(os.open(place.paths.stacks, flags, 0o600))
+    faulthandler.enable(stacks)
+    faulthandler.register(DUMP_SIGNAL, stacks)
     _die_with_parent(place.life)
 
 
