@@ -90,7 +90,7 @@ def _cut(tests: Sequence[Test], split: bool) -> Iterator[tuple[str, list[Test]]]
 def _cut_class(kind: type, tests: list[Test], split: bool) -> Iterator[tuple[str, list[Test]]]:
     if not issubclass(kind, TestCase):
         yield from ((test_id(test), [test]) for test in tests)
-    elif _has_class_fixtures(kind) or not (split or marks.keeps_apart()):
+    elif not (split or marks.keeps_apart()) or _has_class_fixtures(kind):
         yield test_id(tests[0]) if is_import_failure(tests[0]) else util.strclass(kind), tests
     elif split:
         for id, group in groupby(tests, key=test_id):  # `--repeat` has several with one id

@@ -158,13 +158,13 @@ class Worker:
         """Run the tests of a unit, from one index to another."""
         tests = [self._not_yet_run(index) for index in range(first, stop)]
         begun, session = perf_counter(), self._session
-        before = set(session.ran)
+        session.ran = set()
         self._writer.add(f"{events.UNIT}{number} {' '.join(map(str, self._positions.now))}")
         self._result.begin_unit({id(test): first + i for i, test in enumerate(tests)}, tests)
         unittest.TestSuite(tests)(self._result)
         self._result.send_positions()
         seconds = perf_counter() - begun
-        content = [sorted(session.ran - before), sorted(session.interrupted), seconds]
+        content = [sorted(session.ran), sorted(session.interrupted), seconds]
         self._writer.add(events.line(events.UNIT_DONE, content))
         self._writer.flush()
         self._pipe.ring()
