@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tempfiles import ContextReport, format_size, printable
 
-from ..session.listener import Listener
+from ..session.listener import Listener, RunControl
 from ..session.outcomes import CaseName
 
 _SHORT = 0.001  # seconds; as in unittest
@@ -25,20 +24,26 @@ class Durations(Listener):
         number: how many tests to print; 0 for all.
     """
 
+    _run: RunControl
+
     def __init__(self, number: int) -> None:
         self._number = number
         self._started: dict[str, float] = {}
         self._took: list[tuple[float, str]] = []
 
+    def run_started(self, run: RunControl, stream: Any) -> None:
+        """Remember the run, which has the clock."""
+        self._run = run
+
     def test_started(self, test: CaseName) -> None:
         """Start the clock."""
-        self._started[test.id] = perf_counter()
+        self._started[test.id] = self._run.now
 
     def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Record the duration."""
         started = self._started.pop(test.id, None)
         if started is not None and test.runs:
-            self._took.append((perf_counter() - started, test.description))
+            self._took.append((self._run.now - started, test.description))
 
     def summary_lines(self, verbose: bool) -> Iterator[str]:
         """Return the lines in unittest's words."""

@@ -93,6 +93,7 @@ class ParallelSuite:
             if isinstance(handler, Retries):
                 handler.flush()
             self._seconds = perf_counter() - begun
+            self._session.moment = None
             replay.note_ran()
             for attribute in ("_previousTestClass", "_moduleSetUpFailed"):
                 setattr(result, attribute, None)

@@ -138,6 +138,8 @@ def _test(record: TestRecord | FixtureRecord, started: float) -> dict[str, Any]:
         entry["seconds"] = _round(record.seconds)
         entry["bytes"] = record.bytes_created
         entry["entries"] = record.entries_created
+        if record.worker:
+            entry["worker"] = record.worker
         if record.flaky is not None:
             entry["message"] = _first_line(f"flaky: {record.flaky.note}")
     else:

@@ -8,10 +8,11 @@ import shlex
 import sys
 from dataclasses import dataclass, field, replace
 from time import perf_counter, time
+from typing import Any
 
 from tempfiles import ContextReport, RunReport, Sample
 
-from ..session.listener import Listener
+from ..session.listener import Listener, RunControl
 from ..session.outcomes import CaseName, FlakyTest, Outcome, Status
 from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
@@ -25,8 +26,9 @@ class _Draft:
     """A test that is still running."""
 
     id: str
-    started: float = field(default_factory=time)
-    clock: float = field(default_factory=perf_counter)
+    started: float
+    clock: float
+    worker: int = 0
     status: Status = "success"
     own_status: Status = "success"
     message: str = ""
@@ -51,17 +53,17 @@ class _Draft:
     def raise_to(self, status: Status) -> None:
         self.status = max(self.status, status, key=_SEVERITY.index)
 
-    def record(self, test: CaseName, output: tuple[str, str]) -> TestRecord:
-        """Return the record of the test, which has ended."""
+    def record(self, test: CaseName, output: tuple[str, str], now: float) -> TestRecord:
+        """Return the record of the test, which has ended now."""
         if self.status != self.own_status != "success":  # a subtest ended worse
             self.others.insert(0, SubtestRecord("", self.own_status, self.message, self.details))
             self.message = self.details = ""
-        seconds = perf_counter() - self.clock
+        seconds = now - self.clock
         return TestRecord(
             test.id, test.module, test.class_name, test.method, self.status, seconds,
             self.started, self.message, self.details, tuple(self.subtests), *output,
             self.bytes_created, self.entries_created, tuple(self.leaked_paths), tuple(self.others),
-            self.flaky,
+            self.flaky, self.worker,
         )  # fmt: skip
 
 
@@ -76,16 +78,21 @@ class Recorder(Listener):
         self._started = time()
         self._clock = perf_counter()
         self._directory = os.getcwd()
+        self._run: RunControl | None = None
+
+    def run_started(self, run: RunControl, stream: Any) -> None:
+        """Take the times from the run: they are those of the events."""
+        self._run = run
 
     def test_started(self, test: CaseName) -> None:
         """Start the record of a test."""
-        self._drafts.append(_Draft(test.id))
+        self._begin(test.id)
 
     def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Finish the record of a test."""
         draft = self._draft(test.id)
         self._drafts.remove(draft)
-        self._tests.append(draft.record(test, (stdout, stderr)))
+        self._tests.append(draft.record(test, (stdout, stderr), self._now))
 
     def outcome(self, outcome: Outcome) -> None:
         """Add an outcome of a test, of a subtest or of a fixture."""
@@ -112,7 +119,7 @@ class Recorder(Listener):
         module = owner if "Module" in fixture else _module_of(owner)
         self._fixtures.append(
             FixtureRecord(
-                outcome.id, fixture, owner, module, outcome.status, time(), outcome.message,
+                outcome.id, fixture, owner, module, outcome.status, self._time, outcome.message,
                 outcome.details, outcome.stdout, outcome.stderr,
             )
         )  # fmt: skip
@@ -176,9 +183,21 @@ class Recorder(Listener):
             if draft.id == id:
                 return draft
         # Python 3.12.1 does not start a test that it skips.
-        draft = _Draft(id)
+        return self._begin(id)
+
+    def _begin(self, id: str) -> _Draft:
+        draft = _Draft(id, self._time, self._now, self._run.worker if self._run is not None else 0)
         self._drafts.append(draft)
         return draft
+
+    @property
+    def _now(self) -> float:
+        return perf_counter() if self._run is None else self._run.now
+
+    @property
+    def _time(self) -> float:
+        """When the event happened, in seconds since the epoch."""
+        return self._started + self._now - self._clock
 
 
 def _module_of(owner: str) -> str:

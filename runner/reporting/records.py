@@ -51,6 +51,7 @@ class TestRecord:
         others: further outcomes of the test itself, not worse than `status`, such as a failure of a
             cleanup or a skip after a failed subtest.
         flaky: how it failed before it passed (`--retries`); else None.
+        worker: the number of the worker that ran it.
     """
 
     __test__ = False  # pytest would collect a class of this name
@@ -72,6 +73,7 @@ class TestRecord:
     leaked_paths: tuple[str, ...] = ()
     others: tuple[SubtestRecord, ...] = ()
     flaky: FlakyTest | None = None
+    worker: int = 0
 
     @property
     def class_id(self) -> str:

@@ -17,6 +17,14 @@ class RunControl(Protocol):
 
     stop: Callable[[], None]
 
+    @property
+    def now(self) -> float:
+        """When the event happened, as `time.perf_counter` tells it; a worker may have sent it."""
+
+    @property
+    def worker(self) -> int:
+        """The number of the worker that has sent the event; 0 where the tests run here."""
+
     def has_leaked_late(self) -> bool:
         """Return whether a context left something new after it closed."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tempfiles import (
@@ -105,6 +106,11 @@ class Session:
         self._memory = memory
         self._reports_of_workers: list[RunReport] = []
         self._order: dict[tuple[Scope, str], int] = {}
+
+    @property
+    def now(self) -> float:
+        """When the event happened that is being reported, as `time.perf_counter` tells it."""
+        return perf_counter() if self.moment is None else self.moment
 
     @property
     def context_now(self) -> str:

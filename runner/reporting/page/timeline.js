@@ -11,8 +11,12 @@ const timeline = (() => {
     .sort((a, b) => a.started - b.started);
   // One lane for each kind of test, so that colours need not be distinguished.
   const [failed, leaked] = [(test) => FAILED.has(test.status), (test) => test.left];
+  const workers = [...new Set(tests.map((test) => test.worker ?? 0))].sort((a, b) => a - b);
+  const ran = workers.length > 1
+    ? workers.map((worker) => [`Worker ${worker}`, (test) => (test.worker ?? 0) === worker])
+    : [["Tests", () => true]];
   const lanes = [
-    { name: "ran", words: "Tests", tests, least: 0.5 },
+    ...ran.map(([words, of]) => ({ name: "ran", words, tests: tests.filter(of), least: 0.5 })),
     { name: "failed", words: "Failed", tests: tests.filter(failed), least: 3 },
     { name: "leaked", words: "Leaks", tests: tests.filter(leaked), least: 2 },
   ].filter((lane) => lane.tests.length);
