@@ -4,7 +4,7 @@ They are named tuples, since a data class takes ten times as long to define. Wit
 `from __future__ import annotations` their annotations need not be compiled at the start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import serialize
@@ -39,6 +39,8 @@ class RunSettings(NamedTuple):
         guarded: whether to start a process that removes the run root if this process dies.
         harness: the names of the packages that run the tests. Their lines are never the origin of
             a leak; nor are those of `tempfiles`.
+        siblings: a file that the processes of one run share, in which each notes what it creates
+            outside its temp directory, so that no other reports it. Empty for a run of its own.
         leftovers: the leaks of earlier runs outside the temp directory (`leftover_of`). Each is
             reported again under its context, as long as the same file is there.
     """
@@ -55,6 +57,7 @@ class RunSettings(NamedTuple):
     guarded: bool = False
     harness: tuple[str, ...] = ("unittest",)
     leftovers: tuple["Leftover", ...] = ()
+    siblings: str = ""
 
 
 class RemovalFailure(NamedTuple):
@@ -175,16 +178,22 @@ class RunReport(NamedTuple):
     def merge(self, *others: "RunReport") -> "RunReport":
         """Return one report of this run and others, such as those of parallel workers.
 
-        Totals are added up. A path that one run lists as unattributed and another reports as a
+        Totals are added up. What lies outside the temp directory and several runs report under
+        one context is one leak. A path that one run lists as unattributed and another reports as a
         leak is only a leak.
         """
         runs = (self, *others)
-        leaks = tuple(leak for run in runs for leak in run.leaks)
+        leaks, again = _each_once(leak for run in runs for leak in run.leaks)
         paths = {leak.path for leak in leaks}
         unattributed = {found.path: found for run in runs for found in run.unattributed}
         totals = Summary(*map(sum, zip(*(run.summary for run in runs), strict=True)))
+        totals = totals._replace(
+            made=totals.made - len(again), leaked=len(leaks),
+            leaked_bytes=sum(leak.bytes for leak in leaks),
+            leaking_contexts=len({(leak.scope, leak.context) for leak in leaks}),
+        )
         return RunReport(
-            totals._replace(leaking_contexts=len({(leak.scope, leak.context) for leak in leaks})),
+            totals,
             leaks,
             tuple(found for path, found in unattributed.items() if path not in paths),
             tuple(dict.fromkeys(each for run in runs for each in run.modifications)),
@@ -206,3 +215,17 @@ class RunReport(NamedTuple):
             ValueError: a field has a wrong type or is missing.
         """
         return _from_dict(cls, content)
+
+
+def _each_once(
+    leaks: Iterable["Leak"],
+) -> tuple[tuple["Leak", ...], tuple["Leak", ...]]:
+    """Return leaks without those that an earlier one tells already, and these."""
+    found: list[Leak] = []
+    again: list[Leak] = []
+    seen: set[tuple[str, str]] = set()
+    for leak in leaks:
+        is_known = leak.where == "outside" and leak.key in seen
+        (again if is_known else found).append(leak)
+        seen.add(leak.key)
+    return tuple(found), tuple(again)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tempfiles import Run, RunSettings, system_directory
 
@@ -121,13 +121,16 @@ class Components:
             leftovers=self.memory.leftovers if self.memory is not None else (),
         )
 
-    def new_run(self) -> Run:
+    def new_run(self, **changes: Any) -> Run:
         """Create the run and its root directory.
+
+        Args:
+            changes: fields of `RunSettings` that differ from `run_settings`.
 
         Raises:
             OwnershipError: the root cannot be created, even after dead runs were removed.
         """
-        settings = self.run_settings()
+        settings = self.run_settings()._replace(**changes)
         try:
             return Run(settings, self._detectors())
         except OSError as error:

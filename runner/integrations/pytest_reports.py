@@ -73,11 +73,12 @@ class ClosedContexts(Listener):
         return [ContextReport.from_dict(report) for report in output["late"]]
 
 
-def take(session: Session, sent: Mapping[str, Any]) -> None:
-    """Have the controller judge what a context has left that a worker closed."""
+def take(session: Session, sent: Mapping[str, Any]) -> ContextReport:
+    """Have the controller judge what a context has left that a worker closed; return that."""
     closed = session.closed_elsewhere(ContextReport.from_dict(sent))
     if session.policy.failure(closed.new) is not None:
         session.note_failure(closed)
+    return closed.report
 
 
 class TestOutcomes:

@@ -24,7 +24,7 @@ from .node_ids import NodeCompleteness
 from .pytest_contexts import PytestContexts
 from .pytest_reports import ClosedContexts, TestOutcomes
 from .pytest_summary import print_summary
-from .pytest_xdist import Controller, is_controller, is_worker
+from .pytest_xdist import Controller, is_controller, is_worker, siblings
 
 _HARNESS = (
     *HARNESS, "_pytest", "pytest", "pluggy", "xdist", "execnet", "pytest_asyncio", "anyio",
@@ -75,7 +75,8 @@ class PytestRun:
         self.closed = ClosedContexts()
         self.outcomes = TestOutcomes(components.reports.recorder)
         listeners = [each for each in (self.closed, components.reports.recorder) if each]
-        self.run = run = components.new_run()
+        changes = {"tracks": False} if is_controller else {"siblings": siblings()}
+        self.run = run = components.new_run(**(changes if is_controller or is_worker else {}))
         self.session: Session = components.session(run, listeners)
         self._temp_root = os.environ.get(_TEMP_ROOT)
         self._process = os.getpid()

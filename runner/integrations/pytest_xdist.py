@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from typing import Any
 
 import pytest
 
+from tempfiles import ContextReport
+
+from ..session.dead_worker import report_of_dead
 from ..session.session import Session
 from .pytest_reports import ClosedContexts, take
 
@@ -22,11 +27,13 @@ class Controller:
     def __init__(self, session: Session, closed: ClosedContexts) -> None:
         self._session = session
         self._closed = closed
+        self._of_worker: dict[str, list[ContextReport]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what contexts left, which came with the report of a test."""
         for sent in getattr(report, "tidytest", ()):
-            take(self._session, sent)
+            found = take(self._session, sent)
+            self._of_worker.setdefault(_worker_of(report), []).append(found)
         if report.when == "teardown" and report.passed:
             self._session.ran.add(report.nodeid)
 
@@ -41,6 +48,24 @@ class Controller:
         output = getattr(node, "workeroutput", {}).get("tidytest")
         if output is not None:
             self._closed.add_output(output, self._session)
+        else:
+            closed = self._of_worker.get(node.gateway.id, [])
+            self._session.ended_elsewhere(report_of_dead(closed))
+
+
+def _worker_of(report: Any) -> str:
+    node = getattr(report, "node", None)
+    return str(node.gateway.id) if node is not None else ""
+
+
+def siblings() -> str:
+    """Return the file that this worker shares with the others; empty if there is none.
+
+    It is in the run root of the controller, whose temp directory the worker has.
+    """
+    root = os.path.dirname(tempfile.gettempdir())
+    is_root = os.path.basename(root).startswith("tidy-")
+    return os.path.join(root, "siblings") if is_root else ""
 
 
 def is_controller(options: Any) -> bool:

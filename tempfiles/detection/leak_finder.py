@@ -170,6 +170,8 @@ class LeakFinder:
                 continue
             if self._paths.belongs_elsewhere(path, context, or_to_it=True):
                 continue
+            if self._observer.siblings.has(path):
+                continue
             state = self._attribute(path, context, children)
             if state is None:
                 self.unattributed[path] = tuple(children)
@@ -232,6 +234,8 @@ class LeakFinder:
             state.trail = self._observer.child_log.origin_of(state.path)
         if where == "temp" and state.trail is not None:
             found = "observed"
+        if where == "outside" and self._observer.siblings.writes:
+            self._observer.siblings.note(state.path)
         extent = measure(state.path, status)
         activity_of(state.maker).bytes_left += extent.taken
         leak = self.explanations.leak(Examined(state, status, extent, where, found), activity)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..events import event_paths, origins
 from ..events.child_log import ChildLog
 from ..events.forks import ForkLog
+from ..events.siblings import NAME, SiblingLog
 from ..registry import contexts, pools
 from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
@@ -48,6 +49,7 @@ class Observer:
         new_paths: decides which paths are new.
         forks: what forked children observe.
         child_log: what Python child processes observe, if the run starts it.
+        siblings: what other processes of the same run have created.
         spawns: the processes and the native code of each context.
         removed: counts the bytes of what tests remove, where that is asked for.
     """
@@ -70,6 +72,7 @@ class Observer:
             self.root, self.forks, trace=trace, before_unaudited=before_unaudited
         )
         self.removed: RemovedBytes | None = None
+        self.siblings = SiblingLog(os.path.join(root, NAME), writes=False)
         self._trace = trace
         self._context = context_now
         self._depth = self.root.count(os.sep) + 1  # of the topmost entries
@@ -281,7 +284,11 @@ class Observer:
             return
         context = self._context()
         is_new = is_new or not syscalls.lexists(place)
+        if place == self.siblings.path:
+            return  # this process is writing to it
         if self.new_paths.accepts_outside(place, call, context, is_new):
+            if self.siblings.writes:
+                self.siblings.note(place)
             self._record(place, call, frame, context)
 
     def _record(self, path: str, call: str, frame: FrameType, context: Context) -> None:

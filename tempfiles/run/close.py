@@ -338,4 +338,6 @@ class Closing:
 
     def _is_foreign(self, path: str) -> bool:
         own = os.path.basename(path).startswith("tidy-") or self._paths.is_of_run(path)
-        return not (own or self._ignored(path) or self._paths.is_reported(path))
+        if own or self._ignored(path) or self._paths.is_reported(path):
+            return False
+        return not self._observer.siblings.has(path)

@@ -103,8 +103,8 @@ class Run(RunContexts):
         were open at the fork stay the parent's: the child enters its own.
 
         Args:
-            settings: how the new run tracks; those of this run if None. `base` and `guarded` are
-                not used.
+            settings: how the new run tracks; those of this run if None. `base`, `guarded` and
+                `siblings` are not used.
             detectors: those of the new run.
 
         Returns:
@@ -119,7 +119,12 @@ class Run(RunContexts):
             raise OwnershipError(errno.EPERM, "a run is reopened only in a forked child process")
         self._stop_tracking()
         contexts.leave_all()
-        settings = (settings or self._settings)._replace(base=self.root.path, guarded=False)
+        from ..events.siblings import NAME
+
+        siblings = os.path.join(self.root.path, NAME)
+        settings = (settings or self._settings)._replace(
+            base=self.root.path, guarded=False, siblings=siblings
+        )
         project = settings.project or self._project
         run = Run(settings._replace(project=project), detectors)
         run.open()

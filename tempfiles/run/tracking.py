@@ -10,6 +10,7 @@ from ..detection.ignore import Ignored
 from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner
 from ..events import origins
+from ..events.siblings import SiblingLog
 from ..fileops.identity import births_hold
 from ..observation.activity import Activity
 from ..observation.observer import Observer
@@ -58,6 +59,8 @@ class Tracking:
             before_unaudited=self._before_unaudited,
         )  # fmt: skip
         self.observer.paths.preexisting.before_moved_in = root.journal.record_preexisting
+        if settings.siblings:
+            self.observer.siblings = SiblingLog(settings.siblings, writes=True)
         if settings.measure_made:
             from ..observation.removed_bytes import RemovedBytes
 
