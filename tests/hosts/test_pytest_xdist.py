@@ -14,7 +14,7 @@ from tests.hosts.sessions import PytestTestCase, has, section
 
 @unittest.skipUnless(has("xdist"), "pytest-xdist is not installed: pip install 'tidytest[hosts]'")
 class WorkerTests(PytestTestCase):
-    def test_a_session_of_workers_reports_what_one_process_does(self) -> None:
+    def test_workers_report_what_one_process_does(self) -> None:
         for name in ("a", "b"):
             self.write(f"test_{name}.py", f"""\
                 import os, tempfile, pytest
