@@ -32,108 +32,135 @@ def _hide():
     return log
 
 
-def _install(log):
-    library = os.path.dirname(os.path.realpath(os.__file__)) + os.sep
-    given = os.path.dirname(os.__file__) + os.sep
-    creates, path_only = os.O_CREAT, os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-    command = list(getattr(sys, "orig_argv", ()))
-    made = set()
-    budget = [5000]
+# Tests replace functions of `os`.
+_abspath, _dirname, _isabs = os.path.abspath, os.path.dirname, os.path.isabs
+_join, _normpath = os.path.join, os.path.normpath
+_lstat, _fsdecode, _getcwd = os.lstat, os.fsdecode, os.getcwd
+_open, _write, _close = os.open, os.write, os.close
+_get_frame, _creates = sys._getframe, os.O_CREAT
 
-    def place(frame, call):
+
+class _Reporter:
+    """Append a line to the log for each path that this process is about to create."""
+
+    def __init__(self, log):
+        self._log = log
+        self._room = 5000  # lines; a child that creates more is not worth the time
+        self._made = set()  # directories that were reported, or lie in one that was
+        self._command = list(getattr(sys, "orig_argv", ()))
+        self._flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        given = os.path.dirname(os.__file__) + os.sep
+        self._library = (os.path.dirname(os.path.realpath(os.__file__)) + os.sep, given)
+
+    def report(self, path, call, frame):
+        """Report a path that does not exist yet, unless it is a part of what was reported."""
+        path = _fsdecode(path)
+        if "__pycache__" in path or path.endswith(".pyc"):
+            return
+        path = _normpath(_join(_getcwd(), path))
+        try:
+            _lstat(path)
+            return
+        except OSError:
+            pass
+        is_part = _dirname(path) in self._made
+        if call == "os.mkdir":
+            self._made.add(path)
+        if not is_part and self._room > 0:
+            self._room -= 1
+            origin = self._origin(frame, call)
+            self._append(ascii((path, origin, self._command, _work_of(frame))))
+
+    def _append(self, line):
+        descriptor = _open(self._log, self._flags)
+        try:
+            _write(descriptor, ("\n" + line + "\n").encode("ascii"))
+        finally:
+            _close(descriptor)
+
+    def _origin(self, frame, call):
         """Return file, line, function and call of the innermost line of the user."""
         callee = None
         while frame is not None:
             code = frame.f_code
             name = code.co_filename
+            is_library = name.startswith(self._library)
             if not (
-                name.startswith((library, given, "<")) or "site-packages" in name
+                is_library or name.startswith("<") or "site-packages" in name
                 or "dist-packages" in name
             ):
-                if callee is not None:
-                    qualified = getattr(callee.f_code, "co_qualname", callee.f_code.co_name)
-                    while qualified.rpartition(".")[2].startswith("__"):
-                        qualified = qualified.rpartition(".")[0]
-                    if qualified and not qualified.startswith("<"):
-                        call = callee.f_globals.get("__name__", "") + "." + qualified
-                return os_abspath(name), frame.f_lineno, code.co_name, call
-            callee = frame if name.startswith((library, given)) else None
+                call = _name_of(callee) or call
+                return _abspath(name), frame.f_lineno, code.co_name, call
+            callee = frame if is_library else None
             frame = frame.f_back
         return None
 
-    def work(frame):
-        """Return the process that gave this worker of a pool its work, and the key of the work."""
-        while frame is not None:
-            name, values = frame.f_code.co_filename, frame.f_locals
-            key = None
-            if name.endswith("process.py") and "call_item" in values:
-                key = getattr(values["call_item"], "tempfiles_key", None)
-            elif name.endswith("pool.py") and frame.f_code.co_name == "worker" and "job" in values:
-                key = "job " + str(values["job"])
-            if key:
-                return sys.modules["multiprocessing.process"].parent_process().pid, key
-            frame = frame.f_back
-        return None
 
-    def report(
-        path, call, frame, lstat=os.lstat, fsdecode=os.fsdecode, join=os.path.join,
-        getcwd=os.getcwd, dirname=os.path.dirname, open_fd=os.open, write=os.write,
-        close=os.close,
-    ):
-        path = fsdecode(path)
-        if "__pycache__" in path or path.endswith(".pyc"):
-            return
-        path = normpath(join(getcwd(), path))
-        try:
-            lstat(path)
-            return
-        except OSError:
-            pass
-        is_part = dirname(path) in made  # of a directory that was reported
-        if call == "os.mkdir":
-            made.add(path)
-        if is_part or budget[0] <= 0:
-            return
-        budget[0] -= 1
-        line = ascii((path, place(frame, call), command, work(frame)))
-        descriptor = open_fd(log, path_only)
-        try:
-            write(descriptor, ("\n" + line + "\n").encode("ascii"))
-        finally:
-            close(descriptor)
+def _name_of(frame):
+    """Return the function of a frame as users write it; empty without a frame."""
+    if frame is None:
+        return ""
+    name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+    while name.rpartition(".")[2].startswith("__"):
+        name = name.rpartition(".")[0]
+    if not name or name.startswith("<"):
+        return ""
+    return frame.f_globals.get("__name__", "") + "." + name
 
-    os_abspath, normpath = os.path.abspath, os.path.normpath
 
-    def hook(event, args, get_frame=sys._getframe, report=report):
+def _work_of(frame):
+    """Return the process that gave this worker of a pool its work, and the key of the work."""
+    while frame is not None:
+        key = _key_of_work(frame, frame.f_code)
+        if key:
+            return sys.modules["multiprocessing.process"].parent_process().pid, key
+        frame = frame.f_back
+    return None
+
+
+def _key_of_work(frame, code):
+    if code.co_filename.endswith("process.py"):
+        return getattr(frame.f_locals.get("call_item"), "tempfiles_key", None)
+    if code.co_name == "worker" and code.co_filename.endswith("pool.py"):
+        job = frame.f_locals.get("job")
+        return None if job is None else "job " + str(job)
+    return None
+
+
+def _may_create(path, mode, flags):
+    if isinstance(path, int) or (mode is None and not _isabs(path)):
+        return False  # a relative path may be relative to any open directory
+    return flags & _creates or (not flags and mode and set("wax+") & set(mode))
+
+
+def _hook(report):
+    """Return an audit hook that reports the paths of creating events."""
+
+    def hook(event, args):
         try:
             if event == "open":
                 path, mode, flags = args
-                if isinstance(path, int) or not (
-                    flags & creates or (not flags and mode and set("wax+") & set(mode))
-                ):
-                    return
-                if mode is None and not os.path.isabs(path):
-                    return  # it may be relative to any open directory
-                report(path, "open" if mode is not None else "os.open", get_frame(1))
+                if (flags & _creates or not flags) and _may_create(path, mode, flags):
+                    report(path, "os.open" if mode is None else "open", _get_frame(1))
             elif event == "os.mkdir":
                 if args[2] == -1:
-                    report(args[0], event, get_frame(1))
+                    report(args[0], event, _get_frame(1))
             elif event in ("os.rename", "os.link"):
                 if args[3] == -1:
-                    report(args[1], event, get_frame(1))
+                    report(args[1], event, _get_frame(1))
             elif event == "os.symlink" and args[2] == -1:
-                report(args[1], event, get_frame(1))
+                report(args[1], event, _get_frame(1))
         except Exception:  # nothing of this may be noticed by the program
             pass
 
-    sys.addaudithook(hook)
+    return hook
 
 
 def _start():
     try:
         log = _hide()
         if log and hasattr(sys, "addaudithook"):
-            _install(log)
+            sys.addaudithook(_hook(_Reporter(log).report))
     except Exception:  # whatever this interpreter is, the program starts
         pass
 
