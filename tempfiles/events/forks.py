@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import weakref
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..registry.contexts import Context
+from ..registry import threads
+from ..registry.contexts import UNDECIDED, Context
 from ..registry.pools import HANDED_OVER
 from ..roots.journal import FORKED
 from ..system import syscalls
@@ -29,6 +32,7 @@ class ForkLog:
         self.in_child = False
         self._path = os.path.join(root, FORKED)
         self._contexts: dict[int | str, Context] = {}
+        self._trails: dict[int | str, origins.Trail | None] = {}
         self._read_to = 0
 
     def start(self) -> None:
@@ -39,15 +43,20 @@ class ForkLog:
         """Stop noticing forks."""
         _listening.discard(self)
 
-    def expect(self, context: Context, key: str = "") -> None:
+    def expect(
+        self, context: Context, key: str = "", trail: origins.Trail | None = None
+    ) -> None:
         """Record in the parent, before a fork, which context the child will belong to.
 
         Args:
             context: the context.
             key: the key of the work that a worker process will do, which may be forked already.
+            trail: where the work is handed over.
         """
         # Parent and child agree on the address; the dictionary keeps the object alive.
         self._contexts[key or id(context)] = context
+        if key:
+            self._trails[key] = trail
 
     def context_of(self, key: str) -> Context | None:
         """Return the context that handed the work with a key over; None where there is none."""
@@ -62,11 +71,14 @@ class ForkLog:
         origin = origins.describe(trail, "")
         import json
 
+        # Only the parent knows whether the context is closed, so that others may hand over work.
+        is_shared = owner is not None and owner.scope != HANDED_OVER
+        takes_work = is_shared and threads.may_take_work(sys._getframe(1))
         names = ("file", "line", "function", "call", "called_from")
         line_of_code = origin and {name: getattr(origin, name) for name in names}
 
         # The first newline ends a line that was cut short on a full disk.
-        line = f"\n{json.dumps([key, path, line_of_code])}\n"
+        line = f"\n{json.dumps([key, path, line_of_code, takes_work])}\n"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -90,10 +102,24 @@ class ForkLog:
 
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
-        for key, path, place in _parsed(whole.splitlines()):
+        for key, path, place, takes_work in _parsed(whole.splitlines()):
             context = self._contexts.get(key)
             if context is not None:
-                yield context, path, Origin(**place) if place else None
+                maker = UNDECIDED if takes_work and context.closed else context
+                origin = Origin(**place) if place else None
+                yield maker, path, self._handed_over(key, origin) if key in self._trails else origin
+
+
+    def _handed_over(self, key: int | str, origin: Origin | None) -> Origin | None:
+        """Return the line of a worker, called from the one that handed the work over.
+
+        The stack of the worker itself is that of the code that started it, for earlier work.
+        """
+        trail = self._trails[key]
+        start = origins.describe(trail, "") if trail is not None else None
+        if origin is None or start is None:
+            return start
+        return replace(origin, called_from=start.called_from or f"{start.file}:{start.line}")
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[list[Any]]:

@@ -13,6 +13,7 @@ from ..events.command_names import names_in
 from ..events.event_paths import working_directory
 from ..events.forks import ForkLog
 from ..registry import contexts, pools
+from ..registry.threads import Start
 from ..system import audit, syscalls
 from .activity import ChildProcess, activity_of, command_of
 
@@ -98,14 +99,13 @@ class SpawnObserver:
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
         activity_of(context).children.append(ChildProcess("os.fork", (), trail, syscalls.time()))
 
-    def hands_over(
-        self, context: contexts.Context, key: str, frame: FrameType, in_process: bool
-    ) -> None:
+    def hands_over(self, start: Start, key: str, frame: FrameType, in_process: bool) -> None:
         """Record that a context is about to hand work over to a worker; see `pools.announce`."""
+        context = contexts.reporting_context()
         if not in_process or context is contexts.UNTRACKED:
             return
         self._begin_unaudited()
-        self._forks.expect(context, key)
+        self._forks.expect(context, key, start.trail)
         activity = activity_of(context)
         if not activity.children:  # else it counts as having helpers anyway
             trail = origins.capture(frame, "process pool", self._trace)

@@ -139,13 +139,13 @@ def reporting_context() -> Context:
     """Return the context under which a leak of the running code is reported.
 
     This is the innermost context that a host opened. One that user code opens with `context()`
-    inside a test only decides when its registered paths are removed. A thread that outlives its
-    context and may take work from others, in a way that is not followed, belongs to none of them.
+    inside a test only decides when its registered paths are removed. A thread or task that outlives
+    its context and may take work from others, in a way that is not followed, belongs to none.
     """
     context = current()
     while context.scope == "context" and context.parent is not None:
         context = context.parent  # as `_host_context`, whose call costs: each event comes here
-    if context.closed and _current.get() is None and threads.may_take_work(sys._getframe(1)):
+    if context.closed and threads.may_take_work(sys._getframe(1)):
         return UNDECIDED
     return context
 

@@ -27,12 +27,12 @@ HANDED_OVER = "handed over"
 """The scope of a context that stands in for another one in a worker process."""
 
 
-def announce_nothing(context: Context, key: str, frame: FrameType, in_process: bool) -> None:
+def announce_nothing(start: Start, key: str, frame: FrameType, in_process: bool) -> None:
     """Replace `announce` while no run observes."""
 
 
 announce = announce_nothing
-"""Called before work is handed over: with the context, the key of the work, the frame that hands it
+"""Called before work is handed over: with the place, the key of the work, the frame that hands it
 over, and whether another process may do it."""
 
 _owner = os.getpid()  # the process that hands work over and is followed
@@ -74,6 +74,8 @@ def _follow_pools(module: ModuleType) -> None:
 
     for kind in (module.ApplyResult, module.IMapIterator):
         kind.__init__ = _then(kind.__init__, hand_over)
+    for kind in (module.ApplyResult, module.MapResult):
+        kind._set = _where_handed_over(kind._set)
     module.worker = _taking_up(module.worker, lambda task: f"job {task[0]}")  # type: ignore[attr-defined]
 
 
@@ -131,10 +133,24 @@ def _then(init: Callable[..., None], act: Callable[[Any, FrameType], None]) -> C
     return init_followed
 
 
+def _where_handed_over(call_back: Callable[..., None]) -> Callable[..., None]:
+    """Return a method of work that calls its callbacks in the context that handed it over."""
+
+    @functools.wraps(call_back)
+    def call_back_there(self: Any, *args: Any) -> None:
+        before = threads.take_up(getattr(self, "tempfiles_start", None))
+        try:
+            call_back(self, *args)
+        finally:
+            threads.take_up(before)
+
+    return call_back_there
+
+
 def _hand_over(work: Any, key: str, frame: FrameType, in_process: bool) -> None:
     work.tempfiles_start = Start(contexts.current(), contexts.trace_start(frame))
     _handed[key] = work
-    announce(contexts.reporting_context(), key, frame, in_process)
+    announce(work.tempfiles_start, key, frame, in_process)
 
 
 def _take_up(context: Context) -> None:

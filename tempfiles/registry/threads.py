@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import dis
 import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable
-from types import FrameType, ModuleType
+from collections.abc import Callable, Iterator
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from ..system import audit
@@ -26,6 +27,13 @@ _HANDING = (
     ("put", "get"), ("popleft",), ("recv",), ("wait", "set"), ("notify",), ("acquire", "_value"),
 )
 _TAKING = frozenset(("pop", "popleft", "heappop", "get_nowait", "recv", "accept", "select"))
+_READS = ("read", "readv")
+_NOT_USERS = frozenset((*sys.stdlib_module_names, _OWN)) - {"__main__"}
+_BOTTOMS: dict[str, tuple[str, ...]] = {
+    "asyncio.events": (), "multiprocessing.process": (), "multiprocessing.popen_fork": (),
+    "unittest.case": (), _POOLS: (), "multiprocessing.pool": ("worker",),
+}
+"""The functions, by module, that run what they were given. Without names it is the module."""
 
 
 class Start:
@@ -89,28 +97,56 @@ def start_of(thread: threading.Thread | None) -> Start | None:
 
 
 def may_take_work(frame: FrameType | None) -> bool:
-    """Return whether a thread holds something by which other threads can hand it work.
+    """Return whether other code can hand work to the running thread, task or forked process.
 
-    That is a queue, a socket, an event or the like, in the user's functions that it is in.
+    It holds a queue, a socket, an event or the like in the user's functions that it is in, or in
+    the library's function that calls these. Pools whose work is followed do not count.
 
     Args:
-        frame: the innermost frame of the thread.
+        frame: the innermost frame.
     """
-    while frame is not None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in sys.stdlib_module_names and package != _OWN:
-            if not _TAKING.isdisjoint(frame.f_code.co_names):
-                return True
-            values = list(frame.f_locals.values())
-            values += [frame.f_globals.get(name) for name in frame.f_code.co_names]
-            values += [
-                held for value in values for key, held in getattr(value, "__dict__", {}).items()
-                if key != "_started" and not isinstance(value, (type, ModuleType))
-            ]
-            if any(map(_hands_over, values)):
-                return True
+    frames: list[FrameType] = []
+    callers: list[FrameType] = []
+    while frame is not None and not _is_bottom(frame):
+        module = frame.f_globals.get("__name__", "")
+        callers.append(frame)
+        if module.partition(".")[0] not in _NOT_USERS:
+            frames.append(frame)
+            callers.clear()
         frame = frame.f_back
-    return False
+    callers = [caller for caller in callers if caller.f_globals.get("__name__") != "threading"]
+    return any(map(_may_take_work, (*frames, *callers)))
+
+
+def _is_bottom(frame: FrameType) -> bool:
+    """Whether a frame calls what other code has asked for, so that frames above it do not matter.
+
+    Those above a fork are those of the process that forked.
+    """
+    functions = _BOTTOMS.get(frame.f_globals.get("__name__", ""))
+    return functions is not None and (not functions or frame.f_code.co_name in functions)
+
+
+def _may_take_work(frame: FrameType) -> bool:
+    code = frame.f_code
+    if not _TAKING.isdisjoint(code.co_names) or any(_polls(code)):
+        return True
+    values = list(frame.f_locals.values())
+    values += [frame.f_globals.get(name) for name in code.co_names]
+    values += [
+        held for value in values for key, held in getattr(value, "__dict__", {}).items()
+        if key != "_started" and not isinstance(value, (type, ModuleType))
+    ]
+    return any(map(_hands_over, values))
+
+
+def _polls(code: CodeType) -> Iterator[bool]:
+    """Yield whether an instruction reads a descriptor or resets a variable that others may set."""
+    before = None
+    for step in dis.get_instructions(code):
+        yield step.opname == "STORE_GLOBAL" or (before == "os" and step.argval in _READS)
+        yield step.opname == "STORE_DEREF" and step.argval in code.co_freevars
+        before = step.argval
 
 
 def _hands_over(value: object) -> bool:

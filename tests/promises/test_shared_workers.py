@@ -24,7 +24,10 @@ class WorkerCase(ProjectTestCase):
         self.assertEqual(self.outcome.code, 0, self.outcome.err)
         document: dict[str, Any] = json.loads((self.project.parent / "leaks.json").read_text())
         leaks = {os.path.basename(leak["path"]): leak["context"] for leak in document["leaks"]}
-        apart = [os.path.basename(each["path"]) for each in document.get("unattributed", ())]
+        apart = [
+            os.path.basename(each["path"]) for each in document.get("unattributed", ())
+            if each["path"].startswith(str(self.project.parent))  # not of other programs
+        ]
         return leaks, sorted(apart)
 
 
@@ -98,6 +101,65 @@ def ask():
 """, "server.serve_forever", "import test_it; test_it.ask(); T.worker.join()")
         self.assertEqual(found, ({}, ["a"]))
 
+    def test_file_after_a_read_from_a_pipe_is_apart(self) -> None:
+        found = self.run_worker("""
+import os
+reader, writer = os.pipe()
+def work():
+    open(os.read(reader, 9), "w").close()
+""", "work", 'os.write(writer, b"a"); T.worker.join()')
+        self.assertEqual(found, ({}, ["a"]))
+
+    def test_file_of_a_polled_variable_is_apart(self) -> None:
+        found = self.run_worker("""
+import time
+job = None
+def work():
+    global job
+    while not job: time.sleep(0.01)
+    name, job = job, None
+    open(name, "w").close()
+""", "work", 'globals().update(job="a"); T.worker.join()')
+        self.assertEqual(found, ({}, ["a"]))
+
+    def test_file_of_a_queue_of_a_process_is_apart(self) -> None:
+        found = self.run_tests("""
+    def test_1(self):
+        T.worker = FORK.Process(target=work)
+        T.worker.start()
+    def test_2(self):
+        jobs.put("a"); jobs.put(tempfile.gettempdir() + "/b"); jobs.put(None)
+        T.worker.join()
+""", "import multiprocessing\nFORK = multiprocessing.get_context('fork')\njobs = FORK.Queue()\n"
+            "def work():\n    for name in iter(jobs.get, None): open(name, 'w').close()\n" + HEAD)
+        self.assertEqual(found, ({}, ["a", "b"]))
+
+    def test_file_of_a_queue_of_a_task_is_apart(self) -> None:
+        found = self.run_tests("""
+    def test_1(self):
+        async def start():
+            T.jobs = asyncio.Queue()
+            T.task = asyncio.create_task(work(T.jobs))
+        loop.run_until_complete(start())
+    def test_2(self):
+        async def put():
+            T.jobs.put_nowait("a")
+            await T.task
+        loop.run_until_complete(put())
+    def test_3(self): loop.close()
+""", "import asyncio\nloop = asyncio.new_event_loop()\n"
+            "async def work(jobs):\n    open(await jobs.get(), 'w').close()\n" + HEAD)
+        self.assertEqual(found, ({}, ["a"]))
+
+    def test_file_of_a_late_task_is_its_tests(self) -> None:
+        found = self.run_tests("""
+    def test_1(self): loop.call_later(0.01, write)
+    def test_2(self): loop.run_until_complete(asyncio.sleep(0.1))
+    def test_3(self): loop.close()
+""", "import asyncio\nloop = asyncio.new_event_loop()\n"
+            "def write(): open('a', 'w').close()\n" + HEAD)
+        self.assertEqual(found, ({"a": "test_it.T.test_1"}, []))
+
     def test_file_of_a_thread_without_queue_is_its_tests(self) -> None:
         found = self.run_worker("""
 import time
@@ -106,6 +168,44 @@ def work():
     open("a", "w").close()
 """, "work", "T.worker.join()")
         self.assertEqual(found, ({"a": "test_it.T.test_1"}, []))
+
+
+class PoolTests(WorkerCase):
+    BODY = """
+    def test_1(self):
+        T.threads = multiprocessing.pool.ThreadPool(1)
+        T.processes = FORK.Pool(1)
+        T.executor = concurrent.futures.ProcessPoolExecutor(1, FORK)
+        T.threads.apply(int); T.processes.apply(int); T.executor.submit(int).result()
+    def test_2(self):
+        T.threads.apply_async(int, callback=lambda _: write("a")).wait()
+        T.processes.map_async(int, [1], callback=lambda _: write("b")).wait()
+    def test_3(self):
+        T.processes.apply(write, ["c"])
+        T.executor.submit(write, "d").result()
+        self.helper()
+    def helper(self):
+        T.executor.submit(shutil.copy, __file__, "e").result()
+    def test_4(self):
+        T.threads.terminate(); T.processes.terminate(); T.processes.join(); T.executor.shutdown()
+"""
+
+    def test_callbacks_and_lines_are_those_of_the_test(self) -> None:
+        head = "import concurrent.futures, multiprocessing, multiprocessing.pool, shutil\n" \
+            "def write(name): open(name, 'w').close()\n" \
+            "FORK = multiprocessing.get_context('fork')\n" + HEAD
+        tests = {name: f"test_it.T.test_{2 if name in 'ab' else 3}" for name in "abcde"}
+        self.assertEqual(self.run_tests(self.BODY, head), (tests, []))
+        lines = (head + self.BODY).splitlines()
+        leaks = json.loads((self.project.parent / "leaks.json").read_text())["leaks"]
+        origins = {os.path.basename(leak["path"]): leak["origin"] for leak in leaks}
+        for name in "cd":
+            caller = next(n for n, line in enumerate(lines, 1) if f'write, ["{name}' in line
+                          or f'write, "{name}' in line)
+            self.assertEqual(origins[name]["line"], 2)
+            self.assertEqual(origins[name]["called_from"], f"test_it.py:{caller}")
+        caller = lines.index("        self.helper()") + 1
+        self.assertEqual(origins["e"]["called_from"], f"test_it.py:{caller}")
 
 
 if __name__ == "__main__":
