@@ -8,7 +8,7 @@ last, one at a time, while no other worker runs.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import nlargest
 from typing import NamedTuple
@@ -29,25 +29,28 @@ _NOTABLE_SECONDS, _NOTABLE_SHARE = 0.3, 0.1
 
 
 class Bound(NamedTuple):
-    """The longest unit, which the run could not be shorter than.
+    """What the run could not be shorter than: a unit, or units that never ran at the same time.
 
     Attributes:
-        key: the name of the unit.
+        name: the name of the unit, or a word for the units.
         seconds: how long it took.
         total: how long the run took, in seconds.
-        saves: how many seconds the run would be shorter if the unit were split.
+        saves: how many seconds the run would be shorter without this bound.
+        remedy: what saves them.
     """
 
-    key: str
+    name: str
     seconds: float
     total: float
     saves: float
+    remedy: str = "splitting it"
 
     def __str__(self) -> str:
         seconds, total, saves = (
-            f"{each:.0f}" if each >= 10 else f"{each:.1f}" for each in self[1:]
+            f"{each:.0f}" if each >= 10 else f"{each:.1f}"
+            for each in (self.seconds, self.total, self.saves)
         )
-        return f"longest: {self.key}, {seconds} s of {total} s; splitting it saves {saves} s"
+        return f"longest: {self.name}, {seconds} s of {total} s; {self.remedy} saves {saves} s"
 
 
 class Schedule:
@@ -132,21 +135,37 @@ class Schedule:
         return not (self._owners or self._first or self._free or self._limited or self._serial)
 
     def bound(self, total: float) -> Bound | None:
-        """Return the unit that bound the length of the run, if splitting it saves notable time.
+        """Return what bound the length of the run, if a remedy saves notable time.
 
         Args:
             total: how long the run took, in seconds.
         """
-        took: dict[str, float] = defaultdict(float)
-        for unit, seconds in self.finished:
-            took[unit.key] += seconds
-        longest_two = nlargest(2, took.items(), key=lambda entry: entry[1])
-        (key, longest), (_, second) = [*longest_two, ("", 0.0), ("", 0.0)][:2]
-        least = max(sum(took.values()) / self._workers, second)
-        saves = min(longest, total) - least
+        serial = sum(seconds for unit, seconds in self.finished if unit.serial)
+        longest = [(serial - serial / self._workers, "the serial tests", serial)]
+        longest += self._longest_parallel(total - serial)
+        saves, name, seconds = max(longest)
         if saves < max(_NOTABLE_SECONDS, _NOTABLE_SHARE * total):
             return None
-        return Bound(key, longest, total, saves)
+        bound = Bound(name, seconds, total, saves)
+        return bound if " " not in name else bound._replace(remedy="running them with others")
+
+    def _longest_parallel(self, total: float) -> Iterator[tuple[float, str, float]]:
+        """Yield what the longest unit, and the units of each exclusive resource, cost the run."""
+        units: dict[str, float] = defaultdict(float)
+        chains: dict[str, float] = defaultdict(float)
+        for unit, seconds in self.finished:
+            if not unit.serial:
+                units[unit.key] += seconds
+                for use in unit.resources:
+                    if use.exclusive:
+                        chains[f"the tests of {use.name!r}"] += seconds
+        share = sum(units.values()) / self._workers
+        two = nlargest(2, units.items(), key=lambda entry: entry[1])
+        least = max(share, two[1][1]) if len(two) > 1 else share
+        for name, seconds in two[:1]:
+            yield min(seconds, total) - least, name, seconds
+        for name, seconds in chains.items():
+            yield min(seconds, total) - max(share, two[0][1]), name, seconds
 
     def _bring_back(self, unit: Unit) -> None:
         worker = self._owners.pop(unit.number, None)

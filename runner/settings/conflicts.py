@@ -70,6 +70,7 @@ _EXCLUSIVE = (
     ("pdb", "timeout"),
     ("pdb", "retries"),
     ("until-leak", "update-baseline"),
+    ("until-leak", "retries"),
     ("version", "completion"),
     ("version", "show-settings"),
     ("completion", "show-settings"),

@@ -202,8 +202,21 @@ class BoundTests(unittest.TestCase):
         ran = Simulation(units(10), [18.0, *[1.0] * 9], 9)
         bound = ran.schedule.bound(20.0)
         assert bound is not None
-        self.assertEqual((bound.key, bound.seconds, bound.total), ("m.C0", 18.0, 20.0))
-        self.assertAlmostEqual(bound.saves, 15.0)
+        self.assertEqual(
+            str(bound), "longest: m.C0, 18 s of 20 s; splitting it saves 15 s"
+        )
+
+    def test_units_that_never_ran_together_are_named(self) -> None:
+        for mark, name in (
+            ({"serial": True}, "the serial tests"), ({"resources": DB}, "the tests of 'db'"),
+        ):  # fmt: skip
+            plan = [replace(unit, **mark) if unit.number < 4 else unit for unit in units(8)]
+            ran = Simulation(plan, [2.0] * 4 + [1.0] * 4, 4)
+            bound = ran.schedule.bound(ran.end)
+            with self.subTest(name):
+                assert bound is not None
+                self.assertEqual((bound.name, bound.seconds), (name, 8.0))
+                self.assertIn("; running them with others saves ", str(bound))
 
     def test_nothing_is_named_where_the_work_is_even(self) -> None:
         for took in ([1.0] * 10, [0.2], []):

@@ -46,6 +46,7 @@ class ConflictTests(SettingsTestCase):
             "--no-leak-baseline --strict-baseline",
             "--strict-baseline",
             "--until-leak --update-baseline",
+            "--until-leak --retries=1",
             "--version --completion=bash",
             "--show-settings --version",
             "--completion=bash --show-settings",
