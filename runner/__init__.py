@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from .cli.main import main
     from .execution.result import TidyTestResult
     from .execution.runner import TidyTestRunner
-    from .marks import WorkerIdentity, resource, serial, timeout, worker, worker_setup
+    from .marks import WorkerIdentity, leaks, resource, serial, timeout, worker, worker_setup
     from .tracked_testcase import TrackedAsyncTestCase, TrackedTestCase
 
 __all__ = [
     "TidyTestResult", "TidyTestRunner", "TrackedAsyncTestCase", "TrackedTestCase",
-    "WorkerIdentity", "main", "resource", "serial", "timeout", "worker", "worker_setup",
+    "WorkerIdentity", "leaks", "main", "resource", "serial", "timeout", "worker", "worker_setup",
 ]  # fmt: skip
 
 _MODULES = {  # imported when a name is first used: the start of a run needs none of them
@@ -23,7 +23,8 @@ _MODULES = {  # imported when a name is first used: the start of a run needs non
     "TidyTestResult": "execution.result",
     "TidyTestRunner": "execution.runner",
     **dict.fromkeys(
-        ("WorkerIdentity", "resource", "serial", "timeout", "worker", "worker_setup"), "marks"
+        ("WorkerIdentity", "leaks", "resource", "serial", "timeout", "worker", "worker_setup"),
+        "marks",
     ),
 }
 

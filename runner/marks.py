@@ -14,6 +14,7 @@ WORKER, RUN = "TIDYTEST_WORKER", "TIDYTEST_RUN"
 """The environment variables of a worker and its children; they are no settings."""
 
 _TIMEOUT, _SERIAL, _RESOURCES = "_tidytest_timeout", "_tidytest_serial", "_tidytest_resources"
+_LEAKS = "_tidytest_leaks"
 
 Marked = TypeVar("Marked", bound=Callable[..., Any])
 Setup = TypeVar("Setup", bound=Callable[[], Any])
@@ -59,6 +60,23 @@ def timeout(seconds: float | None) -> Callable[[Marked], Marked]:
     global _has_timeouts
     _has_timeouts = _has_timeouts or seconds is not None
     return _marking(_TIMEOUT, seconds)
+
+
+def leaks(mode: str) -> Callable[[Marked], Marked]:
+    """Judge what a test or the tests and fixtures of a class leave, in place of `--leaks`.
+
+    A decorator. `off` reports none of their leaks, and blames no other test for them; `report` only
+    reports them; `fail` lets them fail. It has no effect with `--leaks off`.
+
+    Args:
+        mode: `off`, `report` or `fail`.
+
+    Raises:
+        ValueError: `mode` is another word.
+    """
+    if mode not in ("off", "report", "fail"):
+        raise ValueError(f"leaks must be 'off', 'report' or 'fail', not {mode!r}")
+    return _marking(_LEAKS, mode)
 
 
 def serial(marked: Marked) -> Marked:
@@ -139,6 +157,21 @@ def has_timeouts() -> bool:
 def keeps_apart() -> bool:
     """Return whether anything is marked as serial or with a resource."""
     return not _used.isdisjoint((_SERIAL, _RESOURCES))
+
+
+def judges_leaks() -> bool:
+    """Return whether anything is marked with `leaks`."""
+    return _LEAKS in _used
+
+
+def leaks_of(*marked: Any) -> str | None:
+    """Return how the first of several objects that is marked with `leaks` is judged."""
+    return next((getattr(each, _LEAKS) for each in marked if hasattr(each, _LEAKS)), None)
+
+
+def leaks_of_test(test: Any) -> str | None:
+    """Return how a test is judged, by its own mark or its class's; None as the run."""
+    return leaks_of(*_marked(test))
 
 
 def timeout_of(test: Any, default: float | None) -> float | None:

@@ -56,6 +56,7 @@ class Boundaries:
         self._class: Context | None = None
         self._module: Context | None = None
         self._next_module = ""
+        self._marks = _leak_marks()
 
     @contextlib.contextmanager
     def attached(self, result: Any) -> Iterator[None]:
@@ -81,12 +82,18 @@ class Boundaries:
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
         context = self.session.enter(test_id(test), "test", source=source_of(test))
+        if self._marks is not None:
+            self._judge_as(context, self._marks.leaks_of_test(test))
         attributes["_temp_context"] = context
         self.running = test
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was created, before this context was the current one.
             attributes["_asyncioTestContext"].run(activate, context)
         return token
+
+    def _judge_as(self, context: Context, mode: str | None) -> None:
+        if mode is not None:
+            self.session.judge_as(context, mode)
 
     def after_cleanups(self, test: TestCase) -> None:
         """Close the context of a test while the test can still fail for what it left."""
@@ -163,6 +170,8 @@ class Boundaries:
         if result is self._result:
             kind = test.__class__
             self._class = self.session.enter(util.strclass(kind), "class", source=kind)
+            if self._marks is not None:
+                self._judge_as(self._class, self._marks.leaks_of(kind))
 
     def after_class_setup(self, result: Any) -> None:
         """Attribute what is new to the class, not to its first test."""
@@ -354,3 +363,9 @@ _PATCHES: tuple[tuple[type, str, Callable[[Any, Boundaries], Any]], ...] = (
     (TestSuite, "_handleModuleFixture", _handle_module_fixture),
     (TestSuite, "_handleModuleTearDown", _handle_module_tear_down),
 )
+
+
+def _leak_marks() -> Any:
+    """Return the module of the marks if a test has imported it and uses `leaks`."""
+    marks: Any = sys.modules.get(f"{__name__.partition('.')[0]}.marks")
+    return marks if marks is not None and marks.judges_leaks() else None

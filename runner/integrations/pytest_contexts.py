@@ -16,6 +16,7 @@ import pytest
 
 from tempfiles import Context
 
+from ..marks import leaks_of
 from ..session.session import ClosedContext, Session
 from .pytest_reports import ClosedContexts, fail_call, section
 
@@ -67,7 +68,7 @@ class PytestContexts:
             runner.runtestprotocol = self._protocol
 
     def _may_fail(self, item: pytest.Item) -> bool:
-        return self._fails or item.get_closest_marker("leaks") is not None
+        return self._fails or _mode(item) == "fail"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
@@ -101,9 +102,9 @@ class PytestContexts:
     def _open(self, node: Any, scope: str) -> None:
         id = node.nodeid if scope != "session" else "session"
         context = self._session.enter(id, scope, source=source_of(node))
-        marker = node.get_closest_marker("leaks")
-        if marker is not None:
-            self._session.judge_as(context, _mode_of(marker))
+        mode = _mode(node)
+        if mode is not None:
+            self._session.judge_as(context, mode)
         self._contexts[node] = context
 
     def _close(self, node: Any) -> None:
@@ -209,6 +210,15 @@ def source_of(node: Any) -> Any:
         code = getattr(node, "obj", None)
         return getattr(code, "__func__", code)
     return str(node.path) if isinstance(node, pytest.Module) else None
+
+
+def _mode(node: Any) -> str | None:
+    """Return how a node is judged, by its marker or that of `runner.leaks`; None as the session."""
+    marker = node.get_closest_marker("leaks")
+    if marker is not None:
+        return _mode_of(marker)
+    marked = (getattr(each, "obj", None) for each in reversed(node.listchain()))
+    return leaks_of(*marked)
 
 
 def _mode_of(marker: pytest.Mark) -> str:

@@ -44,3 +44,43 @@ class MarksTests(ProjectTestCase):
         self.write("test_a.py", SUITE)
         outcome = self.run_python("-m", "unittest", "test_a")
         self.assertEqual((outcome.code, outcome.out), (0, "test True\n"), outcome.err)
+
+    def test_leaks_of_a_marked_test_are_judged_in_its_way(self) -> None:
+        self.write("test_a.py", """
+            import tempfile, unittest
+            import runner
+
+            class A(unittest.TestCase):
+                @runner.leaks("off")
+                def test_off(self): tempfile.mkdtemp(prefix="off-")
+                @runner.leaks("report")
+                def test_report(self): tempfile.mkdtemp(prefix="report-")
+                @runner.leaks("fail")
+                def test_fail(self): tempfile.mkdtemp(prefix="fail-")
+                def test_plain(self): tempfile.mkdtemp(prefix="plain-")
+
+            @runner.leaks("off")
+            class B(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls): tempfile.mkdtemp(prefix="class-")
+                def test_b(self): tempfile.mkdtemp(prefix="b-")
+                @runner.leaks("fail")
+                def test_own_mark(self): tempfile.mkdtemp(prefix="own-")
+            """)
+        for mode, failed in (("report", {"test_fail", "test_own_mark"}),
+                             ("fail", {"test_fail", "test_own_mark", "test_plain"})):
+            with self.subTest(mode):
+                outcome = self.tidytest("--leaks", mode, "test_a")
+                found = {line.split()[1] for line in outcome.err.splitlines()
+                         if line.startswith("FAIL: ")}
+                self.assertEqual(found, failed)
+                for name in ("report-", "fail-", "plain-", "own-"):
+                    self.assertIn(f" {name}", outcome.err)
+                for name in ("off-", "class-", "b-"):
+                    self.assertNotIn(f" {name}", outcome.err)
+                self.assertIn("4 leaked by 4 tests", outcome.err)
+
+    def test_a_wrong_word_is_refused(self) -> None:
+        self.write("test_a.py", "import runner\n@runner.leaks('never')\nclass A: pass\n")
+        self.assertIn("leaks must be 'off', 'report' or 'fail', not 'never'",
+                      self.tidytest("test_a").err)
