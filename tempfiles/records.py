@@ -14,7 +14,7 @@ from .serialize import Convertible
 
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
 Scope = str  # "run", "module", "class", "test", "context", or another word of the host
-Evidence = Literal["observed", "scanned"]
+Evidence = Literal["observed", "traced", "scanned"]
 Where = Literal["temp", "outside"]
 Outcome = Literal["removed", "kept", "left", "failed"]
 
@@ -78,7 +78,9 @@ class Leak(Convertible):
 
     `bytes` is the length of a regular file. A directory includes its content: `bytes` and `entries`
     are those of the whole tree (`entries` counts the top as well), and `files` is the number of
-    entries that are not directories. `never_closed` says that an object which removes its files
+    entries that are not directories. `evidence` is `observed` if an audit event announced it,
+    `traced` if a child process reported that it created it, and `scanned` if it was only found on
+    disk. `never_closed` says that an object which removes its files
     when closed (a `TemporaryDirectory`) was never closed. `open_by` names the processes that hold
     the path open. `children` are the child processes, if more than one may have created it. `call`
     is the call of the standard library that created it, if no line of user code is known. `rescued`

@@ -41,6 +41,8 @@ class RunSettings(NamedTuple):
             a leak; nor are those of `tempfiles`.
         siblings: a file that the processes of one run share, in which each notes what it creates
             outside its temp directory, so that no other reports it. Empty for a run of its own.
+        trace_children: whether native child processes report what they create, where the recorder
+            for them was built (Linux with glibc).
         leftovers: the leaks of earlier runs outside the temp directory (`leftover_of`). Each is
             reported again under its context, as long as the same file is there.
     """
@@ -56,6 +58,7 @@ class RunSettings(NamedTuple):
     late_grace: float = 2.0
     guarded: bool = False
     harness: tuple[str, ...] = ("unittest",)
+    trace_children: bool = False
     leftovers: tuple["Leftover", ...] = ()
     siblings: str = ""
 

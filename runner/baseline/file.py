@@ -57,7 +57,7 @@ Baseline = Mapping[Entry, int]
 def entry_of(leak: Leak, project: str) -> Entry:
     """Return the entry that identifies a leak."""
     call = _call(leak)
-    if leak.where == "temp" and leak.evidence == "scanned":
+    if leak.where == "temp" and leak.evidence != "observed":
         words = _words(leak, project)
         name = _normalised_words(words, _WORD_OF_ANY_TOOL, os.path.basename(leak.path))
         return Entry(leak.context, name, call)
@@ -99,8 +99,8 @@ def names_above(name: str) -> Iterator[str]:
 
 
 def _call(leak: Leak) -> str:
-    if leak.evidence == "scanned":
-        return ""  # which of the child processes created it is a guess
+    if leak.evidence != "observed":
+        return ""  # which of the child processes created it is known in some runs only
     return leak.origin.call if leak.origin is not None else leak.call
 
 

@@ -118,6 +118,7 @@ class Components:
             late_grace=settings.late_grace,
             guarded=settings.guard,
             harness=self._harness,
+            trace_children=settings.trace_children,
             leftovers=self.memory.leftovers if self.memory is not None else (),
         )
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 VARIABLES = "TIDYTEST_"
 """The prefix of the environment variables of settings."""
-NO_SETTINGS = frozenset({"TIDYTEST_WORKER", "TIDYTEST_RUN"})
-"""Variables of that prefix which workers and their children get, and which set nothing."""
+NO_SETTINGS = frozenset({"TIDYTEST_WORKER", "TIDYTEST_RUN", "TIDYTEST_NATIVE"})
+"""Variables of that prefix which set nothing: workers and their children get the first two, the
+last one is for the build of the package."""
 DEFAULT_BASELINE = ".tidytest-leaks.json"
 """The file of known leaks in the working directory, where `leak_baseline` names none."""
 
@@ -25,6 +26,7 @@ class Config(NamedTuple):
     leak_ignore: tuple[str, ...] = ()
     watch_modified: bool = False
     detect: tuple[str, ...] = ()
+    trace_children: bool = False
     late_grace: float = 2.0
     leak_baseline: str | None = None
     update_baseline: bool = False

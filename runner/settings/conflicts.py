@@ -38,9 +38,9 @@ class _Need:
 
 _NEEDS = (
     _Need(
-        ("leak-trace", "leak-ignore", "watch-modified", "detect", "clean-outside",
-         "leak-baseline", "update-baseline", "strict-baseline", "until-leak", "leaked-last",
-         "late-grace", "leak-json", "slowest-temp", "keep"),
+        ("leak-trace", "leak-ignore", "watch-modified", "detect", "trace-children",
+         "clean-outside", "leak-baseline", "update-baseline", "strict-baseline", "until-leak",
+         "leaked-last", "late-grace", "leak-json", "slowest-temp", "keep"),
         "leaks", lambda leaks: leaks != "off", "--leaks report or fail",
     ),
     _Need(

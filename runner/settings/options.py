@@ -142,6 +142,9 @@ OPTIONS: tuple[Option, ...] = (
            "also report what tests leave other than files, never as a failure: processes that"
            " they started and left running", "processes",
            repeatable=True, commas=True),
+    Option("trace-children", SWITCH, LEAKS,
+           "have native child processes report each file that they create (Linux with glibc, where"
+           " tidytest was built with a C compiler)"),
     Option("late-grace", SECONDS, LEAKS,
            "how long the end of the run waits for processes that tests left",
            "SECONDS"),

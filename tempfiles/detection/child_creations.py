@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..events import event_paths
-from ..events.child_log import ChildCreation
+from ..events.child_log import ChildCreation, ChildStart
 from ..observation.activity import Activity, ChildProcess
 from ..observation.observer import Observer
 from ..registry import contexts
@@ -14,6 +15,14 @@ from ..registry.contexts import Context
 from ..system import syscalls
 
 _OF_POOLS = ("multiprocessing", "process pool")
+_WORKERS = ("multiprocessing", "loky")  # in the command lines of workers, which serve many contexts
+
+
+class Starter(NamedTuple):
+    """The context that a process works for, and the start of it, if that is known too."""
+
+    context: Context
+    child: ChildProcess | None = None
 
 
 class ChildCreations:
@@ -29,43 +38,100 @@ class ChildCreations:
     ) -> None:
         self._observer = observer
         self._paths = observer.paths
+        self._depth = observer.root.count(os.sep) + 1  # of the topmost entries
         self._survivors = survivors
+        self._starters: dict[str, Starter | None] = {}
 
     def read(self) -> None:
-        """Record what children have reported since the last call.
+        """Record what children have reported since the last call."""
+        for report in self._observer.child_log.read():
+            if isinstance(report, ChildStart):
+                self._starters[report.process] = self._starter_of_native(report.command)
+            else:
+                self._add(report)
 
-        What lies in the temp directory is recorded only for workers of pools: the listing of that
-        directory finds the rest.
-        """
-        for made in self._observer.child_log.read():
-            path = event_paths.real(made.path, follow=False)
-            is_outside = not path.startswith(self._observer.root)
-            giver = self._observer.forks.context_of(made.key)
-            owner = self._starter_of(made) if giver is None and is_outside else giver
-            if owner is None or not syscalls.lexists(path):
-                continue
-            known = self._paths.get(path)
-            if known is not None and known.maker is owner:
-                known.trail = known.trail or made.origin
-            elif self._accepts(path, owner, is_outside):
-                self._paths.created(path, owner, made.origin, was_there=True).is_traced = True
+    def _add(self, made: ChildCreation) -> None:
+        path = event_paths.real(made.path, follow=False)
+        is_in_temp = path.startswith(self._observer.root)
+        if is_in_temp and path.count(os.sep) != self._depth:
+            return  # a part of a topmost entry
+        starter = self._starter_of(made, is_in_temp)
+        if starter is None or not syscalls.lexists(path):
+            return
+        context, child = starter
+        trail = made.origin or (child.trail if child is not None else None)
+        known = self._paths.get(path)
+        if known is not None and known.maker is context and not known.is_replaced:
+            known.trail = known.trail or trail
+        elif made.process and known is not None and known.is_traced and not known.is_reported:
+            return  # a Python program has reported it too, and knows more
+        elif self._is_new(path, context, is_in_temp):
+            if self._observer.siblings.writes and not is_in_temp:
+                self._observer.siblings.note(path)
+            self._paths.created(path, context, trail, was_there=True).is_traced = True
 
-    def _accepts(self, path: str, owner: Context, is_outside: bool) -> bool:
-        if is_outside:
-            return self._observer.new_paths.accepts_outside(path, "open", owner, is_new=True)
-        slot = os.path.dirname(path)
-        is_topmost = os.path.dirname(slot) + os.sep == self._observer.root
-        return is_topmost and self._paths.get(path) is None
+    def _is_new(self, path: str, context: Context, is_in_temp: bool) -> bool:
+        if is_in_temp:
+            return not self._paths.has_maker(path)
+        return self._observer.new_paths.accepts_outside(path, "open", context, is_new=True)
 
-    def _starter_of(self, made: ChildCreation) -> Context | None:
-        """Return the one context that may have started a child; None if there are several."""
+    def _starter_of(self, made: ChildCreation, is_in_temp: bool) -> Starter | None:
+        """Return the context that a child has worked for; None if there may be several."""
+        giver = self._observer.forks.context_of(made.key)
+        if giver is not None:
+            return Starter(giver)
+        if made.process:
+            return self._starters.get(made.process)
+        is_pool = any("multiprocessing" in word for word in made.command)
+        started = self._started()
+        same = [
+            (context, child) for context, child in started
+            if _has_command(child, made.command) or (is_pool and child.call in _OF_POOLS)
+        ]
+        # The listing of the temp directory decides there, unless the child is known.
+        return _only(same, same if is_in_temp else same or started)
+
+    def _starter_of_native(self, command: tuple[str, ...]) -> Starter | None:
+        """Return what started a process, of several like it in one context the next one."""
+        if any(worker in word for word in command for worker in _WORKERS):
+            return None  # what it works for is known to Python code only
+        started = self._started()
+        same = [one for one in started if _has_command(one[1], command)]
+        # A forked child, whose command line is not known, may have started it.
+        found = _only(same, same or [one for one in started if not one[1].command])
+        if found is None or found.child is not None:
+            return found
+        for _, child in same:
+            if not child.is_traced:
+                child.is_traced = True
+                return Starter(found.context, child)
+        return found
+
+    def _started(self) -> list[tuple[Context, ChildProcess]]:
+        """Return what contexts have started that are open, or closed before the process ended."""
         started = [*self._survivors]
         for context in contexts.open_contexts():
             activity: Activity | None = context.attachment
             started += [(context, child) for child in (activity.children if activity else ())]
-        is_pool = any("multiprocessing" in word for word in made.command)
-        same = {
-            context for context, child in started
-            if child.command == made.command or (is_pool and child.call in _OF_POOLS)
-        } or {context for context, _ in started}
-        return same.pop() if len(same) == 1 else None
+        return started
+
+
+def _only(
+    same: Sequence[tuple[Context, ChildProcess]], possible: Sequence[tuple[Context, ChildProcess]]
+) -> Starter | None:
+    """Return the one context of those that are possible, and the child if it is the only one."""
+    found = {context for context, _ in possible}
+    if len(found) != 1:
+        return None
+    return Starter(found.pop(), same[0][1] if len(same) == 1 else None)
+
+
+def _has_command(child: ChildProcess, command: tuple[str, ...]) -> bool:
+    """Whether a child may have the given command line.
+
+    The kernel puts the interpreter of a script in front, and a shell in front of its text.
+    """
+    own, tail = child.command, command[-len(child.command) :]
+    if not own or not tail or own[1:] != tail[1:]:
+        return False
+    return os.path.basename(own[0]) == os.path.basename(tail[0])

@@ -156,8 +156,7 @@ class LeakFinder:
         }
         for path, state in sorted({**promised, **states}.items()):
             if syscalls.lexists(path) and not self._paths.belongs_elsewhere(path, context):
-                is_by_child = path in promised or state.is_traced
-                found: Evidence = "scanned" if is_by_child else "observed"
+                found: Evidence = "scanned" if path in promised else "observed"
                 leak = self._examine(state, activity, "outside", found)
                 if leak is not None:
                     yield leak
@@ -232,7 +231,10 @@ class LeakFinder:
             return None
         if state.trail is None:
             state.trail = self._observer.child_log.origin_of(state.path)
-        if where == "temp" and state.trail is not None:
+            state.is_traced |= state.trail is not None
+        if state.is_traced:
+            found = "traced"
+        elif where == "temp" and state.trail is not None:
             found = "observed"
         if where == "outside" and self._observer.siblings.writes:
             self._observer.siblings.note(state.path)

@@ -1,7 +1,8 @@
-"""Receive what Python child processes create, with their lines of code.
+"""Receive what child processes create.
 
 The run puts a directory with a `sitecustomize` into PYTHONPATH. It installs an audit hook in each
-Python child, which appends a line for each creation to a file in the run root.
+Python child, which appends a line for each creation to a file in the run root, with the line of
+code. The recorder of native programs appends to the same file, if the run asks for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..roots.journal import CHILDREN
 from ..system import syscalls
@@ -23,17 +24,27 @@ _VARIABLE = "_TIDYTEST_CHILD_LOG"
 _MOST_BYTES = 16 << 20  # of the log that are read at once
 
 
-class ChildCreation(NamedTuple):
-    """A path that a child was about to create, which did not exist.
+class ChildStart(NamedTuple):
+    """The first native program of a process that the run started: its name, its command line."""
 
-    `command` is the command line of the child. `key` is that of the work that this process has
-    handed over to it (see `registry.pools`); empty where it is no such worker.
+    process: str
+    command: tuple[str, ...]
+
+
+class ChildCreation(NamedTuple):
+    """A path that a child creates, which did not exist.
+
+    A Python child reports its line of code and its command line. `key` is that of the work that
+    this process has handed over to it (see `registry.pools`); empty where it is no such worker.
+    A native child reports the process that the run started, which is the child itself or a process
+    above it (`ChildStart.process`).
     """
 
     path: str
     origin: Origin | None
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
     key: str = ""
+    process: str = ""
 
 
 class ChildLog:
@@ -41,9 +52,13 @@ class ChildLog:
 
     Args:
         root: the run root.
+
+    Attributes:
+        traces_native: whether native programs report what they create as well.
     """
 
     def __init__(self, root: str) -> None:
+        self.traces_native = False
         self._path = os.path.join(root, CHILDREN)
         self._saved: dict[str, str | None] = {}
         self._set: dict[str, str] = {}
@@ -52,12 +67,15 @@ class ChildLog:
         self._origins: dict[str, Origin] = {}
 
     def start(self) -> None:
-        """Have Python children report, by the environment that they get."""
+        """Have children report, by the environment that they get."""
         before = os.environ.get("PYTHONPATH")
-        if not POSIX or before == "" or os.pathsep in _SITE:
-            return
-        path = _SITE if before is None else f"{_SITE}{os.pathsep}{before}"
-        self._set = {"PYTHONPATH": path, _VARIABLE: self._path}
+        if POSIX and before != "" and os.pathsep not in _SITE:
+            path = _SITE if before is None else f"{_SITE}{os.pathsep}{before}"
+            self._set = {"PYTHONPATH": path, _VARIABLE: self._path}
+        if self.traces_native:
+            from . import recorder
+
+            self._set.update(recorder.variables(self._path, os.environ))
         self._saved = {name: os.environ.get(name) for name in self._set}
         os.environ.update(self._set)
 
@@ -80,7 +98,7 @@ class ChildLog:
                 syscalls.close_fd(syscalls.open_fd(self._path, flags, 0o600))
                 self._is_used = True
 
-    def read(self) -> Iterator[ChildCreation]:
+    def read(self) -> Iterator[ChildStart | ChildCreation]:
         """Yield what children have reported since the last call."""
         if not self._is_used:
             return
@@ -92,19 +110,29 @@ class ChildLog:
             return
         import ast  # not at the start: most runs start no Python child
 
-        from ..records import Origin
-
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
         for line in filter(None, whole.splitlines()):
             with contextlib.suppress(ValueError, SyntaxError, TypeError):  # cut short
-                path, place, command, work = ast.literal_eval(line.decode("ascii"))
-                origin = Origin(*place) if place else None
-                if origin is not None:
-                    self._origins[path] = origin
-                giver, key = work or (0, "")
-                key = key if giver == os.getpid() else ""
-                yield ChildCreation(path, origin, tuple(command), key)
+                yield self._report(*ast.literal_eval(line.decode("ascii")))
+
+    def _report(
+        self, path: str | bytes | None, place: Any, source: str | tuple[str | bytes, ...],
+        work: tuple[int, str] | None = None,
+    ) -> ChildStart | ChildCreation:
+        from ..records import Origin
+
+        if path is None:
+            return ChildStart(str(place), tuple(map(os.fsdecode, source)))
+        name = os.fsdecode(path)
+        if isinstance(source, str):
+            return ChildCreation(name, None, process=source)
+        origin = Origin(*place) if place else None
+        if origin is not None:
+            self._origins[name] = origin
+        giver, key = work or (0, "")
+        key = key if giver == os.getpid() else ""
+        return ChildCreation(name, origin, tuple(map(os.fsdecode, source)), key)
 
     def forget(self) -> None:
         """Forget the lines so far: other files may get the same paths."""

@@ -60,6 +60,7 @@ class ChildProcess:
         trail: where it was started.
         started: when, in seconds since the epoch.
         named: the paths and texts that its command line and its scripts name.
+        is_traced: whether a process was recognised as this one.
     """
 
     call: str
@@ -67,6 +68,7 @@ class ChildProcess:
     trail: Trail | None
     started: float
     named: CommandNames = NOTHING_NAMED
+    is_traced: bool = False
 
     @property
     def promised(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Observer:
         paths: the record of each path.
         new_paths: decides which paths are new.
         forks: what forked children observe.
-        child_log: what Python child processes observe, if the run starts it.
+        child_log: what child processes observe, if the run starts it.
         siblings: what other processes of the same run have created.
         spawns: the processes and the native code of each context.
         removed: counts the bytes of what tests remove, where that is asked for.

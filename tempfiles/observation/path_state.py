@@ -85,7 +85,7 @@ class PathState:
     @property
     def was_seen_created(self) -> bool:
         """Whether an event reported that a context creates what lies here now."""
-        if self.maker is None or self.removed_by is not None:
+        if self.maker is None or self.removed_by is not None or self.is_traced:
             return False
         if self.reported is not None and self.reported.evidence != "observed":
             return False

@@ -15,7 +15,10 @@ from ..events.forks import ForkLog
 from ..registry import contexts, pools
 from ..registry.threads import Start
 from ..system import audit, syscalls
+from ..system.thread_lock import Patient, new_lock
 from .activity import ChildProcess, activity_of, command_of
+
+_lock = new_lock()
 
 # From 3.13 on `subprocess.Popen`, which has an event of its own, may use `posix_spawn`.
 _REPORTED_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")
@@ -43,6 +46,7 @@ class SpawnObserver:
         self._forks = forks
         self._trace = trace
         self._before_unaudited: Callable[[], None] | None = before_unaudited
+        self._is_prepared = False
         self.native_modules = False
         self.had_unaudited = False
         self.handlers: dict[str, audit.Handler] = {
@@ -136,6 +140,10 @@ class SpawnObserver:
 
     def _begin_unaudited(self) -> None:
         self.had_unaudited = True
-        prepare, self._before_unaudited = self._before_unaudited, None
-        if prepare is not None:
-            prepare()
+        if self._is_prepared:
+            return
+        with Patient(_lock):  # the child of another thread needs what is prepared here too
+            prepare, self._before_unaudited = self._before_unaudited, None
+            if prepare is not None:
+                prepare()
+                self._is_prepared = True

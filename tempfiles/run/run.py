@@ -39,6 +39,7 @@ class Run(RunContexts):
 
     Raises:
         OwnershipError: a run is open in this process, or no root directory could be created.
+        SettingError: native child processes cannot be traced here.
     """
 
     _open: Run | None = None
@@ -48,6 +49,10 @@ class Run(RunContexts):
     ) -> None:
         _refuse_second()
         settings = settings or RunSettings()
+        if settings.trace_children:
+            from ..events import recorder
+
+            recorder.check()
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
         self.root = RunRoot(settings.base, self._project, guard.start, settings.guarded)
         self._tests = 0

@@ -58,6 +58,7 @@ class Tracking:
             root.path, trace=settings.trace, keeps_all=settings.clean_outside,
             before_unaudited=self._before_unaudited,
         )  # fmt: skip
+        self.observer.child_log.traces_native = settings.trace_children
         self.observer.paths.preexisting.before_moved_in = root.journal.record_preexisting
         if settings.siblings:
             self.observer.siblings = SiblingLog(settings.siblings, writes=True)

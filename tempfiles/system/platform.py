@@ -33,6 +33,14 @@ _LOWEST = 200
 _RESERVE = 32
 
 
+def has_glibc() -> bool:
+    """Return whether this is Linux, and Python uses the GNU C library."""
+    try:
+        return LINUX and bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (AttributeError, OSError, ValueError):  # another C library
+        return False
+
+
 def allocated(status: os.stat_result) -> int:
     """Return how many bytes of a regular file take space: its size, less what are holes."""
     return min(status.st_size, getattr(status, "st_blocks", status.st_size) * 512)

@@ -13,7 +13,7 @@ from tests.campaigns.zoo.ways import FAMILIES, ways
 _ALONE = (
     "TemporaryDirectory on self @ temp", "import time @ project", "atexit @ temp",
     "name with an escape sequence @ temp", "name with non-UTF-8 bytes @ project",
-    "ignored by a glob @ project", "leaks fail @ temp",
+    "ignored by a glob @ project", "leaks fail @ temp", "traced touch @ home",
 )
 
 
@@ -35,10 +35,11 @@ def _batch(family: str, place: str) -> None:
     setattr(ZooTests, f"test_{slug}_in_{place}", test)
 
 
+# The rows of these do not share a process.
+_ALONE_FAMILIES = ("names", "options", "commands and scripts", "traced programs")
 for _family in FAMILIES:
     for _place in (TEMP, PROJECT):
-        # The rows of these do not share a process.
-        if _family not in ("names", "options", "commands and scripts"):
+        if _family not in _ALONE_FAMILIES:
             _batch(_family, _place)
 _batch("in-process", TMP)
 _batch("in-process", HOME)

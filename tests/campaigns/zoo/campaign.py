@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from tempfiles.errors import SettingError
+from tempfiles.events import recorder
 from tests.campaigns.zoo.judgement import Leak, Verdict, judge
 from tests.campaigns.zoo.project import Project, Run
 from tests.campaigns.zoo.rows import TEMP, Way
@@ -28,6 +30,11 @@ def missing(row: Way) -> str:
     """Say what this Python lacks for a row, or nothing."""
     if sys.version_info[:2] < row.since:
         return "needs Python {}.{}".format(*row.since)
+    if "--trace-children" in row.args:
+        try:
+            recorder.check()
+        except SettingError as error:
+            return str(error)
     for name in row.needs:
         try:
             found = importlib.util.find_spec(name) is not None

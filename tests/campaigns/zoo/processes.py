@@ -11,6 +11,7 @@ from tests.campaigns.zoo.rows import (
     SCANNED,
     SLASH_TMP,
     TEMP,
+    TRACED,
     Way,
     line,
     way,
@@ -32,12 +33,12 @@ _OPEN_ARGV = "[sys.executable, '-c', 'import sys; open(sys.argv[1], \"w\")', lea
 
 CHILDREN: tuple[Way, ...] = (
     way("subprocess python script", "subprocess.check_call([sys.executable, 'worker.py', leaf()])",
-        imports=_SUB, file="worker.py", function=("<module>",), evidence=EITHER, limits=BY_CHILD,
+        imports=_SUB, file="worker.py", function=("<module>",), evidence=TRACED, limits=BY_CHILD,
         files={"worker.py": "import sys\nopen(sys.argv[1], 'w').close()  # LEAK\n"}),
     way("environment of a python script",
         "subprocess.check_call([sys.executable, 'maker_script.py', leaf()], "
         "env={**os.environ, 'OTHER': '1'})",
-        imports=_SUB, file="maker_script.py", function=("work",), evidence=EITHER, limits=BY_CHILD,
+        imports=_SUB, file="maker_script.py", function=("work",), evidence=TRACED, limits=BY_CHILD,
         call=("os.mkdir",), type="directory",
         files={"maker_script.py": "import os, sys\ndef work(path):\n"
                             "    os.mkdir(path)  # LEAK\nwork(sys.argv[1])\n"}),
@@ -77,8 +78,9 @@ CHILDREN: tuple[Way, ...] = (
     _child("subprocess python mkdtemp",
            "subprocess.check_call([sys.executable, '-c', "
            "'import tempfile; tempfile.mkdtemp()'])  # LEAK", _PY, name="tmp*",
-           type="directory", places=(TEMP,)),
-    _child("subprocess python", f"subprocess.check_call({_OPEN_ARGV})  # LEAK", _PY),
+           type="directory", places=(TEMP,), evidence=TRACED),
+    _child("subprocess python", f"subprocess.check_call({_OPEN_ARGV})  # LEAK", _PY,
+           evidence=TRACED),
     _child("subprocess relative with cwd",
            "subprocess.check_call(['touch', SLUG], cwd=place())  # LEAK", "subprocess touch"),
     _child("subprocess in a helper module", "import maker\nmaker.make(leaf())", "subprocess touch",
@@ -147,9 +149,9 @@ _WORK = "import multiprocessing, concurrent.futures, functools\n" \
 def _multi(method: str) -> tuple[Way, ...]:
     """The rows of one start method: in a fork the hook runs on, the others get their own."""
     reported: dict[str, object] = {
-        "imports": _WORK, "evidence": EITHER, "origin": True, "function": ("work",),
-        "marks": ("LEAK",), "places": (TEMP, PROJECT), "call": ("open",), "limits": BY_CHILD,
-        "after": "pass"}
+        "imports": _WORK, "evidence": EITHER if method == "fork" else TRACED,
+        "origin": True, "function": ("work",), "marks": ("LEAK",),
+        "places": (TEMP, PROJECT), "call": ("open",), "limits": BY_CHILD, "after": "pass"}
     get = f"c = multiprocessing.get_context({method!r})\n"
     return (
         way(f"multiprocessing.Process {method}",

@@ -151,4 +151,5 @@ BY_NATIVE = {
 """Made by native code outside the temp directory."""
 
 SCANNED = ("scanned",)
-EITHER = ("observed", "scanned")
+TRACED = ("traced",)
+EITHER = ("observed", "traced", "scanned")

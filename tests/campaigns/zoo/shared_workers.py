@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tests.campaigns.zoo.rows import EITHER, PROJECT, SCANNED, TEMP, USUAL, Limit, Way, way
+from tests.campaigns.zoo.rows import (
+    EITHER,
+    PROJECT,
+    SCANNED,
+    TEMP,
+    TRACED,
+    USUAL,
+    Limit,
+    Way,
+    way,
+)
 
 _WORK = "import asyncio, concurrent.futures, contextvars, multiprocessing, multiprocessing.pool\n" \
         "import queue, subprocess, threading, time\n" \
@@ -146,11 +156,11 @@ LATE: tuple[Way, ...] = (
     _grandchild("late grandchild in a session of its own",
                 "f'(setsid env -i sh -c \"sleep .4; : > {leaf()}\" >/dev/null 2>&1 &)'"),
     way("forkserver child that outlives its test",
-        "def late(path):\n    time.sleep(0.5)\n    open(path, 'w').close()\n"
+        "def late(path):\n    time.sleep(0.5)\n    open(path, 'w').close()  # LEAK\n"
         f"NAME = leaf()\n{_CASE}        c = multiprocessing.get_context('forkserver')\n"
-        "        Row.p = c.Process(target=late, args=(leaf(),)); Row.p.start()  # LEAK\n"
+        "        Row.p = c.Process(target=late, args=(leaf(),)); Row.p.start()\n"
         f"{_GO}{_WAIT}\n        Row.p.join()\n    def test_zz(self): pass\n",
-        imports=_WORK, whole=True, call=("*",), evidence=SCANNED, places=(TEMP,), origin=False,
+        imports=_WORK, whole=True, function=("late",), evidence=TRACED, places=(TEMP,),
         limits={TEMP: _UNSEEN}, alone=True),
     way("forkserver child after another one has outlived its test",
         "def nap(): time.sleep(0.6)\n"

@@ -16,6 +16,7 @@ from tests.campaigns.zoo import (
     phases,
     processes,
     shared_workers,
+    traced,
 )
 from tests.campaigns.zoo.rows import Way
 
@@ -27,6 +28,7 @@ FAMILIES: dict[str, tuple[Way, ...]] = {
     "commands and scripts": commands.WAYS,
     "origins": origins.WAYS,
     "shared workers": shared_workers.WAYS,
+    "traced programs": traced.WAYS,
     "native code": native.WAYS,
     "names": names.WAYS,
     "phases": phases.WAYS,

@@ -1,0 +1,432 @@
+"""`--trace-children`: native programs report what they create, and notice nothing of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import unittest.mock
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from tempfiles.errors import SettingError
+from tempfiles.events import recorder
+from tempfiles.system import platform
+from tests.support.projects import ProjectTestCase
+
+HEAD = """
+import os, subprocess, sys, threading, unittest
+def sh(text, **more): subprocess.run(text, shell=True, check=True, **more)
+class T(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = subprocess.Popen(["sleep", "60"])
+        cls.addClassCleanup(cls.server.wait)
+        cls.addClassCleanup(cls.server.kill)
+"""
+HOME = "~"
+# A program, a line that runs it, and what it leaves: no name is in a command line or in a script.
+COMMANDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("sh", "sh('echo x > scratch-$$')", ("scratch-*",)),
+    ("sh", "sh('echo x >> ~/.\"$(printf %s rc)\"')", ("~/.rc",)),
+    ("sh", "sh('echo x > $XDG_CACHE_HOME/$(date +x%N)')", ("~/xdg/x*",)),
+    ("mktemp", "sh('mktemp; mktemp -d; mktemp -p .', stdout=-3)", ("tmp.*", "tmp.*", "tmp.*")),
+    ("mkdir", "sh('n=$(date +d%N); mkdir -p $n/a/b; touch $n/a/b/c')", ("d*",)),
+    ("ln", "sh('ln -s nowhere l-$$; echo > f-$$; ln f-$$ h-$$; mkfifo p-$$')",
+     ("l-*", "f-*", "h-*", "p-*")),
+    ("mv", "sh('echo > old-$$; mv old-$$ new-$$')", ("new-*",)),
+    ("cp", "sh('cp -r tree copy-$$')", ("copy-*",)),
+    ("tar", "sh('tar xf tree.tar')", ("unpacked",)),
+    ("tee", "sh('echo x | tee t-$$ | cat >/dev/null')", ("t-*",)),
+    ("split", "sh('printf 12 | split -b 1 - s$$')", ("s*aa", "s*ab")),
+    ("gcc", "subprocess.run(['gcc', 'p.c'], check=True)", ("a.out",)),
+    ("make", "subprocess.run(['make', '-s'], check=True)", ("built-*",)),
+    ("make", "subprocess.run('make -s other', shell=True, check=True)", ("other-*",)),
+    ("git", "sh('git init -q repository')", ("repository",)),
+    ("perl", "subprocess.run(['perl', '-e', 'open(F, \">\", \"pl-$$\")'], check=True)", ("pl-*",)),
+    ("ssh-keygen", "sh('ssh-keygen -q -t ed25519 -N \"\" -f k$$')", ("k*", "k*.pub")),
+    ("openssl", "sh('openssl rand -out r$$ 8')", ("r*",)),
+    ("sqlite3", "sh('sqlite3 q$$ \"create table t(x)\"')", ("q*",)),
+    ("gzip", "sh('echo x > g$$; gzip g$$')", ("g*.gz",)),
+    ("zip", "sh('zip -q z$$ p.c')", ("z*.zip",)),
+    ("env", "subprocess.run(['./script'], check=True)", ("by-script-*",)),
+    ("sh", "sh('(sleep .3; mktemp; mktemp -p .; touch late) >/dev/null 2>&1 &')",
+     ("tmp.*", "tmp.*", "late")),
+    ("python3", "subprocess.run([sys.executable, '-c', "
+                "'import os, tempfile; tempfile.mkdtemp(); open(str(os.getpid()), \"w\")'])",
+     ("tmp*", "[0-9]*")),
+    ("touch", "os.system('touch o-$(date +%N)')", ("o-*",)),
+    ("touch", "pid = os.posix_spawn('/bin/sh', ['sh', '-c', 'touch ps-$$'], os.environ); "
+              "os.waitpid(pid, 0)", ("ps-*",)),
+    ("touch", "t = [threading.Thread(target=sh, args=('touch th-$$',)) for _ in range(2)]; "
+              "[x.start() for x in t]; [x.join() for x in t]", ("th-*", "th-*")),
+)
+
+
+def reason() -> str:
+    """Return why programs cannot be traced here; empty if they can."""
+    try:
+        recorder.check()
+    except SettingError as error:
+        return str(error)
+    return ""
+
+
+class TracingTestCase(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.home = self.project.parent / "home"
+        (self.home / "xdg").mkdir(parents=True)
+
+    def report(self, *words: str, **environment: str) -> dict[str, Any]:
+        environment = {"HOME": str(self.home), **environment}
+        outcome = self.tidytest("--trace-children", "--leak-json=../r.json", *words, **environment)
+        self.assertEqual(outcome.code, 0, outcome.err)
+        report: dict[str, Any] = json.loads((self.base.parent / "r.json").read_text("utf-8"))
+        return report
+
+
+@unittest.skipIf(reason(), reason())
+class CommandTests(TracingTestCase):
+    def test_each_creation_is_reported_with_its_line(self) -> None:
+        expected = self.make_suite()
+        report = self.report(XDG_CACHE_HOME=str(self.home / "xdg"))
+        found: dict[str, list[str]] = {}
+        for leak in report["leaks"]:
+            self.assertEqual(leak["evidence"], "traced", leak)
+            test = leak["context"].rpartition(".")[2]
+            origin = leak["origin"]
+            line = origin.get("called_from", f"{origin['file']}:{origin['line']}")
+            self.assertEqual(line, f"test_trace.py:{self.lines[test]}", leak)
+            found.setdefault(test, []).append(leak["path"].replace(str(self.home), HOME))
+        top = str(self.base.parent)
+        apart = [e["path"] for e in report.get("unattributed", ()) if e["path"].startswith(top)]
+        self.assertEqual(apart, [])
+        self.assertEqual(found.keys(), expected.keys())
+        for test, globs in expected.items():
+            self.assertEqual(len(found[test]), len(globs), found[test])
+            for glob in globs:
+                path = glob if glob.startswith(HOME) else f"*/{glob}"
+                self.assertTrue(any(fnmatch(one, path) for one in found[test]), (glob, found[test]))
+
+    def make_suite(self) -> dict[str, tuple[str, ...]]:
+        """Write the suite, and what it needs; return the leaks of each test."""
+        self.write("p.c", "int main(void) { return 0; }\n")
+        self.write("Makefile", "all:\n\techo > built-$$PPID\nother:\n\techo > other-$$PPID\n")
+        self.write("script", "#!/bin/sh\necho > by-script-$$\n").chmod(0o755)
+        self.write("tree/a/b", "")
+        with tempfile.TemporaryDirectory() as other:
+            shutil.copytree(self.project / "tree", Path(other, "unpacked"))
+            subprocess.run(["tar", "cf", self.project / "tree.tar", "-C", other, "unpacked"],
+                           check=True)
+        source, expected = HEAD.removeprefix("\n"), {}
+        self.lines: dict[str, int] = {}
+        for number, (program, line, left) in enumerate(COMMANDS):
+            if shutil.which(program):
+                name = f"test_{number:02}_{program.replace('-', '_')}"
+                source += f"    def {name}(self):\n        {line}\n"
+                self.lines[name] = source.count("\n")
+                expected[name] = left
+        source += "    def test_z(self): sh('sleep 1')\n"
+        self.write("test_trace.py", source)
+        return expected
+
+
+PROBE = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void say(const char *what, long number) { printf("%s %ld\n", what, number); }
+
+static int make(const char *name)
+{
+    errno = 7;
+    int fd = open(name, O_CREAT | O_WRONLY, 0640);
+    if (fd >= 0)
+        close(fd);
+    return fd;
+}
+
+static void *many(void *start)
+{
+    char name[40];
+    for (int i = 0; i < 50; i++) {
+        sprintf(name, "thread-%ld-%d", (long)start, i);
+        make(name);
+    }
+    return NULL;
+}
+
+static void handler(int number) { (void)number; make("by-handler"); }
+
+int main(void)
+{
+    say("open", make("plain"));
+    say("errno", errno);
+    errno = 8;
+    FILE *file = fopen("stream", "w");
+    say("errno", errno);
+    say("number", fileno(file));
+    fclose(file);
+    say("failed", mkdir("plain", 0700));
+    say("errno", errno);
+    say("no path", open(NULL, O_CREAT | O_WRONLY, 0600));
+    say("errno", errno);
+    say("bad path", open((char *)16, O_CREAT | O_WRONLY, 0600));
+    say("errno", errno);
+    say("exclusive", open("plain", O_CREAT | O_EXCL | O_WRONLY, 0600));
+    say("errno", errno);
+    struct stat status;
+    stat("plain", &status);
+    say("mode", status.st_mode & 0777);
+    symlink("target", "link-to-nothing");
+    say("through", make("link-to-nothing"));
+    rename("plain", "renamed");
+    rename("renamed", "stream");
+    char template[] = "drawn-XXXXXX";
+    close(mkstemp(template));
+    char directory[] = "directory-XXXXXX";
+    say("mkdtemp", mkdtemp(directory) == directory);
+    say("nameless", open(".", O_TMPFILE | O_WRONLY, 0600) >= 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, "socket");
+    say("bind", bind(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&address, sizeof address));
+    int at = open(directory, O_DIRECTORY);
+    say("mkdirat", mkdirat(at, "below", 0700));
+    fchdir(at);
+    make("here");
+    chdir("..");
+
+    stack_t stack = {.ss_sp = malloc(MINSIGSTKSZ + 4096), .ss_size = MINSIGSTKSZ + 4096};
+    sigaltstack(&stack, NULL);
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_ONSTACK};
+    sigaction(SIGUSR1, &action, NULL);
+    raise(SIGUSR1);
+
+    pthread_t threads[8];
+    pthread_attr_t small;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 32768);
+    for (long i = 0; i < 8; i++)
+        pthread_create(&threads[i], &small, many, (void *)i);
+    pid_t child = fork();
+    if (child == 0) {
+        make("by-fork");
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    fflush(stdout);
+    for (int i = 3; i < 64; i++)
+        close(i);
+    say("lowest", make("after-closing"));
+    return 0;
+}
+"""
+MADE_BY_PROBE = {
+    "plain", "stream", "link-to-nothing", "target", "renamed", "drawn-*", "directory-*", "socket",
+    "by-handler", "by-fork", "after-closing",
+    *(f"thread-{thread}-{number}" for thread in range(8) for number in range(50)),
+}
+
+
+@unittest.skipIf(reason() or not shutil.which("gcc"), reason() or "there is no gcc")
+class ProgramTests(ProjectTestCase):
+    """One program in all kinds of contexts, with the recorder and without it."""
+
+    def run_probe(self, log: Path | None) -> str:
+        directory = self.project / ("traced" if log else "plain")
+        directory.mkdir()
+        environment = {"PATH": os.environ["PATH"]}
+        if log is not None:
+            environment |= recorder.variables(str(log), {})
+        done = subprocess.run(
+            [self.project / "probe"], env=environment, cwd=directory, capture_output=True,
+            text=True, check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout
+
+    def test_program_notices_nothing_and_all_is_recorded(self) -> None:
+        source = self.write("probe.c", PROBE)
+        subprocess.run(["gcc", "-pthread", "-o", self.project / "probe", source], check=True)
+        plain = self.run_probe(None)
+        log = self.project / "log"
+        with self.subTest("the log is gone"):
+            self.assertEqual(self.run_probe(log), plain)
+        shutil.rmtree(self.project / "traced")
+        log.touch()
+        self.assertEqual(self.run_probe(log), plain)
+        lines = [line for line in log.read_text("ascii").splitlines() if line]
+        words = [eval(line, {"__builtins__": {}}) for line in lines]
+        (start,) = (word for word in words if word[0] is None)
+        self.assertEqual(start[2], (os.fsencode(self.project / "probe"),))
+        self.assertEqual({word[2] for word in words if word[0]}, {start[1]})
+        found = [os.path.relpath(os.fsdecode(word[0]), self.project / "traced")
+                 for word in words if word[0]]
+        names = [f"{name.partition('-')[0]}-*" if name.startswith(("drawn", "directory")) else name
+                 for name in found]
+        self.assertEqual(sorted(names), sorted(MADE_BY_PROBE))
+
+
+SMALL = """
+import os, subprocess, unittest
+class T(unittest.TestCase):
+    def test_child(self):
+        {}
+"""
+
+
+@unittest.skipIf(reason(), reason())
+class ReportTests(TracingTestCase):
+    def test_present_preload_stays_first_and_is_restored(self) -> None:
+        self.write("test_a.py", SMALL.format(
+            "print(subprocess.check_output('echo $LD_PRELOAD', shell=True, text=True))"))
+        self.write("host.py", """
+            import os, runpy, sys
+            sys.argv = ["runner", "-q", "--trace-children", "test_a"]
+            before = dict(os.environ)
+            try: runpy.run_module("runner", run_name="__main__")
+            except SystemExit: pass
+            assert before == dict(os.environ), os.environ
+            """)
+        for before, expected in (("libm.so.6", f"libm.so.6:{recorder.LIBRARY}"),
+                                 (recorder.LIBRARY, recorder.LIBRARY)):
+            outcome = self.run_python("host.py", LD_PRELOAD=before)
+            self.assertEqual((outcome.code, outcome.out.strip()), (0, expected), outcome.err)
+
+    def test_known_leak_is_the_same_with_and_without_tracing(self) -> None:
+        self.write("test_a.py", SMALL.format(
+            "subprocess.run('echo > known.txt; mktemp', shell=True, stdout=-3)"))
+        for first, second in ((("--trace-children",), ()), ((), ("--trace-children",))):
+            with self.subTest(first=first):
+                self.assertEqual(self.tidytest("--update-baseline", *first).code, 0)
+                (self.project / "known.txt").unlink()
+                outcome = self.tidytest("--leaks=fail", "--strict-baseline", *second)
+                self.assertEqual(outcome.code, 0, outcome.err)
+                (self.project / ".tidytest-leaks.json").unlink()
+
+    def test_nothing_is_removed_because_a_child_reported_it(self) -> None:
+        self.write("test_a.py", SMALL.format(
+            "subprocess.run('echo > made; mv own.txt $TMPDIR; mv other.txt moved.txt', shell=True)"
+        ))
+        own = self.write("own.txt", "own")
+        self.write("other.txt", "other")
+        outcome = self.run_python("-m", "runner", "--trace-children", "--clean-outside")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertEqual((self.project / "moved.txt").read_text(), "other")
+        self.assertTrue((self.project / "made").exists())
+        (rescued,) = [path for path in [own, *self.base.rglob("own.txt")] if path.exists()]
+        self.assertEqual(rescued.read_text(), "own")
+
+    def test_children_of_tests_that_overlap_in_threads(self) -> None:
+        self.write("test_a.py", """
+            import subprocess, threading, unittest
+            barrier = threading.Barrier(3)
+            def work(name):
+                barrier.wait()
+                subprocess.run(f": {name}; mktemp -t {name}.XXXX; touch ~/{name}-$$",
+                               shell=True, stdout=-3)
+                barrier.wait()
+            class T(unittest.TestCase):
+                def test_0(self): work("c0")
+                def test_1(self): work("c1")
+                def test_2(self): work("c2")
+            class Threaded(unittest.TestSuite):
+                def run(self, result, debug=False):
+                    threads = [threading.Thread(target=test, args=(result,)) for test in self]
+                    for thread in threads: thread.start()
+                    for thread in threads: thread.join()
+                    return result
+            def load_tests(loader, tests, pattern):
+                return Threaded(T(f"test_{i}") for i in range(3))
+            """)
+        report = self.report()
+        found = sorted((leak["context"], leak["where"], Path(leak["path"]).name[:2])
+                       for leak in report["leaks"])
+        self.assertEqual(found, sorted(
+            (f"test_a.T.test_{i}", where, f"c{i}")
+            for i in range(3) for where in ("temp", "outside")))
+
+    def test_child_with_an_environment_of_its_own_is_found_as_before(self) -> None:
+        self.write("test_a.py", SMALL.format(
+            "subprocess.run(['/bin/sh', '-c', 'echo > named.txt'], env={})"))
+        (leak,) = self.report()["leaks"]
+        self.assertEqual((leak["evidence"], leak["origin"]["line"]), ("scanned", 5))
+
+    def test_run_in_a_traced_run_is_not_traced(self) -> None:
+        self.write("inner/test_inner.py", SMALL.format("os.system('touch i-known')"))
+        self.write("test_a.py", SMALL.format(
+            "subprocess.run([__import__('sys').executable, '-m', 'runner', '-q', "
+            "'--leak-json=i.json'], cwd='inner', check=True, stderr=-3)"))
+        self.report()
+        inner = json.loads((self.project / "inner" / "i.json").read_text("utf-8"))
+        self.assertEqual([leak["evidence"] for leak in inner["leaks"]], ["scanned"])
+
+
+class RefusalTests(ProjectTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("test_a.py", SMALL.format("pass"))
+
+    def refused(self, place: str, *words: str, **environment: str) -> None:
+        copy = self.project.parent / place
+        if not copy.exists():
+            for name in ("tempfiles", "runner"):
+                shutil.copytree(
+                    Path(recorder.LIBRARY).parents[2] / name, copy / name,
+                    ignore=shutil.ignore_patterns("*.so.1", "__pycache__"))
+        program = f"import sys; sys.path[0] = {str(copy)!r}; import runner; runner.main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *words], cwd=self.project, capture_output=True,
+            text=True, env={**self.environment(**environment), "PYTHONPATH": ""}, check=False,
+        )
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), done.stderr)
+        self.line = done.stderr
+
+    @unittest.skipUnless(platform.has_glibc(), "this is no Linux with glibc")
+    def test_recorder_that_is_not_built(self) -> None:
+        self.refused("copy", "--trace-children")
+        self.assertIn("error: --trace-children: the recorder is not built; install", self.line)
+        self.refused("copy", TIDYTEST_TRACE_CHILDREN="1")
+        self.assertIn("trace-children (environment TIDYTEST_TRACE_CHILDREN): the", self.line)
+
+    @unittest.skipIf(reason(), reason())
+    def test_library_whose_path_has_a_space(self) -> None:
+        self.refused("a copy", "--trace-children")
+        library = self.project.parent / "a copy/tempfiles/events" / Path(recorder.LIBRARY).name
+        shutil.copy(recorder.LIBRARY, library)
+        self.refused("a copy", "--trace-children")
+        self.assertIn("a path with a space or colon", self.line)
+
+    def test_another_system(self) -> None:
+        elsewhere = unittest.mock.patch.object(platform, "LINUX", False)
+        with elsewhere, self.assertRaisesRegex(SettingError, "on Linux with glibc only"):
+            recorder.check()
+
+    def test_without_looking_for_leaks(self) -> None:
+        self.assertRefused(
+            self.tidytest("--leaks=off", "--trace-children"),
+            "--trace-children needs --leaks report or fail")
+
+
+if __name__ == "__main__":
+    unittest.main()
