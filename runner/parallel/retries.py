@@ -126,7 +126,13 @@ class _Part(NamedTuple):
     def followed_by(self, again: _Part) -> _Part:
         """Return the events of another attempt, with what counts of this one."""
         start, *rest = again.lines
-        return _Part(self.test, [start, *self.lasting, *rest])
+        return _Part(self.test, [start, *_without(again.paths_outside, self.lasting), *rest])
+
+    @property
+    def paths_outside(self) -> set[str]:
+        """The paths of its leaks outside the temp directory: one that stays is one leak."""
+        reports = (events.context_of(line) for _, line in self.lines if _is_context(line))
+        return {leak.path for report in reports for leak in report.leaks if leak.where != "temp"}
 
 
 class _Attempts:
@@ -206,6 +212,22 @@ class _Attempts:
         index = key if isinstance(key, int) else None
         test = FlakyTest(first.id, len(failed), first.message, first.details, first.fixture)
         return events.line(events.FLAKY, [index, *test]).encode()
+
+
+def _is_context(line: bytes) -> bool:
+    return line[:1] == events.CONTEXT.encode()
+
+
+def _without(paths: set[str], lines: list[Line]) -> list[Line]:
+    """Return events without the leaks of some paths."""
+    found = []
+    for source, line in lines:
+        if paths and _is_context(line):
+            report = events.context_of(line)
+            leaks = tuple(leak for leak in report.leaks if leak.path not in paths)
+            line = events.of_context(report._replace(leaks=leaks)).encode()
+        found.append((source, line))
+    return found
 
 
 def _with_starts(lines: Iterable[Line]) -> Iterator[Line]:

@@ -139,6 +139,30 @@ class SetupTests(ProjectTestCase):
         dropped = sorted(path.name for path in self.project.glob("*-[0-9]"))
         self.assertEqual(dropped, ["dropped-0", "dropped-1"])
 
+    def test_replacement_of_a_dead_worker_has_its_number(self) -> None:
+        self.write("test_a.py", """
+            import os, time, unittest
+            import runner
+
+            @runner.worker_setup
+            def announce():
+                print("set up", runner.worker().number, flush=True)
+
+            class A(unittest.TestCase):
+                def test_1(self):
+                    time.sleep(0.2)
+                    os.environ.clear()
+                    os._exit(1)
+                def test_2(self):
+                    print("test", os.environ["TIDYTEST_WORKER"], flush=True)
+            class B(unittest.TestCase):
+                def test(self): time.sleep(0.6)
+        """)
+        outcome = self.tidytest("-j2", "test_a.A", "test_a.B")
+        self.assertIn("ended with exit code 1", outcome.err)
+        expected = ["set up 0", "set up 0", "set up 1", "test 0"]
+        self.assertEqual(sorted(outcome.out.splitlines()), expected)
+
     def test_error_of_the_set_up_is_printed_once(self) -> None:
         self.write("test_a.py", """
             import unittest

@@ -12,6 +12,7 @@ from runner.parallel.replay import Source
 from runner.parallel.retries import Retries
 from runner.parallel.schedule import Schedule
 from runner.session.outcomes import Outcome
+from tempfiles import ContextReport, Leak
 
 FIXTURE = "setUpClass (m.A)"
 
@@ -102,7 +103,7 @@ class RetriesTests(unittest.TestCase):
         self.assertEqual(self.failed, 1)
 
     def test_files_and_output_of_a_failed_attempt_are_passed_on(self) -> None:
-        left = f'{events.CONTEXT}"first attempt"'
+        left = f'{events.CLEAN_CONTEXT}["m.A.0", "test", 1]'
         self.over(
             self.first, test(0, outcome(0, "m.A.0"), left, f"{events.POSITIONS}5"),
             test(1, f"{events.POSITIONS}9"),
@@ -116,6 +117,19 @@ class RetriesTests(unittest.TestCase):
         # Each position says where it begins: the second test's follows those of the retry.
         printed = [line for line in lines if line[:1] in (events.POSITIONS, events.UNIT)]
         self.assertEqual(printed, ["u0 0", "u0 0", "@5", "u2 0", "@20", "u0 5", "@9", "u2 0"])
+
+    def test_file_that_both_attempts_report_is_one_leak(self) -> None:
+        def left(*leaks: Leak) -> str:
+            return events.of_context(ContextReport("m.A.0", "test", leaks=leaks))
+
+        outside = Leak("/project/a", "file", 0, 1, "m.A.0", "test", where="outside")
+        inside = Leak("/tmp/a", "file", 0, 1, "m.A.0", "test")
+        self.over(self.first, test(0, outcome(0, "m.A.0"), left(outside, inside)))
+        [again] = self.again()
+        self.over(again, test(0, left(outside, inside)))
+        lines = [line.encode() for line in self.handler.lines[0] if line[0] == events.CONTEXT]
+        leaks = [events.context_of(line).leaks for line in lines]
+        self.assertEqual(leaks, [(inside,), (outside, inside)])
 
     def test_failed_fixture_runs_the_whole_unit_again(self) -> None:
         self.over(self.first, [outcome(None, FIXTURE)])
