@@ -8,12 +8,13 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tempfiles import untracked
 
 from ..errors import UsageError
-from ..session.listener import Listener
+from ..session.listener import WorkerListener
 from ..session.outcomes import CaseName
 from ..settings.config import Config
 from ..settings.conflicts import OUTPUTS
@@ -21,7 +22,7 @@ from ..settings.conflicts import OUTPUTS
 _FORMATS = {"html": "html_report", "xml": "xml_report", "json": "json_report"}
 
 
-class Measurement(Listener):
+class Measurement(WorkerListener):
     """Measures from before the test modules are imported; each test is a coverage context.
 
     All settings are those of the project (`.coveragerc`, `setup.cfg`, `pyproject.toml`).
@@ -43,16 +44,17 @@ class Measurement(Listener):
         self._least = settings.coverage_fail_under
         self._failure: BaseException | None = None
         self._error = coverage.CoverageException
-        self._new: Callable[[], Any] = lambda: coverage.Coverage(messages=False)
+        self._new: Callable[..., Any] = partial(coverage.Coverage, messages=False)
+        self._data_of: Callable[[str], Any] = coverage.CoverageData
         self._coverage = self._created()
         data_file = glob.escape(self._coverage.get_option("run:data_file"))
         self._refuse_shared_output(settings)
         # Each process has its own (`.host.pid.x`), and SQLite puts a journal beside it.
         self.files = (data_file, f"{data_file}.*", f"{data_file}-journal")
 
-    def _created(self) -> Any:
+    def _created(self, **options: Any) -> Any:
         try:
-            coverage = self._new()
+            coverage = self._new(**options)
             _omit_ourselves(coverage)
         except self._error as error:
             raise UsageError(f"coverage: {error}") from None
@@ -91,6 +93,33 @@ class Measurement(Listener):
         if self._failure is None:
             with untracked():  # coverage may write its data file
                 self._attempt(lambda: self._coverage.switch_context(id))
+
+    def begin_in_worker(self, file: str) -> None:
+        """Measure into another file; what was measured before the fork is the parent's."""
+        self._attempt(lambda: self._measure_into(file))
+
+    def _measure_into(self, file: str) -> None:
+        self._coverage.stop()
+        self._coverage = self._created(data_file=file)
+        self._coverage.set_option("run:parallel", False)
+        self._coverage.start()
+
+    def end_in_worker(self) -> None:
+        """Stop, and write the file."""
+        with untracked():
+            self._attempt(self._coverage.stop)
+            self._attempt(self._coverage.save)
+
+    def absorb(self, file: str) -> None:
+        """Add what a worker has measured."""
+        if os.path.exists(file):
+            self._attempt(lambda: self._add(file))
+
+    def _add(self, file: str) -> None:
+        data = self._data_of(file)
+        data.read()
+        self._coverage.get_data().update(data)
+        data.close()
 
     def finish(self, stream: Any) -> bool:
         """Stop, write the reports, and return whether enough is covered.

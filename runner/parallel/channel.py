@@ -38,13 +38,14 @@ class Paths(NamedTuple):
     """The files of one worker process in the run root.
 
     `events` has its events, `flag` the byte that stops it, `stacks` what `faulthandler` writes when
-    it dies. `out` and `err` have what its tests print; they are the same file where standard output
-    and standard error of the parent are the same.
+    it dies, and `collected` what a listener has collected. `out` and `err` have what its tests
+    print; they are one file where standard output and standard error of the parent are the same.
     """
 
     events: str
     flag: str
     stacks: str
+    collected: str
     out: str
     err: str
 
@@ -59,9 +60,9 @@ def paths_in(root: str, number: int, joined: bool) -> Paths:
     """
     base = os.path.join(root, f"worker-{number}")
     out = f"{base}.out"
-    return Paths(
-        f"{base}.events", f"{base}.flag", f"{base}.stacks", out, out if joined else f"{base}.err"
-    )
+    err = out if joined else f"{base}.err"
+    own = (f"{base}.{name}" for name in ("events", "flag", "stacks", "collected"))
+    return Paths(*own, out, err)
 
 
 def park(fd: int) -> int:

@@ -51,7 +51,8 @@ UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off."""
 FINISHED = "r"
-"""`r [RunReport, LATE]`: the run of the worker has ended, with what contexts left late."""
+"""`r [RunReport, LATE, KEPT, NUMBER]`: the run of the worker has ended, with what contexts left
+late, the contexts of which files were kept, and the number of registered files that were kept."""
 
 
 def line(event: str, content: Any) -> str:

@@ -128,7 +128,6 @@ class Pool:
                 " it was killed\n"
             )
             self._kill(worker)
-        self._remove_files()
 
     def _kill(self, worker: WorkerProcess) -> None:
         worker.kill(signal.SIGKILL)
@@ -136,7 +135,7 @@ class Pool:
         self._take_events(worker)
         self._remove(worker)
 
-    def _remove_files(self) -> None:
+    def remove_files(self) -> None:
         """Remove what the workers have written, so that the run root is as if there were none."""
         for worker in self.ended:
             for path in {*worker.paths}:

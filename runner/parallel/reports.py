@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 from tempfiles import ContextReport, RunReport
 
 from ..session.dead_worker import report_of_dead
+from ..session.session import Session
 from . import events
 
 if TYPE_CHECKING:
     from .process import WorkerProcess
 
 
-def report_of(worker: WorkerProcess) -> tuple[RunReport, tuple[ContextReport, ...]]:
-    """Return the report of a worker's run, and what its contexts left after they had closed."""
+def add_to_session(worker: WorkerProcess, session: Session) -> None:
+    """Add the report of a worker's run to the session of the whole run."""
     if worker.report:
-        report, late = json.loads(worker.report[1:])
-        return RunReport.from_dict(report), tuple(map(ContextReport.from_dict, late))
-    closed = [events.context_of(line) for line in worker.contexts]
-    return report_of_dead(closed, worker.rescued), ()
+        report, late, kept, number = json.loads(worker.report[1:])
+        session.ended_elsewhere(
+            RunReport.from_dict(report), tuple(map(ContextReport.from_dict, late))
+        )
+        session.kept_elsewhere(kept, number)
+    else:
+        closed = [events.context_of(line) for line in worker.contexts]
+        session.ended_elsewhere(report_of_dead(closed, worker.rescued))

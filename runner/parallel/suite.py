@@ -14,7 +14,7 @@ from ..execution.runner import has_custom_run
 from ..hosting.components import Components
 from ..selection.order import flatten
 from ..selection.recorded_order import WorkerOrder, write_workers
-from ..session.listener import Listener
+from ..session.listener import WorkerListener
 from ..session.session import Session
 from ..unittest_api import test_id
 from .durations import UnitDurations
@@ -48,7 +48,7 @@ class ParallelSuite:
 
     def __init__(
         self, suite: Any, components: Components, session: Session, words: Sequence[str],
-        listeners: Sequence[Listener] = (),
+        listeners: Sequence[WorkerListener] = (),
     ) -> None:
         self._number: int = suite.countTestCases()
         self._tests = flatten(suite)
@@ -124,10 +124,13 @@ class ParallelSuite:
         if self._pool is None:
             return
         self._pool.finish()
-        from .reports import report_of
+        from .reports import add_to_session
 
         for worker in self._pool.ended:
-            self._session.ended_elsewhere(*report_of(worker))
+            add_to_session(worker, self._session)
+            for listener in self._listeners:
+                listener.absorb(worker.paths.collected)
+        self._pool.remove_files()
         with contextlib.suppress(OSError), untracked():
             write_workers(self._components.directory, self._words, self.orders)
 

@@ -23,7 +23,7 @@ from ..hosting import exit_steps
 from ..hosting.components import Components
 from ..marks import WorkerIdentity, become_worker
 from ..selection.order import fresh
-from ..session.listener import Listener
+from ..session.listener import WorkerListener
 from . import events
 from .channel import DUMP_SIGNAL, END, EventWriter, Paths, StopFlag, WorkPipe, park
 from .emit import OutputPositions, WorkerBoundaries, WorkerResult, WorkerSession
@@ -69,7 +69,7 @@ class Job(NamedTuple):
     tests: Sequence[Any]
     settings: ResultSettings
     components: Components
-    listeners: Sequence[Listener]
+    listeners: Sequence[WorkerListener]
     run: Run
     has_custom_run: bool
 
@@ -80,6 +80,8 @@ def run_forked(job: Job, place: Place) -> NoReturn:
     try:
         _become_worker(place)
         _forget_handlers()
+        for listener in job.listeners:
+            listener.begin_in_worker(place.paths.collected)
         run = job.run.reopen_in_child(job.components.run_settings())
         code = Worker(job, place, run).work()
     except BaseException as error:
@@ -103,6 +105,7 @@ class Worker:
     def __init__(self, job: Job, place: Place, run: Run) -> None:
         self._process = os.getpid()
         self._tests = job.tests
+        self._listeners = job.listeners
         self._ran: set[int] = set()
         self._components = job.components
         self._pipe = WorkPipe(place.work, place.bell)
@@ -181,11 +184,14 @@ class Worker:
         """End the run of this process, and send its report."""
         exit_steps.wait_for_threads()
         exit_steps.run_exit_handlers()
+        for listener in self._listeners:
+            listener.end_in_worker()
         restore_user()
         with original_os_functions():
             self._session.run.wait()
             report, late = self._session.finish()
-            content = [report.to_dict(), [found.to_dict() for found in late]]
+            kept = self._session.kept()
+            content = [report.to_dict(), [found.to_dict() for found in late], *kept]
             self._result.send_positions()
             self._writer.add(events.line(events.FINISHED, content))
             self._writer.flush()

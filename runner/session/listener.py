@@ -76,6 +76,19 @@ class Listener:
         return ()
 
 
+class WorkerListener(Listener):
+    """Follows the tests in each worker, and brings what it has collected there to the parent."""
+
+    def begin_in_worker(self, file: str) -> None:
+        """Begin to collect for a file, in a worker that was forked after the start."""
+
+    def end_in_worker(self) -> None:
+        """Write the file."""
+
+    def absorb(self, file: str) -> None:
+        """Add, in the parent, what a worker has written; there may be no such file."""
+
+
 _EVENTS = tuple(name for name in vars(Listener) if name[0] != "_" and name != "replaces_dots")
 
 

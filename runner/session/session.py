@@ -228,6 +228,11 @@ class Session:
         self._notify(closed)
         return closed
 
+    def kept_elsewhere(self, contexts: Iterable[tuple[str, str]], number: int) -> None:
+        """Add what a worker has kept; see `kept`."""
+        if self.retention is not None:
+            self.retention.join([(scope, id) for scope, id in contexts], number)
+
     def ended_elsewhere(self, report: RunReport, late: Iterable[ContextReport] = ()) -> None:
         """Add the run of a worker to this one; before `finish`.
 
@@ -301,6 +306,12 @@ class Session:
     def remove(self) -> RunReport:
         """Remove what the run left, after `judge`."""
         return self._with_kept(self.run.remove())
+
+    def kept(self) -> tuple[list[tuple[str, str]], int]:
+        """Return of which contexts files were kept, and how many registered files."""
+        if self.retention is None:
+            return [], 0
+        return self.retention.kept_contexts(), self.retention.registered_kept
 
     def _with_kept(self, report: RunReport) -> RunReport:
         if self._reports_of_workers:

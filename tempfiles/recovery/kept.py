@@ -41,6 +41,9 @@ class KeptRun:
         self._project = project
         self._creates_base = creates_base
         self._claim: Claim | None = None
+        # Forked children that keep files of the same run use the same directory.
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        self._name = f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}"
         self._directories: dict[Context, str] = {}
         self._parents: list[str] = []
 
@@ -52,10 +55,23 @@ class KeptRun:
         """
         found = self._directories.get(context)
         if found is None or not os.path.isdir(found):  # a test may have removed it
-            found = free_path(os.path.join(self._created(), _name_of(context)))
-            os.mkdir(found, 0o700)
-            self._directories[context] = found
+            found = self._directories[context] = self._new_directory(context)
         return found
+
+    def _new_directory(self, context: Context) -> str:
+        while True:
+            found = free_path(os.path.join(self._created(), _name_of(context)))
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                os.mkdir(found, 0o700)
+                return found
+
+    def adopt(self) -> None:
+        """Take over the directory if forked children have created it."""
+        place = os.path.join(self.base, self._name)
+        if self.place is None and os.path.isdir(place):
+            with contextlib.suppress(OSError):
+                self._claim = mark_kept(place, project=self._project, argv=sys.orig_argv)
+                self.place = place
 
     def room_for(self, context: Context, name: str) -> str:
         """Return the path of an artifact; the directories above it are created.
@@ -110,9 +126,15 @@ class KeptRun:
             return self.place
         if self._creates_base:
             os.makedirs(self.base, 0o700, exist_ok=True)
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        place = os.path.join(self.base, f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}")
-        os.mkdir(place, 0o700)
+        place = os.path.join(self.base, self._name)
+        try:
+            os.mkdir(place, 0o700)
+        except FileExistsError:
+            if self.place is None:  # the parent process, or another child of it, has created it
+                self.place = place
+                registrations.keep(place)
+                return place
+            raise
         try:
             claim = mark_kept(place, project=self._project, argv=sys.orig_argv)
         except OSError:

@@ -89,6 +89,8 @@ class Retention:
         base = directory or outside_of_own_run(settings.temp or tempfile.gettempdir())
         self._run = KeptRun(base, settings.project, creates_base=directory is not None)
         self._room = settings.bytes
+        self._elsewhere: list[tuple[str, str]] = []
+        self._registered_elsewhere = 0
         self._kept: set[tuple[str, str, str]] = set()
         self._missed: dict[Context, list[str]] = {}
         self._warned: set[str] = set()
@@ -100,7 +102,19 @@ class Retention:
 
     def kept_contexts(self) -> list[tuple[str, str]]:
         """Return the scope and id of each context of which something is kept."""
-        return [(context.scope, context.id) for context in self._run.contexts()]
+        own = ((context.scope, context.id) for context in self._run.contexts())
+        return list(dict.fromkeys([*own, *self._elsewhere]))
+
+    def join(self, contexts: Iterable[tuple[str, str]], registered: int) -> None:
+        """Add what a forked child has kept of the same run; before the report is marked.
+
+        Args:
+            contexts: the scope and id of each context of which it has kept something.
+            registered: how many registered files and directories it has kept.
+        """
+        self._elsewhere += contexts
+        self._registered_elsewhere += registered
+        self._run.adopt()
 
     def keep_registered(self, context: Context, failed: bool = True) -> None:
         """Move what a context has registered, before it closes.
@@ -154,6 +168,7 @@ class Retention:
                 registered=summary.registered + self.registered_kept,
             ),
         )
+        self.registered_kept += self._registered_elsewhere
         if not self._kept:
             return report
         leaks = (
