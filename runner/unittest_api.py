@@ -16,6 +16,8 @@ from unittest.case import _SubTest  # type: ignore[attr-defined]
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
+from tempfiles import Example
+
 HARNESS = ("unittest", "runner")
 """The packages that run the tests: their lines are never the origin of a leak."""
 
@@ -197,5 +199,15 @@ def source_of(test: Any) -> Any:
     if "_testFunc" in attributes:  # `unittest.FunctionTestCase`, and plain functions
         return attributes["_testFunc"]
     if "_dt_test" in attributes:
-        return tuple(example.source for example in attributes["_dt_test"].examples)
+        return examples_of(attributes["_dt_test"])
     return getattr(type(test), attributes.get("_testMethodName", ""), None)
+
+
+def examples_of(test: Any) -> tuple[Example, ...]:
+    """Return the examples of a `doctest.DocTest`, each with its place in the file."""
+    first = (test.lineno or 0) + 1
+    return tuple(
+        Example(f"<doctest {test.name}[{number}]>", test.filename or "", first + each.lineno,
+                each.source)
+        for number, each in enumerate(test.examples)
+    )

@@ -87,7 +87,7 @@ _HOMES = {
     "registry.cleanup": "cleanup_all cleanup_context context contexts current_context",
     "registry.contexts": "Context activate open_contexts untracked",
     "registry.settings": "Settings configure get_temp_dir set_temp_dir",
-    "reports": "ContextReport RemovalFailure RemovalReport RunReport RunSettings Summary",
+    "reports": "ContextReport Example RemovalFailure RemovalReport RunReport RunSettings Summary",
     "roots.claim": "KEPT_PREFIX",
     "roots.location": "choose_location root_directories",
     "roots.root": "system_directory",

@@ -63,6 +63,18 @@ class RunSettings(NamedTuple):
     siblings: str = ""
 
 
+class Example(NamedTuple):
+    """A text that is compiled apart from its file, as an example of a doctest is.
+
+    `name` is the file name in its code objects, `file` and `line` tell where it really stands.
+    """
+
+    name: str
+    file: str
+    line: int
+    text: str
+
+
 class RemovalFailure(NamedTuple):
     """One path that could not be removed, with the cause as text and the errno."""
 

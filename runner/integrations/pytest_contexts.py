@@ -7,7 +7,6 @@ the node: plugins that repeat or replace the protocol of an item still call them
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -18,6 +17,8 @@ from tempfiles import Context
 
 from ..marks import leaks_of
 from ..session.session import ClosedContext, Session
+from ..unittest_api import examples_of
+from . import pytest_subtests
 from .pytest_reports import ClosedContexts, fail_call, section
 
 _MODES = ("off", "report", "fail")
@@ -48,6 +49,7 @@ class PytestContexts:
         """Have the reports of a test logged after its teardown, which decides on its leaks."""
         from _pytest import runner
 
+        self._stop_naming = pytest_subtests.follow(self._run)
         self._protocol = original = runner.runtestprotocol
 
         def log_later(item: pytest.Item, log: bool = True, nextitem: Any = None) -> Any:
@@ -61,11 +63,12 @@ class PytestContexts:
         runner.runtestprotocol = log_later
 
     def pytest_unconfigure(self) -> None:
-        """Restore pytest's own protocol."""
+        """Restore what was replaced."""
         if self._protocol is not None:
             from _pytest import runner
 
             runner.runtestprotocol = self._protocol
+            self._stop_naming()
 
     def _may_fail(self, item: pytest.Item) -> bool:
         return self._fails or _mode(item) == "fail"
@@ -171,16 +174,6 @@ class PytestContexts:
             closed = item.stash.get(_LEFT, None)
             self._closed.has_failed |= closed is not None and closed.failure is not None
 
-    @contextlib.contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Name the part of the current test that runs now: a subtest."""
-        context = Context.current()
-        before = self._run.begin_part(context, name)
-        try:
-            yield
-        finally:
-            self._run.begin_part(context, before)
-
 
 def _is_forked(item: pytest.Item) -> bool:
     if not item.config.pluginmanager.hasplugin("pytest_forked"):
@@ -203,9 +196,9 @@ def scope_of(node: Any) -> str | None:
 
 def source_of(node: Any) -> Any:
     """Return the code that defines a node: its function, class or file, or a doctest's examples."""
-    examples = getattr(getattr(node, "dtest", None), "examples", None)
-    if examples is not None:
-        return tuple(example.source for example in examples)
+    doctest = getattr(node, "dtest", None)
+    if doctest is not None:
+        return examples_of(doctest)
     if isinstance(node, pytest.Item | pytest.Class):
         code = getattr(node, "obj", None)
         return getattr(code, "__func__", code)

@@ -66,7 +66,7 @@ def _texts_of(context: Context) -> Iterator[str]:
     elif isinstance(source, tuple):
         for example in source:
             with contextlib.suppress(SyntaxError, ValueError):
-                yield from _constants(compile(example, "<example>", "exec"))
+                yield from _constants(compile(example.text, "<example>", "exec"))
     elif not isinstance(source, str):
         yield from _texts(source)
     for helper in _called(list(_functions_of(source, context))):

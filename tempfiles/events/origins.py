@@ -85,8 +85,22 @@ class Trail:
 
 _kinds: dict[str, int] = {}
 _kinds_of_modules: dict[str, int] = {}
+_examples: dict[str, tuple[str, int]] = {}
+"""Where a text stands that was compiled apart, by the file name in its code."""
 _harness: frozenset[str] = frozenset(("unittest",))
 _harness_directories: tuple[str, ...] = (_OWN,)
+
+
+def place(name: str, file: str, line: int) -> None:
+    """Take a text that is compiled under a name of its own for lines of a file.
+
+    Args:
+        name: the file name in its code objects.
+        file: where it stands.
+        line: the number of its first line there.
+    """
+    _examples[name] = file, line
+    _kinds[name] = _PROJECT
 
 
 def set_harness(packages: tuple[str, ...]) -> None:
@@ -102,6 +116,7 @@ def set_harness(packages: tuple[str, ...]) -> None:
     _harness = frozenset(packages)
     _harness_directories = (_OWN, *directories)
     _kinds.clear()
+    _kinds.update(dict.fromkeys(_examples, _PROJECT))
     _kinds_of_modules.clear()
 
 
@@ -285,9 +300,11 @@ def describe(trail: Trail, base: str) -> Origin | None:
         return None
     from ..records import Origin
 
+    name = trail.code.co_filename
+    file, first = _examples.get(name, (name, 1))
     return Origin(
-        file=relative(trail.code.co_filename, base),
-        line=trail.line,
+        file=relative(file, base),
+        line=first + trail.line - 1,
         function=trail.code.co_name,
         call=call_name(trail),
         trace=tuple(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..detection.extra_detectors import Detectors
 from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
-from ..reports import ContextReport, RunSettings
+from ..reports import ContextReport, Example, RunSettings
 from ..roots.root import RunRoot
 from ..system import process_state
 from .lifecycle import Lifecycle, lock
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..records import Scope
     from .close import Listener
 
-Source = Callable[..., object] | CodeType | str | tuple[str, ...]
+Source = Callable[..., object] | CodeType | str | tuple[Example, ...]
 """What defines a context: a function, its code, or the path of a file."""
 
 _NOTHING_LEFT = ContextReport("", "")
@@ -67,6 +67,8 @@ class RunContexts:
         context = contexts.enter(id, scope)
         if source is not None:
             context.source = source
+            if isinstance(source, tuple):
+                _place(source)
         if _count_threads():
             with lock:
                 self._journal.enter(id, scope)
@@ -158,3 +160,11 @@ class RunContexts:
         self.attribute_new_to(context)
         before, context.part = context.part, part
         return before
+
+
+def _place(examples: tuple[Example, ...]) -> None:
+    """Have the origins name the lines at which the examples really stand."""
+    from ..events import origins
+
+    for example in examples:
+        origins.place(example.name, example.file, example.line)

@@ -198,6 +198,31 @@ class QuietTests(PytestTestCase):
                          ["test_a.py::test_inner"], outcome.out)
 
 
+class OriginTests(PytestTestCase):
+    def test_subtests_and_doctests_are_named(self) -> None:
+        self.write("test_a.py", """\
+            import tempfile, unittest
+            def double(x):
+                '''
+                >>> import tempfile
+                >>> _ = tempfile.mkdtemp(prefix="doctest-")
+                '''
+            class Case(unittest.TestCase):
+                def test_parts(self):
+                    with self.subTest("first", n=1):
+                        tempfile.mkdtemp(prefix="part-")
+                    tempfile.mkdtemp(prefix="whole-")
+            """)
+        self.pytest("--doctest-modules", code=0)
+        self.assertEqual(self.leaks, {
+            "doctest": ("test", "test_a.py::test_a.double", "test_a.py:5"),
+            "part": ("test", "test_a.py::Case::test_parts", "test_a.py:10"),
+            "whole": ("test", "test_a.py::Case::test_parts", "test_a.py:11"),
+        })
+        subtests = [leak.get("subtest") for leak in self.document["leaks"]]
+        self.assertEqual(sorted(map(str, subtests)), ["None", "None", "[first] (n=1)"])
+
+
 class FailTests(PytestTestCase):
     def setUp(self) -> None:
         super().setUp()

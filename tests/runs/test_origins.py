@@ -155,6 +155,20 @@ class CallerTests(OriginCase):
             ("3 leaks", "paths.py:4", f"test_it.py:{FIRST + 2}"),
         ])
 
+    def test_example_of_a_doctest_is_named_at_its_place(self) -> None:
+        self.write("words.py", """
+            import tempfile
+            def word():
+                '''
+                >>> path = tempfile.mkdtemp()
+                '''
+            """)
+        self.write("test_it.py", """
+            import doctest, words
+            def load_tests(loader, tests, pattern): return doctest.DocTestSuite(words)
+            """)
+        self.assertIn("words.py:5 in <module>  tempfile.mkdtemp", self.tidytest("test_it").err)
+
 
 if __name__ == "__main__":
     unittest.main()

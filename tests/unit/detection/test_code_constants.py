@@ -9,6 +9,7 @@ import unittest
 
 from tempfiles.detection.code_constants import texts_of
 from tempfiles.registry.contexts import Context
+from tempfiles.reports import Example
 
 SOURCE = '''
 """module-docstring"""
@@ -120,8 +121,11 @@ class TextsTests(unittest.TestCase):
         self.assertLessEqual({"word-argument", "word-default"}, self.texts(partial))
 
     def test_examples_of_a_doctest(self) -> None:
-        self.assertEqual(self.texts(('touch("word-example")\n', "syntax ( error")),
-                         {"word-example"})
+        examples = tuple(
+            Example("<doctest a[0]>", "a.py", 3, text)
+            for text in ('touch("word-example")\n', "syntax ( error")
+        )
+        self.assertEqual(self.texts(examples), {"word-example"})
 
     def test_code_of_a_module_body_is_no_helper(self) -> None:
         from tempfiles.detection.code_constants import texts_in
