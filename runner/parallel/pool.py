@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tempfiles import Leak, untracked
+from tempfiles import Leak, Terminated, is_terminated, untracked
 
 from . import events
 from .channel import paths_in
@@ -107,6 +107,8 @@ class Pool:
         try:
             while not self._is_over:
                 self._give_work()
+                if is_terminated():  # in a fork, where no exception can be raised
+                    raise Terminated
                 self._wait()
                 self._look()
                 self._handler.advance()
@@ -333,6 +335,4 @@ def _same_file(*fds: int) -> bool:
 
 
 def _is_termination(error: BaseException) -> bool:
-    from tempfiles import Terminated
-
     return isinstance(error, Terminated)

@@ -76,7 +76,7 @@ class _Handler(int):
     handler, or saves and restores it, gets the same value as without a tracked run.
     """
 
-    has_come = follows_forks = False
+    has_come = follows_forks = is_in_fork = False
     prepare: Callable[[], None] = staticmethod(lambda: None)
     act: Callable[[], None] = staticmethod(_raise_terminated)
 
@@ -88,7 +88,9 @@ class _Handler(int):
             self.prepare()
         finally:
             _restore()
-            self.act()
+            # An exception would be lost in a fork: `is_terminated` says so after it.
+            if not (self.is_in_fork and self.act is _raise_terminated):
+                self.act()
 
 
 _handler = _Handler(signal.SIG_DFL)
@@ -104,7 +106,9 @@ def _block() -> None:
 
 def _release() -> None:
     if _blocked.mask is not None:
+        _handler.is_in_fork = True
         signal.pthread_sigmask(signal.SIG_SETMASK, _blocked.mask)
+        _handler.is_in_fork = False
 
 
 def _restore_in_child() -> None:

@@ -147,7 +147,8 @@ def killed(ground: Ground, dice: random.Random, count: int) -> str:
         mine = 0
         with run(ground, suite, _options(dice)) as process:
             for _ in range(dice.randrange(1, 5)):
-                time.sleep(dice.choice([0.0, 0.01, 0.05, 0.2]))
+                wait_for_workers(process)
+                time.sleep(dice.choice([0.0, 0.005, 0.02, 0.1]))
                 mine += kill_worker(process.pid, dice)
         Try(suite, process.returncode).check(ground, mine)
         kills += mine
@@ -176,7 +177,9 @@ def stopped(ground: Ground, dice: random.Random, count: int) -> str:
         suite = make_suite(dice, Deeds(hanging=True))
         number = dice.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
         with run(ground, suite, _options(dice)) as process:
-            time.sleep(dice.uniform(0.1, 1.0))
+            if dice.random() < 0.9:  # else while it starts
+                wait_for_workers(process)
+            time.sleep(dice.uniform(0.0, 0.5))
             sent = time.monotonic()
             kill(process, number, group=number != signal.SIGKILL and dice.random() < 0.5)
             process.wait(BOUND)
@@ -215,6 +218,12 @@ def run(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def wait_for_workers(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a run has workers, or has ended."""
+    while process.poll() is None and not children_of(process.pid):
+        time.sleep(0.005)
 
 
 def kill_worker(pid: int, dice: random.Random) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from tests.support.projects import ProjectTestCase
 
 
@@ -26,3 +29,20 @@ class HardTests(ProjectTestCase):
         self.assertIn("the process of this test was killed by SIGTERM", outcome.err)
         self.assertIn("Ran 3 tests", outcome.err)
         self.assertIn("FAILED (errors=1)", outcome.err)
+
+    def test_sigterm_that_comes_in_a_fork_ends_the_run(self) -> None:
+        self.write("test_a.py", """
+            import time, unittest
+            class A(unittest.TestCase):
+                def test_1(self): time.sleep(30)
+        """)
+        # What is registered first is called last before a fork: when the signal is blocked.
+        outcome = self.run_python("-c", """if 1:
+            import os, runpy, signal
+            os.register_at_fork(before=lambda: os.kill(os.getpid(), signal.SIGTERM))
+            runpy.run_module("runner", run_name="__main__", alter_sys=True)
+        """, "-j2", "test_a")
+        self.assertEqual(outcome.code, -signal.SIGTERM, outcome.err)
+        self.assertNotIn("Exception ignored", outcome.err)
+        self.assertIn("Interrupted: ", outcome.err)
+        self.assertEqual(os.listdir(self.base), [])
