@@ -104,6 +104,19 @@ def is_failure_of(failed: Any, test: Any, name: str) -> bool:
     return is_fixture_error(failed) and failed.description.endswith(f" ({name})")
 
 
+def has_just_failed(result: Any, test: Any, name: str) -> bool:
+    """Return whether the last failure of a result is a test's, or that of a fixture without a test.
+
+    Args:
+        result: a result.
+        test: the test; None for a fixture.
+        name: where `test` is None, the class or module of the fixture.
+    """
+    last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
+    failed = any(is_failure_of(entry, test, name) for entry in last)
+    return failed or succeeds_unexpectedly(result, test)
+
+
 def succeeds_unexpectedly(result: Any, test: Any) -> bool:
     """Return whether a test that was expected to fail passed; the result may not know it yet."""
     if any(found is test for found in getattr(result, "unexpectedSuccesses", ())):

@@ -22,10 +22,9 @@ from ..unittest_api import (
     capturing,
     finish_event_loop,
     has_failed,
-    is_failure_of,
+    has_just_failed,
     raised,
     source_of,
-    succeeds_unexpectedly,
     test_id,
 )
 
@@ -72,7 +71,7 @@ class Boundaries:
                 session.tests_run += result.testsRun
                 for context in (self._class, self._module):
                     if context is not None and not context.closed:
-                        self._close_unfinished(context)
+                        self._close(context, unfinished=True)
                 self._class = self._module = None
 
     # Tests: runs may nest, on one instance too.
@@ -122,7 +121,7 @@ class Boundaries:
         """Close the context of a test that was skipped or interrupted before its cleanups."""
         context: Context = test.__dict__["_temp_context"]
         if not context.closed:
-            closed = self._close_unfinished(context)
+            closed = self._close(context, unfinished=True)
             if context.id not in self.session.interrupted:
                 self._fail_ended(test, closed)  # an earlier run may have left something
         test.__dict__["_temp_context"], self.running = token
@@ -221,13 +220,11 @@ class Boundaries:
                 )
         self._keep_leaks(context, closed)
 
-    def _close_unfinished(self, context: Context) -> ClosedContext:
-        """Close a context before its own clean-up, because it is skipped or interrupted."""
-        return self._close(context, interrupted=not isinstance(sys.exception(), Exception | None))
-
     def _close(
-        self, context: Context, test: Any = None, interrupted: bool = False
+        self, context: Context, test: Any = None, unfinished: bool = False
     ) -> ClosedContext:
+        """Close a context; an unfinished one was skipped or interrupted before it cleaned up."""
+        interrupted = unfinished and not isinstance(sys.exception(), Exception | None)
         failed = self.session.retention is not None and self._has_failed(context, test)
         return self.session.close(context, failed=failed, interrupted=interrupted)
 
@@ -242,11 +239,7 @@ class Boundaries:
         self.session.keep_leaks(context, closed, self._has_failed(context, test), annotate)
 
     def _has_failed(self, context: Context, test: Any) -> bool:
-        """Return whether a test failed, or (without a test) the fixture of a class or module."""
-        result = self._result
-        last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
-        failed = any(is_failure_of(entry, test, context.id) for entry in last)
-        return failed or succeeds_unexpectedly(result, test)
+        return has_just_failed(self._result, test, context.id)
 
 
 @contextlib.contextmanager
