@@ -81,18 +81,14 @@ class Boundaries:
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
         context = self.session.enter(test_id(test), "test", source=source_of(test))
-        if self._marks is not None:
-            self._judge_as(context, self._marks.leaks_of_test(test))
+        if self._marks is not None and (mode := self._marks.leaks_of_test(test)) is not None:
+            self.session.judge_as(context, mode)
         attributes["_temp_context"] = context
         self.running = test
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was created, before this context was the current one.
             attributes["_asyncioTestContext"].run(activate, context)
         return token
-
-    def _judge_as(self, context: Context, mode: str | None) -> None:
-        if mode is not None:
-            self.session.judge_as(context, mode)
 
     def after_cleanups(self, test: TestCase) -> None:
         """Close the context of a test while the test can still fail for what it left."""
@@ -149,18 +145,19 @@ class Boundaries:
             self.leak_failure = test.failureException(closed.failure)
             self._result.addFailure(test, raised(self.leak_failure))
 
-    def before_subtest(self, test: TestCase) -> Any:
-        """Name the part of the test that is under way."""
+    @contextlib.contextmanager
+    def in_subtest(self, test: TestCase) -> Iterator[None]:
+        """Name the part of the test that is under way, while the block runs."""
         context: Context | None = test.__dict__.get("_temp_context")
         subtest = getattr(test, "_subtest", None)
         if context is None or subtest is None:
-            return None
-        return context, self.session.run.begin_part(context, subtest._subDescription())
-
-    def after_subtest(self, test: TestCase, token: Any) -> None:
-        """Return to the enclosing part."""
-        if token is not None:
-            self.session.run.begin_part(*token)
+            yield
+            return
+        before = self.session.run.begin_part(context, subtest._subDescription())
+        try:
+            yield
+        finally:
+            self.session.run.begin_part(context, before)
 
     # Fixtures of this session's own result only: a test may run a suite of its own.
 
@@ -169,13 +166,14 @@ class Boundaries:
         if result is self._result:
             kind = test.__class__
             self._class = self.session.enter(util.strclass(kind), "class", source=kind)
-            if self._marks is not None:
-                self._judge_as(self._class, self._marks.leaks_of(kind))
+            if self._marks is not None and (mode := self._marks.leaks_of(kind)) is not None:
+                self.session.judge_as(self._class, mode)
 
-    def after_class_setup(self, result: Any) -> None:
-        """Attribute what is new to the class, not to its first test."""
-        if result is self._result and self._class is not None:
-            self.session.run.attribute_new_to(self._class)
+    def after_setup(self, result: Any, *, of_class: bool) -> None:
+        """Attribute what is new to the class or module, not to its first test or class."""
+        context = self._class if of_class else self._module
+        if result is self._result and context is not None:
+            self.session.run.attribute_new_to(context)
 
     def after_class(self, suite: TestSuite, cls: type, result: Any) -> None:
         """Close the context of a class."""
@@ -189,11 +187,6 @@ class Boundaries:
         """Remember the next module; the previous one is torn down first."""
         if result is self._result:
             self._next_module = test.__class__.__module__
-
-    def after_module_setup(self, result: Any) -> None:
-        """Attribute what is new to the module, not to its first class."""
-        if result is self._result and self._module is not None:
-            self.session.run.attribute_new_to(self._module)
 
     def after_module(self, suite: TestSuite, result: Any) -> None:
         """Close the context of a module, and open that of the next one."""
@@ -231,9 +224,9 @@ class Boundaries:
     def _keep_leaks(self, context: Context, closed: ClosedContext, test: Any = None) -> None:
         if self.session.retention is None:
             return
+        add = getattr(self._result, "annotate", None)
 
         def annotate(text: str) -> bool:
-            add = getattr(self._result, "annotate", None)
             return add is not None and bool(add(test, context.id, text))
 
         self.session.keep_leaks(context, closed, self._has_failed(context, test), annotate)
@@ -253,9 +246,6 @@ def installed(boundaries: Boundaries) -> Iterator[None]:
     finally:
         for owner, name, original in saved:
             setattr(owner, name, original)
-
-
-# One function for each patched method: it returns the replacement of the original.
 
 
 def _run(original: Any, boundaries: Boundaries) -> Any:
@@ -295,12 +285,8 @@ def _ends_the_test(frame: Any) -> bool:
 def _sub_test(original: Any, boundaries: Boundaries) -> Any:
     @contextlib.contextmanager
     def sub_test(self: TestCase, *args: Any, **kwargs: Any) -> Iterator[None]:
-        with original(self, *args, **kwargs):
-            token = boundaries.before_subtest(self)
-            try:
-                yield
-            finally:
-                boundaries.after_subtest(self, token)
+        with original(self, *args, **kwargs), boundaries.in_subtest(self):
+            yield
 
     return sub_test
 
@@ -311,7 +297,7 @@ def _handle_class_set_up(original: Any, boundaries: Boundaries) -> Any:
             return
         boundaries.before_class(test, result)
         original(self, test, result)
-        boundaries.after_class_setup(result)
+        boundaries.after_setup(result, of_class=True)
 
     return handle_class_set_up
 
@@ -334,7 +320,7 @@ def _handle_module_fixture(original: Any, boundaries: Boundaries) -> Any:
             return
         boundaries.before_module(test, result)
         original(self, test, result)
-        boundaries.after_module_setup(result)
+        boundaries.after_setup(result, of_class=False)
 
     return handle_module_fixture
 
@@ -347,6 +333,7 @@ def _handle_module_tear_down(original: Any, boundaries: Boundaries) -> Any:
     return handle_module_tear_down
 
 
+# Each function returns the replacement of the original method.
 _PATCHES: tuple[tuple[type, str, Callable[[Any, Boundaries], Any]], ...] = (
     (TestCase, "run", _run),
     (TestCase, "doCleanups", _do_cleanups),
