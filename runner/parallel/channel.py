@@ -61,8 +61,9 @@ def paths_in(root: str, number: int, joined: bool) -> Paths:
     base = os.path.join(root, f"worker-{number}")
     out = f"{base}.out"
     err = out if joined else f"{base}.err"
-    own = (f"{base}.{name}" for name in ("events", "flag", "stacks", "collected"))
-    return Paths(*own, out, err)
+    return Paths(
+        f"{base}.events", f"{base}.flag", f"{base}.stacks", f"{base}.collected", out, err
+    )
 
 
 def park(fd: int) -> int:
