@@ -85,6 +85,8 @@ class WorkerResult(TidyTestResult):
         positions: of what tests print.
     """
 
+    stops_at_leak = False
+
     def __init__(self, writer: EventWriter, flag: StopFlag, positions: OutputPositions) -> None:
         self._flag = flag
         self._stops = False
@@ -211,6 +213,8 @@ class WorkerResult(TidyTestResult):
         """Send what a context left."""
         self.send_positions()
         self._add_line(events.of_context(report))
+        if self.stops_at_leak and not all(leak.since for leak in new.leaks):
+            self.stop()
 
     def annotate(self, test: Any, name: str, text: str) -> bool:
         """Send a text that belongs to a failure, if there is one."""

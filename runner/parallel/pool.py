@@ -12,12 +12,13 @@ import selectors
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from tempfiles import Leak, Terminated, is_terminated, untracked
 
+from ..unittest_api import test_id
 from . import events
 from .channel import paths_in
 from .deaths import Death
@@ -53,6 +54,10 @@ class EventHandler(Protocol):
     def advance(self) -> None:
         """Do what is due; called after each look at the workers."""
 
+    @property
+    def stops(self) -> bool:
+        """Whether the run is to stop."""
+
 
 class Pool:
     """The workers of one run.
@@ -65,8 +70,8 @@ class Pool:
         handler: takes the events.
 
     Attributes:
-        run_word: one word for the run.
-        dead: the workers that died, with their last events.
+        ended: the workers that have ended, with their last events.
+        is_closed: whether nothing of the workers is left.
     """
 
     def __init__(
@@ -80,7 +85,6 @@ class Pool:
         self._handler = handler
         self._root = job.run.root.path
         self._limits = TimeLimits(job.tests, job.components.settings.timeout)
-        self.run_word = os.urandom(4).hex()
         self._workers: dict[int, WorkerProcess] = {}
         self._started = 0
         self._idle_deaths = 0
@@ -93,6 +97,7 @@ class Pool:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell, selectors.EVENT_READ)
         self.ended: list[WorkerProcess] = []
+        self.is_closed = False
         self._left_by_dead: tuple[Leak, ...] = ()
 
     # The life of the pool
@@ -104,6 +109,10 @@ class Pool:
             KeyboardInterrupt: ^C or SIGTERM came; the workers are gone.
         """
         gc.freeze()
+        with self._suspending():
+            self._run()
+
+    def _run(self) -> None:
         try:
             while not self._is_over:
                 self._give_work()
@@ -112,11 +121,33 @@ class Pool:
                 self._wait()
                 self._look()
                 self._handler.advance()
+                if self._handler.stops:
+                    self.stop()
             for worker in self._workers.values():
                 worker.end()
         except BaseException as error:
             self._break_off(error)
             raise
+
+    @contextlib.contextmanager
+    def _suspending(self) -> Iterator[None]:
+        """Stop the workers at ^Z, which the terminal sends to this process only, as long as it."""
+        if not hasattr(signal, "SIGTSTP") or signal.getsignal(signal.SIGTSTP) != signal.SIG_DFL:
+            yield
+            return
+
+        def suspend(number: int, frame: object) -> None:
+            for worker in self._workers.values():
+                worker.kill(signal.SIGSTOP)
+            os.kill(os.getpid(), signal.SIGSTOP)  # returns when this process goes on
+            for worker in self._workers.values():
+                worker.kill(signal.SIGCONT)
+
+        signal.signal(signal.SIGTSTP, suspend)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
     def finish(self) -> None:
         """Wait for the workers to end; kill those that do not."""
@@ -137,8 +168,17 @@ class Pool:
         self._take_events(worker)
         self._remove(worker)
 
+    def names_running(self) -> str:
+        """Return the ids of the tests under way; to be called from any thread."""
+        indices = [events.index_of(worker.running) for worker in list(self._workers.values())]
+        return ", ".join(test_id(self._job.tests[i]) for i in indices if i is not None)
+
     def remove_files(self) -> None:
         """Remove what the workers have written, so that the run root is as if there were none."""
+        self.is_closed = True
+        for fd in (self._bell, self._bell_in, self._life, self._life_in):
+            os.close(fd)
+        self._selector.close()
         for worker in self.ended:
             for path in {*worker.paths}:
                 with contextlib.suppress(OSError):
@@ -201,7 +241,7 @@ class Pool:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()
-        place = Place(number, self.run_word, paths, work, self._bell_in, self._life)
+        place = Place(number, self._job.run_word, paths, work, self._bell_in, self._life)
         pid = self._job.run.fork()
         if pid == 0:
             others = [worker.work for worker in self._workers.values()]

@@ -238,6 +238,11 @@ class Replay:
             self._next += 1
         self._print_plain()
 
+    @property
+    def stops(self) -> bool:
+        """Whether the result says stop."""
+        return bool(self._result.shouldStop)
+
     def note_ran(self) -> None:
         """Record in the session which tests ran."""
         self._session.ran.update(test_id(self._tests[index]) for index in self._ran)

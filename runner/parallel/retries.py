@@ -84,6 +84,11 @@ class Retries:
         """Do what is due."""
         self._handler.advance()
 
+    @property
+    def stops(self) -> bool:
+        """Whether the run is to stop."""
+        return self._handler.stops
+
     def flush(self) -> None:
         """Pass on what is known of the units that a run which is broken off does not finish."""
         for attempts in self._attempts:

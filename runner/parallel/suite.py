@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import unittest
 from collections.abc import Sequence
 from time import perf_counter
@@ -12,7 +13,7 @@ from tempfiles import untracked
 
 from ..execution.runner import has_custom_run
 from ..hosting.components import Components
-from ..selection.order import flatten
+from ..selection.order import Rounds, flatten
 from ..selection.recorded_order import WorkerOrder, write_workers
 from ..session.listener import WorkerListener
 from ..session.session import Session
@@ -51,41 +52,54 @@ class ParallelSuite:
         listeners: Sequence[WorkerListener] = (),
     ) -> None:
         self._number: int = suite.countTestCases()
-        self._tests = flatten(suite)
+        self._rounds = suite if isinstance(suite, Rounds) else None
+        self._tests = list(suite) if self._rounds is not None else flatten(suite)
         self._components = components
         self._session = session
         self._workers = components.settings.jobs
         self._words = words
         self._listeners = listeners
         self._has_custom_run = has_custom_run(suite)
+        self._run_word = os.urandom(4).hex()
         self._pool: Pool | None = None
         settings = components.settings
-        limits = dict(settings.resources)
         self._units = units_of(self._tests, settings.split)
-        refuse_unknown(self._units, limits)
+        refuse_unknown(self._units, dict(settings.resources))
         self._durations = UnitDurations(components.directory, settings.durations_file)
-        known = self._durations.of_all(self._units)
-        self._schedule = Schedule(self._units, known, self._workers, limits)
+        self._schedule = self._new_schedule()
         self._seconds = 0.0
 
     def countTestCases(self) -> int:
         """Return how many tests there are."""
         return self._number
 
+    @property
+    def limit(self) -> int | None:
+        """How many rounds there are at most (`--until-leak`); None is without limit."""
+        return 1 if self._rounds is None else self._rounds.limit
+
     def __call__(self, result: ReplayedResult) -> ReplayedResult:
         """Run the tests; return the result."""
-        retries = self._components.settings.retries
-        failfast = result.failfast and not retries  # else the last attempt decides
-        settings = ResultSettings(failfast, result.buffer, result.tb_locals)
-        job = Job(
-            self._tests, settings, self._components, self._listeners, self._session.run,
-            self._has_custom_run,
-        )  # fmt: skip
+        if self._rounds is None:
+            self._run(result)
+        else:
+            self._rounds.repeat(result, lambda: self._run_round(result))
+        return result
+
+    def _run_round(self, result: ReplayedResult) -> None:
+        self._schedule = self._new_schedule()
+        self._run(result)
+        self.finish()
+
+    def _run(self, result: ReplayedResult) -> None:
+        job = self._job(result)
         replay = Replay(self._tests, len(self._units), result, self._session)
+        retries = self._components.settings.retries
         handler = replay if not retries else Retries(
             replay, self._schedule, self._units, retries, lambda: self._note_failed(result)
         )  # fmt: skip
         self._pool = Pool(job, self._units, self._schedule, self._workers, handler)
+        self._session.name_running = self._pool.names_running
         begun = perf_counter()
         try:
             self._pool.run()
@@ -97,7 +111,20 @@ class ParallelSuite:
             replay.note_ran()
             for attribute in ("_previousTestClass", "_moduleSetUpFailed"):
                 setattr(result, attribute, None)
-        return result
+
+    def _job(self, result: ReplayedResult) -> Job:
+        asked = self._components.settings
+        failfast = result.failfast and not asked.retries  # else the last attempt decides
+        settings = ResultSettings(failfast, result.buffer, result.tb_locals, asked.until_leak)
+        return Job(
+            self._tests, settings, self._components, self._listeners, self._session.run,
+            self._has_custom_run, self._run_word,
+        )  # fmt: skip
+
+    def _new_schedule(self) -> Schedule:
+        known = self._durations.of_all(self._units)
+        limits = dict(self._components.settings.resources)
+        return Schedule(self._units, known, self._workers, limits)
 
     def _note_failed(self, result: ReplayedResult) -> None:
         if result.failfast and self._pool is not None:
@@ -120,8 +147,8 @@ class ParallelSuite:
         self._durations.write()
 
     def finish(self) -> None:
-        """Wait for the workers, and add their runs to the session."""
-        if self._pool is None:
+        """Wait for the workers, and add their runs to the session; a second call does nothing."""
+        if self._pool is None or self._pool.is_closed:
             return
         self._pool.finish()
         from .reports import add_to_session

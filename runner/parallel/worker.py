@@ -36,11 +36,12 @@ __unittest = True
 
 
 class ResultSettings(NamedTuple):
-    """What unittest's runner sets on its result."""
+    """What unittest's runner sets on its result, and whether a new leak stops the run."""
 
     failfast: bool
     buffer: bool
     tb_locals: bool
+    stops_at_leak: bool
 
 
 class Place(NamedTuple):
@@ -63,7 +64,8 @@ class Job(NamedTuple):
     """What all workers of a run share.
 
     `tests` are all tests in serial order, and `settings` those of their result. `run` is the
-    parent's. `has_custom_run` says that a test may define `run` without `TestCase.run`.
+    parent's, and `run_word` one word for it. `has_custom_run` says that a test may define `run`
+    without `TestCase.run`.
     """
 
     tests: Sequence[Any]
@@ -72,6 +74,7 @@ class Job(NamedTuple):
     listeners: Sequence[WorkerListener]
     run: Run
     has_custom_run: bool
+    run_word: str
 
 
 def run_forked(job: Job, place: Place) -> NoReturn:
@@ -122,6 +125,7 @@ class Worker:
         self._result.failfast = job.settings.failfast
         self._result.buffer = job.settings.buffer
         self._result.tb_locals = job.settings.tb_locals
+        self._result.stops_at_leak = job.settings.stops_at_leak
         self._result.attach(self._boundaries)
         if job.has_custom_run:
             self._result.follow_custom_runs()
@@ -200,6 +204,8 @@ class Worker:
 
 def _become_worker(place: Place) -> None:
     """Make this process the leader of a group, with output, input and environment of a worker."""
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)  # the parent's stops all workers
     os.setsid()  # no terminal either: to read from it would stop the worker
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

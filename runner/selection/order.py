@@ -153,14 +153,24 @@ class Rounds(unittest.TestSuite):
 
     def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
         """Run the rounds."""
-        turn, reported = 0, 0.0
         tests = list(self)
-        round_ends = getattr(result, "round_ends", None)
-        while tests and turn != self.limit and not result.shouldStop:
+
+        def run_round() -> None:
             # Otherwise the suite would not set up the fixtures of the previous test again.
             result._testRunEntered = False  # type: ignore[attr-defined]
             result._previousTestClass = None  # type: ignore[attr-defined]
             unittest.TestSuite(map(fresh, tests)).run(result, debug)
+
+        self.repeat(result, run_round)
+        return result
+
+    def repeat(self, result: unittest.TestResult, run_round: Callable[[], object]) -> None:
+        """Call a function for each round until the result says stop, or the limit is reached."""
+        turn, reported = 0, 0.0
+        tests = list(self)
+        round_ends = getattr(result, "round_ends", None)
+        while tests and turn != self.limit and not result.shouldStop:
+            run_round()
             turn += 1
             if round_ends is not None:
                 round_ends()
@@ -170,7 +180,6 @@ class Rounds(unittest.TestSuite):
                 if getattr(result, "dots", False):
                     result.stream.writeln()  # type: ignore[attr-defined]
                 self._report(turn, len(tests))
-        return result
 
 
 def prefixes(id: str) -> list[str]:

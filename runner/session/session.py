@@ -78,6 +78,7 @@ class Session:
         moment: when the event happened that a worker has sent; None where the tests run here. It is
             a reading of `time.perf_counter`.
         worker: the number of the worker that has sent it.
+        name_running: returns the ids of the tests that workers run now; None without workers.
         stop: called by a listener to end the run after the test under way; the adapter sets it.
     """
 
@@ -100,6 +101,7 @@ class Session:
         self.count_tests: Callable[[], int | None] = lambda: None
         self.stop: Callable[[], None] = lambda: None
         self.moment: float | None = None
+        self.name_running: Callable[[], str] | None = None
         self.worker = 0
         self._late: list[ContextReport] = []
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
@@ -115,7 +117,8 @@ class Session:
     @property
     def context_now(self) -> str:
         """The id of the context under way, also when it is asked for from another thread."""
-        return open_contexts()[-1].id
+        running = self.name_running() if self.name_running is not None else ""
+        return running or open_contexts()[-1].id
 
     def enter(self, id: str, scope: Scope, *, source: Source | None = None) -> Context:
         """Open a context within the current one; see `tempfiles.Run.enter`."""
