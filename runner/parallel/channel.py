@@ -191,12 +191,14 @@ class WorkPipe:
         self._work, self._bell = work, bell = park(work), park(bell)
         self._ids = {fd: _identity(fd) for fd in (work, bell)}
         self._rest = b""
+        self._waiting = 0  # commands that have come
 
     def commands(self) -> Iterator[str]:
         """Yield the commands of the parent as they come; end where the pipe is closed or lost."""
         while True:
             *lines, self._rest = self._rest.split(b"\n")
-            for line in lines:
+            for waiting, line in zip(reversed(range(len(lines))), lines, strict=True):
+                self._waiting = waiting
                 yield line.decode()
             if _identity(self._work) != self._ids[self._work]:
                 return
@@ -209,6 +211,11 @@ class WorkPipe:
     def is_lost(self) -> bool:
         """Whether tests have closed the pipe of units."""
         return _identity(self._work) != self._ids[self._work]
+
+    def ring_for_work(self) -> None:
+        """Wake the parent where it should send more commands."""
+        if self._waiting <= 1:
+            self.ring()
 
     def ring(self) -> None:
         """Wake the parent, if the bell is still there; it wakes by itself soon."""

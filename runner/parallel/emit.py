@@ -21,6 +21,7 @@ from ..session.session import ClosedContext, Session
 from ..unittest_api import captured_output, exception_text, test_of
 from . import events
 from .channel import EventWriter, StopFlag
+from .plan import has_class_fixtures, module_with_fixtures
 
 if TYPE_CHECKING:
     from tempfiles import ContextReport
@@ -95,7 +96,7 @@ class WorkerResult(TidyTestResult):
         self._add_line = writer.add
         self._positions = positions
         self._indices: dict[int, int] = {}
-        self._last_of_class: dict[int, str] = {}
+        self._last_of_class: set[int] = set()
         self._sent = (0, 0)  # how much of the captured output
         self._elapsed = 0.0
         self._is_plain = False
@@ -109,7 +110,7 @@ class WorkerResult(TidyTestResult):
         """
         self._indices = indices
         self._last_of_class = {
-            id(test): strclass(type(test))
+            id(test)
             for test, following in zip(tests, (*tests[1:], None), strict=True)
             if type(test) is not type(following)
         }
@@ -150,9 +151,8 @@ class WorkerResult(TidyTestResult):
         self.send_positions()
         event = events.PASSED if self._is_plain else events.STOPPED
         self._add_line(f"{event}{perf_counter():.6f} {self._elapsed:.6f}")
-        name = self._last_of_class.get(id(test))
-        if name is not None:
-            self._send_fixture(f"tearDownClass ({name})")
+        if id(test) in self._last_of_class:
+            self.before_class_fixture("tearDownClass", type(test))
 
     def addDuration(self, test: Any, elapsed: float) -> None:
         """Note how long a test took."""
@@ -203,10 +203,6 @@ class WorkerResult(TidyTestResult):
         if self._positions.changed():
             self._add_line(events.positions(self._positions.now))
 
-    def _send_fixture(self, name: str) -> None:
-        self._add_line(f"{events.FIXTURE}{json.dumps(name)}")
-        self._writer.flush()
-
     # Contexts
 
     def context_closed(self, report: ContextReport, new: ContextReport) -> None:
@@ -224,9 +220,19 @@ class WorkerResult(TidyTestResult):
         self._add_line(events.line(events.ANNOTATED, [index, name, text, test is None]))
         return True
 
-    def before_fixture(self, name: str) -> None:
-        """Send which fixture runs next, so that the parent knows it if the worker dies in it."""
-        self._send_fixture(name)
+    def before_class_fixture(self, name: str, kind: type) -> None:
+        """Send which fixture of a class runs next, so that the parent knows if the worker dies."""
+        has_cleanups = bool(getattr(kind, "_class_cleanups", ()))
+        self._before_fixture(f"{name} ({strclass(kind)})", has_cleanups or has_class_fixtures(kind))
+
+    def before_module_fixture(self, module: str) -> None:
+        """Send that a module is set up next."""
+        self._before_fixture(f"setUpModule ({module})", bool(module_with_fixtures(module)))
+
+    def _before_fixture(self, name: str, runs: bool) -> None:
+        self._add_line(f"{events.FIXTURE}{json.dumps(name)}")
+        if runs:  # else nothing runs in which the worker could die
+            self._writer.flush()
 
 
 class WorkerBoundaries(Boundaries):
@@ -235,13 +241,13 @@ class WorkerBoundaries(Boundaries):
     def before_class(self, test: Any, result: Any) -> None:
         """Open the context of a class."""
         if result is self._result:
-            result.before_fixture(f"setUpClass ({strclass(type(test))})")
+            result.before_class_fixture("setUpClass", type(test))
         super().before_class(test, result)
 
     def before_module(self, test: Any, result: Any) -> None:
         """Remember the next module."""
         if result is self._result:
-            result.before_fixture(f"setUpModule ({type(test).__module__})")
+            result.before_module_fixture(type(test).__module__)
         super().before_module(test, result)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import groupby
 from unittest import BaseTestSuite, TestCase, util
 
@@ -61,6 +60,8 @@ def units_of(tests: Sequence[Test], split: str = "classes") -> list[Unit]:
 
 def hash_of(tests: Iterable[Test]) -> str:
     """Return a word that differs where the ids of the tests or their order differ."""
+    from hashlib import blake2b  # only workers that import the tests again need it
+
     digest = blake2b(digest_size=16)
     for test in tests:
         digest.update(test_id(test).encode("utf-8", "surrogatepass") + b"\0")
@@ -76,7 +77,7 @@ def _cut(tests: Sequence[Test], split: bool) -> Iterator[tuple[str, list[Test]]]
         if not issubclass(kind, TestCase):
             return _module_of_suite(test)
         if kind not in homes:
-            homes[kind] = _with_fixtures(kind.__module__)
+            homes[kind] = module_with_fixtures(kind.__module__)
         return homes[kind]
 
     for module, group in groupby(tests, key=home):
@@ -90,7 +91,7 @@ def _cut(tests: Sequence[Test], split: bool) -> Iterator[tuple[str, list[Test]]]
 def _cut_class(kind: type, tests: list[Test], split: bool) -> Iterator[tuple[str, list[Test]]]:
     if not issubclass(kind, TestCase):
         yield from ((test_id(test), [test]) for test in tests)
-    elif not (split or marks.keeps_apart()) or _has_class_fixtures(kind):
+    elif not (split or marks.keeps_apart()) or has_class_fixtures(kind):
         yield test_id(tests[0]) if is_import_failure(tests[0]) else util.strclass(kind), tests
     elif split:
         for id, group in groupby(tests, key=test_id):  # `--repeat` has several with one id
@@ -108,7 +109,7 @@ def _needs(tests: Sequence[Test]) -> tuple[frozenset[ResourceUse], bool]:
     return uses, any(map(marks.is_serial, marked))
 
 
-def _with_fixtures(module: str) -> str:
+def module_with_fixtures(module: str) -> str:
     """Return the name of a module if it has fixtures of its own; else an empty text."""
     found = sys.modules.get(module)
     return module if any(hasattr(found, fixture) for fixture in _FIXTURES) else ""
@@ -116,7 +117,7 @@ def _with_fixtures(module: str) -> str:
 
 def _module_of_suite(suite: Test) -> str:
     """Return the module with fixtures that all tests of a suite are from, if there is one."""
-    homes = {_with_fixtures(type(test).__module__) for test in _inner(suite)}
+    homes = {module_with_fixtures(type(test).__module__) for test in _inner(suite)}
     return homes.pop() if len(homes) == 1 else ""
 
 
@@ -129,6 +130,7 @@ def _inner(suite: Test) -> Iterator[Test]:
             yield test
 
 
-def _has_class_fixtures(kind: type) -> bool:
+def has_class_fixtures(kind: type) -> bool:
+    """Return whether a class has `setUpClass` or `tearDownClass` of its own."""
     functions = (getattr(getattr(kind, name, None), "__func__", None) for name in _CLASS_FIXTURES)
     return any(own is not stock for own, stock in zip(functions, _STOCK, strict=True))

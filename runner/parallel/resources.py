@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 
 from ..errors import UsageError
 from .plan import Unit
@@ -72,6 +71,8 @@ def refuse_unknown(units: Iterable[Unit], limits: Mapping[str, int]) -> None:
 
 
 def _unknown(name: str, limits: Mapping[str, int]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, limits, 1)
     hint = f"; the nearest is {near[0]!r}" if near else f"; add `{name} = {{ max = 1 }}`"
     return f"there is no resource {name!r} in {_SECTION}{hint}"

@@ -174,7 +174,7 @@ class Worker:
         content = [sorted(session.ran), sorted(session.interrupted), seconds]
         self._writer.add(events.line(events.UNIT_DONE, content))
         self._writer.flush()
-        self._pipe.ring()
+        self._pipe.ring_for_work()
 
     def _not_yet_run(self, index: int) -> Any:
         """Return a test, or another object of it where it has run in this process (`--retries`)."""
