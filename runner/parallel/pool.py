@@ -27,7 +27,7 @@ from .process import WorkerProcess
 from .replay import Source
 from .schedule import Schedule
 from .timeouts import TimeLimits
-from .worker import NOT_READY, Job, Place, run_forked
+from .worker import INTERRUPTED, NOT_READY, TERMINATED, Job, Place, run_forked
 
 _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""
@@ -37,6 +37,7 @@ _LAST_GRACE = 10.0
 """Seconds that a worker has for its end: threads, exit handlers, the removal of its files."""
 _MOST_DEATHS = 3
 """Deaths of workers, one after the other, that were given work and began none."""
+_INTERRUPTS = {INTERRUPTED: signal.SIGINT, TERMINATED: signal.SIGTERM}
 
 
 class EventHandler(Protocol):
@@ -331,6 +332,9 @@ class Pool:
         self._remove(worker)
         if code == NOT_READY:
             self.stop()
+        if code in _INTERRUPTS and not self._stopping:
+            signal.raise_signal(_INTERRUPTS[code])  # a test has sent it, which ends a serial run
+            self.stop()  # also where a handler of unittest's `--catch` raises nothing
         if not worker.report:
             worker.kill(signal.SIGKILL)  # its children
             leaks, worker.rescued = self._job.run.reap_children()

@@ -15,7 +15,14 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple, NoReturn
 
-from tempfiles import Run, original_os_functions, original_process_state, restore_user, untracked
+from tempfiles import (
+    Run,
+    Terminated,
+    original_os_functions,
+    original_process_state,
+    restore_user,
+    untracked,
+)
 
 from ..execution.boundaries import installed
 from ..execution.worker_setup import set_up
@@ -31,6 +38,8 @@ from .emit import OutputPositions, WorkerBoundaries, WorkerResult, WorkerSession
 REPLACE_ME, NOT_READY = 75, 76
 """The exit codes of a worker that has lost the pipe of units, so that a new one goes on, and of one
 in which a function raised that is marked with `runner.worker_setup`."""
+INTERRUPTED, TERMINATED = 77, 78
+"""The exit codes of a worker in which ^C or SIGTERM was raised, by the parent or by a test."""
 
 __unittest = True
 
@@ -144,6 +153,7 @@ class Worker:
         if os.getpid() != self._process:
             return 0  # a forked child of a test, which ran the rest of the unit
         if interrupt is not None:
+            code = TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
             self._writer.flush()
         with original_process_state():
             self._end()

@@ -46,3 +46,20 @@ class HardTests(ProjectTestCase):
         self.assertNotIn("Exception ignored", outcome.err)
         self.assertIn("Interrupted: ", outcome.err)
         self.assertEqual(os.listdir(self.base), [])
+
+    def test_signal_of_a_test_to_itself_interrupts_the_run(self) -> None:
+        self.write("test_a.py", """
+            import os, signal, time, unittest
+            class Interrupts(unittest.TestCase):
+                def test_1(self): self.end(signal.SIGINT)
+                def end(self, number):
+                    os.kill(os.getpid(), number)
+                    time.sleep(30)
+            class Terminates(Interrupts):
+                def test_1(self): self.end(signal.SIGTERM)
+        """)
+        for name, code in (("Interrupts", -signal.SIGINT), ("Terminates", -signal.SIGTERM)):
+            with self.subTest(name):
+                outcome = self.tidytest("-j2", f"test_a.{name}")
+                self.assertEqual(outcome.code, code, outcome.err)
+                self.assertIn("Interrupted: 1 of 1 test ran.", outcome.err)
