@@ -38,12 +38,14 @@
 #define ORIGIN_LENGTH 32
 #define LONGEST 4096      /* of a path, with its NUL */
 #define LINE (1 << 16)    /* of a line of the log, which is written at once */
+#define SPACE (2 * LONGEST + LINE)
 #define DIRECTORIES 64    /* as many created directories are remembered */
 #define MOST_LINES 5000   /* of one program */
 
 static char log_path[LONGEST];
 static char origin[ORIGIN_LENGTH + 1];
 static atomic_int lines_left;
+static char *_Atomic spare; /* see take_space */
 static _Atomic uint64_t directories[DIRECTORIES];
 static atomic_uint next_directory;
 
@@ -117,15 +119,27 @@ static void append(const char *text, size_t length)
     }
 }
 
-static char *map(size_t size)
+/* Space for a path and a line. One is kept for the next call; a signal handler, or another thread,
+ * that comes meanwhile gets one of its own. */
+static char *take_space(void)
 {
-    void *space = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return space == MAP_FAILED ? NULL : space;
+    char *space = atomic_exchange(&spare, NULL);
+    if (space != NULL)
+        return space;
+    void *new = mmap(NULL, SPACE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return new == MAP_FAILED ? NULL : new;
+}
+
+static void give_back(char *space)
+{
+    space = atomic_exchange(&spare, space);
+    if (space != NULL)
+        munmap(space, SPACE);
 }
 
 static void write_start(int count, char **words)
 {
-    char *space = map(LINE);
+    char *space = take_space();
     if (space == NULL)
         return;
     struct line line = {space, space + LINE - 8};
@@ -141,7 +155,7 @@ static void write_start(int count, char **words)
         put(&line, "))\n");
         append(space, (size_t)(line.at - space));
     }
-    munmap(space, LINE);
+    give_back(space);
 }
 
 /* Paths. */
@@ -234,7 +248,7 @@ static void record(int how, int descriptor, const char *path)
     int kept = errno;
     char *space = NULL;
     size_t length = 0;
-    if (log_path[0] && atomic_load(&lines_left) > 0 && (space = map(2 * LONGEST + LINE))) {
+    if (log_path[0] && atomic_load(&lines_left) > 0 && (space = take_space())) {
         if (how == BY_DESCRIPTOR)
             length = target_of(descriptor, space);
         if (length == 0 && path != NULL)
@@ -250,7 +264,7 @@ static void record(int how, int descriptor, const char *path)
             put(&line, "')\n");
             append(text, (size_t)(line.at - text));
         }
-        munmap(space, 2 * LONGEST + LINE);
+        give_back(space);
     }
     errno = kept;
 }

@@ -366,6 +366,23 @@ class ReportTests(TracingTestCase):
             (f"test_a.T.test_{i}", where, f"c{i}")
             for i in range(3) for where in ("temp", "outside")))
 
+    def test_program_of_a_shared_worker_accuses_no_other_test(self) -> None:
+        self.write("test_a.py", """
+            import concurrent.futures, multiprocessing, subprocess, unittest
+            def work(text): subprocess.run(text, shell=True, check=True)
+            class T(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    spawn = multiprocessing.get_context("spawn")
+                    cls.pool = concurrent.futures.ProcessPoolExecutor(1, spawn)
+                    cls.addClassCleanup(cls.pool.shutdown)
+                def test_1(self): self.pool.submit(work, "true").result()
+                def test_2(self): self.pool.submit(work, "touch ~/w-$$").result()
+                def test_3(self): self.pool.submit(work, "true").result()
+            """)
+        for leak in self.report()["leaks"]:
+            self.assertEqual(leak["context"], "test_a.T.test_2")
+
     def test_child_with_an_environment_of_its_own_is_found_as_before(self) -> None:
         self.write("test_a.py", SMALL.format(
             "subprocess.run(['/bin/sh', '-c', 'echo > named.txt'], env={})"))
