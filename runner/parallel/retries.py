@@ -69,6 +69,8 @@ class Retries:
     def finish_unit(self, unit: int) -> None:
         """Have the tests of a unit that failed run again, or pass its events on."""
         attempts = self._attempts[self._owners[unit]]
+        if unit == attempts.unit.number and attempts.number > 1:
+            return  # the run is broken off, which ends all units
         attempts.add(self._lines.pop(unit, []))
         if attempts.pending:
             return
@@ -94,11 +96,12 @@ class Retries:
         for attempts in self._attempts:
             if attempts.number == 1 and attempts.pending:
                 attempts.add(self._lines.pop(attempts.unit.number, []))
-            if not attempts.is_passed_on:
-                self._pass_on(attempts)
+            self._pass_on(attempts)
         self._handler.advance()
 
     def _pass_on(self, attempts: _Attempts) -> None:
+        if attempts.is_passed_on:
+            return
         attempts.is_passed_on = True
         number = attempts.unit.number
         for source, group in groupby(attempts.lines(), key=lambda entry: entry[0]):

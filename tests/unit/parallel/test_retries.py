@@ -150,10 +150,18 @@ class RetriesTests(unittest.TestCase):
         self.over(self.first, test(0, outcome(0, "m.A.0")), test(1))
         source = Source(0, ("out",))
         self.retries.feed(1, source, [line.encode() for line in test(4)])
+        for number in (0, 1):  # as the pool does
+            self.retries.finish_unit(number)
         self.retries.flush()
         self.assertEqual(self.failures(0), 1)
         self.assertEqual(len(self.handler.lines[1]), 2)
         self.assertEqual(sorted(self.handler.finished), [0, 1])
+
+    def test_broken_off_repetition_of_a_unit_keeps_its_failure(self) -> None:
+        self.over(self.first, [outcome(None, FIXTURE)])
+        self.retries.finish_unit(0)
+        self.retries.flush()
+        self.assertEqual((self.failures(0), self.flaky(0)), (1, []))
 
 
 if __name__ == "__main__":
