@@ -19,6 +19,7 @@ from ..marks import leaks_of
 from ..session.session import ClosedContext, Session
 from ..unittest_api import examples_of
 from . import pytest_subtests
+from .pytest_anyio import uses_anyio, within
 from .pytest_reports import ClosedContexts, fail_call, section
 
 _MODES = ("off", "report", "fail")
@@ -73,6 +74,14 @@ class PytestContexts:
     def _may_fail(self, item: pytest.Item) -> bool:
         return self._fails or _mode(item) == "fail"
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse wrong markers before any test runs."""
+        for item in session.items:
+            marker = item.get_closest_marker("leaks")
+            if marker is not None and _mode_of(marker) is None:
+                right = 'leaks("off"), leaks("report") or leaks("fail")'
+                raise pytest.UsageError(f"{item.nodeid}: the marker is {right}")
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Prepare the nodes that are about to be set up."""
@@ -126,18 +135,35 @@ class PytestContexts:
             has_failed |= closed.failure is not None
             self._session.keep_leaks(context, closed, has_failed, lambda text: False)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: Any) -> Iterator[Any]:
+        """Have anyio run a test in its own context."""
+        context, function = self._contexts.get(pyfuncitem), pyfuncitem.obj
+        if context is not None and uses_anyio(pyfuncitem):
+            pyfuncitem.obj = within(function, context)
+        try:
+            return (yield)
+        finally:
+            pyfuncitem.obj = function
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[Any]:
         """Attribute what a fixture of a wider scope creates to its node, not to the test."""
-        context = self._contexts.get(request.node) if fixturedef.scope != "function" else None
+        context = self._contexts.get(request.node)
         if context is None:
             return (yield)
-        self._run.attribute_new_to(Context.current())
-        with self._run.activate(context):
-            try:
+        function = fixturedef.func
+        if uses_anyio(request):
+            fixturedef.func = within(function, context)
+        try:
+            if fixturedef.scope == "function":
                 return (yield)
-            finally:
-                self._run.attribute_new_to(context)
+            self._run.attribute_new_to(Context.current())
+            with self._run.activate(context):
+                return (yield)
+        finally:
+            fixturedef.func = function
+            self._run.attribute_new_to(context)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -214,8 +240,6 @@ def _mode(node: Any) -> str | None:
     return leaks_of(*marked)
 
 
-def _mode_of(marker: pytest.Mark) -> str:
+def _mode_of(marker: pytest.Mark) -> str | None:
     mode = marker.args[0] if len(marker.args) == 1 and not marker.kwargs else None
-    if mode not in _MODES:
-        raise pytest.UsageError('the marker is leaks("off"), leaks("report") or leaks("fail")')
-    return str(mode)
+    return str(mode) if mode in _MODES else None

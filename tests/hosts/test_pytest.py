@@ -281,7 +281,10 @@ class FailTests(PytestTestCase):
             @pytest.mark.leaks("never")
             def test_leaks(): pass
             """)
-        self.assertIn('leaks("off"), leaks("report") or leaks("fail")', self.pytest().out)
+        refused = self.run_python("-m", "pytest", "-pno:cacheprovider")
+        self.assertEqual(refused.code, 4)
+        self.assertIn('test_a.py::test_leaks: the marker is leaks("off"), leaks("report") or',
+                      refused.err)
 
     def test_failures_for_leaks_are_failures_to_pytest(self) -> None:
         self.plugins = ("cacheprovider",)
