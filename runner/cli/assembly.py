@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import cache
 from ..hosting.components import Components
+from ..output.colour import is_live
 from ..settings.config import Config
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class CommandLineComponents(Components):
         """Return the listeners that the settings ask for; others are not imported."""
         settings = self.settings
         found: list[Listener] = []
-        if settings.progress and _is_live(sys.stderr):
+        if settings.progress and is_live(sys.stderr):
             from ..listeners.progress import Progress
 
             found.append(Progress())
@@ -152,11 +153,3 @@ def _selects(settings: Config) -> bool:
         or settings.until_leak
         or settings.replay is not None
     )
-
-
-def _is_live(stream: Any) -> bool:
-    """Return whether a stream is a terminal that can overwrite a line, not a log or CI."""
-    if os.environ.get("TERM") == "dumb" or os.environ.get("CI", "").lower() not in ("", "false"):
-        return False
-    isatty = getattr(stream, "isatty", None)
-    return isatty is not None and bool(isatty())

@@ -1,4 +1,4 @@
-"""Colour lines where the stream is a terminal that wants it: the only import of colorama."""
+"""What a terminal may be sent, and the colours of lines: the only import of colorama."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def wants_colour(stream: Any) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     if os.environ.get("TERM") == "dumb":
+        return False
+    isatty = getattr(stream, "isatty", None)
+    return isatty is not None and bool(isatty())
+
+
+def is_live(stream: Any) -> bool:
+    """Return whether a stream is a terminal that can overwrite a line, not a log or CI."""
+    if os.environ.get("TERM") == "dumb" or os.environ.get("CI", "").lower() not in ("", "false"):
         return False
     isatty = getattr(stream, "isatty", None)
     return isatty is not None and bool(isatty())

@@ -11,7 +11,7 @@ from typing import Any
 
 from tempfiles import ContextReport
 
-from ..session.outcomes import UNSUCCESSFUL
+from ..session.outcomes import UNSUCCESSFUL, Outcome
 
 UNIT = "u"
 """`u NUMBER POSITIONS`: a unit begins."""
@@ -106,9 +106,14 @@ def foreign_id(text: bytes) -> str | None:
     return str(json.loads(text[1:])[1]) if text[:1].decode() == FOREIGN else None
 
 
+def outcome_of(text: bytes) -> Outcome:
+    """Return the outcome in a line."""
+    return Outcome(*json.loads(text[1:])[2:])
+
+
 def is_failure(text: bytes) -> bool:
     """Return whether the outcome in a line makes the run fail."""
-    return json.loads(text[1:])[4] in UNSUCCESSFUL
+    return outcome_of(text).status in UNSUCCESSFUL
 
 
 def seconds_of(text: bytes) -> float:

@@ -7,7 +7,6 @@ attempt succeeds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, groupby
@@ -121,7 +120,7 @@ class _Part(NamedTuple):
     def failures(self) -> list[Outcome]:
         """Its outcomes that make the run fail."""
         outcomes = (
-            Outcome(*json.loads(line[1:])[2:])
+            events.outcome_of(line)
             for _, line in self.lines if line[:1] == events.OUTCOME.encode()
         )  # fmt: skip
         return [outcome for outcome in outcomes if outcome.status in UNSUCCESSFUL]

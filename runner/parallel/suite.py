@@ -7,12 +7,13 @@ import os
 import unittest
 from collections.abc import Sequence
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tempfiles import untracked
 
 from ..execution.runner import has_custom_run
 from ..hosting.components import Components
+from ..output.colour import is_live
 from ..selection.order import Rounds, flatten
 from ..selection.recorded_order import WorkerOrder, write_workers
 from ..session.listener import WorkerListener
@@ -20,12 +21,15 @@ from ..session.session import Session
 from ..unittest_api import test_id
 from .durations import UnitDurations
 from .plan import units_of
-from .pool import Pool
+from .pool import EventHandler, Pool
 from .replay import Replay, ReplayedResult
 from .resources import refuse_unknown
-from .retries import Retries
 from .schedule import Schedule
 from .worker import Job, ResultSettings
+
+if TYPE_CHECKING:
+    from .live import LiveLine
+    from .retries import Retries
 
 __unittest = True
 
@@ -94,23 +98,43 @@ class ParallelSuite:
     def _run(self, result: ReplayedResult) -> None:
         job = self._job(result)
         replay = Replay(self._tests, len(self._units), result, self._session)
-        retries = self._components.settings.retries
-        handler = replay if not retries else Retries(
-            replay, self._schedule, self._units, retries, lambda: self._note_failed(result)
-        )  # fmt: skip
-        self._pool = Pool(job, self._units, self._schedule, self._workers, handler)
+        retries = self._retries(replay, result)
+        handler: EventHandler = retries or replay
+        live = self._live_line(handler, result.stream)
+        self._pool = Pool(job, self._units, self._schedule, self._workers, live or handler)
         self._session.name_running = self._pool.names_running
         begun = perf_counter()
         try:
             self._pool.run()
         finally:
-            if isinstance(handler, Retries):
-                handler.flush()
+            if live is not None:
+                live.erase()
+            if retries is not None:
+                retries.flush()
             self._seconds = perf_counter() - begun
             self._session.moment = None
             replay.note_ran()
             for attribute in ("_previousTestClass", "_moduleSetUpFailed"):
                 setattr(result, attribute, None)
+
+    def _retries(self, replay: Replay, result: ReplayedResult) -> Retries | None:
+        most = self._components.settings.retries
+        if not most:
+            return None
+        from .retries import Retries
+
+        def note_failed() -> None:
+            if result.failfast and self._pool is not None:
+                self._pool.stop()
+
+        return Retries(replay, self._schedule, self._units, most, note_failed)
+
+    def _live_line(self, handler: EventHandler, stream: Any) -> LiveLine | None:
+        if self._components.settings.progress or not is_live(stream):
+            return None
+        from .live import LiveLine
+
+        return LiveLine(handler, self._tests, self._number, stream)
 
     def _job(self, result: ReplayedResult) -> Job:
         asked = self._components.settings
@@ -125,10 +149,6 @@ class ParallelSuite:
         known = self._durations.of_all(self._units)
         limits = dict(self._components.settings.resources)
         return Schedule(self._units, known, self._workers, limits)
-
-    def _note_failed(self, result: ReplayedResult) -> None:
-        if result.failfast and self._pool is not None:
-            self._pool.stop()
 
     def bound_lines(self) -> list[str]:
         """Return a line about the unit that bound the length of the run, if there is one."""

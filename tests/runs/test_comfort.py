@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import struct
-import subprocess
-import sys
-import termios
 
 from tests.support.projects import ProjectTestCase
 
@@ -115,25 +109,6 @@ class FunctionTests(ProjectTestCase):
 
 
 class ProgressTests(ProjectTestCase):
-    def on_terminal(self, *words: str, **environment: str) -> str:
-        """Run with standard error on a terminal; return what it was given."""
-        main, other = pty.openpty()
-        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-        with subprocess.Popen(
-            [sys.executable, "-m", "runner", *words], cwd=self.project, stderr=other,
-            env=self.environment(**{"TERM": "xterm", **environment}), stdin=subprocess.DEVNULL,
-        ) as process:
-            os.close(other)
-            reported = b""
-            try:
-                while part := os.read(main, 65536):
-                    reported += part
-            except OSError:  # Linux: the other end is closed
-                pass
-            process.wait()
-        os.close(main)
-        return reported.decode()
-
     def test_one_line_on_a_terminal_and_dots_in_a_log(self) -> None:
         self.write("test_a.py", """
             import tempfile, unittest

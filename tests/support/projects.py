@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import struct
+import subprocess
+import sys
 import tempfile
+import termios
 import textwrap
 import unittest
 from pathlib import Path
@@ -51,6 +57,25 @@ class ProjectTestCase(unittest.TestCase):
         outcome = self.run_python("-m", "runner", *words, stdin=stdin, **environment)
         self.assertEqual(os.listdir(self.base), [], outcome.err)
         return outcome
+
+    def on_terminal(self, *words: str, **environment: str) -> str:
+        """Run with standard error on a terminal; return what it was given."""
+        main, other = pty.openpty()
+        fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        with subprocess.Popen(
+            [sys.executable, "-m", "runner", *words], cwd=self.project, stderr=other,
+            env=self.environment(**{"TERM": "xterm", **environment}), stdin=subprocess.DEVNULL,
+        ) as process:
+            os.close(other)
+            reported = b""
+            try:
+                while part := os.read(main, 65536):
+                    reported += part
+            except OSError:  # Linux: the other end is closed
+                pass
+            process.wait()
+        os.close(main)
+        return reported.decode()
 
     def assertRefused(self, outcome: Outcome, *parts: str) -> None:
         """Fail unless a run was refused with one line in which these parts are."""

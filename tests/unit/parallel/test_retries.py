@@ -30,6 +30,8 @@ def test(index: int, *between: str) -> list[str]:
 class Handler:
     """Keeps what is passed on."""
 
+    stops = False
+
     def __init__(self) -> None:
         self.lines: dict[int, list[str]] = {}
         self.finished: list[int] = []
