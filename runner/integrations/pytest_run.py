@@ -93,8 +93,8 @@ class PytestRun:
         self.run.open()
         self.run.catch_termination()
         self.components.retention.begin()
-        base = os.path.join(os.environ[_TEMP_ROOT], "pytest-of-*")
-        self.run.ignore(base)
+        self.run.ignore(os.path.join(os.environ[_TEMP_ROOT], "pytest-of-*"))
+        self.run.ignore("pytest-cache-files-*")  # which becomes `.pytest_cache`
 
     def begin(self, config: pytest.Config) -> None:
         """Follow a session whose options are all known."""

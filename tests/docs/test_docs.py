@@ -24,8 +24,8 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts
 # Others are about this project's own insides, and say how they were measured.
 TRIED = [page for page in PAGES if "<!-- in: " in page.read_text(encoding="utf-8")]
 LEAST_TRIED = {
-    "tutorial.md", "adopt.md", "ci.md", "coverage.md", "hunt.md", "keep.md", "memory.md",
-    "commands.md", "leak-report.md", "settings.md", "tempfiles.md",
+    "tutorial.md", "tutorial-pytest.md", "adopt.md", "ci.md", "coverage.md", "hunt.md", "keep.md",
+    "memory.md", "commands.md", "leak-report.md", "settings.md", "tempfiles.md",
 }  # fmt: skip
 
 

@@ -202,6 +202,7 @@ class Workshop:
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_EXTERNAL)}
         return kept | {
+            "PYTEST_ADDOPTS": "-p no:asyncio -p no:randomly",  # installed for other tests
             "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(PROJECT),
             "TMPDIR": str(self._temp),
