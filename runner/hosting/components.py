@@ -133,13 +133,14 @@ class Components:
         """
         settings = self.run_settings()._replace(**changes)
         try:
-            return Run(settings, self._detectors())
+            return Run(settings, self.detectors())
         except OSError as error:
             if self.reaper is None or not self.reaper.make_room(error, sys.stderr):
                 raise
-        return Run(settings, self._detectors())
+        return Run(settings, self.detectors())
 
-    def _detectors(self) -> list[Detector]:
+    def detectors(self) -> list[Detector]:
+        """Create the detectors of a run: what looks for things other than files."""
         if "processes" not in self.settings.detect:
             return []
         from tempfiles import ProcessDetector

@@ -77,6 +77,24 @@ def park(fd: int) -> int:
     return fd
 
 
+def die_with_parent(life: int) -> None:
+    """Have the kernel kill this process when the parent dies, also in a test that hangs.
+
+    Args:
+        life: a pipe that the parent holds the other end of.
+    """
+    if not HAS_FCNTL or not hasattr(fcntl, "F_SETSIG"):
+        return
+    with contextlib.suppress(OSError):
+        # Opened anew, since an open file has one owner, and all workers have inherited this one.
+        own = os.open(f"/proc/self/fd/{life}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        own = park(own)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, fcntl.F_SETSIG, signal.SIGKILL)
+        flags = fcntl.fcntl(own, fcntl.F_GETFL)
+        fcntl.fcntl(own, fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
 class EventWriter:
     """The worker's end of the file of events.
 
@@ -254,3 +272,7 @@ class StopFlag:
     def set(self) -> None:
         """Tell the other process to stop."""
         self._byte[0] = 1
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._byte.close()

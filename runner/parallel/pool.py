@@ -16,8 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tempfiles import Leak, Terminated, is_terminated, untracked
+from tempfiles import Leak, Terminated, is_terminated
 
+from ..errors import UsageError
 from ..unittest_api import test_id
 from . import events
 from .channel import paths_in
@@ -26,8 +27,9 @@ from .plan import Unit
 from .process import WorkerProcess
 from .replay import Source
 from .schedule import Schedule
+from .starters import CAN_FORK, Wires, starter_of
 from .timeouts import TimeLimits
-from .worker import INTERRUPTED, NOT_READY, TERMINATED, Job, Place, run_forked
+from .worker import DIFFERS, INTERRUPTED, NOT_READY, TERMINATED, Job
 
 _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""
@@ -91,12 +93,11 @@ class Pool:
         self._idle_deaths = 0
         self._stopping = self._is_broken_off = False
         self._joined = _same_file(1, 2)
-        self._bell, self._bell_in = os.pipe()
-        os.set_blocking(self._bell, False)
-        os.set_blocking(self._bell_in, False)
-        self._life, self._life_in = os.pipe()
+        self._wires = Wires()
+        self._starter = starter_of(job, self._wires)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._bell, selectors.EVENT_READ)
+        if CAN_FORK:  # elsewhere it cannot wait for a pipe
+            self._selector.register(self._wires.bell, selectors.EVENT_READ)
         self.ended: list[WorkerProcess] = []
         self.is_closed = False
         self._left_by_dead: tuple[Leak, ...] = ()
@@ -177,8 +178,7 @@ class Pool:
     def remove_files(self) -> None:
         """Remove what the workers have written, so that the run root is as if there were none."""
         self.is_closed = True
-        for fd in (self._bell, self._bell_in, self._life, self._life_in):
-            os.close(fd)
+        self._wires.close()
         self._selector.close()
         for worker in self.ended:
             for path in {*worker.paths}:
@@ -238,29 +238,19 @@ class Pool:
     def _start(self, number: int) -> WorkerProcess:
         self._started += 1
         paths = paths_in(self._root, self._started, self._joined)
-        work, work_in = os.pipe()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                stream.flush()
-        place = Place(number, self._job.run_word, paths, work, self._bell_in, self._life)
-        pid = self._job.run.fork()
-        if pid == 0:
-            others = [worker.work for worker in self._workers.values()]
-            for fd in (work_in, self._bell, self._life_in, *others):
-                os.close(fd)
-            run_forked(self._job, place)
-        os.close(work)
-        with untracked():
-            worker = WorkerProcess(number, pid, paths, work_in)
+        others = list(self._workers.values())
+        worker = self._starter.start(number, paths, others)
         self._workers[number] = worker
         return worker
 
     # Events
 
     def _wait(self) -> None:
-        if self._selector.select(_TICK):
+        if not CAN_FORK:
+            time.sleep(_TICK)
+        elif self._selector.select(_TICK):
             with contextlib.suppress(BlockingIOError):
-                os.read(self._bell, 4096)
+                os.read(self._wires.bell, 4096)
 
     def _look(self) -> None:
         """Take the events of all workers, end what is over its time, and bury those that died."""
@@ -319,7 +309,6 @@ class Pool:
     def _end_unit(self, worker: WorkerProcess, line: bytes) -> None:
         unit, worker.unit = worker.unit, None
         worker.fixture = b""
-        worker.fixture = b""
         assert unit is not None
         worker.ran += unit.tests
         self._schedule.done(unit, events.seconds_of(line))
@@ -332,6 +321,11 @@ class Pool:
         self._remove(worker)
         if code == NOT_READY:
             self.stop()
+        if code == DIFFERS:
+            raise UsageError(
+                "the tests have other ids when a worker loads them again, so they cannot run in"
+                " new processes: use --workers-by fork or -j 1"
+            )
         if code in _INTERRUPTS and not self._stopping:
             signal.raise_signal(_INTERRUPTS[code])  # a test has sent it, which ends a serial run
             self.stop()  # also where a handler of unittest's `--catch` raises nothing
@@ -345,7 +339,7 @@ class Pool:
             elif worker.queued and not self._stopping:
                 self._idle_deaths += 1
                 if self._idle_deaths > _MOST_DEATHS * self._number:
-                    raise RuntimeError(f"workers die before their first test ({code})")
+                    raise UsageError(f"workers end before their first test: {worker.last_words()}")
         if not self._stopping:
             self._schedule.give_back(worker.queued)
 

@@ -142,7 +142,7 @@ class ParallelSuite:
         settings = ResultSettings(failfast, result.buffer, result.tb_locals, asked.until_leak)
         return Job(
             self._tests, settings, self._components, self._listeners, self._session.run,
-            self._has_custom_run, self._run_word,
+            self._has_custom_run, self._run_word, self._words,
         )  # fmt: skip
 
     def _new_schedule(self) -> Schedule:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
-import fcntl
 import os
 import signal
 import sys
@@ -32,12 +31,22 @@ from ..marks import WorkerIdentity, become_worker
 from ..selection.order import fresh
 from ..session.listener import WorkerListener
 from . import events
-from .channel import DUMP_SIGNAL, END, EventWriter, Paths, StopFlag, WorkPipe, park
+from .channel import (
+    DUMP_SIGNAL,
+    END,
+    EventWriter,
+    Paths,
+    StopFlag,
+    WorkPipe,
+    die_with_parent,
+    park,
+)
 from .emit import OutputPositions, WorkerBoundaries, WorkerResult, WorkerSession
 
-REPLACE_ME, NOT_READY = 75, 76
-"""The exit codes of a worker that has lost the pipe of units, so that a new one goes on, and of one
-in which a function raised that is marked with `runner.worker_setup`."""
+REPLACE_ME, NOT_READY, DIFFERS = 75, 76, 79
+"""The exit codes of a worker that has lost the pipe of units, so that a new one goes on, of one in
+which a function raised that is marked with `runner.worker_setup`, and of one that has found other
+tests than the parent."""
 INTERRUPTED, TERMINATED = 77, 78
 """The exit codes of a worker in which ^C or SIGTERM was raised, by the parent or by a test."""
 
@@ -74,7 +83,7 @@ class Job(NamedTuple):
 
     `tests` are all tests in serial order, and `settings` those of their result. `run` is the
     parent's, and `run_word` one word for it. `has_custom_run` says that a test may define `run`
-    without `TestCase.run`.
+    without `TestCase.run`. `words` are the part of the command line for unittest.
     """
 
     tests: Sequence[Any]
@@ -84,17 +93,20 @@ class Job(NamedTuple):
     run: Run
     has_custom_run: bool
     run_word: str
+    words: Sequence[str] = ()
 
 
 def run_forked(job: Job, place: Place) -> NoReturn:
     """Be a worker in a forked child; never return."""
     code = 1
     try:
-        _become_worker(place)
+        _leave_terminal(place)
+        prepare(place)
         _forget_handlers()
+        components = job.components
         for listener in job.listeners:
             listener.begin_in_worker(place.paths.collected)
-        run = job.run.reopen_in_child(job.components.run_settings())
+        run = job.run.reopen_in_child(components.run_settings(), components.detectors())
         code = Worker(job, place, run).work()
     except BaseException as error:
         with contextlib.suppress(BaseException):
@@ -212,14 +224,25 @@ class Worker:
             self._pipe.ring()
 
 
-def _become_worker(place: Place) -> None:
-    """Make this process the leader of a group, with output, input and environment of a worker."""
+def prepare(place: Place) -> None:
+    """Prepare what every worker needs: input, environment, stacks of threads, death."""
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)  # the parent's stops all workers
-    os.setsid()  # no terminal either: to read from it would stop the worker
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
+    become_worker(WorkerIdentity(place.number, place.run))
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    stacks = park(os.open(place.paths.stacks, flags, 0o600))
+    faulthandler.enable(stacks)
+    if hasattr(faulthandler, "register"):
+        faulthandler.register(DUMP_SIGNAL, stacks)
+    die_with_parent(place.life)
+
+
+def _leave_terminal(place: Place) -> None:
+    """Make a forked process the leader of a group, with files for its output."""
+    os.setsid()  # no terminal either: to read from it would stop the worker
     for fd, path in ((1, place.paths.out), (2, place.paths.err)):
         if fd == 2 and place.paths.out == place.paths.err:
             os.dup2(1, 2)
@@ -227,25 +250,7 @@ def _become_worker(place: Place) -> None:
         out = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         os.dup2(out, fd)
         os.close(out)
-    become_worker(WorkerIdentity(place.number, place.run))
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    stacks = park(os.open(place.paths.stacks, flags, 0o600))
-    faulthandler.enable(stacks)
-    faulthandler.register(DUMP_SIGNAL, stacks)
-    _die_with_parent(place.life)
 
-
-def _die_with_parent(life: int) -> None:
-    """Have the kernel kill this process when the parent dies, also in a test that hangs."""
-    if not hasattr(fcntl, "F_SETSIG"):
-        return
-    with contextlib.suppress(OSError):
-        # Opened anew, since an open file has one owner, and all workers have inherited this one.
-        life = os.open(f"/proc/self/fd/{life}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
-        flags = fcntl.fcntl(life, fcntl.F_GETFL)
-        fcntl.fcntl(life, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _forget_handlers() -> None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from time import strftime
 from typing import TYPE_CHECKING
 
 from tempfiles import system_directory
@@ -36,6 +37,7 @@ class RunRetention:
 
     def __init__(self, settings: Config, directory: str, temp: str | None) -> None:
         self._retention: Retention | None = None
+        self._name = f"{strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
         self._settings = settings
         self._directory = directory
         self._temp = temp
@@ -44,6 +46,17 @@ class RunRetention:
     def of_failed_tests(self) -> Retention | None:
         """The retention for files of tests; None with `--keep never`."""
         return self._retention if self._settings.keep != "never" else None
+
+    @property
+    def name(self) -> str:
+        """What tells the directory of this run from others; a worker takes that of the parent."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+        if self._retention is not None:
+            self._retention.name = name
 
     def create(self) -> Retention:
         """Return the retention; the first call creates it.
@@ -63,6 +76,7 @@ class RunRetention:
                 self._retention = Retention(settings, _warn)
             except SettingError as error:
                 raise UsageError(f"--keep-dir {error}") from error
+            self._retention.name = self._name
         return self._retention
 
     def lines(self) -> Iterator[str]:

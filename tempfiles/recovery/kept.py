@@ -32,6 +32,7 @@ class KeptRun:
         creates_base: whether `base` may be created too.
 
     Attributes:
+        name: the end of the name of that directory. Processes with the same name share it.
         place: the directory of the run; None where there is none yet.
     """
 
@@ -41,9 +42,8 @@ class KeptRun:
         self._project = project
         self._creates_base = creates_base
         self._claim: Claim | None = None
-        # Forked children that keep files of the same run use the same directory.
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        self._name = f"{KEPT_PREFIX}{stamp}-{os.urandom(3).hex()}"
+        self.name = f"{stamp}-{os.urandom(3).hex()}"
         self._directories: dict[Context, str] = {}
         self._parents: list[str] = []
 
@@ -67,7 +67,7 @@ class KeptRun:
 
     def adopt(self) -> None:
         """Take over the directory if forked children have created it."""
-        place = os.path.join(self.base, self._name)
+        place = os.path.join(self.base, f"{KEPT_PREFIX}{self.name}")
         if self.place is None and os.path.isdir(place):
             with contextlib.suppress(OSError):
                 self._claim = mark_kept(place, project=self._project, argv=sys.orig_argv)
@@ -126,7 +126,7 @@ class KeptRun:
             return self.place
         if self._creates_base:
             os.makedirs(self.base, 0o700, exist_ok=True)
-        place = os.path.join(self.base, self._name)
+        place = os.path.join(self.base, f"{KEPT_PREFIX}{self.name}")
         try:
             os.mkdir(place, 0o700)
         except FileExistsError:

@@ -96,6 +96,18 @@ class Retention:
         self._warned: set[str] = set()
 
     @property
+    def name(self) -> str:
+        """What tells the directory from those of other runs; settable before a file is kept.
+
+        Processes of one run that have the same name keep their files in the same directory.
+        """
+        return self._run.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._run.name = name
+
+    @property
     def place(self) -> str | None:
         """The directory of this run's kept files; None if nothing was kept yet."""
         return self._run.place
