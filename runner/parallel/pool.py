@@ -27,8 +27,9 @@ from .plan import Unit
 from .process import WorkerProcess
 from .replay import Source
 from .schedule import Schedule
-from .starters import CAN_FORK, Wires, starter_of
+from .starters import starter_of
 from .timeouts import TimeLimits
+from .wires import CAN_FORK, Wires
 from .worker import DIFFERS, INTERRUPTED, NOT_READY, TERMINATED, Job
 
 _TICK = 0.01

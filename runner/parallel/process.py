@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Sequence
 
@@ -105,33 +104,3 @@ class WorkerProcess:
         self.flag.close()
         with contextlib.suppress(OSError):
             os.close(self.work)
-
-
-class SpawnedProcess(WorkerProcess):
-    """A worker that is a new process.
-
-    Args:
-        number: 0 to N-1.
-        process: the process; its standard input takes the commands.
-        paths: its files.
-    """
-
-    def __init__(self, number: int, process: subprocess.Popen[bytes], paths: Paths) -> None:
-        assert process.stdin is not None
-        super().__init__(number, process.pid, paths, os.dup(process.stdin.fileno()))
-        process.stdin.close()
-        self._process = process
-
-    def exit_code(self, *, waits: bool = False, kills_group: bool = False) -> int | None:
-        """Return the exit code of a process that has ended; see `WorkerProcess`."""
-        code = self._process.wait() if waits else self._process.poll()
-        if code is not None and kills_group:
-            self.kill(signal.SIGKILL)
-        return code
-
-    def kill(self, number: int, group: bool = True) -> None:
-        """Send a signal to the process, or to the whole group that it leads."""
-        if hasattr(os, "killpg"):
-            super().kill(number, group)
-        else:
-            self._process.kill()

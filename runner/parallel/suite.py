@@ -25,6 +25,7 @@ from .pool import EventHandler, Pool
 from .replay import Replay, ReplayedResult
 from .resources import refuse_unknown
 from .schedule import Schedule
+from .starters import reason_against_fork
 from .worker import Job, ResultSettings
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ class ParallelSuite:
 
     def __call__(self, result: ReplayedResult) -> ReplayedResult:
         """Run the tests; return the result."""
+        reason = reason_against_fork()
+        if result.showAll and reason is not None and self._components.settings.workers_by == "auto":
+            result.stream.writeln(f"tidytest: workers are new processes: {reason}")
         if self._rounds is None:
             self._run(result)
         else:

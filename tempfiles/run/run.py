@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..detection.extra_detectors import Detectors
@@ -95,8 +95,17 @@ class Run(RunContexts):
         Returns:
             As `os.fork`.
         """
-        with audit.muted("os.fork"):
+        with self.starting_worker():
             return os.fork()
+
+    @contextlib.contextmanager
+    def starting_worker(self) -> Iterator[None]:
+        """Start a process in the block that opens a run in the root of this one.
+
+        To this run it is no child process that may create files. For a process with one thread.
+        """
+        with audit.muted("os.fork", "subprocess.Popen", "os.posix_spawn"):
+            yield
 
     def reopen_in_child(
         self, settings: RunSettings | None = None, detectors: Iterable[Detector] = ()

@@ -63,14 +63,14 @@ def unsubscribe(handlers: Mapping[str, Handler]) -> None:
 
 
 @contextlib.contextmanager
-def muted(event: str) -> Iterator[None]:
-    """Call no handler for an event while the block runs; for a process with one thread."""
+def muted(*events: str) -> Iterator[None]:
+    """Call no handler for some events while the block runs; for a process with one thread."""
     with _lock:
-        handler = _handlers.pop(event, None)
+        muted = {event: _handlers.pop(event) for event in events if event in _handlers}
     try:
         yield
     finally:
-        if handler is not None:
+        for event, handler in muted.items():
             _handlers.setdefault(event, handler)
 
 
