@@ -108,6 +108,8 @@ def run_forked(job: Job, place: Place) -> NoReturn:
             listener.begin_in_worker(place.paths.collected)
         run = job.run.reopen_in_child(components.run_settings(), components.detectors())
         code = Worker(job, place, run).work()
+    except KeyboardInterrupt:
+        code = INTERRUPTED  # while it started
     except BaseException as error:
         with contextlib.suppress(BaseException):
             import traceback

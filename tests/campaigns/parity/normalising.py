@@ -11,7 +11,8 @@ _DURATIONS = re.compile(r"(?:^0\.000s {5}.*\n)+", re.MULTILINE)
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]+\b")
 _RANDOM = re.compile(r"\b(tmp|pymp-)[a-z0-9_]{8}")
 _PROCESS = re.compile(r"@test_\d+_tmp")
-_ROOT_AND_SLOT = re.compile(r"<base>/t/tidy-[A-Za-z0-9_]+(?:/\d+)?")
+# The root of a worker is in that of its run.
+_ROOT_AND_SLOT = re.compile(r"<base>/t(?:/tidy-[A-Za-z0-9_]+){1,2}(?:/\d+)?")
 _USAGE = re.compile(r"^usage: .*\n(?:[ \t]+.*\n|\n)*", re.MULTILINE)
 # A frame of the runner's or unittest's own: its line, its source, and the marks below that.
 _FRAME = re.compile(

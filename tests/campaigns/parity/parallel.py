@@ -44,7 +44,20 @@ class Allowed:
         )
 
 
-EXCEPTIONS: tuple[Allowed, ...] = ()
+_DEATH = ("a test that ends its process ends a serial run; with -j it is an error, and the other"
+          " tests go on")
+_INTERRUPT = ("a test that interrupts itself interrupts the run: the traceback is that of the parent"
+              " process, and tests of the other worker may have run")
+EXCEPTIONS: tuple[Allowed, ...] = (
+    Allowed("-v test_deaths.Deaths.test_*", ".*", _DEATH),
+    # These run everything: the deaths, and the tests that interrupt themselves.
+    *(Allowed(job, ".*", _DEATH) for job in ("(no arguments)", "discover", "discover -b -f -p *")),
+    *(Allowed(job, "(stderr|JUnit|leak report) .*", _INTERRUPT)
+      for job in ("* test_interrupt", "* test_signal", "test_signal")),
+    Allowed("*test_inspects", "stdout [-+].*", "a test that prints the command line, and the depth"
+            " of the stack that it runs on"),
+)
+"""What may differ, and why. Each is a rule of `-j`, not a defect that is waited for."""
 
 
 def serial(python: str) -> Side:
