@@ -46,7 +46,7 @@ class Allowed:
 
 _DEATH = ("a test that ends its process ends a serial run; with -j it is an error, and the other"
           " tests go on")
-_INTERRUPT = ("a test that interrupts itself interrupts the run: the traceback is that of the parent"
+_INTERRUPT = ("a test that interrupts itself interrupts the run: the traceback is of the parent"
               " process, and tests of the other worker may have run")
 EXCEPTIONS: tuple[Allowed, ...] = (
     Allowed("-v test_deaths.Deaths.test_*", ".*", _DEATH),
