@@ -221,9 +221,13 @@ class Closing:
         late = dict.fromkeys([*self._processes.contexts(), *self._paths.closed_makers])
         return self._close_again(*late)
 
-    def close_run(self) -> tuple[ContextReport, ...]:
-        """Close the contexts that created something after they were closed, and the run's own."""
-        self._finder.is_last = True
+    def close_run(self, has_exited: bool) -> tuple[ContextReport, ...]:
+        """Close the contexts that created something after they were closed, and the run's own.
+
+        Args:
+            has_exited: whether the exit handlers have run: what they may remove is no leak yet.
+        """
+        self._finder.is_last = has_exited
         late = (*self.close_late(), *self._close_again(contexts.root))
         self._finder.set_undecided_apart()
         self.totals.measure_again()

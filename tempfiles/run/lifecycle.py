@@ -110,12 +110,16 @@ class Lifecycle:
         if self.tracking is not None and self.tracking.has_closed:
             self.closing.wait(self._settings.late_grace)
 
-    def find_last_leaks(self) -> tuple[ContextReport, ...]:
-        """Return what contexts left after they were closed, and what the run left outside them."""
+    def find_last_leaks(self, has_exited: bool) -> tuple[ContextReport, ...]:
+        """Return what contexts left after they were closed, and what the run left outside them.
+
+        Args:
+            has_exited: see `Closing.close_run`.
+        """
         # Where no test ran, another process may have put something into the root.
         if not self._started and any(map(syscalls.listdir, self._root.slots)):
             self.start()
-        return self.tracking.judge() if self.tracking is not None else ()
+        return self.tracking.judge(has_exited) if self.tracking is not None else ()
 
     def stop(self) -> None:
         """Observe nothing more; a second call does nothing."""

@@ -225,13 +225,14 @@ class Run(RunContexts):
         """
         self._refuse_child()
         with syscalls.original_os_functions():
-            late = self._judge(tests)
+            late = self._judge(tests, has_exited=True)
             return self._remove(), late
 
     def judge(self, tests: int = 0) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """Find the last leaks, stop observing and restore the temp directory; remove nothing.
 
-        For a host whose exit handlers still use files of the run: `remove` comes after them.
+        For a host whose exit handlers still use files of the run: `remove` comes after them. What
+        such a handler has within its reach, and so may remove, is no leak.
 
         Args:
             tests: as `finish`.
@@ -244,7 +245,7 @@ class Run(RunContexts):
         """
         self._refuse_child()
         with syscalls.original_os_functions():
-            late = self._judge(tests)
+            late = self._judge(tests, has_exited=False)
             return self._life.report(self._tests), late
 
     def remove(self) -> RunReport:
@@ -295,11 +296,11 @@ class Run(RunContexts):
         """Return what is known, and what could not be removed, where `finish` was interrupted."""
         return self._life.closing.unfinished(tests)
 
-    def _judge(self, tests: int) -> tuple[ContextReport, ...]:
+    def _judge(self, tests: int, has_exited: bool) -> tuple[ContextReport, ...]:
         self._tests = tests
         self.wait()
         with lock:
-            late = self._life.find_last_leaks()
+            late = self._life.find_last_leaks(has_exited)
             self._stop_tracking()
         self.root.restore()
         return late

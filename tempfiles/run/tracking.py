@@ -190,13 +190,17 @@ class Tracking:
             or self._tree.has_new()
         )
 
-    def judge(self) -> tuple[ContextReport, ...]:
-        """Return what contexts left after they were closed, and what the run left outside them."""
+    def judge(self, has_exited: bool) -> tuple[ContextReport, ...]:
+        """Return what contexts left after they were closed, and what the run left outside them.
+
+        Args:
+            has_exited: see `Closing.close_run`.
+        """
         late: tuple[ContextReport, ...] = ()
         root = contexts.root
         if self.needs_judging():
             self.attribute_new_to(root)
-            late = self.closing.close_run()
+            late = self.closing.close_run(has_exited)
         findings = self._detectors.left_by(root)
         if not findings:
             return late

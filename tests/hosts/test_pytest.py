@@ -198,6 +198,25 @@ class QuietTests(PytestTestCase):
                          ["test_a.py::test_inner"], outcome.out)
 
 
+class ExitTests(PytestTestCase):
+    def test_what_is_removed_at_exit_is_no_leak(self) -> None:
+        self.write("test_a.py", """\
+            import atexit, os, pathlib, shutil, tempfile
+            def test_a():
+                directory = tempfile.mkdtemp(prefix="exit-")
+                def remove():
+                    assert os.path.isdir(directory)
+                    shutil.rmtree(directory)
+                    pathlib.Path("removed").touch()
+                atexit.register(remove)
+                tempfile.mkdtemp(prefix="left-")
+            """)
+        outcome = self.pytest("--leaks", "fail", code=1)
+        self.assertEqual(set(self.leaks), {"left"})
+        self.assertEqual(outcome.err, "")
+        self.assertTrue((self.project / "removed").exists())
+
+
 class OriginTests(PytestTestCase):
     def test_subtests_and_doctests_are_named(self) -> None:
         self.write("test_a.py", """\
