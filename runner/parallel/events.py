@@ -46,7 +46,7 @@ FLAKY = "y"
 WRITTEN = "o"
 """`o TEXT`: a user's own `run` wrote this to the stream of the result."""
 WARNING = "w"
-"""`w [KEY, TEXT]`: a warning was shown."""
+"""`w [KEY, CHANGED, TEXT]`: a warning, and whether the filters have changed since the last one."""
 UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off."""

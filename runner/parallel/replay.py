@@ -15,6 +15,7 @@ from ..session.outcomes import CaseName, FlakyTest, Outcome, Status
 from ..session.session import ClosedContext, Session
 from ..unittest_api import capturing, fixture_error, test_id
 from . import events
+from .shown_warnings import ShownWarnings
 
 
 class RemoteError(BaseException):
@@ -185,6 +186,7 @@ class Replay:
         self._started: bytes | None = None  # a start that is not applied yet
         self._ran: list[int] = []
         self._outside: set[bytes] = set()
+        self._warnings = ShownWarnings()
         self._batches = self._may_batch()
         self._handlers: dict[bytes, Callable[[bytes], None]] = {
             events.STARTED.encode(): self._start,
@@ -201,6 +203,7 @@ class Replay:
             events.ANNOTATED.encode(): self._annotate,
             events.FLAKY.encode(): self._note_flaky,
             events.WRITTEN.encode(): self._write,
+            events.WARNING.encode(): self._warn,
             events.UNIT.encode(): self._begin_unit,
             events.UNIT_DONE.encode(): self._end_unit,
         }
@@ -372,6 +375,11 @@ class Replay:
         test = FlakyTest(*json.loads(line[1:])[1:])
         for notify in self._session.events.flaky:
             notify(test)
+
+    def _warn(self, line: bytes) -> None:
+        key, have_changed, text = json.loads(line[1:])
+        if self._warnings.show(key, have_changed):
+            write_out(2, text.encode("utf-8", "backslashreplace"))
 
     def _write(self, line: bytes) -> None:
         self._result.stream.write(json.loads(line[1:]))

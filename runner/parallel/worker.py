@@ -42,6 +42,7 @@ from .channel import (
     park,
 )
 from .emit import OutputPositions, WorkerBoundaries, WorkerResult, WorkerSession
+from .shown_warnings import WarningSender
 
 REPLACE_ME, NOT_READY, DIFFERS = 75, 76, 79
 """The exit codes of a worker that has lost the pipe of units, so that a new one goes on, of one in
@@ -153,6 +154,7 @@ class Worker:
         if job.has_custom_run:
             self._result.follow_custom_runs()
         unittest.registerResult(self._result)  # for `--catch`
+        self._warnings = WarningSender(self._writer.add, self._result.send_positions)
         run.catch_termination()
 
     def work(self) -> int:
@@ -192,7 +194,9 @@ class Worker:
         session.ran = set()
         self._writer.add(f"{events.UNIT}{number} {' '.join(map(str, self._positions.now))}")
         self._result.begin_unit({id(test): first + i for i, test in enumerate(tests)}, tests)
+        self._warnings.begin_unit()
         unittest.TestSuite(tests)(self._result)
+        self._warnings.end_unit()
         self._result.send_positions()
         seconds = perf_counter() - begun
         content = [sorted(session.ran), sorted(session.interrupted), seconds]
