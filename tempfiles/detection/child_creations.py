@@ -82,23 +82,23 @@ class ChildCreations:
             return Starter(giver)
         if made.process:
             return self._starters.get(made.process)
-        is_pool = any("multiprocessing" in word for word in made.command)
+        is_worker = _is_worker(made.command)
         started = self._started()
         same = [
             (context, child) for context, child in started
-            if _has_command(child, made.command) or (is_pool and child.call in _OF_POOLS)
+            if _has_command(child, made.command) or (is_worker and child.call in _OF_POOLS)
         ]
-        # The listing of the temp directory decides there, unless the child is known.
-        return _only(same, same if is_in_temp else same or started)
+        if is_in_temp:  # the listing decides there, unless the child is known
+            return _only(same, same)
+        return _only(same, same or [one for one in started if _may_be(one[1], made.command)])
 
     def _starter_of_native(self, command: tuple[str, ...]) -> Starter | None:
         """Return what started a process, of several like it in one context the next one."""
-        if any(worker in word for word in command for worker in _WORKERS):
+        if _is_worker(command):
             return None  # what it works for is known to Python code only
         started = self._started()
         same = [one for one in started if _has_command(one[1], command)]
-        # A forked child, whose command line is not known, may have started it.
-        found = _only(same, same or [one for one in started if not one[1].command])
+        found = _only(same, same or [one for one in started if _may_be(one[1], command)])
         if found is None or found.child is not None:
             return found
         for _, child in same:
@@ -124,6 +124,18 @@ def _only(
     if len(found) != 1:
         return None
     return Starter(found.pop(), same[0][1] if len(same) == 1 else None)
+
+
+def _is_worker(command: tuple[str, ...]) -> bool:
+    return any(worker in word for word in command for worker in _WORKERS)
+
+
+def _may_be(child: ChildProcess, command: tuple[str, ...]) -> bool:
+    """Whether a child with another command line may have the given one: one of the two is unknown.
+
+    A child that was forked is not known by its command line.
+    """
+    return not (child.command and command)
 
 
 def _has_command(child: ChildProcess, command: tuple[str, ...]) -> bool:

@@ -34,10 +34,10 @@ class ChildStart(NamedTuple):
 class ChildCreation(NamedTuple):
     """A path that a child creates, which did not exist.
 
-    A Python child reports its line of code and its command line. `key` is that of the work that
-    this process has handed over to it (see `registry.pools`); empty where it is no such worker.
-    A native child reports the process that the run started, which is the child itself or a process
-    above it (`ChildStart.process`).
+    Both kinds of children name the process that the run started, which is the child itself or one
+    above it: Python by its `command`, empty if it has ended, a native child by `process` (see
+    `ChildStart`). Python also reports its line of code and, in a worker of a pool, the `key` of the
+    work that this process has handed over to it (see `registry.pools`).
     """
 
     path: str
@@ -71,7 +71,7 @@ class ChildLog:
         before = os.environ.get("PYTHONPATH")
         if POSIX and before != "" and os.pathsep not in _SITE:
             path = _SITE if before is None else f"{_SITE}{os.pathsep}{before}"
-            self._set = {"PYTHONPATH": path, _VARIABLE: self._path}
+            self._set = {"PYTHONPATH": path, _VARIABLE: f"{os.getpid()}:{self._path}"}
         if self.traces_native:
             from . import recorder
 

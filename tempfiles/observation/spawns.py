@@ -22,7 +22,10 @@ _lock = new_lock()
 
 # From 3.13 on `subprocess.Popen`, which has an event of its own, may use `posix_spawn`.
 _REPORTED_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")
-_MULTIPROCESSING = ("multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver")
+_MULTIPROCESSING = (
+    "multiprocessing.popen_spawn_posix", "multiprocessing.popen_forkserver",
+    "loky.backend.popen_loky_posix", "joblib.externals.loky.backend.popen_loky_posix",
+)
 
 
 class SpawnObserver:
@@ -119,9 +122,11 @@ class SpawnObserver:
     def opens_pipe(self, frame: Any) -> None:
         """A file object is made of a descriptor.
 
-        multiprocessing's spawn and forkserver raise no event for the child that they start, but
-        write its instructions to a pipe at once.
+        multiprocessing's spawn and forkserver, and loky, raise no event for the child that they
+        start, but write its instructions to a pipe at once.
         """
+        if frame.f_globals.get("__name__") == "os" and frame.f_back is not None:
+            frame = frame.f_back  # of `os.fdopen`
         if frame.f_globals.get("__name__") in _MULTIPROCESSING:
             self._add(frame, "multiprocessing", ("python",))
 

@@ -100,6 +100,13 @@ def _follow_executors(module: ModuleType) -> None:
     )
 
 
+def _follow_loky(module: ModuleType) -> None:
+    """Follow the executors of loky, whose items are like those of `ProcessPoolExecutor`."""
+    # The item has slots: a class below it has room for the key.
+    module._WorkItem = type("_WorkItem", (module._WorkItem,), {})  # type: ignore[attr-defined]
+    _follow_executors(module)
+
+
 def _follow_runners(module: ModuleType) -> None:
     """Follow `asyncio.Runner`, which runs all its work in a copy of the first caller's context."""
     run = module.Runner.run
@@ -118,6 +125,8 @@ MODULES: dict[str, Callable[[ModuleType], None]] = {
     "multiprocessing.pool": _follow_pools,
     "concurrent.futures.process": _follow_executors,
     "asyncio.runners": _follow_runners,
+    "loky.process_executor": _follow_loky,
+    "joblib.externals.loky.process_executor": _follow_loky,
 }
 """The modules of the workers that are followed."""
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import unittest
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ def work(_=None):
     open(os.path.join(tempfile.gettempdir(), "inside"), "w").close()  # INSIDE
     open(f"{os.getpid()}.txt", "w").close()  # OUTSIDE
 
+MORE
+
 class Child(unittest.TestCase):
-    def test_before(self): pass
+    def test_before(self): BEFORE
     def test_child(self):
         STATEMENT
     def test_later(self): pass
@@ -45,11 +48,15 @@ print(json.dumps([sys.path, sorted(sys.modules), dict(os.environ), sorted(sys.pa
 
 @unittest.skipUnless(os.name == "posix", "only where the environment is of bytes")
 class ChildTests(ProjectTestCase):
-    def assertReported(self, statement: str, file: str, function: str = "work") -> None:
+    def assertReported(
+        self, statement: str, file: str, function: str = "work", more: str = "",
+        before: str = "pass",
+    ) -> None:
         """Fail unless both files have the lines in which the child created them."""
         self.write("worker.py", WORKER)
         self.write("existing", "")
-        path = self.write("test_child.py", SUITE.replace("STATEMENT", statement))
+        path = self.write("test_child.py", SUITE.replace("STATEMENT", statement)
+                          .replace("MORE", more).replace("BEFORE", before))
         outcome = self.tidytest("--leak-json=../r.json")
         self.assertEqual(outcome.code, 0, outcome.err)
         report: dict[str, Any] = json.loads((self.base.parent / "r.json").read_text("utf-8"))
@@ -99,6 +106,22 @@ class ChildTests(ProjectTestCase):
             "with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool: "
             "pool.submit(work).result()", "test_child.py")
 
+    def test_workers_of_loky(self) -> None:
+        if find_spec("loky") is None:
+            self.skipTest("loky is not installed")
+        self.assertReported(
+            "loky.get_reusable_executor(max_workers=1).submit(work).result()",
+            "test_child.py", more="import loky",
+            before="loky.get_reusable_executor(max_workers=1).submit(len, '').result()")
+
+    def test_grandchild_like_a_child_of_the_class(self) -> None:
+        self.write("same.py", "import os, sys, time\n"
+                              "if 'ONCE' not in os.environ: time.sleep(30)\nimport worker\n")
+        self.assertReported(
+            "subprocess.run(f'ONCE=1 {sys.executable} same.py', shell=True)", "worker.py",
+            more="same = subprocess.Popen([sys.executable, 'same.py'])\n"
+                 "def tearDownModule(): same.kill(); same.wait()")
+
     def test_user_sitecustomize_is_loaded(self) -> None:
         self.write("site/sitecustomize.py", "import sys; sys.own = True\n")
         self.write("own.py", "import sys; assert sys.own; import worker\n")
@@ -138,7 +161,7 @@ class NothingElseTests(ProjectTestCase):
             log.touch()
             site = str(Path(child_log.__file__).with_name("child_site"))
             environment["PYTHONPATH"] = site + (f":{before}" if before else "")
-            environment["_TIDYTEST_CHILD_LOG"] = str(log)
+            environment["_TIDYTEST_CHILD_LOG"] = f"{os.getpid()}:{log}"
         done = subprocess.run(
             [sys.executable, *options, "-c", STATE], env=environment, capture_output=True,
             cwd=self.project, text=True, check=False,
@@ -166,6 +189,6 @@ class NothingElseTests(ProjectTestCase):
         code = "open('x', 'w').close(); print('done')"
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=self.project, capture_output=True, text=True,
-            env={"PYTHONPATH": site, "_TIDYTEST_CHILD_LOG": "/nowhere/log"}, check=False,
+            env={"PYTHONPATH": site, "_TIDYTEST_CHILD_LOG": "1:/nowhere/log"}, check=False,
         )
         self.assertEqual((done.stdout, done.stderr), ("done\n", ""))

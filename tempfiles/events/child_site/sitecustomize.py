@@ -11,7 +11,7 @@ _LOG = "_TIDYTEST_CHILD_LOG"
 
 
 def _hide():
-    """Take our entry out of what the program sees; return the path of the log.
+    """Take our entry out of what the program sees; return the pid of the run and its log.
 
     The environment of the process itself keeps it, for the children of this child.
     """
@@ -21,7 +21,7 @@ def _hide():
     data = getattr(os.environ, "_data", None)
     if not isinstance(data, dict) or os.name != "posix":
         return None
-    log = data.pop(os.fsencode(_LOG), None)
+    log = data.pop(os.fsencode(_LOG), b"")
     key = b"PYTHONPATH"
     entries = data.get(key, b"").split(os.fsencode(os.pathsep))
     rest = [entry for entry in entries if entry != os.fsencode(here)]
@@ -29,7 +29,36 @@ def _hide():
         data[key] = os.fsencode(os.pathsep).join(rest)
     else:
         data.pop(key, None)
-    return log
+    run, _, path = log.partition(b":")
+    return (int(run), path) if path else None
+
+
+def _command_of(run):
+    """Return the command line of the process that the run started: this one, or one above it.
+
+    It is empty where a process between has ended, or where the system does not tell.
+    """
+    pid, above = os.getpid(), os.getppid()
+    if above == run:
+        return list(getattr(sys, "orig_argv", ()))
+    try:
+        while above > 1:
+            pid = above
+            above = int(_read("/proc/" + str(pid) + "/stat").rpartition(b")")[2].split()[1])
+            if above == run:
+                words = _read("/proc/" + str(pid) + "/cmdline").split(b"\0")[:-1]
+                return list(map(os.fsdecode, words))
+    except Exception:
+        pass
+    return []
+
+
+def _read(path):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 1 << 16)
+    finally:
+        os.close(descriptor)
 
 
 # Tests replace functions of `os`.
@@ -43,11 +72,11 @@ _get_frame, _creates = sys._getframe, os.O_CREAT
 class _Reporter:
     """Append a line to the log for each path that this process is about to create."""
 
-    def __init__(self, log):
+    def __init__(self, run, log):
         self._log = log
         self._room = 5000  # lines; a child that creates more is not worth the time
         self._made = set()  # directories that were reported, or lie in one that was
-        self._command = list(getattr(sys, "orig_argv", ()))
+        self._command = _command_of(run)
         self._flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         given = os.path.dirname(os.__file__) + os.sep
         self._library = (os.path.dirname(os.path.realpath(os.__file__)) + os.sep, given)
@@ -113,13 +142,14 @@ def _work_of(frame):
     while frame is not None:
         key = _key_of_work(frame, frame.f_code)
         if key:
-            return sys.modules["multiprocessing.process"].parent_process().pid, key
+            parent = sys.modules["multiprocessing.process"].parent_process()
+            return parent.pid if parent is not None else os.getppid(), key
         frame = frame.f_back
     return None
 
 
 def _key_of_work(frame, code):
-    if code.co_filename.endswith("process.py"):
+    if code.co_filename.endswith(("process.py", "process_executor.py")):
         return getattr(frame.f_locals.get("call_item"), "tempfiles_key", None)
     if code.co_name == "worker" and code.co_filename.endswith("pool.py"):
         job = frame.f_locals.get("job")
@@ -160,7 +190,7 @@ def _start():
     try:
         log = _hide()
         if log and hasattr(sys, "addaudithook"):
-            sys.addaudithook(_hook(_Reporter(log).report))
+            sys.addaudithook(_hook(_Reporter(*log).report))
     except Exception:  # whatever this interpreter is, the program starts
         pass
 
