@@ -11,7 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.campaigns.parity import campaign, comparison, modules, normalising, suites
+from tests.campaigns.parity import (
+    campaign,
+    comparison,
+    modules,
+    normalising,
+    parallel,
+    suites,
+)
 from tests.campaigns.parity.comparison import Difference
 from tests.campaigns.parity.sides import Entry, Job, Run, Side, run
 
@@ -73,6 +80,52 @@ class RecordingTests(unittest.TestCase):
         job = next(job for job in suites.jobs((3, 11)) if job.name == "test_leaks")
         left = [entry.type for entry in run(STOCK, job).below("t")]
         self.assertEqual(sorted(left), ["directory", "directory", "directory", "file"])
+
+
+class ParallelParityTests(unittest.TestCase):
+    """A parallel run is the serial run, but for times, random names and the listed exceptions."""
+
+    def hold(self, job: Job, workers: int = 2) -> None:
+        sides = parallel.serial(sys.executable), parallel.parallel(sys.executable, workers)
+        verdict = parallel.excused(campaign.check(*sides, job, parallel.differences))
+        self.assertEqual([str(difference) for difference in verdict.differences], [])
+
+    def test_module_of_the_standard_library(self) -> None:
+        self.hold(modules.job("test_fileinput"))
+
+    def test_generated_suites(self) -> None:
+        quick = ("-v test_ends", "-v test_classes", "-b test_output", "-v test_leaks")
+        for job in suites.jobs(sys.version_info[:2]):
+            if job.name in quick:
+                with self.subTest(job.name):
+                    self.hold(job)
+
+    def test_each_kind_of_difference_is_seen(self) -> None:
+        report = {"summary": {"tests": 1}, "leaks": [leak("t/tmp1234abcd")]}
+        junit = "<testsuites><testcase name='test' time='0.1'/></testsuites>"
+        one = finished(stderr="a\nRan 1 test in 0.100s\n", report=report, junit=junit)
+        self.assertEqual(parallel.differences(one, one), [])
+        others = {
+            "stderr +b": replace(one, stderr="a\nb\nRan 1 test in 0.300s\n"),
+            "stdout +b": replace(one, stdout="b\n"),
+            "leak report -leaks": replace(one, report={**report, "leaks": []}),
+            'leak report +summary {"tests": 2}': replace(
+                one, report={**report, "summary": {"tests": 2}}
+            ),
+            "JUnit -<testcase": replace(one, junit=junit.replace("<testcase name='test' ", "<x ")),
+            "exit code 0 -> 1": replace(one, exit_code=1),
+        }
+        for words, other in others.items():
+            with self.subTest(words):
+                found = " ".join(map(str, parallel.differences(one, other)))
+                self.assertIn(words, found)
+
+    def test_exceptions_cover_what_they_name_and_nothing_else(self) -> None:
+        inspects, good = Job("-v test_inspects", ()), Job("-v test_good", ())
+        found = (Difference("stdout -19 False"), Difference("stderr -ok"))
+        for job, kept in ((inspects, ["stderr -ok"]), (good, ["stdout -19 False", "stderr -ok"])):
+            verdict = parallel.excused(campaign.Verdict(job, finished(), finished(), found))
+            self.assertEqual([str(difference) for difference in verdict.differences], kept)
 
 
 class ComparisonTests(unittest.TestCase):
@@ -169,6 +222,25 @@ class NormalisingTests(unittest.TestCase):
             "    self.fail()\n"
         )
         self.assertEqual(normalising.output(text, "/tmp/par-x"), "".join(text.splitlines(True)[2:]))
+
+    def test_takes_out_of_a_second_run_what_differs_in_each(self) -> None:
+        text = (
+            "  left 1 in the temp directory (0 B):\n"
+            "    dir   {name}/  empty  m.py:4 in test  tempfile.mkdtemp\n"
+            "Ran 1 test in {time}s\n"
+            "New in shared directories, not attributed to any test (1):\n"
+            "    dir  /tmp/{name}\n"
+            "Temporary files: 1 created, 0 removed by their tests, 1 leaked by 1 test (removed)\n"
+        )
+        one = text.format(name="shared-e8fd5pxu", time="0.001")
+        other = text.format(name="shared-x80d016r", time="1.234")
+        self.assertEqual(normalising.rerun(one, "/b"), normalising.rerun(other, "/b"))
+        gone = one.replace("tempfile.mkdtemp", "os.mkdir")
+        self.assertNotEqual(normalising.rerun(one, "/b"), normalising.rerun(gone, "/b"))
+
+    def test_the_root_of_a_worker_is_no_difference(self) -> None:
+        serial, worker = "/b/t/tidy-abcdefgh/0/x", "/b/t/tidy-abcdefgh/tidy-1234abcd/0/x"
+        self.assertEqual(normalising.rerun(serial, "/b"), normalising.rerun(worker, "/b"))
 
     def test_the_run_root_is_no_difference(self) -> None:
         ours = normalising.message("/tmp/par-x/t/tidy-abcdefgh/0/name", "/tmp/par-x")

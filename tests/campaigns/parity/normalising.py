@@ -36,6 +36,13 @@ _SECTION = re.compile(
 )
 # Names in the temp directory, where it is named in full and in the lines on leaks.
 _IN_TEMP = re.compile(r"<base>/t/[^\s'\",:;)\]]+")
+# What other programs of the machine have created meanwhile, which the end of a run may list; and
+# the totals, where they are printed for that alone.
+_STRANGERS = re.compile(
+    r"^New in shared directories.*\n(?:    .*\n)*"
+    r"(?:Temporary files: 0 created, 0 removed by their tests, 0 registered and removed, "
+    r"none leaked\n)?", re.MULTILINE,
+)
 _LEAK_LINE = re.compile(r"^( {4}(?:dir|file|link|sock|fifo|other)) +(\S+) +", re.MULTILINE)
 
 
@@ -60,8 +67,12 @@ def output(text: str, base: str) -> str:
 
 
 def rerun(text: str, base: str) -> str:
-    """Normalise an output for another run of the same program: times and random names only."""
-    text = _IN_TEMP.sub(lambda found: name(found[0]), message(text, base))
+    """Normalise an output for another run of the same program.
+
+    Times, random names, and what other programs have created are taken out.
+    """
+    text = _STRANGERS.sub("", message(text, base))
+    text = _IN_TEMP.sub(lambda found: name(found[0]), text)
     text = _LEAK_LINE.sub(lambda found: f"{found[1]} {name(found[2])} ", text)
     text = _SECONDS.sub("0.000s", text)
     return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
