@@ -204,8 +204,13 @@ class Watched:
 
     def changed(self) -> bool:
         """Whether it may hold other names than when `names` was last called."""
-        status = self._status()
-        return status is not None and status.st_mtime_ns != self._stamp
+        try:  # not `suppress`, and no call of `_status`: this is done after every test
+            found: os.stat_result | None = syscalls.stat(self._open)
+        except OSError:
+            found = None
+        if found is None or found.st_ino != self._inode:
+            found = self._status()
+        return found is not None and found.st_mtime_ns != self._stamp
 
     def release(self) -> None:
         """Close the directory; it is asked by its path from now on."""
@@ -227,7 +232,7 @@ class Watched:
 
     def _status(self) -> os.stat_result | None:
         status = None
-        try:  # not `suppress`: this is done after every test
+        try:
             status = syscalls.stat(self._open)
         except OSError:
             self._open = self.path

@@ -21,24 +21,26 @@ RunCallback = TypeVar("RunCallback", bound="Callable[[RunReport], object]")
 
 _lock = new_lock()
 # Tuples, replaced as a whole: a callback may add or remove others while they are called.
-_on_open: tuple[Callable[[ContextRecord], object], ...] = ()
-_on_close: tuple[Callable[[ContextReport], object], ...] = ()
+on_open: tuple[Callable[[ContextRecord], object], ...] = ()
+"""The callbacks for opened contexts; if there is none, no record is needed."""
+on_close: tuple[Callable[[ContextReport], object], ...] = ()
+"""The callbacks for closed contexts."""
 _on_run_close: tuple[Callable[[RunReport], object], ...] = ()
 
 
 def on_context_open(callback: OpenCallback) -> OpenCallback:
     """Call a function with a `ContextRecord` after each context opens; usable as a decorator."""
-    global _on_open
+    global on_open
     with _lock:
-        _on_open += (_checked(callback),)
+        on_open += (_checked(callback),)
     return callback
 
 
 def on_context_close(callback: CloseCallback) -> CloseCallback:
     """Call a function with a `ContextReport` after each context closes; usable as a decorator."""
-    global _on_close
+    global on_close
     with _lock:
-        _on_close += (_checked(callback),)
+        on_close += (_checked(callback),)
     return callback
 
 
@@ -52,32 +54,22 @@ def on_run_close(callback: RunCallback) -> RunCallback:
 
 def remove_callback(callback: Callable[..., object]) -> None:
     """Remove a callback from all events; an unknown one is ignored."""
-    global _on_open, _on_close, _on_run_close
+    global on_open, on_close, _on_run_close
     # `!=`, not `is not`: each look-up of a bound method returns a new object.
     with _lock:
-        _on_open = tuple(known for known in _on_open if known != callback)
-        _on_close = tuple(known for known in _on_close if known != callback)
+        on_open = tuple(known for known in on_open if known != callback)
+        on_close = tuple(known for known in on_close if known != callback)
         _on_run_close = tuple(known for known in _on_run_close if known != callback)
-
-
-def has_open_callbacks() -> bool:
-    """Return whether a callback for opened contexts exists; if not, no record is needed."""
-    return bool(_on_open)
-
-
-def has_close_callbacks() -> bool:
-    """Return whether a callback for closed contexts exists."""
-    return bool(_on_close)
 
 
 def context_opened(record: ContextRecord) -> None:
     """Call the callbacks for an opened context."""
-    _call(_on_open, record)
+    _call(on_open, record)
 
 
 def context_closed(report: ContextReport) -> None:
     """Call the callbacks for a closed context."""
-    _call(_on_close, report)
+    _call(on_close, report)
 
 
 def run_closed(report: RunReport) -> None:

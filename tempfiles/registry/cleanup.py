@@ -42,14 +42,14 @@ class context:
     def __enter__(self) -> str:
         opened = tree.enter(self._name)
         self._opened.append(opened)
-        if callbacks.has_open_callbacks():
+        if callbacks.on_open:
             parent = opened.parent.id if opened.parent is not None else None
             callbacks.context_opened(ContextRecord(opened.id, opened.scope, parent))
         return self._name
 
     def __exit__(self, *exception: object) -> None:
         closing = self._opened.pop()
-        has_callbacks = callbacks.has_close_callbacks()
+        has_callbacks = bool(callbacks.on_close)
         registered = len(closing.files or ()) + len(closing.directories or ())
         removal = RemovalReport()
         try:

@@ -126,10 +126,11 @@ def _is_scheduled() -> bool:
     return any(name in sys.modules for name in _SCHEDULERS)
 
 
-def _note_entered(context: Context) -> None:
-    """Record what the thread has entered, or returned to."""
+def _make_current(context: Context) -> None:
+    """Make a context the current one, and record what the thread has entered, or returned to."""
     global _innermost
     _innermost = context
+    _current.set(context)
     loops = sys.modules.get("_asyncio")
     if context.scope != "context" and (loops is None or loops._get_running_loop() is None):
         _entered.context = context
@@ -160,20 +161,22 @@ def enter(id: str, scope: Scope = "context") -> Context:
     """Open a context below the current one and make it the current one."""
     if not _follows_threads:
         _follow_threads()
-    context = Context(id, scope, _parent(scope))
+    known = _current.get()
+    # Most often the running code knows its context, and that is the one entered or left last.
+    is_plain = known is _innermost and known is not None
+    context = Context(id, scope, known if is_plain else _parent(scope, known))
     _open[context] = None
-    _current.set(context)
-    _note_entered(context)
+    _make_current(context)
     return context
 
 
-def _parent(scope: Scope) -> Context:
+def _parent(scope: Scope, known: Context | None) -> Context:
     """Return the context in which a new one is opened.
 
     A test in a thread of which nothing is known is not within the test that another thread runs.
     """
     parent = current()
-    if scope == "test" and _current.get() is None:
+    if scope == "test" and known is None:
         while parent.scope == scope and parent.parent is not None:
             parent = parent.parent
     return parent
@@ -183,8 +186,7 @@ def _set_current(context: Context) -> None:
     """Make an open context the current one of the running code."""
     if not _follows_threads:
         _follow_threads()
-    _current.set(context)
-    _note_entered(context)
+    _make_current(context)
 
 
 class Activation:
@@ -224,9 +226,10 @@ def close(context: Context) -> None:
         parent = context.parent
         while parent is not None and parent.closed:
             parent = parent.parent
-        _current.set(parent)
         if parent is not None:
-            _note_entered(parent)
+            _make_current(parent)
+        else:
+            _current.set(None)
 
 
 def leave_all() -> None:
@@ -235,8 +238,8 @@ def leave_all() -> None:
         context.attachment = None
     _open.clear()
     _open[root] = None
+    _make_current(root)
     _current.set(None)
-    _note_entered(root)
 
 
 @contextlib.contextmanager

@@ -41,12 +41,14 @@ SCOPES: dict[Scope, int] = {
 }  # fmt: skip
 LONGEST = 1000
 # Two slots, written in turn; byte 0 says which one counts. A slot is complete before that byte is
-# changed, and one byte cannot be torn, so a kill in between leaves the previous one.
+# changed, and one byte cannot be torn, so a kill in between leaves the previous one. A context that
+# ends most often finds the one around it in the other slot.
 SLOT = f"<HB{LONGEST}s"  # for `struct`
 OFFSETS = (64, 2048)
 SIZE = 4096
 MAGIC = b"tidy-current-1\n"
-_NOTHING = (0, 0, b"")
+_Entry = tuple[int, int, bytes, str]  # the three values of a slot, and the id of the context
+_NOTHING: _Entry = (0, 0, b"", "")
 
 
 class Journal:
@@ -57,15 +59,15 @@ class Journal:
     """
 
     __slots__ = (
-        "__weakref__", "_closed", "_fd", "_held", "_ids", "_pack", "_page", "_root", "_size",
-        "_stack", "_turn",
+        "__weakref__", "_closed", "_fd", "_held", "_pack", "_page", "_root", "_size", "_stack",
+        "_turn", "_written",
     )  # fmt: skip
 
     def __init__(self, root: str) -> None:
         self._root = root
         self._closed = False
-        self._stack: list[tuple[int, int, bytes]] = []
-        self._ids: list[str] = []
+        self._stack: list[_Entry] = []
+        self._written: list[_Entry | None] = [None, None]  # what the slots hold
         self._turn = 0
         self._size = 0  # of the recorded leaks
         self._pack: Any = None
@@ -80,13 +82,17 @@ class Journal:
             name = id.encode()
         except UnicodeEncodeError:
             name = id.encode("utf-8", "backslashreplace")
-        entry = (len(name), SCOPES.get(scope, OTHER_SCOPE), name)
+        length = len(name)
+        if length > LONGEST:
+            length = LONGEST
+        number = SCOPES.get(scope, OTHER_SCOPE)
+        entry = (length, number, name, id)
         self._stack.append(entry)
-        self._ids.append(id)
         self._turn = turn = 1 - self._turn
         pack = self._pack or self._begin()
         # Inline, here and in `leave`: this runs around every test.
-        pack(self._page, OFFSETS[turn], *entry)
+        pack(self._page, OFFSETS[turn], length, number, name)
+        self._written[turn] = entry
         self._page[0] = turn
 
     def leave(self, id: str | None = None) -> None:
@@ -95,18 +101,26 @@ class Journal:
         Args:
             id: its id; None for the current one. Contexts of several threads end in any order.
         """
-        stack, ids = self._stack, self._ids
+        stack = self._stack
         if stack:
-            if id is None or ids[-1] is id or id not in ids:
+            if id is None or stack[-1][3] is id:
                 stack.pop()
-                ids.pop()
             else:
-                number = len(ids) - 1 - ids[::-1].index(id)
-                del stack[number], ids[number]
+                del stack[self._index_of(id)]
+        current = stack[-1] if stack else _NOTHING
         self._turn = turn = 1 - self._turn
-        pack = self._pack or self._begin()
-        pack(self._page, OFFSETS[turn], *(stack[-1] if stack else _NOTHING))
+        if self._written[turn] is not current:
+            pack = self._pack or self._begin()
+            pack(self._page, OFFSETS[turn], *current[:3])
+            self._written[turn] = current
         self._page[0] = turn
+
+    def _index_of(self, id: str) -> int:
+        """Return where the last entry with an id is in the stack; the last one if there is none."""
+        for index in range(len(self._stack) - 1, -1, -1):
+            if self._stack[index][3] == id:
+                return index
+        return len(self._stack) - 1
 
     def _begin(self) -> Any:
         import struct
@@ -176,6 +190,7 @@ class Journal:
     def _cut_off(self) -> None:
         """Write into private memory from now on."""
         self._page = bytearray(SIZE)
+        self._written = [None, None]
         self._fd = -1
         self._closed = True
 

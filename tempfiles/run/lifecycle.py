@@ -39,9 +39,11 @@ class Lifecycle:
         tracking: the components; None until they are needed.
         is_ready: whether the tracking has started.
         left_nothing: returns whether a context has left nothing, at little cost.
+        is_untouched: returns whether nothing has happened in a context, at less cost.
     """
 
     left_nothing: Callable[[Context], bool]
+    is_untouched: Callable[[Context], bool]
 
     def __init__(
         self, settings: RunSettings, root: RunRoot, project: str, detectors: Detectors
@@ -64,6 +66,7 @@ class Lifecycle:
             tracking = Tracking(self._settings, self._root, self._project, self._detectors)
             self.tracking = tracking
             self.left_nothing = tracking.left_nothing
+            self.is_untouched = tracking.is_untouched
         return self.tracking
 
     @property

@@ -48,6 +48,7 @@ class RunContexts:
         self._journal = root.journal
         self._detectors = detectors
         self._detects = bool(detectors)
+        self._is_plain = not detectors and settings.tracks
         self._life = Lifecycle(settings, root, project, detectors)
 
     def enter(self, id: str, scope: Scope, *, source: Source | None = None) -> Context:
@@ -77,7 +78,7 @@ class RunContexts:
         if self._detects:
             with lock:
                 self._detectors.opened(context)
-        if callbacks.has_open_callbacks():
+        if callbacks.on_open:
             from ..records import ContextRecord
 
             parent = context.parent.id if context.parent is not None else None
@@ -101,6 +102,10 @@ class RunContexts:
         if _count_threads():
             with lock:
                 report = self._close(context, before_removal)
+        elif self._is_plain and self._life.is_untouched(context) and not callbacks.on_close:
+            contexts.close(context)
+            self._journal.leave(context.id)
+            return _NOTHING_LEFT
         else:
             report = self._close(context, before_removal)
         if report is not _NOTHING_LEFT:
@@ -116,7 +121,7 @@ class RunContexts:
         if collects:
             gc.disable()
         try:
-            if not self._life.left_nothing(context) or callbacks.has_close_callbacks():
+            if not self._life.left_nothing(context) or callbacks.on_close:
                 with process_state.original_process_state():
                     report = self._life.closing.close(
                         context, self._settings.tracks, before_removal

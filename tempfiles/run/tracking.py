@@ -68,7 +68,9 @@ class Tracking:
             self.observer.removed = RemovedBytes(self.observer.root)
         self.temp_directory = TempDirectoryScanner(root, self.observer)
         self._made_by = self.observer.paths.made_by
+        self._spawns = self.observer.spawns
         self._has_leftovers = bool(settings.leftovers)
+        self._looks_closer = settings.watch_modified or self._has_leftovers
         self._made_and_removed = 0  # how many paths the contexts created that left nothing
 
     def _before_unaudited(self) -> None:
@@ -125,6 +127,19 @@ class Tracking:
             self.observer.child_log.stop()
             self.observer.stop()
 
+    def is_untouched(self, context: Context) -> bool:
+        """Return whether nothing happened in a closing context, as in most tests.
+
+        Then no object that is about to be collected has anything to remove.
+        """
+        if context.attachment is not None or self._made_by(context) or self._looks_closer:
+            return False
+        if context.files is not None or context.directories is not None:
+            return False
+        if context.scope != "test" or self._spawns.native_modules:
+            return False
+        return not self.temp_directory.changed()
+
     def left_nothing(self, context: Context) -> bool:
         """Return whether a closing context left nothing, so that it needs no closer look.
 
@@ -156,7 +171,7 @@ class Tracking:
     def _tree_may_have_changed(self, context: Context) -> bool:
         if context.scope != "test":
             return self._tree.changed()
-        return self.observer.spawns.native_modules and self._tree.top_changed()
+        return self._spawns.native_modules and self._tree.top_changed()
 
     def _count(self, context: Context) -> int:
         """Return how many paths a context has created and removed, without ignored ones."""
