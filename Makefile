@@ -10,7 +10,7 @@ READY = $(VENV)/.ready
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): setup.cfg pyproject.toml
+$(READY): setup.cfg pyproject.toml setup.py tempfiles/events/recorder.c
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tidytest needs Python 3.11 or later: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
@@ -60,5 +60,5 @@ bench-quick: $(READY)  ## run a part of the benchmarks in under a minute; prints
 
 clean:  ## remove the environment and all caches
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
-	rm -rf docs/_build benchmarks/_build examples/*/.tidytest_cache
+	rm -rf tempfiles/events/recorder.so.1 docs/_build benchmarks/_build examples/*/.tidytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
