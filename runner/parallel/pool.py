@@ -164,6 +164,21 @@ class Pool:
                 " it was killed\n"
             )
             self._kill(worker)
+        dead = [worker for worker in self.ended if not worker.report]
+        if dead:
+            self._remove_roots(dead[-1])
+
+    def _remove_roots(self, dead: WorkerProcess) -> None:
+        """Remove the roots of dead workers in which a child of a test has lived on.
+
+        The child has as long to end as all processes have that tests left.
+        """
+        deadline = time.monotonic() + self._job.components.settings.late_grace
+        while time.monotonic() < deadline:
+            dead.rescued += self._job.run.reap_children()[1]
+            if not any(name.startswith("tidy-") for name in os.listdir(self._root)):
+                break
+            time.sleep(_TICK)
 
     def _kill(self, worker: WorkerProcess) -> None:
         worker.kill(signal.SIGKILL)

@@ -34,7 +34,7 @@ BOUND = 60.0  # seconds for one run, which takes about one; also on a machine th
 PROMPT = 3.0  # seconds in which an interrupted run must be gone, with all of its processes
 SLACK = 2.0  # seconds more for a machine that is busy
 QUICK, FULL = (3, 3, 2, 3), (220, 160, 60, 60)
-_START = re.compile(r"\b(test_\w+) \((\S+)\) \.\.\. ")
+_START = re.compile(rf"\(({MODULE}\.\w+\.test_\w+)\) \.\.\. ")
 _EMPTY = "import unittest\n"
 
 
@@ -112,7 +112,7 @@ class Try:
         self._check_log(ground.log, found)
 
     def _check_printed(self, output: str) -> None:
-        printed = Counter(match[2] for match in _START.finditer(output))
+        printed = Counter(match[1] for match in _START.finditer(output))
         lines = {id: printed[id] for id in self.suite.ends if printed[id] != 1}
         _hold(not lines, f"lines of the tests, not one each: {lines}")
         number = len(self.suite.ends)

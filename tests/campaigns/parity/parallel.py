@@ -49,6 +49,7 @@ _DEATH = ("a test that ends its process ends a serial run; with -j it is an erro
 _INTERRUPT = ("a test that interrupts itself interrupts the run: the traceback is of the parent"
               " process, and tests of the other worker may have run")
 EXCEPTIONS: tuple[Allowed, ...] = (
+    Allowed("*", r"stderr [-+]longest: .*", "a parallel run names the unit that bound its length"),
     Allowed("-v test_deaths.Deaths.test_*", ".*", _DEATH),
     # These run everything: the deaths, and the tests that interrupt themselves.
     *(Allowed(job, ".*", _DEATH) for job in ("(no arguments)", "discover", "discover -b -f -p *")),

@@ -63,3 +63,18 @@ class HardTests(ProjectTestCase):
                 outcome = self.tidytest("-j2", f"test_a.{name}")
                 self.assertEqual(outcome.code, code, outcome.err)
                 self.assertIn("Interrupted: 1 of 1 test ran.", outcome.err)
+
+    def test_daemon_of_a_test_that_died_leaves_no_root_behind(self) -> None:
+        self.write("test_a.py", """
+            import os, signal, time, unittest
+            class A(unittest.TestCase):
+                def test_1(self):
+                    if os.fork() == 0:
+                        os.setsid()
+                        time.sleep(0.7)
+                        os._exit(0)
+                    time.sleep(0.1)
+                    os.kill(os.getpid(), signal.SIGKILL)
+        """)
+        outcome = self.tidytest("-j2", "test_a")  # which sees that nothing is left
+        self.assertNotIn("Could not be removed", outcome.err)
