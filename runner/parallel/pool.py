@@ -14,9 +14,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tempfiles import Leak, Terminated, is_terminated
+from tempfiles import Terminated, is_terminated
 
 from ..errors import UsageError
 from ..unittest_api import test_id
@@ -31,6 +31,9 @@ from .starters import starter_of
 from .timeouts import TimeLimits
 from .wires import CAN_FORK, Wires
 from .worker import DIFFERS, INTERRUPTED, NOT_READY, TERMINATED, Job
+
+if TYPE_CHECKING:
+    from tempfiles import Leak
 
 _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""

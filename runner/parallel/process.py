@@ -7,12 +7,14 @@ import os
 import signal
 from collections import deque
 from collections.abc import Sequence
-
-from tempfiles import Leak, Rescued
+from typing import TYPE_CHECKING
 
 from .channel import END, EventReader, Paths, StopFlag
 from .plan import Unit
 from .replay import Source
+
+if TYPE_CHECKING:
+    from tempfiles import Leak, Rescued
 
 
 class WorkerProcess:

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tempfiles import untracked
-
 from .channel import Paths, park
 from .process import WorkerProcess
 from .wires import CAN_FORK, Wires, flush_output
@@ -55,7 +53,7 @@ class ForkStarter:
                 Place(number, self._job.run_word, paths, work, wires.bell_in, wires.life),
             )
         os.close(work)
-        with untracked():
+        with self._job.run.starting_worker():
             return WorkerProcess(number, pid, paths, park(work_in))
 
 

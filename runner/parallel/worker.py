@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from tempfiles import (
     Run,
+    RunReport,
     Terminated,
     original_os_functions,
     original_process_state,
@@ -101,8 +102,9 @@ def run_forked(job: Job, place: Place) -> NoReturn:
     """Be a worker in a forked child; never return."""
     code = 1
     try:
-        _leave_terminal(place)
-        prepare(place)
+        with job.run.starting_worker():
+            _leave_terminal(place)
+            prepare(place)
         _forget_handlers()
         components = job.components
         for listener in job.listeners:
@@ -223,7 +225,10 @@ class Worker:
             self._session.run.wait()
             report, late = self._session.finish()
             kept = self._session.kept()
-            content = [report.to_dict(), [found.to_dict() for found in late], *kept]
+            # Records are slow to import, and most runs of a part of the suite have none.
+            is_bare = report == RunReport(report.summary)
+            sent = report.summary if is_bare else report.to_dict()
+            content = [sent, [found.to_dict() for found in late], *kept]
             self._result.send_positions()
             self._writer.add(events.line(events.FINISHED, content))
             self._writer.flush()

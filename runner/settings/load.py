@@ -60,8 +60,9 @@ def load(
             contradict each other.
     """
     base = os.path.abspath(cwd)
-    if not (_may_set(argv, environ) or files.read(base)):
-        return Loaded(Config(), list(argv), {})
+    jobs, words = _take_jobs(argv)
+    if not (_may_set(words, environ) or files.read(base)):
+        return Loaded(Config(jobs=jobs), words, {})
     from . import conflicts, layers, parser
 
     arguments = parser.parse(argv)
@@ -69,6 +70,26 @@ def load(
     conflicts.settle(settings, arguments)
     layers.resolve(settings, environ)
     return Loaded(layers.as_config(settings), arguments.remaining, settings)
+
+
+_WITH_VALUE = ("-k", "-s", "-p", "-t")
+"""The options of unittest that take the next word for their value."""
+
+
+def _take_jobs(argv: Sequence[str]) -> tuple[int, list[str]]:
+    """Return the number of `-j N`, and the other words; all words where it is another form.
+
+    It is the option that is given most often alone: the table of options need not be imported.
+    """
+    words = list(argv)
+    if "-j" in words[:-1] and "--" not in words:
+        place = words.index("-j")
+        number = words[place + 1]
+        is_plain = number.isascii() and number.isdecimal() and number[0] != "0"
+        before = words[place - 1] if place else ""
+        if is_plain and not before.startswith("--") and before not in _WITH_VALUE:
+            return int(number), [*words[:place], *words[place + 2 :]]
+    return 1, words
 
 
 def _may_set(argv: Sequence[str], environ: Mapping[str, str]) -> bool:

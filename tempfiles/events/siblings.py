@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 
+from ..roots.journal import SIBLINGS
 from ..system import syscalls
 
-NAME = "siblings"
+NAME = SIBLINGS
 """The file in the run root of the process that started the others."""
 
 

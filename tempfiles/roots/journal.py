@@ -32,6 +32,7 @@ MOST_BYTES = 4 << 20
 """How many bytes of leaks a journal holds: some thousand leaks, read in a fraction of a second."""
 _LEAKS_PER_LINE = 20  # so that no line is too long for the reader
 CHILDREN = "children"  # a fourth one, which Python children write
+SIBLINGS = "siblings"  # a fifth one, which the processes of one run write
 FORKED = "forked"  # a third file, which forked children write
 
 OTHER_SCOPE = 9  # a word of the host that is not listed here

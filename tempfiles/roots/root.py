@@ -21,7 +21,9 @@ from . import flock, journal, marker
 from .claim import BARE_MODE, PREFIX, establish, refusal
 
 _PATIENCE = 0.25
-_OWN_FILES = frozenset({journal.CURRENT, journal.JOURNAL, journal.FORKED, journal.CHILDREN})
+_OWN_FILES = frozenset({
+    journal.CURRENT, journal.JOURNAL, journal.FORKED, journal.CHILDREN, journal.SIBLINGS,
+})  # fmt: skip
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 

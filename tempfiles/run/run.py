@@ -96,15 +96,18 @@ class Run(RunContexts):
             As `os.fork`.
         """
         with self.starting_worker():
+            from . import tracking  # noqa: F401 - imported once, not in each child
+
             return os.fork()
 
     @contextlib.contextmanager
     def starting_worker(self) -> Iterator[None]:
         """Start a process in the block that opens a run in the root of this one.
 
-        To this run it is no child process that may create files. For a process with one thread.
+        To this run it is no child process that may create files, and what the block opens is not
+        observed. For a process with one thread.
         """
-        with audit.muted("os.fork", "subprocess.Popen", "os.posix_spawn"):
+        with audit.muted("open", "os.fork", "subprocess.Popen", "os.posix_spawn"):
             yield
 
     def reopen_in_child(
