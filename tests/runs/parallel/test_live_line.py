@@ -9,7 +9,7 @@ from tests.support.projects import ProjectTestCase
 SUITE = """
     import time, unittest
     class A(unittest.TestCase):
-        def test_1(self): time.sleep(0.8)
+        def test_1(self): time.sleep(1.3)
         def test_2(self): self.fail()
     class B(unittest.TestCase):
         def test_3(self): time.sleep(0.1)
