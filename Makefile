@@ -40,8 +40,9 @@ zoo parity torture: export FRESH_PROCESSES = 1
 zoo: $(READY)  ## try every way to leak, each in its own run
 	$(BIN)/python -m tests.campaigns.zoo
 
-parity: $(READY)  ## run the tests of the standard library and of nose2 under both runners
+parity: $(READY)  ## compare with unittest, then -j 2 and -j 4 with the serial run
 	$(BIN)/python -m tests.campaigns.parity
+	$(BIN)/python -m tests.campaigns.parity --parallel
 
 torture: $(READY)  ## kill runs, race reapers and swap directories; takes minutes
 	$(BIN)/python -m tests.campaigns.torture_removal --full
@@ -49,6 +50,7 @@ torture: $(READY)  ## kill runs, race reapers and swap directories; takes minute
 	$(BIN)/python -m tests.campaigns.torture_kills --full
 	$(BIN)/python -m tests.campaigns.torture_neighbours --full
 	$(BIN)/python -m tests.campaigns.torture_start --full
+	$(BIN)/python -m tests.campaigns.torture_parallel --full
 
 bench: $(READY)  ## run every benchmark against its rival; writes benchmarks/results.md
 	$(BIN)/python -m pip install --quiet --editable '.[bench]'

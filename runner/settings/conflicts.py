@@ -64,6 +64,8 @@ _EXCLUSIVE = (
     *((name, other) for name in ("replay", "parity")
       for other in ("reverse", "repeat", "last-failed", "leaked-last", "update-baseline")),
     ("replay", "shuffle"),
+    ("replay", "jobs"),
+    ("parity", "retries"),
     ("replay", "parity"),
     ("parity", "until-leak"),
     ("pdb", "jobs"),

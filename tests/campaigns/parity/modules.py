@@ -37,6 +37,13 @@ _SHIMS = {
     "mp_forkserver_misc": ("forkserver", "exclude_types=True"),
 }
 
+# Their classes share a file or directory whose name is made of the process number when the module
+# is imported. Forked workers have one name, so these modules run in workers that import again.
+SHARE_A_NAME = frozenset({
+    "test_pathlib", "test_zipfile", "test_sqlite3", "test_dbm", "test_dbm_gnu", "test_dbm_ndbm",
+    "test_shelve", "test_fileinput", "test_glob", "test_gzip",
+})
+
 QUICK = ("test_tempfile", "test_fileinput", "test_contextlib_async")
 
 
@@ -51,7 +58,8 @@ def job(name: str) -> Job:
         method, which = _SHIMS[name]
         source = _MULTIPROCESSING.format(method=method, which=which)
         return Job(name, ("-v", name), {f"{name}.py": source})
-    return Job(name, ("-v", f"test.{name}"))
+    again = ("--workers-by", "spawn") if name in SHARE_A_NAME else ()
+    return Job(name, ("-v", f"test.{name}"), in_workers=again)
 
 
 def available(python: str) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Job:
 
     `arguments` follow the program's name, `interpreter` options come before it. `files` are
     written into the working directory; `source` is a tree to be copied there instead. `timeout` is
-    in seconds.
+    in seconds. `in_workers` are further options for a parallel run of it.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Job:
     source: Path | None = None
     interpreter: tuple[str, ...] = ()
     timeout: float = 600.0
+    in_workers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ def _execute(side: Side, job: Job, place: _Place) -> int | None:
 
 def _arguments(side: Side, job: Job, place: _Place) -> list[str]:
     options = list(side.options)
+    if "-j" in options:
+        options += job.in_workers
     if side.wants_report:
         options += ["--leak-json", str(place.out / "leaks")]
     if side.wants_junit:
