@@ -177,6 +177,23 @@ class NothingElseTests(ProjectTestCase):
                     plain = self.state(*options, before=before, traced=False)
                     self.assertEqual(self.state(*options, before=before, traced=True), plain)
 
+    def test_child_takes_less_than_five_milliseconds_more(self) -> None:
+        def milliseconds(environment: dict[str, str]) -> float:
+            pid = os.posix_spawn(sys.executable, [sys.executable, "-c", "pass"], environment)
+            usage = os.wait4(pid, 0)[2]
+            return (usage.ru_utime + usage.ru_stime) * 1000
+
+        log = self.base / "log"
+        log.touch()
+        site = str(Path(child_log.__file__).with_name("child_site"))
+        plain = {"PATH": os.environ["PATH"], "PYTHONPATH": "/nowhere"}
+        traced = {**plain, "PYTHONPATH": f"{site}:/nowhere",
+                  "_TIDYTEST_CHILD_LOG": f"{os.getpid()}:{log}"}
+        # In pairs, as the load of the machine changes; the least disturbed ones count.
+        pairs = [(milliseconds(traced), milliseconds(plain)) for _ in range(12)]
+        fastest = [min(times) for times in zip(*pairs, strict=True)]
+        self.assertLess(fastest[0] - fastest[1], 5)
+
     def test_child_without_site_or_environment_starts(self) -> None:
         for options in (("-I",), ("-E",), ("-S",)):
             with self.subTest(options=options):
