@@ -46,7 +46,7 @@ class ChildCreations:
         """Record what children have reported since the last call."""
         for report in self._observer.child_log.read():
             if isinstance(report, ChildStart):
-                self._starters[report.process] = self._starter_of_native(report.command)
+                self._starters[report.process] = self._starter_of_native(report)
             else:
                 self._add(report)
 
@@ -92,20 +92,21 @@ class ChildCreations:
             return _only(same, same)
         return _only(same, same or [one for one in started if _may_be(one[1], made.command)])
 
-    def _starter_of_native(self, command: tuple[str, ...]) -> Starter | None:
-        """Return what started a process, of several like it in one context the next one."""
+    def _starter_of_native(self, start: ChildStart) -> Starter | None:
+        """Return what started a process: of those like it the next one, as each starts once."""
+        command = start.command
         if _is_worker(command):
             return None  # what it works for is known to Python code only
-        started = self._started()
-        same = [one for one in started if _has_command(one[1], command)]
+        started = [one for one in self._started() if one[1].started <= start.time]
+        same = [
+            one for one in started if _has_command(one[1], command) and not one[1].is_traced
+        ]
         found = _only(same, same or [one for one in started if _may_be(one[1], command)])
-        if found is None or found.child is not None:
+        if found is None or not same:
             return found
-        for _, child in same:
-            if not child.is_traced:
-                child.is_traced = True
-                return Starter(found.context, child)
-        return found
+        child = same[0][1]
+        child.is_traced = True
+        return Starter(found.context, child)
 
     def _started(self) -> list[tuple[Context, ChildProcess]]:
         """Return what contexts have started that are open, or closed before the process ended."""

@@ -21,14 +21,19 @@ if TYPE_CHECKING:
 
 _SITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "child_site")
 _VARIABLE = "_TIDYTEST_CHILD_LOG"
+_UNREADABLE = (ValueError, SyntaxError, TypeError, AttributeError, RecursionError, MemoryError)
 _MOST_BYTES = 16 << 20  # of the log that are read at once
 
 
 class ChildStart(NamedTuple):
-    """The first native program of a process that the run started: its name, its command line."""
+    """The first native program of a process that the run started.
+
+    `process` names it, `time` is when it started, in seconds since the epoch.
+    """
 
     process: str
     command: tuple[str, ...]
+    time: float
 
 
 class ChildCreation(NamedTuple):
@@ -113,7 +118,7 @@ class ChildLog:
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
         for line in filter(None, whole.splitlines()):
-            with contextlib.suppress(ValueError, SyntaxError, TypeError):  # cut short
+            with contextlib.suppress(*_UNREADABLE):
                 yield self._report(*ast.literal_eval(line.decode("ascii")))
 
     def _report(
@@ -123,7 +128,8 @@ class ChildLog:
         from ..records import Origin
 
         if path is None:
-            return ChildStart(str(place), tuple(map(os.fsdecode, source)))
+            time = int(place.rpartition("-")[2]) / 1e9  # its name is the pid and the time in ns
+            return ChildStart(place, tuple(map(os.fsdecode, source)), time)
         name = os.fsdecode(path)
         if isinstance(source, str):
             return ChildCreation(name, None, process=source)

@@ -366,6 +366,26 @@ class ReportTests(TracingTestCase):
             (f"test_a.T.test_{i}", where, f"c{i}")
             for i in range(3) for where in ("temp", "outside")))
 
+    def test_child_with_the_same_command_as_a_child_of_the_class(self) -> None:
+        self.write("test_a.py", """
+            import os, subprocess, unittest
+            COMMAND = ["sh", "-c", "echo; test -e flag || exec sleep 60; touch ~/same-$$"]
+            class T(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    cls.child = subprocess.Popen(COMMAND, stdout=subprocess.PIPE)
+                    cls.child.stdout.readline()
+                    cls.addClassCleanup(cls.child.communicate)
+                    cls.addClassCleanup(cls.child.kill)
+                def test(self):
+                    import time; time.sleep(0.2)
+                    self.addCleanup(os.unlink, "flag")
+                    open("flag", "w").close()
+                    subprocess.run(COMMAND, stdout=subprocess.DEVNULL)
+            """)
+        (leak,) = self.report()["leaks"]
+        self.assertEqual((leak["context"], leak["origin"]["line"]), ("test_a.T.test", 15))
+
     def test_program_of_a_shared_worker_accuses_no_other_test(self) -> None:
         self.write("test_a.py", """
             import concurrent.futures, multiprocessing, subprocess, unittest
