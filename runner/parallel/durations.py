@@ -8,6 +8,7 @@ that a file in version control changes little.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -118,11 +119,18 @@ def _entries(document: Any) -> dict[str, Entry]:
         raise cache.DamagedError("it is of another version")
     try:
         return {
-            str(key): (max(float(seconds), 0.0), max(int(tests), 1))
+            str(key): (_seconds_of(seconds), max(int(tests), 1))
             for key, (seconds, tests) in document["units"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise cache.DamagedError("it is not a file of durations") from None
+
+
+def _seconds_of(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds < math.inf:
+        raise ValueError
+    return seconds
 
 
 def _lines(entries: Mapping[str, Entry]) -> list[str]:

@@ -80,6 +80,8 @@ class DurationsTests(unittest.TestCase):
             ("{", "it is malformed"), ("[]", "it is not a file of durations"),
             ('{"version": 9}', "it is of another version"),
             ('{"version": 1, "units": {"a": [1, "x"]}}', "it is not a file of durations"),
+            ('{"version": 1, "units": {"a": [Infinity, 1]}}', "it is not a file of durations"),
+            ('{"version": 1, "units": {"a": [-1, 1]}}', "it is not a file of durations"),
         ):  # fmt: skip
             self.file.write_text(content)
             with self.subTest(content), self.assertRaises(UsageError) as caught:
