@@ -26,7 +26,7 @@ class RefusalTests(ProjectTestCase):
             ("--pdb --timeout 3", "--pdb and --timeout contradict each other"),
             ("--flaky fail", "--flaky needs --retries"),
             ("--split tests", "--split needs --jobs"),
-            ("-j2 --resources db=1 --durations-file no/x.json", "no/x.json: there is no such directory"),
+            ("-j2 --resources=db=1 --durations-file=no/x", "no/x: there is no such directory"),
             ("-j2 --resources db=1 --durations-file broken.json", "broken.json: it is malformed"),
             ("-j2", "test_a.A: there is no resource 'db'"),
             ("-j2 --resources dbs=1", "the nearest is 'dbs'"),
