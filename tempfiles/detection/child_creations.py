@@ -13,6 +13,7 @@ from ..observation.observer import Observer
 from ..registry import contexts
 from ..registry.contexts import Context
 from ..system import syscalls
+from .survivors import SurvivorProcesses
 
 _OF_POOLS = ("multiprocessing", "process pool")
 _WORKERS = ("multiprocessing", "loky")  # in the command lines of workers, which serve many contexts
@@ -31,15 +32,20 @@ class ChildCreations:
     Args:
         observer: what was observed.
         survivors: the processes that run longer than their context, which is closed.
+        processes: tells which of them are alive.
     """
 
     def __init__(
-        self, observer: Observer, survivors: Sequence[tuple[Context, ChildProcess]]
+        self, observer: Observer, survivors: Sequence[tuple[Context, ChildProcess]],
+        processes: SurvivorProcesses,
     ) -> None:
         self._observer = observer
         self._paths = observer.paths
         self._depth = observer.root.count(os.sep) + 1  # of the topmost entries
         self._survivors = survivors
+        self._processes = processes
+        self._live: list[tuple[Context, ChildProcess]] = []
+        self._looked_at = 0  # how many survivors there were
         self._starters: dict[str, Starter | None] = {}
 
     def read(self) -> None:
@@ -49,6 +55,12 @@ class ChildCreations:
                 self._starters[report.process] = self._starter_of_native(report)
             else:
                 self._add(report)
+        self._keep_live()
+
+    def _keep_live(self) -> None:
+        """Leave out, from now on, the survivors whose processes have all ended."""
+        self._live = [each for each in self._survivors if self._processes.live(each[0])]
+        self._looked_at = len(self._survivors)
 
     def _add(self, made: ChildCreation) -> None:
         path = event_paths.real(made.path, follow=False)
@@ -110,7 +122,7 @@ class ChildCreations:
 
     def _started(self) -> list[tuple[Context, ChildProcess]]:
         """Return what contexts have started that are open, or closed before the process ended."""
-        started = [*self._survivors]
+        started = [*self._live, *self._survivors[self._looked_at :]]
         for context in contexts.open_contexts():
             activity: Activity | None = context.attachment
             started += [(context, child) for child in (activity.children if activity else ())]

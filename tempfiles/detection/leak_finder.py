@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from ..fileops.identity import FileId, file_id, file_id_with_birth
+from ..fileops.identity import FileId, birth, file_id, file_id_with_birth
 from ..fileops.measure import measure
 from ..observation.activity import Activity, ChildProcess, activity_of
 from ..observation.observer import Observer
@@ -20,6 +20,10 @@ from .explanations import Examined, Explanations, children_above, with_holders
 from .ignore import Ignored
 from .leftovers import Leftovers
 from .project_tree import ProjectTree
+from .survivors import SurvivorProcesses
+from .temp_dir import RACY_NS
+
+_TICK = RACY_NS / 1e9
 
 
 class LeakFinder:
@@ -29,6 +33,7 @@ class LeakFinder:
         observer: what was observed.
         tree: the project's.
         ignored: what is no leak.
+        processes: those that survive their context.
 
     Attributes:
         child_creations: records what child processes have reported.
@@ -38,9 +43,13 @@ class LeakFinder:
         unattributed: new paths in the project tree that nothing ties to a context, with the
             processes that ran meanwhile.
         undecided: what one of several contexts has created, as far as it was there at the end.
+        survivors: the processes of closed contexts that may have run on.
     """
 
-    def __init__(self, observer: Observer, tree: ProjectTree, ignored: Ignored) -> None:
+    def __init__(
+        self, observer: Observer, tree: ProjectTree, ignored: Ignored,
+        processes: SurvivorProcesses,
+    ) -> None:
         self.is_last = False
         self.leftovers = Leftovers(observer.paths, ignored)
         self._observer = observer
@@ -49,8 +58,9 @@ class LeakFinder:
         self._tree = tree
         self._ignored = ignored
         self.explanations = Explanations(tree.top)
-        self._survivors: list[tuple[Context, ChildProcess]] = []
-        self.child_creations = ChildCreations(observer, self._survivors)
+        self._processes = processes
+        self.survivors: list[tuple[Context, ChildProcess]] = []
+        self.child_creations = ChildCreations(observer, self.survivors, processes)
         self._alone = True
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self._leaks_of_survivors: list[Leak] = []
@@ -98,7 +108,8 @@ class LeakFinder:
             self._observer.child_log.forget()
         else:
             activity_of(context).children = activity.children
-            self._survivors += [(context, child) for child in activity.children]
+            found = ((context, child) for child in activity.children)
+            self.survivors += [each for each in found if each not in self.survivors]
 
     def count(self, topmost: Sequence[str], context: Context) -> tuple[int, int]:
         """Return how many paths a context created, and how many of them are registered with it.
@@ -147,6 +158,7 @@ class LeakFinder:
             state.path: state for state in self._current(context)
             if not (state.is_nested or state.path.startswith(self._root))
             and (state.is_removed_by_maker or self._paths.confirm(state))
+            and not self._is_created_since(state)
         }
         promised = {
             path: PathState(path, context, child.trail)
@@ -160,6 +172,13 @@ class LeakFinder:
                 leak = self._examine(state, activity, "outside", found)
                 if leak is not None:
                     yield leak
+
+    def _is_created_since(self, state: PathState) -> bool:
+        """Return whether something else has created a path again that this process removed."""
+        if state.removed_by is None or not syscalls.lexists(state.path):
+            return False
+        born = _birth_of(state.path)
+        return born is not None and born * 1e9 > state.removed_at
 
     def _in_tree(self, context: Context, activity: Activity) -> Iterator[Leak]:
         """Yield what appeared in the project tree without an event and is a context's own."""
@@ -204,15 +223,32 @@ class LeakFinder:
         child = evidence.child_that_made(path, children, alone)
         if child is not None:
             return PathState(path, context, child.trail)
-        child = evidence.child_that_made(path, [child for _, child in self._survivors], alone)
-        for owner, candidate in self._survivors:
+        child = evidence.child_that_made(path, [child for _, child in self.survivors], alone)
+        for owner, candidate in self.survivors:
             if candidate is child:
                 return PathState(path, owner, candidate.trail)
-        if any(evidence.is_named_in_code(path, owner, (), alone) for owner, _ in self._survivors):
+        if any(evidence.is_named_in_code(path, owner, (), alone) for owner, _ in self.survivors):
             return None  # it may be theirs as well
+        if self._processes.beside(context):
+            return None  # or of a process that a fixture has started
         own = activity_of(context).children
-        named = evidence.is_named_in_code(path, context, own, alone)
-        return PathState(path, context) if named else None
+        if not evidence.is_named_in_code(path, context, own, alone):
+            return None
+        if not self._was_helped(path, context):
+            # A program that the child left running for a while, or one of others.
+            known = self._paths.get(path)
+            is_again = known is not None and self._is_created_since(known)
+            if alone or is_again or not self._is_alone():
+                return None
+        return PathState(path, context)
+
+    def _was_helped(self, path: str, context: Context) -> bool:
+        """Return whether a path may have been created by what a context has started."""
+        activity, born = activity_of(context), _birth_of(path)
+        is_native = activity.native or self._observer.spawns.native_modules
+        if born is None or is_native or self._processes.survive(context):
+            return True
+        return any(c.started - _TICK <= born <= c.ended for c in activity.children)
 
     def _examine(
         self, state: PathState, activity: Activity, where: Where, found: Evidence = "scanned"
@@ -254,3 +290,13 @@ class LeakFinder:
             return file_id(status)
         with contexts.untracked():  # it may import ctypes, which counts as native code otherwise
             return file_id_with_birth(path, status)
+
+
+def _birth_of(path: str) -> float | None:
+    """Return when a path was born, in seconds since the epoch; None where that is not known."""
+    try:
+        with contexts.untracked():  # it may import ctypes, which counts as native code otherwise
+            born = birth(path, syscalls.lstat(path))
+    except (OSError, ValueError):
+        return None
+    return None if born is None else born / 1e9

@@ -1,4 +1,4 @@
-"""Find processes by `/proc`: those that survive a context, and those that hold a file open.
+"""Find processes by `/proc`: those of this run, and those that hold a file open.
 
 Other users' processes cannot be examined. A process that ends meanwhile is left out.
 """
@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from time import sleep
 
 from ..fileops.identity import with_parents
-from ..observation.activity import Activity
-from ..registry.contexts import Context
-from ..roots.root import RunRoot
 from ..system import procfs, syscalls
 from ..system.platform import HAS_PROC
 
@@ -22,7 +19,6 @@ _VARIABLE = b"TMPDIR="
 _READS, _PAUSE = 100, 0.001
 _KERNEL = (0, 2)  # the parents of kernel threads, which never have an environment
 _LISTINGS = _LOOKS = 5
-_POLL = 0.02
 
 # One for the whole process: the first context that needs it starts it, and all use it.
 _FORK_SERVER = b"multiprocessing.forkserver"
@@ -160,79 +156,6 @@ class ProcessWatch:
         return any(map(self._is_below, _paths(pid)))
 
 
-class SurvivorProcesses:
-    """Find the processes that survive the context that started them.
-
-    What such a process writes later still belongs to its context: its temp directory is a slot that
-    no other context uses any more, and the end of the run waits a little for it.
-
-    Args:
-        root: the run root.
-
-    Attributes:
-        server_directories: the temp directories of the servers that all contexts share.
-    """
-
-    def __init__(self, root: RunRoot) -> None:
-        self._watch = ProcessWatch(root.path, orphans=True)
-        self._alive: dict[Context, list[Process]] = {}
-        self._of_servers: dict[Context, list[Process]] = {}
-        self.server_directories: set[str] = set()
-        self._has_waited = False
-
-    def find(self, context: Context, activity: Activity) -> None:
-        """Record which of the processes that a context started are alive when it closes."""
-        if not activity.children:
-            return
-        living: list[Process] = []
-        for process in self._watch.new_since_last():
-            if not is_shared(process):
-                living.append(process)
-            elif process.tmpdir is not None:
-                self.server_directories.add(process.tmpdir)
-        if living:
-            self._alive[context] = living
-        of_servers = [process for process in living if _has_servers_command(process)]
-        if of_servers:
-            self._of_servers[context] = of_servers
-
-    def owns_slot(self, context: Context) -> bool:
-        """Whether a process survives a context whose temp directory no later process has.
-
-        The children of multiprocessing's fork server have that of the server, whichever context
-        started them.
-        """
-        return len(self._alive.get(context, ())) > len(self._of_servers.get(context, ()))
-
-    def of_servers(self) -> list[Context]:
-        """Return the closed contexts whose children of a fork server lived at the last call."""
-        found = list(self._of_servers)
-        for context in found:
-            if not any(map(alive, self._of_servers[context])):
-                del self._of_servers[context]
-        return found
-
-    def survive(self, context: Context) -> bool:
-        """Whether a process of a context was alive when it closed."""
-        return context in self._alive
-
-    def contexts(self) -> tuple[Context, ...]:
-        """Return the contexts with survivor processes."""
-        return tuple(self._alive)
-
-    def wait(self, grace: float) -> None:
-        """Wait until they have ended, at most `grace` seconds; a second time not at all."""
-        if self._has_waited:
-            return
-        self._has_waited = True
-        until = syscalls.monotonic() + grace
-        pending = [process for processes in self._alive.values() for process in processes]
-        while pending := [process for process in pending if alive(process)]:
-            if syscalls.monotonic() >= until:
-                return
-            syscalls.sleep(_POLL)
-
-
 def is_shared(process: Process) -> bool:
     """Return whether a process is a server of multiprocessing, shared by the whole run."""
     command = procfs.read(process.pid, "cmdline") or b""
@@ -241,7 +164,8 @@ def is_shared(process: Process) -> bool:
     return any(server in command for server in _SHARED_SERVERS)
 
 
-def _has_servers_command(process: Process) -> bool:
+def has_servers_command(process: Process) -> bool:
+    """Return whether a process is the fork server of multiprocessing, or a child of it."""
     return _FORK_SERVER in (procfs.read(process.pid, "cmdline") or b"")
 
 

@@ -35,10 +35,12 @@ class TempDirectoryScanner:
     Attributes:
         server_slots: the slots in which processes of a shared server create their files.
         of_servers: returns the closed contexts whose processes may still write to the slot.
+        beside: returns the contexts around one, or closed, whose processes run while it is open.
     """
 
     def __init__(self, root: RunRoot, observer: Observer) -> None:
         self.of_servers: Callable[[], Sequence[Context]] = tuple
+        self.beside: Callable[[Context], Sequence[Context]] = lambda context: ()
         self.server_slots: Container[str] = ()
         self._had_children = False
         self._root = root
@@ -122,6 +124,7 @@ class TempDirectoryScanner:
             others: what else may have created it.
         """
         own = _context_with_helpers(context, path)
+        others = [other for other in others if other is not own]
         if own is None and not others:
             is_native = self._runs_native_code(context)
             return context if is_native or not self._had_children else UNDECIDED
@@ -139,7 +142,8 @@ class TempDirectoryScanner:
             if other is not context and not encloses(other, context)
             and other.attachment is not None and other.attachment.children
         ]
-        return [*overlapping, *(c for c in self.of_servers() if c is not context)]
+        of_servers = (c for c in self.of_servers() if c is not context)
+        return [*overlapping, *of_servers, *self.beside(context)]
 
     def _runs_native_code(self, context: Context) -> bool:
         """Whether this process may create files in a context without an event."""

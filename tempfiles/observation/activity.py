@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from ..events.command_names import NOTHING_NAMED, CommandNames
@@ -61,6 +62,7 @@ class ChildProcess:
         started: when, in seconds since the epoch.
         named: the paths and texts that its command line and its scripts name.
         is_traced: whether a process was recognised as this one.
+        ended: the latest time at which it can have ended; infinite where that is not known.
     """
 
     call: str
@@ -69,6 +71,7 @@ class ChildProcess:
     started: float
     named: CommandNames = NOTHING_NAMED
     is_traced: bool = False
+    ended: float = inf
 
     @property
     def promised(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class PathState:
         was_there: whether it is known to have existed: an event alone does not say so.
         is_nested: whether it lies in a directory of its maker, and is a part of that.
         removed_by: the context that was last about to remove it or to move it away.
+        removed_at: when that was (ns since the epoch), outside the run root.
         preexisting: the path that the file had before the run, if it is the user's. It is the path
             itself where the run was about to remove the user's file.
         reported: the leak that was reported, as it is known now.
@@ -46,6 +47,7 @@ class PathState:
     was_there = False
     is_nested = False
     removed_by: Context | None = None
+    removed_at = 0
     preexisting: str | None = None
     reported: Leak | None = None
     taken_back = False

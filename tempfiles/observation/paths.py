@@ -135,6 +135,8 @@ class PathTable:
                     self.preexisting.add_removed(path)
                 return
         state.removed_by, state.was_there, state.trusted_at = context, True, -1
+        if not path.startswith(self.root):
+            state.removed_at = syscalls.time_ns()
         if self.identities is not None:
             self.identities.remove(path)
         if state.reported is not None and state.maker is not None:

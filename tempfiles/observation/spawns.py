@@ -16,6 +16,7 @@ from ..registry import contexts, pools
 from ..registry.threads import Start
 from ..system import audit, syscalls
 from ..system.thread_lock import Patient, new_lock
+from . import child_ends
 from .activity import ChildProcess, activity_of, command_of
 
 _lock = new_lock()
@@ -52,6 +53,7 @@ class SpawnObserver:
         self._is_prepared = False
         self.native_modules = False
         self.had_unaudited = False
+        self._late: list[tuple[contexts.Context, ChildProcess]] = []
         self.handlers: dict[str, audit.Handler] = {
             "ctypes.dlopen": self.goes_native,
             "ctypes.dlsym": self.goes_native,
@@ -85,7 +87,8 @@ class SpawnObserver:
         executable, argv, cwd, environment = args
         command = command_of(argv, executable)
         name = os.path.basename(command[0]) if command else ""
-        self._add(sys._getframe(2), f"subprocess {name}", command, cwd, environment)
+        frame = sys._getframe(2)
+        child_ends.follow(self._add(frame, f"subprocess {name}", command, cwd, environment), frame)
 
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
         frame = sys._getframe(2)
@@ -104,7 +107,7 @@ class SpawnObserver:
         context = contexts.reporting_context()
         self._forks.expect(context)
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
-        activity_of(context).children.append(ChildProcess("os.fork", (), trail, syscalls.time()))
+        self._record(ChildProcess("os.fork", (), trail, syscalls.time()))
 
     def hands_over(self, start: Start, key: str, frame: FrameType, in_process: bool) -> None:
         """Record that a context is about to hand work over to a worker; see `pools.announce`."""
@@ -133,15 +136,26 @@ class SpawnObserver:
     def _add(
         self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None,
         environment: Any = None,
-    ) -> None:
+    ) -> ChildProcess:
         self._begin_unaudited()
         # The program is reported, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)
         trail.callee = None
         directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
         named = names_in(command, directory, self._root, environment)
-        child = ChildProcess(call, command, trail, syscalls.time(), named)
-        activity_of(contexts.reporting_context()).children.append(child)
+        return self._record(ChildProcess(call, command, trail, syscalls.time(), named))
+
+    def _record(self, child: ChildProcess) -> ChildProcess:
+        context = contexts.reporting_context()
+        activity_of(context).children.append(child)
+        if context.closed:
+            self._late.append((context, child))
+        return child
+
+    def take_late(self) -> list[tuple[contexts.Context, ChildProcess]]:
+        """Return, once, the processes that threads and tasks of closed contexts have started."""
+        late, self._late = self._late, []
+        return late
 
     def _begin_unaudited(self) -> None:
         self.had_unaudited = True

@@ -100,7 +100,7 @@ def may_take_work(frame: FrameType | None) -> bool:
     """Return whether other code can hand work to the running thread, task or forked process.
 
     It holds a queue, a socket, an event or the like in the user's functions that it is in, or in
-    the library's function that calls these. Pools whose work is followed do not count.
+    the library's functions that call these. Pools whose work is followed do not count.
 
     Args:
         frame: the innermost frame.
@@ -115,7 +115,7 @@ def may_take_work(frame: FrameType | None) -> bool:
             callers.clear()
         frame = frame.f_back
     callers = [caller for caller in callers if caller.f_globals.get("__name__") != "threading"]
-    return any(map(_may_take_work, (*frames, *callers)))
+    return any(map(_may_take_work, (*frames, *(callers if frames else callers[-1:]))))
 
 
 def _is_bottom(frame: FrameType) -> bool:

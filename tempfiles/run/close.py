@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from ..detection.ignore import Ignored
 from ..detection.leak_finder import LeakFinder
-from ..detection.processes import SurvivorProcesses
 from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories, shared_directories
+from ..detection.survivors import SurvivorProcesses
 from ..detection.temp_dir import RACY_NS, TempDirectoryScanner
 from ..observation.activity import activity_of
 from ..observation.observer import Observer
@@ -78,9 +78,10 @@ class Closing:
         self._temp_directory = temp_directory
         self._tree = tree
         self._ignored = ignored
-        self._finder = LeakFinder(observer, tree, ignored)
         self._processes = SurvivorProcesses(root)
+        self._finder = LeakFinder(observer, tree, ignored, self._processes)
         temp_directory.of_servers = self._processes.of_servers
+        temp_directory.beside = self._processes.beside
         temp_directory.server_slots = self._processes.server_directories
         self._shared: SharedDirectories | None = None
         self._states: FileStates | None = None
@@ -140,13 +141,24 @@ class Closing:
             self._observer.removed.settle_all()
         if not tracks:
             return Collected(context, tuple(self._paths.topmost(context)))
-        self._processes.find(context, activity_of(context))
+        self._find_processes(context)
         self._observer.read_forks()
         self._observer.settle()
         self._finder.child_creations.read()
         leftovers = self._temp_directory.attribute_new(context)
         created = tuple(self._paths.topmost(context))
         return Collected(context, created, leftovers, self._processes.survive(context))
+
+    def note_processes(self, context: Context) -> None:
+        """Record which processes an open context has started, before others start within it."""
+        self._processes.find(context, activity_of(context))
+
+    def _find_processes(self, context: Context) -> None:
+        late = self._observer.spawns.take_late()
+        self._processes.late = tuple(dict.fromkeys(starter for starter, _ in late))
+        self._finder.survivors += late
+        self._paths.closed_makers.update(dict.fromkeys(self._processes.late))
+        self._processes.find(context, activity_of(context))
 
     def decide(self, collected: Collected) -> tuple[Leak, ...]:
         """Return what a context has left: the leaks that nothing excuses, each once."""
@@ -201,6 +213,7 @@ class Closing:
             self._temp_directory.replace_slot(collected.context)
         elif collected.leftovers > _MOST_LEFTOVERS:
             self._temp_directory.replace_slot(contexts.root)
+        self._processes.forget_ended()
 
     def _modifications_of(self, context: Context) -> tuple[Modification, ...]:
         if self._states is None:

@@ -208,5 +208,51 @@ class PoolTests(WorkerCase):
         self.assertEqual(origins["e"]["called_from"], f"test_it.py:{caller}")
 
 
+@unittest.skipUnless(os.path.isdir("/proc/self"), "needs /proc")
+class ProcessesBesideTests(WorkerCase):
+    """A process that runs beside a test, which another context has started."""
+
+    def test_files_of_a_process_of_the_class_are_never_a_tests(self) -> None:
+        command = '"sleep .3; mktemp -p $TMPDIR; mktemp ./x.XXXXXX; sleep .6; mktemp -p $TMPDIR"'
+        leaks, apart = self.run_tests(f"""
+    @classmethod
+    def setUpClass(cls):
+        cls.p = subprocess.Popen(["sh", "-c", {command}], stdout=subprocess.DEVNULL)
+    @classmethod
+    def tearDownClass(cls): cls.p.wait()
+    def test_1(self):
+        subprocess.run(["true"]); time.sleep(0.5)
+    def test_2(self): subprocess.run(["true"])
+    def test_3(self): time.sleep(0.6)
+""", "import subprocess\n" + HEAD)
+        self.assertEqual(set(leaks.values()), {"test_it.T"}, (leaks, apart))
+        self.assertEqual(len(leaks) + len(apart), 3)
+
+    def test_file_of_a_child_of_a_late_thread_is_its_tests(self) -> None:
+        found = self.run_tests("""
+    def test_1(self):
+        T.worker = threading.Thread(target=work)
+        T.worker.start()
+    def test_2(self):
+        subprocess.run(["true"]); T.worker.join()
+""", "import subprocess, tempfile, time\ndef work():\n    time.sleep(0.3)\n"
+            "    subprocess.run(['touch', 'a', tempfile.gettempdir() + '/b'])\n" + HEAD)
+        self.assertEqual(found, ({"a": "test_it.T.test_1", "b": "test_it.T.test_1"}, []))
+
+    def test_file_of_a_child_after_a_survivor_has_ended(self) -> None:
+        found = self.run_tests("""
+    def test_1(self):
+        T.worker = SPAWN.Process(target=time.sleep, args=(0.2,))
+        T.worker.start()
+    def test_2(self): T.worker.join()
+    def test_3(self): subprocess.run(["true"])
+    def test_4(self):
+        p = SPAWN.Process(target=write, args=(["a", tempfile.gettempdir() + "/b"],))
+        p.start(); p.join()
+""", "import multiprocessing, subprocess\nSPAWN = multiprocessing.get_context('spawn')\n"
+            "def write(names):\n    for name in names: open(name, 'w').close()\n" + HEAD)
+        self.assertEqual(found, ({"a": "test_it.T.test_4", "b": "test_it.T.test_4"}, []))
+
+
 if __name__ == "__main__":
     unittest.main()

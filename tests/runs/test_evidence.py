@@ -171,6 +171,58 @@ if os.environ.get("NEVER") == "server.log": pass
                 (self.project / "server.log").unlink()
 
 
+class EndedChildTests(NeighbourCase):
+    """A file that is born when the children of a test have ended is no file of theirs."""
+
+    ENDED = "subprocess.run(['true']); import time; time.sleep(0.05)\n        "
+
+    def test_the_name_is_no_evidence_where_another_program_works(self) -> None:
+        leaks, apart = self.run_beside(f"""
+    def test_1(self):
+        {self.ENDED}have_neighbour_make("server.log")
+    def test_2(self):
+        have_neighbour_make("build.log"); import time; time.sleep(0.05)
+        subprocess.run(["true"])
+""")
+        self.assertEqual((leaks, sorted(apart)), ({}, ["build.log", "server.log"]))
+
+    def test_a_template_is_no_evidence_in_any_case(self) -> None:
+        self.words = ("works elsewhere",)
+        leaks, apart = self.run_beside(f"""
+    def test_1(self):
+        number = 17
+        {self.ENDED}have_neighbour_make(f"cache-{{number}}.txt")
+""")
+        self.assertEqual((leaks, apart), ({}, ["cache-17.txt"]))
+
+    def test_what_a_test_removed_is_not_its_own_afterwards(self) -> None:
+        for words in ((), ("works elsewhere",)):
+            with self.subTest(words):
+                self.words = words
+                leaks, apart = self.run_beside(f"""
+    def test_1(self):
+        make_and_remove("a.out")
+        have_neighbour_make("a.out")
+    def test_2(self):
+        make_and_remove("b.out")
+        {self.ENDED}have_neighbour_make("b.out")
+""")
+                self.assertEqual((leaks, sorted(apart)), ({}, ["a.out", "b.out"]))
+                for name in apart:
+                    (self.project / name).unlink()
+
+    def test_what_a_test_could_not_remove_is_its_own(self) -> None:
+        leaks, apart = self.run_beside("""
+    def test_1(self):
+        os.mkdir("full"); open("full/a", "w").close()
+        with self.assertRaises(OSError): os.rmdir("full")
+    def test_2(self):
+        make_and_remove("again"); subprocess.run(["sh"], input=b"touch again")
+""")
+        self.assertEqual((leaks, apart), (
+            {"full": "test_it.T.test_1", "again": "test_it.T.test_2"}, []))
+
+
 class WholeNameTests(NeighbourCase):
     def test_in_a_script_a_test_or_a_helper_says_whose_it_is(self) -> None:
         leaks, apart = self.run_beside("""
