@@ -121,6 +121,10 @@ class Leak(Convertible):
         return str(self.origin) if self.origin is not None else self.call
 
 
+WRITTEN = " written "
+"""Comes before the time of the last write in the identity of a leftover."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leftover(Convertible):
     """A leak outside the temp directory, for later runs: `identity` is that of its file.
@@ -130,6 +134,19 @@ class Leftover(Convertible):
 
     leak: Leak
     identity: str
+
+    def is_same_file(self, identity: str, since: float = 0.0) -> bool:
+        """Return whether an identity is this one's, or the file was only written to since a time.
+
+        Where the system reports no time of birth, an identity ends with the time of the last write.
+
+        Args:
+            identity: that of the file which is there now.
+            since: seconds since the epoch; what was written to before counts as another file.
+        """
+        file, written, time = identity.partition(WRITTEN)
+        is_written = bool(written) and self.identity.startswith(f"{file}{WRITTEN}")
+        return identity == self.identity or (is_written and int(time) / 1e9 >= since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ class LeakMemory:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
+        self._began = time.time()
         self._before = self._read()
         self.leftovers = tuple(self._before.values())
         self._noted: dict[Key, Leftover] = {}
@@ -83,8 +85,8 @@ class LeakMemory:
             kept, fixed = [], []
             for key, leftover in {**self._read(), **self._noted}.items():
                 now = leftover_of(leftover.leak)
-                if now is not None and now.identity == leftover.identity:
-                    kept.append(leftover)
+                if now is not None and leftover.is_same_file(now.identity, self._began):
+                    kept.append(Leftover(leftover.leak, now.identity))
                 elif key in self._reported or now is not None:
                     continue  # it was removed, or another file has its path
                 elif completeness.is_complete(leftover.leak.context):

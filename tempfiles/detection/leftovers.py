@@ -14,7 +14,7 @@ from ..fileops.identity import birth
 from ..fileops.measure import measure, type_of
 from ..observation.path_state import PathState
 from ..observation.paths import PathTable
-from ..records import Leak, Leftover
+from ..records import WRITTEN, Leak, Leftover
 from ..registry import registrations
 from ..registry.contexts import untracked
 from ..system import syscalls
@@ -32,8 +32,8 @@ def leftover_of(leak: Leak) -> Leftover | None:
 def _look_at(path: str) -> tuple[str, float] | None:
     """Return an identity that no later file at a path has, and the time of the file.
 
-    Where the system reports no time of birth, a file that was written to since counts as another
-    one. The device is left out where it is not needed: it changes with the next mount.
+    Where the system reports no time of birth, a file that was written to between two runs counts
+    as another one. The device is left out where it is not needed: it changes with the next mount.
     """
     try:
         status = syscalls.lstat(path)
@@ -43,20 +43,19 @@ def _look_at(path: str) -> tuple[str, float] | None:
         return None
     if born is not None:
         return f"{status.st_ino} born {born}", born / 1e9
-    return f"{status.st_dev} {status.st_ino} changed {status.st_mtime_ns}", status.st_mtime
+    return f"{status.st_dev} {status.st_ino}{WRITTEN}{status.st_mtime_ns}", status.st_mtime
 
 
 class Pending(NamedTuple):
     """A leftover that is not reported yet, with its record."""
 
     state: PathState
-    identity: str
+    leftover: Leftover
 
-    @property
-    def is_same(self) -> bool:
-        """Whether the same file is still there."""
+    def is_same(self, since: float = 0.0) -> bool:
+        """Whether the same file is still there, or was only written to since a time."""
         found = _look_at(self.state.path)
-        return found is not None and found[0] == self.identity
+        return found is not None and self.leftover.is_same_file(found[0], since)
 
 
 class Leftovers:
@@ -73,13 +72,16 @@ class Leftovers:
     def __init__(self, paths: PathTable, ignored: Ignored) -> None:
         self._paths = paths
         self._ignored = ignored
+        self._began = syscalls.time()
         self._pending: dict[str, list[Pending]] = {}
 
     def add(self, found: Iterable[Leftover]) -> None:
         """Add what is still there of leaks, except for paths that this run has a record of."""
-        for leak, identity in ((leftover.leak, leftover.identity) for leftover in found):
-            pending = Pending(PathState(leak.path), identity)
-            if self._paths.get(leak.path) or self._ignored(leak.path) or not pending.is_same:
+        for leftover in found:
+            leak, pending = leftover.leak, Pending(PathState(leftover.leak.path), leftover)
+            if self._paths.get(leak.path) or self._ignored(leak.path):
+                continue
+            if not pending.is_same(since=self._began):
                 continue
             self._paths.report(pending.state, replace(leak, outcome="left", open_by=()))
             self._pending.setdefault(leak.context, []).append(pending)
@@ -102,7 +104,8 @@ class Leftovers:
             state = pending.state
             if self._paths.get(state.path) is not state:
                 continue  # it was created again: that is a leak of its own
-            if pending.is_same or (syscalls.lexists(state.path) and is_created_again(state.path)):
+            # It was the same when the run began: tests may have written to it.
+            if pending.is_same() or (syscalls.lexists(state.path) and is_created_again(state.path)):
                 leak = self._renewed(state)
                 if leak is not None:
                     yield leak

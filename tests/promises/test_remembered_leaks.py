@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
 import unittest
 
+from tests.runs.test_full_disk import may_mount
 from tests.support.projects import ProjectTestCase
 
 SUITE = """
@@ -172,6 +175,31 @@ class FailsAgainTests(RememberedTestCase):
         self.assertIn("Ran 6 tests", self.tidytest("--until-leak", "--repeat", "3").err)
 
 
+@unittest.skipUnless(may_mount(), "no file systems can be mounted here")
+class NoTimesOfBirthTests(RememberedTestCase):
+    """On a file system that records no times of birth (ramfs, NFS, FAT)."""
+
+    STEPS = """
+mount -t ramfs none "$0"; cd "$0"; tar xf -; set +e
+again() { echo "$1" >&2; shift; "$PYTHON" -m runner --leaks fail "$@"; echo "code $?" >&2; }
+again first; again second; again other -k test_other; again third
+rm result.txt; echo mine > result.txt
+again replaced
+"""
+
+    def test_writing_to_it_makes_no_other_file_of_it(self) -> None:
+        self.suite(WAYS["open"])
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-ec", self.STEPS, str(self.project)], timeout=120,
+            input=subprocess.check_output(["tar", "cf", "-", "test_a.py"], cwd=self.project),
+            env=self.environment(PYTHON=sys.executable), capture_output=True, check=True,
+        )
+        err = done.stderr.decode()
+        self.assertEqual([line for line in err.splitlines() if line.startswith("code")], [
+            "code 1", "code 1", "code 0", "code 1", "code 0"], err)
+        self.assertEqual(err.count("still there since"), 2, err)
+
+
 class NeverAccusedTests(RememberedTestCase):
     def test_a_file_from_before_the_first_run(self) -> None:
         self.suite(WAYS["open"])
@@ -247,9 +275,11 @@ class ConcurrentRunTests(RememberedTestCase):
             outcomes.append(self.run_python("-m", "runner", "--leaks", "fail"))
 
         threads = [threading.Thread(target=run) for _ in range(2)]
-        for thread in threads:  # the second one ends after the first one's test
-            thread.start()
-            time.sleep(0.3)
+        threads[0].start()
+        deadline = time.monotonic() + 30
+        while not (self.project / "result.txt").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        threads[1].start()  # it ends after the first one's test
         for thread in threads:
             thread.join()
         self.assertEqual([outcome.code for outcome in outcomes], [1, 1], outcomes)
