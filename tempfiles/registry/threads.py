@@ -106,16 +106,16 @@ def may_take_work(frame: FrameType | None) -> bool:
         frame: the innermost frame.
     """
     frames: list[FrameType] = []
-    callers: list[FrameType] = []
+    is_users = False
     while frame is not None and not _is_bottom(frame):
         module = frame.f_globals.get("__name__", "")
-        callers.append(frame)
-        if module.partition(".")[0] not in _NOT_USERS:
+        if not is_users:  # of the library's own frames the outermost is the thread's target
+            frames.clear()
+            is_users = module.partition(".")[0] not in _NOT_USERS
+        if module != "threading":
             frames.append(frame)
-            callers.clear()
         frame = frame.f_back
-    callers = [caller for caller in callers if caller.f_globals.get("__name__") != "threading"]
-    return any(map(_may_take_work, (*frames, *(callers if frames else callers[-1:]))))
+    return any(map(_may_take_work, frames))
 
 
 def _is_bottom(frame: FrameType) -> bool:

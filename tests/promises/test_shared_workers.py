@@ -122,6 +122,18 @@ def work():
 """, "work", 'globals().update(job="a"); T.worker.join()')
         self.assertEqual(found, ({}, ["a"]))
 
+    def test_file_of_a_scheduler_is_apart(self) -> None:
+        found = self.run_worker("""
+import sched, time
+jobs = sched.scheduler()
+def work():
+    while not jobs.queue: time.sleep(0.01)
+    run()
+def run(): jobs.run()
+def write(): open("a", "w").close()
+""", "lambda: work()", 'jobs.enter(0, 1, write); T.worker.join()')
+        self.assertEqual(found, ({}, ["a"]))
+
     def test_file_of_a_queue_of_a_process_is_apart(self) -> None:
         found = self.run_tests("""
     def test_1(self):
