@@ -122,7 +122,7 @@ def _without_runner(stacks: str) -> str:
     for line in stacks.splitlines(keepends=True):
         is_frame = line.startswith("  File ")
         is_ours = is_frame and (is_ours or _RUNNER in line)
-        if not is_ours:
+        if not is_ours and not line.startswith("Extension modules:"):
             kept.append(line)
     return "".join(kept)
 

@@ -107,6 +107,7 @@ class Session:
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
         self._reports_of_workers: list[RunReport] = []
+        self._shown: set[tuple[str, str]] = set()
         self._order: dict[tuple[Scope, str], int] = {}
 
     @property
@@ -225,6 +226,7 @@ class Session:
 
     def closed_elsewhere(self, report: ContextReport) -> ClosedContext:
         """Decide about a context that a worker has closed, and notify the listeners."""
+        report = report._replace(leaks=self._once(report.leaks, self._shown))
         new = self.policy.without_known(report)
         closed = ClosedContext(report, new)
         self._order.setdefault((report.scope, report.id), len(self._order))
@@ -321,6 +323,12 @@ class Session:
             report = self._in_order(report.merge(*self._reports_of_workers))
         return report if self.retention is None else self.retention.mark_kept(report)
 
+    def _once(self, leaks: Iterable[Leak], seen: set[tuple[str, str]]) -> tuple[Leak, ...]:
+        """Return the leaks without those of earlier runs that another worker has reported."""
+        kept = tuple(leak for leak in leaks if not (leak.since and leak.key in seen))
+        seen.update(leak.key for leak in kept if leak.since)
+        return kept
+
     def _in_order(self, report: RunReport) -> RunReport:
         """Return a report with its entries in the order in which their contexts closed."""
         order, last = self._order, len(self._order)
@@ -329,7 +337,7 @@ class Session:
             return order.get((entry.scope, entry.context), last)
 
         return report._replace(
-            leaks=tuple(sorted(report.leaks, key=rank)),
+            leaks=self._once(sorted(report.leaks, key=rank), set()),
             modifications=tuple(sorted(report.modifications, key=rank)),
             findings=tuple(sorted(report.findings, key=rank)),
         )

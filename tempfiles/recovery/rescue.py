@@ -16,6 +16,7 @@ from ..fileops.access import is_private, make_path_accessible
 from ..fileops.identity import FileId, birth, births_hold, file_id, with_parents
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
+from ..roots.claim import outside_of_roots
 from ..roots.journal_reader import preexisting
 from ..system import procfs, syscalls
 
@@ -38,7 +39,7 @@ def rescue(paths: Iterable[str], root: str, moved: dict[str, str]) -> None:
         root: the run root.
         moved: gets where each is now, as soon as it is there: a signal may interrupt this.
     """
-    target = _Target(os.path.dirname(root))
+    target = _Target(outside_of_roots(os.path.dirname(root)))  # a worker's lies in another one
     for path in sorted(set(paths)):
         # What lies in a rescued directory has gone with it.
         location = _location(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Callable, Sequence
 
 from ..errors import OwnershipError
@@ -17,6 +18,7 @@ from ..fileops.access import open_to_all
 from . import flock, marker
 
 PREFIX = "tidy-"
+_ROOT_NAME = re.compile(f"{PREFIX}[0-9a-f]{{8}}")
 TRASH_PREFIX = "tidy-trash-"
 KEPT_PREFIX = "tidy-kept-"
 """The beginning of the names of directories of kept files."""
@@ -25,6 +27,13 @@ BARE_MODE = 0o1700
 
 _PATIENCE = 0.25
 _ATTEMPTS = 100
+
+
+def outside_of_roots(directory: str) -> str:
+    """Return a directory; for a run root, which may lie in another one, that of the outermost."""
+    while _ROOT_NAME.fullmatch(os.path.basename(directory)):
+        directory = os.path.dirname(directory)
+    return directory
 
 
 class Claim:

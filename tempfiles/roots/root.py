@@ -18,7 +18,7 @@ from ..reports import RemovalFailure, RemovalReport
 from ..system import process_state
 from ..system.syscalls import getcwd
 from . import flock, journal, marker
-from .claim import BARE_MODE, PREFIX, establish, refusal
+from .claim import BARE_MODE, establish, outside_of_roots, refusal
 
 _PATIENCE = 0.25
 _OWN_FILES = frozenset({
@@ -72,7 +72,7 @@ class RunRoot:
                 self._guard.release()
             raise
         self.path = self._claim.root
-        self.base = _outside_of_roots(parent)
+        self.base = outside_of_roots(parent)
         self.journal = journal.Journal(self.path)
         self.made = time.time_ns()
         self.slots: list[str] = []
@@ -220,12 +220,6 @@ class RunRoot:
             module.tempdir = self.slot
         for name in _VARIABLES:
             os.environ[name] = self.slot
-
-
-def _outside_of_roots(directory: str) -> str:
-    while os.path.basename(directory).startswith(PREFIX):
-        directory = os.path.dirname(directory)
-    return directory
 
 
 def _tempfile() -> Any:

@@ -85,3 +85,12 @@ class ProjectTestCase(unittest.TestCase):
         self.assertTrue(lines[0].startswith("tidytest: error: "), outcome.err)
         for part in parts:
             self.assertIn(part, lines[0])
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs; one that has ended and is not reaped does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
