@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -101,6 +102,7 @@ class Job(NamedTuple):
 def run_forked(job: Job, place: Place) -> NoReturn:
     """Be a worker in a forked child; never return."""
     code = 1
+    gc.unfreeze()  # tests may ask the garbage collector about objects that were there before
     try:
         with job.run.starting_worker():
             _leave_terminal(place)

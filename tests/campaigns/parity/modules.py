@@ -41,7 +41,7 @@ _SHIMS = {
 # is imported. Forked workers have one name, so these modules run in workers that import again.
 SHARE_A_NAME = frozenset({
     "test_pathlib", "test_zipfile", "test_sqlite3", "test_dbm", "test_dbm_gnu", "test_dbm_ndbm",
-    "test_shelve", "test_fileinput", "test_glob", "test_gzip",
+    "test_shelve", "test_fileinput", "test_glob", "test_gzip", "test_mmap",
 })
 
 QUICK = ("test_tempfile", "test_fileinput", "test_contextlib_async")

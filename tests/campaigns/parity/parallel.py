@@ -55,6 +55,8 @@ EXCEPTIONS: tuple[Allowed, ...] = (
     *(Allowed(job, ".*", _DEATH) for job in ("(no arguments)", "discover", "discover -b -f -p *")),
     *(Allowed(job, "(stderr|JUnit|leak report) .*", _INTERRUPT)
       for job in ("* test_interrupt", "* test_signal", "test_signal")),
+    Allowed("test_trace", r"(stderr|JUnit) [-+].*\.cover.*", "a test that traces the runner's own"
+            " code sees other modules of it"),
     Allowed("*test_inspects", "stdout [-+].*", "a test that prints the command line, and the depth"
             " of the stack that it runs on"),
 )

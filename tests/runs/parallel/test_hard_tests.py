@@ -78,3 +78,14 @@ class HardTests(ProjectTestCase):
         """)
         outcome = self.tidytest("-j2", "test_a")  # which sees that nothing is left
         self.assertNotIn("Could not be removed", outcome.err)
+
+    def test_garbage_collector_knows_what_the_parent_has_loaded(self) -> None:
+        self.write("test_a.py", """
+            import gc, unittest
+            LOADED = [[]]
+            class A(unittest.TestCase):
+                def test_1(self):
+                    self.assertIn(LOADED, gc.get_referrers(LOADED[0]))
+        """)
+        outcome = self.tidytest("-j2", "test_a")
+        self.assertEqual(outcome.code, 0, outcome.err)
