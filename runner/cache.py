@@ -151,7 +151,8 @@ def locked(directory: str) -> Iterator[None]:
     except ImportError:
         yield
         return
-    _create(directory)
+    with _named(DIRECTORY):
+        _create(directory)
     fd = os.open(os.path.join(directory, DIRECTORY), os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # a file system without locks

@@ -80,6 +80,15 @@ class FullPlaceTests(ProjectTestCase):
     def test_project_and_temp_directory_share_five_inodes(self) -> None:
         self.assertEndsAsUnderUnittest(OF_BOTH)
 
+    def test_leak_on_a_full_disk_is_reported_and_not_remembered(self) -> None:
+        self.write("test_full.py", SUITE.format("open('outside.txt', 'w').close()"))
+        prepare = IN_PROJECT.format("size=64k", FILL)
+        outcome = self.run_after(prepare, "-m", "runner", "test_full")
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("1 leaked by 1 test (left)", outcome.err)
+        self.assertIn("tidytest: warning: cannot write .tidytest_cache: No space left", outcome.err)
+        self.assertNotIn("defect", outcome.err)
+
     def test_new_leak_fails_on_a_full_disk_as_elsewhere(self) -> None:
         self.write("test_full.py", SUITE.format(LEAVES))
         prepare = IN_PROJECT.format("size=64k", FILL)
