@@ -139,7 +139,19 @@ def _grandchild(name: str, command: str) -> Way:
         origin=False, limits={TEMP: _UNSEEN}, alone=True)
 
 
+def _late_job(method: str) -> Way:
+    return way(
+        f"late job of a pool by {method}",
+        f"def late(path):\n    time.sleep(0.5)\n    work(path)\n{_CASE[:-1]}"
+        f"\n        Row.p = concurrent.futures.ProcessPoolExecutor(1, {method})"
+        "\n        Row.p.submit(len, ()).result(); Row.f = Row.p.submit(late, leaf())\n"
+        f"{_GO}Row.f.result(); time.sleep(0.1)\n"
+        "    def test_zz(self): Row.p.submit(len, ()).result(); Row.p.shutdown()\n",
+        imports=_WORK, whole=True, function=("work",), evidence=EITHER, alone=True)
+
+
 LATE: tuple[Way, ...] = (
+    *map(_late_job, ("FORK", "SPAWN", "SERVER")),
     # The event is raised, the context closes, and only then the call creates the file.
     way("event before the end, file after it",
         "import sys\nSTATE = threading.local()\nheld, go = threading.Event(), threading.Event()\n"
