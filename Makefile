@@ -10,7 +10,7 @@ READY = $(VENV)/.ready
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): setup.cfg pyproject.toml setup.py tempfiles/events/recorder.c
+$(READY): setup.cfg pyproject.toml $(wildcard setup.py tempfiles/events/recorder.c)
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tidytest needs Python 3.11 or later: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
