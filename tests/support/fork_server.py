@@ -31,6 +31,12 @@ RARE = (
 longer to fork."""
 
 
+def preload_pytest() -> None:
+    """Import pytest and the plugins that it always has."""
+    for name in importlib.import_module("_pytest.config").default_plugins:
+        importlib.import_module(f"_pytest.{name}")
+
+
 def preload() -> None:
     """Import the modules of both packages."""
     for product in PACKAGES:
@@ -110,6 +116,8 @@ def main() -> str:
     """
     del sys.modules[__name__]
     preload()
+    if "pytest" in sys.argv:
+        preload_pytest()
     tempfile.tempdir = None  # one of the modules has asked for it
     gc.freeze()  # a child that looks at all objects for garbage would copy most of our memory
     with socket.socket(fileno=int(sys.argv[1])) as control:

@@ -24,9 +24,10 @@ sys.path[0] = {str(Path(__file__).parent)!r}
 import fork_server
 runpy._run_module_as_main(fork_server.main())
 """
-MODULES = ("runner", "tempfiles")
+MODULES = ("runner", "tempfiles", "pytest")
 LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
-BY_DEFAULT = {"PYTHONPATH": REPOSITORY, "PYTHONDONTWRITEBYTECODE": "1"}
+BYTECODE = {"PYTHONDONTWRITEBYTECODE": "1"}  # a fork follows the variable as well
+BY_DEFAULT = {"PYTHONPATH": REPOSITORY, **BYTECODE}
 TIMEOUT = 120.0  # seconds; far more than a run takes, also on a machine that is busy
 
 
@@ -53,7 +54,8 @@ def run_python(
         new_process: never fork the preloaded interpreter, as where it matters what is imported.
     """
     if not new_process and forkable(words, environment):
-        server = _server(*(environment.get(name, "") for name in LOCALE))
+        locale = (environment.get(name, "") for name in LOCALE)
+        server = _server(words[1] == "pytest", *locale)
         request = {"module": words[1], "words": words[2:], "cwd": str(cwd),
                    "environment": dict(environment), "asked": time.monotonic()}
         return server.run(request, stdin, merged=merged)
@@ -75,7 +77,7 @@ def forkable(words: Sequence[str], environment: Mapping[str, str]) -> bool:
         return False
     start = {name: value for name, value in environment.items() if name.startswith("PYTHON")}
     as_module = len(words) > 1 and words[0] == "-m" and words[1] in MODULES
-    return as_module and {"PYTHONDONTWRITEBYTECODE": "1", **start} == BY_DEFAULT
+    return as_module and {**start, **BYTECODE} == BY_DEFAULT
 
 
 class ForkServer:
@@ -83,15 +85,17 @@ class ForkServer:
 
     Args:
         locale: the environment variables that decide how text is encoded.
+        pytest: whether it has imported pytest, too.
     """
 
-    def __init__(self, locale: Mapping[str, str]) -> None:
+    def __init__(self, locale: Mapping[str, str], *, pytest: bool = False) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {"PATH": os.environ.get("PATH", os.defpath), **BY_DEFAULT, **locale}
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", SERVER, str(theirs.fileno())], cwd="/", env=environment,
-                stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
+                [sys.executable, "-c", SERVER, str(theirs.fileno()), *["pytest"] * pytest],
+                cwd="/", env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+                start_new_session=True,
             )
         self._control = ours
 
@@ -143,7 +147,8 @@ def _communicate(pid: int, stdin: int, streams: tuple[int, int], text: str) -> l
 
 
 @functools.cache
-def _server(*locale: str) -> ForkServer:
-    server = ForkServer({name: value for name, value in zip(LOCALE, locale, strict=True) if value})
+def _server(pytest: bool, *locale: str) -> ForkServer:
+    values = {name: value for name, value in zip(LOCALE, locale, strict=True) if value}
+    server = ForkServer(values, pytest=pytest)
     atexit.register(server.close)
     return server
