@@ -32,7 +32,10 @@ longer to fork."""
 
 
 def preload_pytest() -> None:
-    """Import pytest and the plugins that it always has."""
+    """Import pytest and the plugins that it always has, but nothing of a plugin's distribution.
+
+    pytest warns of what it can no longer rewrite.
+    """
     for name in importlib.import_module("_pytest.config").default_plugins:
         importlib.import_module(f"_pytest.{name}")
 
@@ -115,9 +118,10 @@ def main() -> str:
     The caller runs it, so that no frame of this file is below those of the run.
     """
     del sys.modules[__name__]
-    preload()
     if "pytest" in sys.argv:
         preload_pytest()
+    else:
+        preload()
     tempfile.tempdir = None  # one of the modules has asked for it
     gc.freeze()  # a child that looks at all objects for garbage would copy most of our memory
     with socket.socket(fileno=int(sys.argv[1])) as control:

@@ -85,7 +85,7 @@ class ForkServer:
 
     Args:
         locale: the environment variables that decide how text is encoded.
-        pytest: whether it has imported pytest, too.
+        pytest: whether it has imported pytest, in place of both packages.
     """
 
     def __init__(self, locale: Mapping[str, str], *, pytest: bool = False) -> None:
