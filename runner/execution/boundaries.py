@@ -74,6 +74,10 @@ class Boundaries:
                         self._close(context, unfinished=True)
                 self._class = self._module = None
 
+    def follows(self, result: Any) -> bool:
+        """Return whether the tests of a result are followed."""
+        return result is self._result
+
     # Tests: runs may nest, on one instance too.
 
     def before_test(self, test: TestCase) -> Any:
@@ -81,14 +85,20 @@ class Boundaries:
         attributes = test.__dict__
         token = (attributes.get("_temp_context"), self.running)
         context = self.session.enter(test_id(test), "test", source=source_of(test))
-        if self._marks is not None and (mode := self._marks.leaks_of_test(test)) is not None:
-            self.session.judge_as(context, mode)
+        if self._marks is not None:
+            self.judge_marked(context, test)
         attributes["_temp_context"] = context
         self.running = test
         if "_asyncioTestContext" in attributes:
             # It was copied when the test was created, before this context was the current one.
             attributes["_asyncioTestContext"].run(activate, context)
         return token
+
+    def judge_marked(self, context: Context, test: Any) -> None:
+        """Have a context judged as a mark of its test says (`runner.leaks`)."""
+        mode = self._marks.leaks_of_test(test) if self._marks is not None else None
+        if mode is not None:
+            self.session.judge_as(context, mode)
 
     def after_cleanups(self, test: TestCase) -> None:
         """Close the context of a test while the test can still fail for what it left."""
@@ -239,13 +249,27 @@ class Boundaries:
 def installed(boundaries: Boundaries) -> Iterator[None]:
     """Have unittest call the boundaries while the block runs."""
     saved = [(owner, name, owner.__dict__[name]) for owner, name, _ in _PATCHES]
+    _replaced.append(saved)
     for (owner, name, wrap), (*_, original) in zip(_PATCHES, saved, strict=True):
         setattr(owner, name, functools.update_wrapper(wrap(original, boundaries), original))
     try:
         yield
     finally:
+        _replaced.remove(saved)
         for owner, name, original in saved:
             setattr(owner, name, original)
+
+
+_replaced: list[list[tuple[type, str, Any]]] = []
+"""The functions that each block of `installed` has replaced."""
+
+
+def uninstall_all() -> None:
+    """Restore unittest's functions in a forked process, where no block of `installed` ends."""
+    for saved in reversed(_replaced):
+        for owner, name, original in saved:
+            setattr(owner, name, original)
+    _replaced.clear()
 
 
 def _run(original: Any, boundaries: Boundaries) -> Any:

@@ -105,7 +105,7 @@ class TidyTestResult(unittest.TextTestResult):
             if boundaries.running is not test:
                 boundaries.after_custom_run(test)
             stop(test)
-            self._print_under_test(test)
+            self.print_under_test(test)
 
         self.startTest = start_test  # type: ignore[method-assign]
         self.stopTest = stop_test  # type: ignore[method-assign]
@@ -292,11 +292,12 @@ class TidyTestResult(unittest.TextTestResult):
         def stop_test(test: unittest.TestCase) -> None:
             self.stopTest = stop  # type: ignore[method-assign]
             stop(test)
-            self._print_under_test(test)
+            self.print_under_test(test)
 
         self.stopTest = stop_test  # type: ignore[method-assign]
 
-    def _print_under_test(self, test: unittest.TestCase) -> None:
+    def print_under_test(self, test: unittest.TestCase) -> None:
+        """Print what a test left that is over, with `-v`."""
         if not self._unprinted or not self.showAll:
             return
         with original_process_state():

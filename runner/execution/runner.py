@@ -36,6 +36,7 @@ class TidyTestRunner(unittest.TextTestRunner):
     """
 
     resultclass = TidyTestResult
+    boundaries_class = Boundaries
     session: Session | None = None
 
     def __init__(self, *args: Any, leaks: str = "report", **kwargs: Any) -> None:
@@ -74,7 +75,7 @@ class TidyTestRunner(unittest.TextTestRunner):
         return test
 
     def _run_in(self, session: Session, test: Any) -> Any:
-        self._boundaries = boundaries = Boundaries(session)
+        self._boundaries = boundaries = self.boundaries_class(session)
         attached = _Attached(self.arrange(test), boundaries)
         try:
             return super().run(attached)  # type: ignore[arg-type]

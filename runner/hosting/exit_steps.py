@@ -35,6 +35,16 @@ def run_exit_handlers() -> None:
     _flush()
 
 
+def finish_multiprocessing() -> None:
+    """End the processes of `multiprocessing`, which uses its temp directory until then.
+
+    For an exit handler that removes files. The handler of `multiprocessing` then does nothing.
+    """
+    multiprocessing: Any = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None:
+        multiprocessing._exit_function()
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not stream.closed:

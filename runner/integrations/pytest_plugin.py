@@ -14,30 +14,20 @@ import pytest
 if TYPE_CHECKING:
     from .tidy import Tidy
 
-_OPTIONS = (
-    "leaks", "leak-json", "leak-ignore", "leak-baseline", "update-baseline", "leak-trace",
-    "clean-outside", "keep",
-)
-"""Options of the runner that pytest's command line has under the same names."""
-_SETTINGS = (
-    *_OPTIONS, "watch-modified", "strict-baseline", "late-grace", "reap", "guard", "keep-dir",
-    "keep-runs", "keep-bytes", "temp-root", "temp-root-min-free", "detect",
-)
-"""Settings of the runner that hold under pytest, in its ini file as `tidytest_leaks` and so on."""
-
 _run = pytest.StashKey[Any]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini settings."""
     from ..settings.options import BY_NAME
+    from .host_settings import OPTIONS, SETTINGS
 
     group = parser.getgroup("tidytest", "temporary files that tests leave (tidytest)")
-    for name in _OPTIONS:
+    for name in OPTIONS:
         option = BY_NAME[name]
         given: dict[str, Any] = {"dest": f"tidytest_{option.field}", "default": None}
         if option.is_switch:
-            given.update(action="store_const", const="true")
+            given.update(action="store_const", const=True)
         elif option.repeatable:
             given.update(action="append", metavar=option.metavar)
         else:
@@ -46,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--html-leaks", dest="tidytest_html", metavar="FILE", help="write a page on the leaks"
     )
-    for name in (*_SETTINGS, "html"):
+    for name in SETTINGS:
         option = BY_NAME[name]
         parser.addini(f"tidytest_{option.field}", option.help, default=None)
 
@@ -56,7 +46,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start the run, so that it sees what the conftest files leave when they are imported."""
     from .pytest_run import start
 
-    early_config.stash[_run] = start(early_config, _SETTINGS)
+    early_config.stash[_run] = start(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,7 +6,7 @@ import atexit
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,11 +15,12 @@ from tempfiles import Run, TempFilesError, is_terminated, terminate
 
 from ..errors import UsageError
 from ..hosting.components import Components
+from ..hosting.exit_steps import finish_multiprocessing
 from ..hosting.run_end import RunEnd, warning_only
 from ..session.session import Session
-from ..settings import load
-from ..settings.config import VARIABLES, Config
+from ..settings.config import Config
 from ..unittest_api import HARNESS
+from .host_settings import SETTINGS, config_of
 from .node_ids import NodeCompleteness
 from .pytest_contexts import PytestContexts
 from .pytest_reports import ClosedContexts, TestOutcomes
@@ -35,12 +36,11 @@ _FILES = ("basetemp", "xmlpath", "log_file", "report_log", "htmlpath", "json_rep
 _TEMP_ROOT = "PYTEST_DEBUG_TEMPROOT"  # where pytest creates the directories of `tmp_path`
 
 
-def start(config: pytest.Config, names: Sequence[str]) -> PytestRun | None:
+def start(config: pytest.Config) -> PytestRun | None:
     """Open a run; None where this session needs none.
 
     Args:
         config: of the session, with the options that are known so far.
-        names: the settings that hold under pytest.
 
     Raises:
         pytest.UsageError: a setting is wrong, or the run cannot start.
@@ -51,7 +51,7 @@ def start(config: pytest.Config, names: Sequence[str]) -> PytestRun | None:
     if options.collectonly or options.help or getattr(options, "version", 0):
         return None
     try:
-        settings = _settings(config, names)
+        settings = _settings(config)
         return PytestRun(settings, is_controller(options), is_worker())
     except (UsageError, TempFilesError) as error:
         raise pytest.UsageError(f"tidytest: {error}") from None
@@ -177,6 +177,7 @@ class PytestRun:
             return
         try:
             self.end()
+            finish_multiprocessing()
             self._end.remove()
             failures = self._end.report.failures if self._end.report is not None else ()
             for failure in failures:
@@ -207,29 +208,12 @@ class PytestRun:
         return is_narrowed or any("::" in str(word) for word in session.config.args)
 
 
-def _settings(config: pytest.Config, names: Sequence[str]) -> Config:
-    """Return the settings; file < ini file of pytest < environment < command line."""
+def _settings(config: pytest.Config) -> Config:
     options = config.known_args_namespace
-    words, ini = [], {}
-    for name in (*names, "html"):
+    given, ini = {}, {}
+    for name in SETTINGS:
         field = name.replace("-", "_")
+        given[name] = getattr(options, f"tidytest_{field}", None)
         value = config.getini(f"tidytest_{field}")
-        if value:
-            ini[VARIABLES + field.upper()] = value if isinstance(value, str) else ",".join(value)
-        given = getattr(options, f"tidytest_{field}", None)
-        for text in given if isinstance(given, list) else [given] if given is not None else ():
-            words.append(f"--{name}" if text == "true" else f"--{name}={text}")
-    loaded = _load(words, ini)
-    kept = {name.replace("-", "_") for name in (*names, "html")}
-    return Config()._replace(**{field: getattr(loaded, field) for field in kept})
-
-
-def _load(words: Sequence[str], ini: Mapping[str, str]) -> Config:
-    environ = {**ini, **os.environ}
-    try:
-        return load.load(words, cwd=os.getcwd(), environ=environ).config
-    except UsageError as error:
-        message = str(error)
-        for variable in ini.keys() - os.environ.keys():
-            message = message.replace(variable, variable.lower())
-        raise UsageError(message.replace("--html", "--html-leaks")) from None
+        ini[name] = value if isinstance(value, str) else ",".join(value or ())
+    return config_of(given, ini)

@@ -68,7 +68,7 @@ class ChildCreations:
         if is_in_temp and path.count(os.sep) != self._depth:
             return  # a part of a topmost entry
         starter = self._starter_of(made, is_in_temp)
-        if starter is None or not syscalls.lexists(path):
+        if starter is None or not syscalls.lexists(path) or self._observer.siblings.has(path):
             return
         context, child = starter
         trail = made.origin or (child.trail if child is not None else None)

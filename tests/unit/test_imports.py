@@ -23,9 +23,13 @@ ONLY_IN = {
     "pytest": {f"runner.integrations.pytest_{name}" for name in (
         "plugin", "run", "contexts", "reports", "xdist",
     )},
-    "_pytest": {"runner.integrations.pytest_contexts", "runner.integrations.pytest_reports"},
+    "django": {f"runner.integrations.django{name}" for name in ("", "_boundaries", "_parallel")},
+    "_pytest": {f"runner.integrations.pytest_{name}" for name in (
+        "contexts", "reports", "subtests",
+    )},
 }
 BY_NAME_ONLY = {
+    ("runner.integrations.pytest_subtests", "_pytest.subtests"),
     ("runner.listeners.progress", "tqdm"), ("runner.hosting.exit_steps", "_signal"),
     ("tempfiles.system.termination", "_signal"),
     ("tempfiles.roots.flock", "msvcrt"),
