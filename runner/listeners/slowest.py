@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from time import perf_counter
 from typing import Any, TypeVar
 
 from tempfiles import ContextReport, format_size, printable
@@ -24,10 +25,9 @@ class Durations(Listener):
         number: how many tests to print; 0 for all.
     """
 
-    _run: RunControl
-
     def __init__(self, number: int) -> None:
         self._number = number
+        self._run: RunControl | None = None
         self._started: dict[str, float] = {}
         self._took: list[tuple[float, str]] = []
 
@@ -37,13 +37,17 @@ class Durations(Listener):
 
     def test_started(self, test: CaseName) -> None:
         """Start the clock."""
-        self._started[test.id] = self._run.now
+        self._started[test.id] = self._now
 
     def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Record the duration."""
         started = self._started.pop(test.id, None)
         if started is not None and test.runs:
-            self._took.append((self._run.now - started, test.description))
+            self._took.append((self._now - started, test.description))
+
+    @property
+    def _now(self) -> float:
+        return perf_counter() if self._run is None else self._run.now
 
     def summary_lines(self, verbose: bool) -> Iterator[str]:
         """Return the lines in unittest's words."""
