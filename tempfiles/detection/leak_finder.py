@@ -126,7 +126,7 @@ class LeakFinder:
         }
         number = sum(
             path in registered or not self._ignored(path, path.startswith(self._root))
-            for path in topmost if not self._is_waiting(path)
+            for path in topmost if not (self._is_waiting(path) or self._is_in_siblings(path))
         )
         return number, len(registered)
 
@@ -168,10 +168,17 @@ class LeakFinder:
         }
         for path, state in sorted({**promised, **states}.items()):
             if syscalls.lexists(path) and not self._paths.belongs_elsewhere(path, context):
+                if self._is_in_siblings(path):
+                    continue
                 found: Evidence = "scanned" if path in promised else "observed"
                 leak = self._examine(state, activity, "outside", found)
                 if leak is not None:
                     yield leak
+
+    def _is_in_siblings(self, path: str) -> bool:
+        """Return whether a path lies in a directory of a sibling, with which it is reported."""
+        siblings = self._observer.siblings
+        return siblings.writes and siblings.has(os.path.dirname(path))
 
     def _is_created_since(self, state: PathState) -> bool:
         """Return whether something else has created a path again that this process removed."""

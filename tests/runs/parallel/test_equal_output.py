@@ -203,3 +203,20 @@ class CombinedTests(ProjectTestCase):
         self.tidytest("--html", "page.html", "-j2")
         page = Path(self.project, "page.html").read_text("utf-8")
         self.assertIn('"worker":1', page.replace(" ", ""))
+
+    def test_file_in_a_directory_of_another_worker_is_a_part_of_it(self) -> None:
+        self.write("test_d.py", """
+            import os, time, unittest
+            class A(unittest.TestCase):
+                def test_1(self): os.mkdir("work")
+            class B(unittest.TestCase):
+                def test_1(self):
+                    while not os.path.isdir("work"): time.sleep(0.01)
+                    open("work/b", "w").close()
+                    open("other", "w").close()
+        """)
+        outcome = self.tidytest("-j", "2", "--leak-json", "../leaks.json", "test_d")
+        document = json.loads((self.project.parent / "leaks.json").read_text())
+        leaks = [(Path(leak["path"]).name, leak["context"]) for leak in document["leaks"]]
+        self.assertEqual(leaks, [("work", "test_d.A.test_1"), ("other", "test_d.B.test_1")])
+        self.assertIn("2 created", outcome.err)
