@@ -66,6 +66,7 @@ def names_in(
         environment: the child's; None for that of this process.
     """
     reader = _Reader(directory, os.environ if environment is None else environment)
+    reader.assign_arguments(command)
     words = reader.words(command[1:] or command)
     if len(words) > _MOST_WORDS:
         return NOTHING_NAMED
@@ -93,6 +94,19 @@ class _Reader:
         self._directories = [directory]
         self._environment = environment
         self._assigned: dict[str, str] = {}
+
+    def assign_arguments(self, command: Sequence[str]) -> None:
+        """Take the words after a script, or after `-c TEXT NAME`, for its arguments (`$1`)."""
+        for index, word in enumerate(command[:_MOST_WORDS]):
+            if word == "-c":
+                first = index + 3
+            elif word.startswith("-") or not self._texts([word]):
+                continue
+            else:
+                first = index + 1
+            arguments = enumerate(command[first:], 1)
+            self._assigned.update((str(number), argument) for number, argument in arguments)
+            return
 
     def words(self, texts: Sequence[str]) -> list[str]:
         """Return each text and its words, once, with their variables expanded."""

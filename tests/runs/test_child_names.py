@@ -100,6 +100,20 @@ class ScriptTests(NamesTestCase):
         self.write("make.sh", "N=file\ntouch ~/.rc $OTHER_/\"$N\".txt\n")
         self.assertLeaks("subprocess.run(['sh', 'make.sh'])", self.home / ".rc")
 
+    def test_arguments_of_a_script_and_of_a_shell_command(self) -> None:
+        self.write("make.sh", 'touch "part-$1" "$2/other"\n')
+        self.assertLeaks(
+            """subprocess.run(["sh", "make.sh", "one", os.environ["OTHER"]])""",
+            self.project / "part-one", self.other / "other",
+        )
+        (self.project / "part-one").unlink()
+        (self.other / "other").unlink()
+        shutil.rmtree(self.project / ".tidytest_cache")
+        self.assertLeaks(
+            """subprocess.run(["sh", "-c", 'touch "part-$1"', "sh", "two"])""",
+            self.project / "part-two",
+        )
+
     def test_script_without_an_ending(self) -> None:
         self.write("build", "#!/bin/sh\ntouch $HOME/built\n").chmod(0o755)
         self.assertLeaks("subprocess.run(['./build'], check=True)", self.home / "built")
