@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from typing import Any
-from unittest import util
+from unittest import signals, util
 from unittest.case import _SubTest  # type: ignore[attr-defined]
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
@@ -155,6 +155,12 @@ def capturing(result: Any) -> Iterator[None]:
         yield
     finally:
         result._restoreStdout()
+
+
+def is_interrupted_under_catch() -> bool:
+    """Return whether ^C came under unittest's `--catch`, which ends the run after the test."""
+    handler = getattr(signals, "_interrupt_handler", None)
+    return bool(getattr(handler, "called", False))
 
 
 def captured_output(result: Any) -> tuple[str, str]:

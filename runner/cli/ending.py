@@ -6,7 +6,6 @@ import contextlib
 import os
 import sys
 import traceback
-import unittest
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from ..errors import UsageError
 from ..hosting import exit_steps
 from ..hosting.run_end import RunEnd, warning_only
 from ..session.session import Session
+from ..unittest_api import is_interrupted_under_catch
 from .assembly import CommandLineComponents
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Ending:
         self._stream = stream
         self._failed = False
         self._steps = exit_steps.Steps()
-        self._is_caught = _is_interrupted_under_catch()
+        self._is_caught = is_interrupted_under_catch()
         self._interrupted = not whole or self._is_caught or is_terminated()
         self._end = RunEnd(components, session, self._completeness, self._is_filtered)
 
@@ -217,9 +217,3 @@ class Ending:
                 selection.remember(
                     session.ran, session.failed, session.leaked, self._completeness()
                 )
-
-
-def _is_interrupted_under_catch() -> bool:
-    """Return whether ^C came under unittest's `--catch`, which ends the run after the test."""
-    handler = getattr(unittest.signals, "_interrupt_handler", None)
-    return bool(getattr(handler, "called", False))

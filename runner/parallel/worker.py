@@ -32,6 +32,7 @@ from ..hosting.components import Components
 from ..marks import WorkerIdentity, become_worker
 from ..selection.order import fresh
 from ..session.listener import WorkerListener
+from ..unittest_api import is_interrupted_under_catch
 from . import events
 from .channel import (
     DUMP_SIGNAL,
@@ -187,6 +188,8 @@ class Worker:
             self._run_unit(number, first, stop)
             if os.getpid() != self._process:
                 return 0
+            if is_interrupted_under_catch():  # by a test: the parent got no signal
+                return INTERRUPTED
             if self._pipe.is_lost or self._writer.is_behind:
                 return REPLACE_ME
         return REPLACE_ME if self._pipe.is_lost else 0

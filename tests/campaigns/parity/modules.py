@@ -42,6 +42,7 @@ _SHIMS = {
 SHARE_A_NAME = frozenset({
     "test_pathlib", "test_zipfile", "test_sqlite3", "test_dbm", "test_dbm_gnu", "test_dbm_ndbm",
     "test_shelve", "test_fileinput", "test_glob", "test_gzip", "test_mmap",
+    "test_wave",
 })
 
 QUICK = ("test_tempfile", "test_fileinput", "test_contextlib_async")

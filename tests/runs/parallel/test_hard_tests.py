@@ -54,7 +54,7 @@ class HardTests(ProjectTestCase):
                 def test_1(self): self.end(signal.SIGINT)
                 def end(self, number):
                     os.kill(os.getpid(), number)
-                    time.sleep(30)
+                    time.sleep(2)
             class Terminates(Interrupts):
                 def test_1(self): self.end(signal.SIGTERM)
         """)
@@ -63,6 +63,8 @@ class HardTests(ProjectTestCase):
                 outcome = self.tidytest("-j2", f"test_a.{name}")
                 self.assertEqual(outcome.code, code, outcome.err)
                 self.assertIn("Interrupted: 1 of 1 test ran.", outcome.err)
+        outcome = self.tidytest("-j2", "--catch", "test_a.Interrupts")
+        self.assertIn("Interrupted: 1 of 1 test ran.", outcome.err)
 
     def test_daemon_of_a_test_that_died_leaves_no_root_behind(self) -> None:
         self.write("test_a.py", """
