@@ -13,7 +13,7 @@ import functools
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -133,11 +133,19 @@ def _may_take_work(frame: FrameType) -> bool:
         return True
     values = list(frame.f_locals.values())
     values += [frame.f_globals.get(name) for name in code.co_names]
-    values += [
-        held for value in values for key, held in getattr(value, "__dict__", {}).items()
-        if key != "_started" and not isinstance(value, (type, ModuleType))
-    ]
+    values += [held for value in values for held in _held_by(value, code.co_names)]
     return any(map(_hands_over, values))
+
+
+def _held_by(value: object, names: Collection[str]) -> Iterator[object]:
+    """Yield the attributes of an object; of a class or module those that have one of some names."""
+    if isinstance(value, type):
+        yield from (held for kind in value.__mro__ for held in map(vars(kind).get, names))
+    elif isinstance(value, ModuleType):
+        yield from map(vars(value).get, names)
+    else:
+        held = getattr(value, "__dict__", {}).items()
+        yield from (each for name, each in held if name != "_started")
 
 
 def _polls(code: CodeType) -> Iterator[bool]:
