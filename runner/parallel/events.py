@@ -48,8 +48,8 @@ WRITTEN = "o"
 WARNING = "w"
 """`w [KEY, CHANGED, TEXT]`: a warning, and whether the filters have changed since the last one."""
 UNIT_DONE = "d"
-"""`d [CONTEXTS, INTERRUPTED, SECONDS]`: the unit is over; the ids of the contexts that it has
-entered, and of those that were broken off."""
+"""`d [CONTEXTS, INTERRUPTED, SECONDS, MADE]`: the unit is over; the ids of the contexts that it has
+entered, and of those that were broken off, and how many paths those created that left nothing."""
 FINISHED = "r"
 """`r [RunReport, LATE, KEPT, NUMBER]`: the run of the worker has ended, with what contexts left
 late, the contexts of which files were kept, and the number of registered files that were kept."""

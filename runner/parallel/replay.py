@@ -168,6 +168,10 @@ class Replay:
         units: how many units there are.
         result: of the run.
         session: of the run.
+
+    Attributes:
+        closed: the events of the contexts that have closed so far.
+        made_and_removed: how many paths the other contexts have created.
     """
 
     def __init__(
@@ -185,6 +189,8 @@ class Replay:
         self._plain = 0  # successes that are not printed yet
         self._started: bytes | None = None  # a start that is not applied yet
         self._ran: list[int] = []
+        self.closed: list[bytes] = []
+        self.made_and_removed = 0
         self._outside: set[bytes] = set()
         self._warnings = ShownWarnings()
         self._batches = self._may_batch()
@@ -245,6 +251,12 @@ class Replay:
     def stops(self) -> bool:
         """Whether the result says stop."""
         return bool(self._result.shouldStop)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether something has run that comes after the stop in serial order (`-f`)."""
+        rest = self._waiting[self._next :]
+        return self.stops and any(rest)
 
     def note_ran(self) -> None:
         """Record in the session which tests ran."""
@@ -350,12 +362,14 @@ class Replay:
             write_out(fd, data)
 
     def _close_context(self, line: bytes) -> None:
+        self.closed.append(line)
         report = events.context_of(line)
         if report.scope != "test":
             self._session.ran.add(report.id)
         self._closed = self._session.closed_elsewhere(report)
 
     def _close_clean_context(self, line: bytes) -> None:
+        self.closed.append(line)
         if len(self._session.events.context_closed) > 1:  # the first one prints leaks
             self._closed = self._session.closed_elsewhere(events.context_of(line))
 
@@ -385,7 +399,8 @@ class Replay:
         self._result.stream.write(json.loads(line[1:]))
 
     def _end_unit(self, line: bytes) -> None:
-        contexts, interrupted, _ = json.loads(line[1:])
+        contexts, interrupted, _, made = json.loads(line[1:])
+        self.made_and_removed += made
         self._session.ran.update(contexts)
         self._session.interrupted.update(interrupted)
 

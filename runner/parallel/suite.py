@@ -67,6 +67,7 @@ class ParallelSuite:
         self._has_custom_run = has_custom_run(suite)
         self._run_word = os.urandom(4).hex()
         self._pool: Pool | None = None
+        self._replay: Replay | None = None
         settings = components.settings
         self._units = units_of(self._tests, settings.split)
         refuse_unknown(self._units, dict(settings.resources))
@@ -101,7 +102,7 @@ class ParallelSuite:
 
     def _run(self, result: ReplayedResult) -> None:
         job = self._job(result)
-        replay = Replay(self._tests, len(self._units), result, self._session)
+        self._replay = replay = Replay(self._tests, len(self._units), result, self._session)
         retries = self._retries(replay, result)
         handler: EventHandler = retries or replay
         live = self._live_line(handler, result.stream)
@@ -177,8 +178,9 @@ class ParallelSuite:
         self._pool.finish()
         from .reports import add_to_session
 
+        assert self._replay is not None
+        add_to_session(self._pool.ended, self._replay, self._session)
         for worker in self._pool.ended:
-            add_to_session(worker, self._session)
             for listener in self._listeners:
                 listener.absorb(worker.paths.collected)
         self._pool.remove_files()

@@ -139,6 +139,7 @@ class Worker:
         self._tests = job.tests
         self._listeners = job.listeners
         self._ran: set[int] = set()
+        self._made = 0
         self._components = job.components
         self._pipe = WorkPipe(place.work, place.bell)
         with untracked():
@@ -205,8 +206,9 @@ class Worker:
         unittest.TestSuite(tests)(self._result)
         self._warnings.end_unit()
         self._result.send_positions()
-        seconds = perf_counter() - begun
-        content = [sorted(session.ran), sorted(session.interrupted), seconds]
+        seconds, made = perf_counter() - begun, session.run.made_and_removed
+        content = [sorted(session.ran), sorted(session.interrupted), seconds, made - self._made]
+        self._made = made
         self._writer.add(events.line(events.UNIT_DONE, content))
         self._writer.flush()
         self._pipe.ring_for_work()

@@ -108,6 +108,7 @@ class Session:
         self._memory = memory
         self._reports_of_workers: list[RunReport] = []
         self._shown: set[tuple[str, str]] = set()
+        self._left_uncounted: set[tuple[str, str]] = set()
         self._order: dict[tuple[Scope, str], int] = {}
 
     @property
@@ -201,7 +202,9 @@ class Session:
                 return True
             return not is_filtered and (id == "run" or completeness.concerns(id))
 
-        others = memory.of_other_runs()
+        others = [
+            one for one in memory.of_other_runs() if one.leak.key not in self._left_uncounted
+        ]
         if others:
             self._note_late(self.run.report_leftovers(is_due, others))
 
@@ -232,6 +235,10 @@ class Session:
         self._order.setdefault((report.scope, report.id), len(self._order))
         self._notify(closed)
         return closed
+
+    def left_uncounted(self, leaks: Iterable[Leak]) -> None:
+        """Leave out what tests have left that ran beyond the stop of this run, in workers."""
+        self._left_uncounted.update(leak.key for leak in leaks)
 
     def kept_elsewhere(self, contexts: Iterable[tuple[str, str]], number: int) -> None:
         """Add what a worker has kept; see `kept`."""

@@ -185,6 +185,12 @@ class Run(RunContexts):
         rescued = (Rescued(was, now) for root in dead for was, now in root.rescued.items())
         return leaks, tuple(rescued)
 
+    @property
+    def made_and_removed(self) -> int:
+        """How many paths those contexts created so far that left and registered nothing."""
+        tracking = self._life.tracking
+        return tracking.made_and_removed if tracking is not None else 0
+
     # End
 
     def find_late_leaks(self) -> tuple[ContextReport, ...]:

@@ -41,6 +41,7 @@ class Tracking:
         ignored: decides which paths are no leaks.
         observer: records who created which path.
         temp_directory: lists the run's own temp directory.
+        made_and_removed: how many paths the contexts created that left nothing.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Tracking:
         self._spawns = self.observer.spawns
         self._has_leftovers = bool(settings.leftovers)
         self._looks_closer = settings.watch_modified or self._has_leftovers
-        self._made_and_removed = 0  # how many paths the contexts created that left nothing
+        self.made_and_removed = 0  # how many paths the contexts created that left nothing
 
     def _before_unaudited(self) -> None:
         self.observer.child_log.prepare()
@@ -163,7 +164,7 @@ class Tracking:
             return not (self.temp_directory.changed() and self.temp_directory.has_new())
         if self._settings.measure_made or self.temp_directory.holds(made):
             return False
-        self._made_and_removed += self._count(context)
+        self.made_and_removed += self._count(context)
         self.observer.paths.forget_all(context)
         context.attachment = None
         return True
@@ -242,13 +243,13 @@ class Tracking:
         Args:
             tests: how many tests were run.
         """
-        created = self._made_and_removed
+        created = self.made_and_removed
         if self._closing is None:
             from ..reports import RunReport, Summary
 
             return RunReport(Summary(tests=tests, made=created, removed_by_tests=created))
         self._closing.totals.made += created
-        self._made_and_removed = 0
+        self.made_and_removed = 0
         return self._closing.run_report(tests)
 
     def _move_preexisting_out(self, paths: Iterable[str]) -> None:

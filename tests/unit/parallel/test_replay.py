@@ -93,6 +93,7 @@ class ReplayTests(unittest.TestCase):
         self.feed(0, failed(0))
         self.feed(1, passed(1))
         self.assertTrue(self.replay.stops)
+        self.assertTrue(self.replay.is_partial)
         self.assertEqual(self.stream.getvalue(), "F")
 
     def test_fixture_and_subtest_are_no_tests_of_the_list(self) -> None:
@@ -107,7 +108,8 @@ class ReplayTests(unittest.TestCase):
         self.assertEqual(self.result.testsRun, 1)
 
     def test_contexts_of_a_unit_are_recorded(self) -> None:
-        done = f"{events.UNIT_DONE}{json.dumps([['m', 'm.A'], ['m.A'], 0.5])}".encode()
+        done = f"{events.UNIT_DONE}{json.dumps([['m', 'm.A'], ['m.A'], 0.5, 2])}".encode()
         self.feed(0, [*passed(0), done])
         self.assertEqual(self.session.ran, {"m", "m.A"})
         self.assertEqual(self.session.interrupted, {"m.A"})
+        self.assertEqual(self.replay.made_and_removed, 2)
