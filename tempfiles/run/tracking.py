@@ -193,8 +193,8 @@ class Tracking:
         """Attribute what newly appeared in the temp directory to a context."""
         if self._settings.tracks and self.temp_directory.changed():
             self.temp_directory.attribute_new(context)
-        if context.attachment is not None and context.attachment.children:
-            self.closing.note_processes(context)
+        if context.scope != "test" and context.attachment and context.attachment.children:
+            self.closing.note_processes(context)  # they run beside the tests
 
     def needs_judging(self) -> bool:
         """Return whether there may be leaks that have not been found yet."""
