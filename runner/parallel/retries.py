@@ -250,19 +250,17 @@ def _with_starts(lines: Iterable[Line]) -> Iterator[Line]:
         yield source, line
 
 
-def _parts_of(lines: Iterable[Line]) -> Iterator[_Part]:
-    """Yield the events of each test, and those between the tests."""
-    part = _Part(None, [])
+def _parts_of(lines: Iterable[Line]) -> list[_Part]:
+    """Return the events of each test, and those between the tests."""
+    parts = [_Part(None, [])]
     for source, line in lines:
         code = line[:1].decode()
         if code == events.STARTED:
-            yield part
-            part = _Part(events.index_of(line), [])
-        part.lines.append((source, line))
-        if code in (events.PASSED, events.STOPPED) and part.test is not None:
-            yield part
-            part = _Part(None, [])
-    yield part
+            parts.append(_Part(events.index_of(line), []))
+        parts[-1].lines.append((source, line))
+        if code in (events.PASSED, events.STOPPED):
+            parts.append(_Part(None, []))
+    return [part for part in parts if part.lines]
 
 
 def _ranges(indices: Iterable[int]) -> Iterator[range]:

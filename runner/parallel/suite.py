@@ -70,7 +70,8 @@ class ParallelSuite:
         self._replay: Replay | None = None
         settings = components.settings
         self._units = units_of(self._tests, settings.split)
-        refuse_unknown(self._units, dict(settings.resources))
+        if self._workers > 1:  # else nothing has to be kept apart
+            refuse_unknown(self._units, dict(settings.resources))
         self._durations = UnitDurations(components.directory, settings.durations_file)
         self._schedule = self._new_schedule()
         self._seconds = 0.0

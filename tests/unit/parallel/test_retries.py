@@ -141,6 +141,18 @@ class RetriesTests(unittest.TestCase):
         self.assertEqual([entry[:3] for entry in self.flaky(0)], [[None, FIXTURE, 1]])
         self.assertEqual((self.failures(0), self.failed), (0, 0))
 
+    def test_fixture_is_flaky_though_the_last_worker_dies(self) -> None:
+        self.over(self.first, [outcome(None, FIXTURE)])
+        [again] = self.again()
+        lines = [line.encode() for line in (f"{events.UNIT}2 0", *test(3, outcome(3, "m.A.3")))]
+        self.schedule.done(again, 1.0)
+        self.retries.feed(again.number, Source(0, ("out",)), lines)
+        self.retries.finish_unit(again.number)
+        [repeated] = self.again()
+        self.over(repeated, test(3))
+        found = [(entry[0], entry[1]) for entry in self.flaky(0)]
+        self.assertEqual(found, [(3, "m.A.3"), (None, FIXTURE)])
+
     def test_fixture_that_fails_always_is_a_failure(self) -> None:
         unit = self.first
         for _ in range(3):
