@@ -198,6 +198,9 @@ class Boundaries:
         if result is self._result:
             self._next_module = test.__class__.__module__
 
+    def before_module_end(self, module: str | None, result: Any) -> None:
+        """Do nothing: a worker tells its parent which fixture runs next."""
+
     def after_module(self, suite: TestSuite, result: Any) -> None:
         """Close the context of a module, and open that of the next one."""
         if result is not self._result:
@@ -351,6 +354,7 @@ def _handle_module_fixture(original: Any, boundaries: Boundaries) -> Any:
 
 def _handle_module_tear_down(original: Any, boundaries: Boundaries) -> Any:
     def handle_module_tear_down(self: TestSuite, result: Any) -> None:
+        boundaries.before_module_end(self._get_previous_module(result), result)  # type: ignore[attr-defined]
         original(self, result)
         boundaries.after_module(self, result)
 

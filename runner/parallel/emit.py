@@ -100,6 +100,7 @@ class WorkerResult(TidyTestResult):
         self._sent = (0, 0)  # how much of the captured output
         self._elapsed = 0.0
         self._is_plain = False
+        self._follows_fixture = True
 
     def begin_unit(self, indices: dict[int, int], tests: Sequence[Any]) -> None:
         """Prepare for the tests of a unit.
@@ -133,7 +134,9 @@ class WorkerResult(TidyTestResult):
     def startTest(self, test: Any) -> None:
         """Send the number of the test, before anything of it runs."""
         super().startTest(test)
-        self.send_positions()
+        if self._follows_fixture:  # which may have printed
+            self._follows_fixture = False
+            self.send_positions()
         index = self._indices.get(id(test))
         now = perf_counter()
         if index is not None:
@@ -207,7 +210,8 @@ class WorkerResult(TidyTestResult):
 
     def context_closed(self, report: ContextReport, new: ContextReport) -> None:
         """Send what a context left."""
-        self.send_positions()
+        if events.has_left(report):
+            self.send_positions()
         self._add_line(events.of_context(report))
         if self.stops_at_leak and not all(leak.since for leak in new.leaks):
             self.stop()
@@ -225,11 +229,12 @@ class WorkerResult(TidyTestResult):
         has_cleanups = bool(getattr(kind, "_class_cleanups", ()))
         self._before_fixture(f"{name} ({strclass(kind)})", has_cleanups or has_class_fixtures(kind))
 
-    def before_module_fixture(self, module: str) -> None:
-        """Send that a module is set up next."""
-        self._before_fixture(f"setUpModule ({module})", bool(module_with_fixtures(module)))
+    def before_module_fixture(self, name: str, module: str) -> None:
+        """Send which fixture of a module runs next."""
+        self._before_fixture(f"{name} ({module})", bool(module_with_fixtures(module)))
 
     def _before_fixture(self, name: str, runs: bool) -> None:
+        self._follows_fixture = True
         self._add_line(f"{events.FIXTURE}{json.dumps(name)}")
         if runs:  # else nothing runs in which the worker could die
             self._writer.flush()
@@ -247,8 +252,13 @@ class WorkerBoundaries(Boundaries):
     def before_module(self, test: Any, result: Any) -> None:
         """Remember the next module."""
         if result is self._result:
-            result.before_module_fixture(type(test).__module__)
+            result.before_module_fixture("setUpModule", type(test).__module__)
         super().before_module(test, result)
+
+    def before_module_end(self, module: str | None, result: Any) -> None:
+        """Say that a module is torn down next."""
+        if result is self._result and module is not None:
+            result.before_module_fixture("tearDownModule", module)
 
 
 class WorkerSession(Session):

@@ -65,10 +65,15 @@ def positions(numbers: Sequence[int]) -> str:
     return f"{POSITIONS}{' '.join(map(str, numbers))}"
 
 
+def has_left(report: ContextReport) -> bool:
+    """Return whether a context has left anything that is printed."""
+    left = report.leaks or report.modifications or report.findings or report.removal.failed
+    return bool(left)
+
+
 def of_context(report: ContextReport) -> str:
     """Return the line of a context that has closed."""
-    left = report.leaks or report.modifications or report.findings or report.removal.failed
-    if left:
+    if has_left(report):
         return line(CONTEXT, report.to_dict())
     counts = [report.id, report.scope, report.made, report.registered, report.bytes_made]
     return line(CLEAN_CONTEXT, counts)
