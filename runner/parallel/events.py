@@ -51,8 +51,9 @@ UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS, MADE]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off, and how many paths those created that left nothing."""
 FINISHED = "r"
-"""`r [RunReport, LATE, KEPT, NUMBER]`: the run of the worker has ended, with what contexts left
-late, the contexts of which files were kept, and the number of registered files that were kept."""
+"""`r [RunReport, LATE, KEPT, NUMBER, PRINTED]`: the run of the worker has ended, with what contexts
+left late, the contexts of which files were kept, the number of registered files that were kept,
+and between which positions its end has printed."""
 
 
 def line(event: str, content: Any) -> str:

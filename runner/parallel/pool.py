@@ -39,7 +39,7 @@ _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""
 _GRACE = 2.5
 """Seconds that workers have to end after ^C or SIGTERM, before they are killed."""
-_LAST_GRACE = 10.0
+_LAST_GRACE = 60.0
 """Seconds that a worker has for its end: threads, exit handlers, the removal of its files."""
 _MOST_DEATHS = 3
 """Deaths of workers, one after the other, that were given work and began none."""
@@ -79,6 +79,7 @@ class Pool:
     Attributes:
         ended: the workers that have ended, with their last events.
         is_closed: whether nothing of the workers is left.
+        failures: what went wrong at the end of workers, in words.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Pool:
             self._selector.register(self._wires.bell, selectors.EVENT_READ)
         self.ended: list[WorkerProcess] = []
         self.is_closed = False
+        self.failures: list[str] = []
         self._left_by_dead: tuple[Leak, ...] = ()
 
     # The life of the pool
@@ -157,16 +159,21 @@ class Pool:
 
     def finish(self) -> None:
         """Wait for the workers to end; kill those that do not."""
-        deadline = time.monotonic() + _LAST_GRACE
+        deadline = time.monotonic() + _LAST_GRACE + self._job.components.settings.late_grace
         while self._workers and time.monotonic() < deadline:
             self._wait()
             self._look()
         for worker in list(self._workers.values()):
-            sys.stderr.write(
-                f"tidytest: worker {worker.number} did not end within {_LAST_GRACE:.0f} s:"
-                " it was killed\n"
+            self.failures.append(
+                f"worker {worker.number} did not end within {_LAST_GRACE:.0f} s: it was killed"
             )
             self._kill(worker)
+        for worker in self.ended:
+            if worker.is_ending and not worker.report:
+                self.failures.append(
+                    f"worker {worker.number} died at its end, so its last leaks are not known:"
+                    f" {worker.last_words()}"
+                )
         dead = [worker for worker in self.ended if not worker.report]
         if dead:
             self._remove_roots(dead[-1])
@@ -184,6 +191,7 @@ class Pool:
             time.sleep(_TICK)
 
     def _kill(self, worker: WorkerProcess) -> None:
+        worker.is_ending = False
         worker.kill(signal.SIGKILL)
         worker.exit_code(waits=True)
         self._take_events(worker)

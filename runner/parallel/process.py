@@ -47,6 +47,7 @@ class WorkerProcess:
         self.limit: float | None = None
         self.deadline = 0.0
         self.asked: float | None = None  # when it was told to write its stacks
+        self.is_ending = False
         self.report = b""
         self.leaks: tuple[Leak, ...] = ()  # what lay in its root when it died
         self.rescued: tuple[Rescued, ...] = ()
@@ -59,6 +60,7 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Have the worker end when it has run its units."""
+        self.is_ending = True
         self._write(f"{END}\n")
 
     def _write(self, text: str) -> None:

@@ -145,6 +145,12 @@ class Source:
         """Leave out what was printed before: it belongs to another unit."""
         self._read_to = list(positions)
 
+    def print_between(self, start: Sequence[int], end: Sequence[int]) -> None:
+        """Print what was printed between two positions."""
+        self.skip_to(start)
+        for fd, data in self.new_output(end):
+            write_out(fd, data)
+
     def new_output(self, positions: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return what was printed up to some positions: the descriptor, and the bytes."""
         found = []

@@ -45,8 +45,9 @@ def _report_of(worker: WorkerProcess, session: Session) -> tuple[RunReport, Late
 
         closed = [events.context_of(line) for line in worker.contexts]
         return report_of_dead(closed, worker.rescued), ()
-    report, late, kept, number = json.loads(worker.report[1:])
+    report, late, kept, number, printed = json.loads(worker.report[1:])
     session.kept_elsewhere(kept, number)
+    worker.source.print_between(*printed)
     is_bare = isinstance(report, list)
     run = RunReport(Summary(*report)) if is_bare else RunReport.from_dict(report)
     return run, tuple(map(ContextReport.from_dict, late))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tempfiles import untracked
 
+from ..errors import UsageError
 from ..execution.runner import has_custom_run
 from ..hosting.components import Components
 from ..output.colour import is_live
@@ -173,7 +174,11 @@ class ParallelSuite:
         self._durations.write()
 
     def finish(self) -> None:
-        """Wait for the workers, and add their runs to the session; a second call does nothing."""
+        """Wait for the workers, and add their runs to the session; a second call does nothing.
+
+        Raises:
+            UsageError: a worker died at its end, or had to be killed.
+        """
         if self._pool is None or self._pool.is_closed:
             return
         self._pool.finish()
@@ -187,6 +192,8 @@ class ParallelSuite:
         self._pool.remove_files()
         with contextlib.suppress(OSError), untracked():
             write_workers(self._components.directory, self._words, self.orders)
+        if self._pool.failures:
+            raise UsageError("; ".join(self._pool.failures))
 
     @property
     def orders(self) -> list[WorkerOrder]:

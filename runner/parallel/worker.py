@@ -223,6 +223,7 @@ class Worker:
 
     def _end(self) -> None:
         """End the run of this process, and send its report."""
+        before = [*self._positions.now]
         exit_steps.wait_for_threads()
         exit_steps.run_exit_handlers()
         for listener in self._listeners:
@@ -235,8 +236,9 @@ class Worker:
             # Records are slow to import, and most runs of a part of the suite have none.
             is_bare = report == RunReport(report.summary)
             sent = report.summary if is_bare else report.to_dict()
-            content = [sent, [found.to_dict() for found in late], *kept]
-            self._result.send_positions()
+            self._positions.changed()
+            printed = [before, self._positions.now]
+            content = [sent, [found.to_dict() for found in late], *kept, printed]
             self._writer.add(events.line(events.FINISHED, content))
             self._writer.flush()
             self._pipe.ring()
