@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,12 +28,14 @@ def set_up(result: Any) -> Iterator[bool]:
     Yields:
         Whether all were called with success.
     """
+    process = os.getpid()
     started: list[tuple[Callable[[], Any], Any]] = []
     is_ready = all(_start(result, function, started) for function in worker_setups())
     try:
         yield is_ready
     finally:
-        for function, generator in reversed(started):
+        is_own = os.getpid() == process  # a forked child of a test may come here
+        for function, generator in reversed(started) if is_own else ():
             with _errors_of(function, result):
                 next(generator, None)
 

@@ -50,6 +50,8 @@ WARNING = "w"
 UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS, MADE]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off, and how many paths those created that left nothing."""
+ENDING = "e"
+"""`e POSITIONS`: no more units come; what is printed next belongs to none."""
 FINISHED = "r"
 """`r [RunReport, LATE, KEPT, NUMBER, PRINTED]`: the run of the worker has ended, with what contexts
 left late, the contexts of which files were kept, the number of registered files that were kept,

@@ -227,15 +227,17 @@ class Replay:
         self._waiting[unit].append((source, lines))
 
     def feed_outside(self, source: Source, lines: list[bytes]) -> None:
-        """Apply the errors of the set-up of a worker, and of its end."""
-        errors = [
-            line for line in dict.fromkeys(lines)
-            if line[:1] == events.OUTCOME.encode() and line not in self._outside
-        ]  # the same function fails in each worker
-        self._outside.update(errors)
-        if errors:
-            self._source = source
-            self._apply(errors)
+        """Apply the errors of the set-up of a worker and of its end, and print what it printed."""
+        self._source = source
+        for line in lines:
+            code = line[:1].decode()
+            if code == events.ENDING:
+                self._begin_unit(line)
+            elif code == events.POSITIONS:
+                self._print_output(line)
+            elif code == events.OUTCOME and line not in self._outside:
+                self._outside.add(line)  # the same function fails in each worker
+                self._apply([line])
 
     def finish_unit(self, unit: int) -> None:
         """Note that no more events of a unit come."""

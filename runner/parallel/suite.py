@@ -14,6 +14,7 @@ from tempfiles import untracked
 from ..errors import UsageError
 from ..execution.runner import has_custom_run
 from ..hosting.components import Components
+from ..marks import worker_setups
 from ..output.colour import is_live
 from ..selection.order import Rounds, flatten
 from ..selection.recorded_order import WorkerOrder, write_workers
@@ -113,6 +114,8 @@ class ParallelSuite:
         begun = perf_counter()
         try:
             self._pool.run()
+            if worker_setups():  # their ends may fail, which the result must know
+                self._pool.finish()
         finally:
             if live is not None:
                 live.erase()

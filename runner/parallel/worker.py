@@ -170,6 +170,8 @@ class Worker:
             try:
                 with set_up(self._result) as is_ready:
                     code = self._run_units() if is_ready else NOT_READY
+                    positions = " ".join(map(str, self._positions.now))
+                    self._writer.add(f"{events.ENDING} {positions}")
             except KeyboardInterrupt as error:  # SIGTERM too
                 interrupt = error
         if os.getpid() != self._process:

@@ -137,6 +137,36 @@ class SetupTests(ProjectTestCase):
         dropped = sorted(path.name for path in self.project.glob("*-[0-9]"))
         self.assertEqual(dropped, ["dropped-0", "dropped-1"])
 
+    def test_end_of_a_worker_is_printed_and_may_fail(self) -> None:
+        self.write("test_a.py", """
+            import os, time, unittest
+            import runner
+
+            @runner.worker_setup
+            def database():
+                print("up", runner.worker().number, flush=True)
+                yield
+                print("down", runner.worker().number, flush=True)
+                raise OSError("still in use")
+
+            class A(unittest.TestCase):
+                def test(self):
+                    time.sleep(0.2)
+                    child = os.fork()
+                    if child == 0:
+                        raise SystemExit
+                    os.waitpid(child, 0)
+            class B(A): pass
+        """)
+        for workers in ("fork", "spawn"):
+            with self.subTest(workers):
+                outcome = self.tidytest("-j2", f"--workers-by={workers}", "test_a")
+                printed = sorted(outcome.out.splitlines())
+                self.assertEqual(printed, ["down 0", "down 1", "up 0", "up 1"], outcome.err)
+                self.assertEqual(outcome.err.count("OSError: still in use"), 1, outcome.err)
+                self.assertIn("FAILED (errors=1)", outcome.err)
+                self.assertEqual(outcome.code, 1)
+
     def test_replacement_of_a_dead_worker_has_its_number(self) -> None:
         self.write("test_a.py", """
             import os, time, unittest
