@@ -10,7 +10,6 @@ import gc
 import os
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -169,7 +168,7 @@ class Pool:
             )
             self._kill(worker)
         for worker in self.ended:
-            if worker.is_ending and not worker.report:
+            if worker.is_ending and not (worker.report or self._is_broken_off):
                 self.failures.append(
                     f"worker {worker.number} died at its end, so its last leaks are not known:"
                     f" {worker.last_words()}"
