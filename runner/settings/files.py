@@ -21,6 +21,7 @@ _TOML_SECTION = (
 )
 _CFG_SECTION = rb"(?m)^[ \t]*\[[ \t]*(?:tool:)?tidytest[ \t]*\]"
 _TOPS = (".git", ".hg")
+_LARGEST = 4 << 20  # bytes of a settings file: another user may have put any file above the project
 
 
 class SettingsFile(NamedTuple):
@@ -78,15 +79,21 @@ def _read_directory(directory: str, cwd: str) -> SettingsFile | None:
 def _content(path: str, cwd: str, section: bytes) -> str | None:
     """Return the text of a file that seems to have our section, else None."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_unblocked) as file:
             status = os.fstat(file.fileno())
-            content = file.read().removeprefix(b"\xef\xbb\xbf")
+            if not stat.S_ISREG(status.st_mode):
+                return None  # a FIFO would be waited for
+            content = file.read(_LARGEST + 1).removeprefix(b"\xef\xbb\xbf")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         if os.path.dirname(path) != cwd:
             return None  # in a parent directory: not a file of this project
         raise UsageError(f"{_shown(path, cwd)}: {error.strerror}") from None
+    if len(content) > _LARGEST:
+        if os.path.dirname(path) != cwd:
+            return None
+        raise UsageError(f"{_shown(path, cwd)}: larger than {_LARGEST:,} bytes")
     if b"tidytest" not in content or not re.search(section, content):
         return None
     if reason := _untrusted(path, status, cwd):
@@ -96,6 +103,10 @@ def _content(path: str, cwd: str, section: bytes) -> str | None:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{_shown(path, cwd)}:{line}: not valid UTF-8") from None
+
+
+def _open_unblocked(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _untrusted(path: str, status: os.stat_result, cwd: str) -> str:
@@ -130,6 +141,8 @@ def _read_toml(path: str, cwd: str) -> SettingsFile | None:
         table = _section(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(_malformed_toml(_shown(path, cwd), text, str(error))) from None
+    except RecursionError:
+        raise UsageError(f"{_shown(path, cwd)}: not valid TOML: nested too deeply") from None
     if table is None:
         return None
     if not isinstance(table, dict):

@@ -92,6 +92,31 @@ class SettingsFileTests(SettingsTestCase):
             os.chown(path, 1234, 1234, follow_symlinks=False)
             self.assertIn("it belongs to user 1234", self.refused())
 
+    @unittest.skipUnless(hasattr(os, "mkfifo"), "devices of POSIX")
+    def test_file_above_that_is_no_settings_file_is_passed_over(self) -> None:
+        for name in ("pyproject.toml", "setup.cfg"):
+            path = self.root / name
+            section = "[tool.tidytest]\n" if name.endswith("toml") else "[tidytest]\n"
+            for kind in ("FIFO", "device", "large file"):
+                with self.subTest(name, kind=kind):
+                    if kind == "FIFO":
+                        os.mkfifo(path)
+                    elif kind == "device":
+                        path.symlink_to("/dev/zero")
+                    else:
+                        path.write_text(section)
+                        os.truncate(path, 1 << 40)
+                    self.assertEqual(self.load(below="a").config.leaks, "report")
+                    path.unlink()
+
+    def test_file_that_is_too_large_or_too_deep_is_refused(self) -> None:
+        path = self.root / "pyproject.toml"
+        path.write_text("[tool.tidytest]\n")
+        os.truncate(path, 1 << 40)
+        self.assertIn("pyproject.toml: larger than 4,194,304 bytes", self.refused())
+        path.write_text("[tool.tidytest]\nleaks = " + "[" * 100_000)
+        self.assertIn("pyproject.toml: not valid TOML: nested too deeply", self.refused())
+
     def test_settings_in_both_files_are_refused(self) -> None:
         self.write("pyproject.toml", "[tool.tidytest]\n")
         self.write("setup.cfg", "[tidytest]\n")
