@@ -73,9 +73,9 @@ def write(directory: str, name: str, document: Any) -> None:
     Raises:
         OSError: the file cannot be written or removed.
     """
-    import json
+    from json.encoder import JSONEncoder  # a test may have replaced `json.dumps`
 
-    text = "" if document is None else f"{json.dumps(document, indent=1)}\n"
+    text = "" if document is None else f"{JSONEncoder(indent=1).encode(document)}\n"
     _replace(directory, name, text)
 
 

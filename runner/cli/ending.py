@@ -14,7 +14,6 @@ from tempfiles import (
     Terminated,
     is_terminated,
     original_os_functions,
-    original_process_state,
     restore_user,
 )  # fmt: skip
 
@@ -60,7 +59,7 @@ class Ending:
         Raises:
             KeyboardInterrupt: a step was interrupted; the others have been done.
         """
-        with original_process_state():
+        with original_os_functions():
             return self._run()
 
     def _run(self) -> bool:

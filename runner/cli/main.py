@@ -6,6 +6,7 @@ import os
 import sys
 import unittest
 from collections.abc import Sequence
+from os import getpid  # a test may have replaced it
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -116,12 +117,12 @@ class Program:
         components.retention.begin()
         session = components.session(run, [*components.listeners(), *self._listeners])
         code: ExitCode = 1
-        failed, process = True, os.getpid()
+        failed, process = True, getpid()
         try:
             code = self._run_unittest(session)
         finally:
             # An exception may bring a forked child here; the run belongs to its parent.
-            failed = os.getpid() == process and self._ending(session).run()
+            failed = getpid() == process and self._ending(session).run()
         selection = components.selection
         if selection is not None and selection.is_empty:
             code = 0  # unittest has an exit code of its own for a run without tests

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from os import getpid  # a test may have replaced it
 from typing import Any
 
 from tempfiles import TempFilesError, Terminated, terminate
@@ -38,7 +39,7 @@ def main(path: str) -> None:
 
 
 def _run(loaded: Loaded, path: str) -> ExitCode:
-    record, process = RunRecord(), os.getpid()
+    record, process = RunRecord(), getpid()
     program: Program | None = None
     try:
         program = Program("python -m runner", loaded, [record])
@@ -50,7 +51,7 @@ def _run(loaded: Loaded, path: str) -> ExitCode:
         terminate()
         return 1
     finally:
-        if os.getpid() == process:  # not in a child that a test has forked
+        if getpid() == process:  # not in a child that a test has forked
             if program is not None and program.worker_orders:
                 record.orders = program.worker_orders
             record.write(path)

@@ -8,7 +8,7 @@ import unittest
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tempfiles import original_process_state
+from tempfiles import original_os_functions
 
 from ..output.colour import Painter
 from ..session.listener import Events
@@ -255,7 +255,7 @@ class TidyTestResult(unittest.TextTestResult):
             if report.modifications or report.findings
             or not all(leak.key in failing for leak in report.leaks)
         ]
-        with original_process_state():  # a test may have broken the import of modules
+        with original_os_functions():  # a test may have broken the import of modules
             self.print_rest()
             self._print_errors()
 
@@ -278,7 +278,7 @@ class TidyTestResult(unittest.TextTestResult):
             if self.dots or self.showAll:
                 self.stream.writeln()
                 self._newline = True
-            with original_process_state():
+            with original_os_functions():
                 self._print_titled()
         elif broken_off and self.dots and self.testsRun:
             self.stream.writeln()  # end the line of dots
@@ -300,7 +300,7 @@ class TidyTestResult(unittest.TextTestResult):
         """Print what a test left that is over, with `-v`."""
         if not self._unprinted or not self.showAll:
             return
-        with original_process_state():
+        with original_os_functions():
             from ..output.lines import context_lines, titled_lines
 
             own = test_id(test)

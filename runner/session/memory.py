@@ -6,11 +6,12 @@ Each is written to the cache when its context closes, so that another run in the
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from json.decoder import JSONDecoder
+from json.encoder import JSONEncoder
 from typing import TYPE_CHECKING
 
 from tempfiles import Leak, Leftover, leftover_of, printable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..selection.completeness import Completeness
 
 Key = tuple[str, str]
+_encode, _decode = JSONEncoder().encode, JSONDecoder().decode  # tests replace those of `json`
 
 
 class LeakMemory:
@@ -107,7 +109,7 @@ class LeakMemory:
     def _parsed(self) -> Iterator[Leftover]:
         for line in cache.lines(self._directory, cache.LEAKS):
             try:
-                found = Leftover.from_dict(json.loads(line))
+                found = Leftover.from_dict(_decode(line))
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 continue  # a line that was cut off, or of another version
             path = os.path.join(self._directory, found.leak.path)
@@ -117,7 +119,7 @@ class LeakMemory:
         """Return a line of the cache; it holds where the project is moved elsewhere."""
         leak = leftover.leak
         relative = replace(leak, path=self._portable(leak.path), open_by=(), outcome="left")
-        return json.dumps(Leftover(relative, leftover.identity).to_dict())
+        return _encode(Leftover(relative, leftover.identity).to_dict())
 
     def _portable(self, path: str) -> str:
         return path.removeprefix(self._directory.rstrip(os.sep) + os.sep)

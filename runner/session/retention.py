@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from os import getpid  # a test may have replaced it
 from time import strftime
 from typing import TYPE_CHECKING
 
@@ -122,10 +123,10 @@ def _begin_without_runner() -> None:
 
     kept = RunRetention(load((), cwd=_DIRECTORY, environ=os.environ).config, _DIRECTORY, _TEMP)
     kept.begin()
-    process = os.getpid()
+    process = getpid()
 
     def finish() -> None:
-        if os.getpid() == process:  # not in a forked child
+        if getpid() == process:  # not in a forked child
             kept.finish()
 
     atexit.register(finish)

@@ -16,7 +16,6 @@ from tempfiles import (
     ContextReport,
     open_contexts,
     original_os_functions,
-    original_process_state,
     untracked,
 )
 
@@ -162,10 +161,10 @@ class Session:
             report = self.run.close(context)
             if not report.scope:
                 return _NOTHING  # as after most tests
-            with original_process_state():
+            with original_os_functions():
                 new = self.policy.without_known(report)
                 closed = ClosedContext(report, new, self._failure(context, new))
-        with original_process_state():  # the test may have broken the import of modules
+        with original_os_functions():  # the test may have broken the import of modules
             self._notify(closed)
         return closed
 

@@ -10,10 +10,12 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .journal import (
     CURRENT,
+    FORKED,
     FULL,
     JOURNAL,
     LONGEST,
@@ -110,11 +112,12 @@ def read_journal(root: str, *, deadline: float | None = None) -> JournalView:
 
 
 def preexisting(root: str) -> Iterator[tuple[str, str]]:
-    """Yield the preexisting files that a run moved into its root: path, and where it had been.
+    """Yield the preexisting files that a run, or a forked child, moved into its root: path, source.
 
     The paths are those that the run itself used.
     """
-    for line in _lines(root, JOURNAL, LARGEST):
+    lines = chain(_lines(root, JOURNAL, LARGEST), _lines(root, FORKED, LARGEST))
+    for line in lines:
         if line.startswith(_PREEXISTING):
             try:
                 path, source = _parse(line)[PREEXISTING]
@@ -148,10 +151,11 @@ def _lines(root: str, name: str, limit: int) -> Iterator[bytes]:
         fd = os.open(os.path.join(root, name), OPEN)
     except OSError:
         return
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id():
+        os.close(fd)  # a directory cannot become a file object
+        return
     with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id():
-            return
         try:
             while limit > 0 and (line := file.readline(min(_LONGEST_LINE, limit))):
                 limit -= len(line)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
+from os import getpid
 from typing import TYPE_CHECKING
 
 from ..detection.extra_detectors import Detectors
@@ -327,7 +328,7 @@ class Run(RunContexts):
         self._life.stop()
 
     def _refuse_child(self) -> None:
-        if os.getpid() != self.root.owner:
+        if getpid() != self.root.owner:  # a test may have replaced `os.getpid`
             from ..errors import OwnershipError
 
             raise OwnershipError(

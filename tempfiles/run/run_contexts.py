@@ -16,7 +16,8 @@ from ..registry import callbacks, contexts
 from ..registry.contexts import Activation, Context
 from ..reports import ContextReport, Example, RunSettings
 from ..roots.root import RunRoot
-from ..system import process_state
+from ..system.process_state import original_process_state
+from ..system.syscalls import original_os_functions
 from .lifecycle import Lifecycle, lock
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ class RunContexts:
             gc.disable()
         try:
             if not self._life.left_nothing(context) or callbacks.on_close:
-                with process_state.original_process_state():
+                # Other threads may need what they have replaced.
+                is_alone = not _count_threads()
+                with original_os_functions() if is_alone else original_process_state():
                     report = self._life.closing.close(
                         context, self._settings.tracks, before_removal
                     )

@@ -36,6 +36,7 @@ class _AtStart:
     user = -1
     directory = -1
     modules: dict[str, ModuleType] = {}
+    recursion_limit = 0
 
 
 def remember(directory: str) -> None:
@@ -62,6 +63,7 @@ def remember_modules() -> None:
     """Remember which modules are imported, before the first test runs."""
     descriptors.follow_limits()
     _AtStart.modules = dict(sys.modules)
+    _AtStart.recursion_limit = sys.getrecursionlimit()
 
 
 @contextlib.contextmanager
@@ -73,6 +75,7 @@ def original_process_state() -> Iterator[None]:
     """
     with contextlib.ExitStack() as undo:
         _leave_root_directory()
+        _restore_recursion_limit(undo)
         _restore_imports(undo)
         descriptors.make_free(undo)
         yield
@@ -85,6 +88,18 @@ def restore_user() -> None:
             os.seteuid(_AtStart.user)
 
 
+def _restore_recursion_limit(undo: contextlib.ExitStack) -> None:
+    limit = sys.getrecursionlimit()
+    if limit < _AtStart.recursion_limit:
+        sys.setrecursionlimit(_AtStart.recursion_limit)
+        undo.callback(_try_recursion_limit, limit)
+
+
+def _try_recursion_limit(limit: int) -> None:
+    with contextlib.suppress(RecursionError):  # the stack is deeper here than in the test
+        sys.setrecursionlimit(limit)
+
+
 def _restore_imports(undo: contextlib.ExitStack) -> None:
     if builtins.__import__ is not _IMPORT:
         undo.callback(setattr, builtins, "__import__", builtins.__import__)
@@ -93,6 +108,7 @@ def _restore_imports(undo: contextlib.ExitStack) -> None:
         undo.callback(setattr, sys, "modules", sys.modules)
         sys.modules = _MODULES
     modules = sys.modules
+    _allow_imports(modules, undo)
     if all(map(modules.__contains__, _NEEDED)):
         if len(modules) != len(_AtStart.modules):
             _AtStart.modules = dict(modules)
@@ -108,6 +124,16 @@ def _restore_imports(undo: contextlib.ExitStack) -> None:
         if missing_entries:
             undo.callback(setattr, sys, name, current)
             setattr(sys, name, [*(current or ()), *missing_entries])
+
+
+def _allow_imports(modules: dict[str, Any], undo: contextlib.ExitStack) -> None:
+    """Give back the modules whose import a test forbids: it puts None in their place."""
+    for name in [name for name, module in modules.items() if module is None]:
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            undo.callback(modules.__setitem__, name, None)
+            del modules[name]
+            if name in _AtStart.modules:
+                modules[name] = _AtStart.modules[name]
 
 
 def _holds(entries: Any, entry: object) -> bool:

@@ -54,6 +54,16 @@ def stat(pid: int | str) -> ProcessStat | None:
     return ProcessStat(command, state.decode(), int(ppid), fields[19].decode(), int(session))
 
 
+def bound_sockets() -> frozenset[str]:
+    """Return the paths of the sockets that a process has open; empty where they are not known."""
+    try:
+        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as lines:
+            fields = (line.rstrip("\n").split(None, 7) for line in lines)
+            return frozenset(found[7] for found in fields if len(found) == 8)
+    except OSError:
+        return frozenset()
+
+
 def mounts(table: str | None = None) -> dict[str, str]:
     """Return the type of each mounted file system by its mount point; empty where unknown.
 
@@ -79,6 +89,15 @@ def mount_point(path: str, mounted: Mapping[str, str] | None = None) -> str:
     while point not in known and (parent := os.path.dirname(point)) != point:
         point = parent
     return point
+
+
+def mount_of(path: str) -> tuple[int, str]:
+    """Return what tells the mounts of existing paths apart: no rename leads from one to another.
+
+    Raises:
+        OSError: the path does not exist or cannot be examined.
+    """
+    return os.lstat(path).st_dev, mount_point(path)
 
 
 def lock_is_trusted(kind: str) -> bool:

@@ -17,14 +17,16 @@ from os import close as close_fd
 from os import dup, fstat, getcwd, listdir, lstat, readlink, scandir, stat
 from os import open as open_fd
 from os.path import samestat
-from stat import S_ISDIR, S_ISLNK
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 from time import monotonic, sleep, time, time_ns
+from types import ModuleType
+from typing import Any
 
 from .platform import WINDOWS
 from .process_state import original_process_state
 
 __all__ = [
-    "close_fd", "dup", "fstat", "getcwd", "is_directory", "is_link", "is_same",
+    "close_fd", "dup", "fstat", "getcwd", "is_directory", "is_link", "is_regular", "is_same",
     "lexists", "listdir", "lstat", "monotonic", "open_fd", "open_file", "original_os_functions",
     "readlink", "real_path",
     "scandir", "sleep", "stat", "time", "time_ns",
@@ -33,44 +35,52 @@ __all__ = [
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
 
 
-_OF_OS = (
-    "access", "chdir", "chmod", "close", "fchmod", "fstat", "getcwd", "getpid", "listdir", "lstat",
-    "mkdir", "open", "readlink", "remove", "rename", "replace", "rmdir", "scandir", "stat",
-    "statvfs", "unlink", "write",
-)
-_OF_PATH = ("abspath", "exists", "isdir", "isfile", "islink", "lexists", "realpath", "samestat")
-_OF_TIME = (
-    "gmtime", "localtime", "monotonic", "perf_counter", "sleep", "strftime", "time", "time_ns",
-)  # fmt: skip
-_GENUINE = {
-    (module, name): getattr(module, name)
-    for module, names in (
-        (os, _OF_OS), (os.path, _OF_PATH), (clocks, _OF_TIME), (builtins, ("open",)),
-        (io, ("open",)),
-    )
-    for name in names if hasattr(module, name)
-}  # fmt: skip
+_OURS = ("mkfifo", "mknod")  # which the run itself replaces
+
+
+def _functions(module: ModuleType) -> dict[str, Any]:
+    return {
+        name: value for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_") and name not in _OURS
+    }
+
+
+_GENUINE = [
+    (module, tuple(functions), tuple(functions.values()))
+    for module in (os, os.path, builtins, io, clocks)
+    for functions in (_functions(module),)
+]
 
 
 @contextlib.contextmanager
 def original_os_functions() -> Iterator[None]:
-    """Restore `open` and functions of `os` and `time`, as they were at import, for the block.
+    """Restore the functions of `os`, `os.path`, `io`, `time` and `builtins` for the block.
 
-    A test may have replaced them and not put them back. What a run has created must still be
-    removed. This includes `original_process_state`.
+    A test may have replaced them and not put them back, or replaced them for its class. What a run
+    has created must still be found and removed. This includes `original_process_state`.
     """
-    replaced = {
-        place: getattr(*place) for place, function in _GENUINE.items()
-        if getattr(*place, None) is not function
-    }  # fmt: skip
-    for module, name in replaced:
-        setattr(module, name, _GENUINE[module, name])
+    replaced = list(_replaced())
+    for module, name, genuine, _ in replaced:
+        setattr(module, name, genuine)
     try:
         with original_process_state():
             yield
     finally:
-        for (module, name), function in replaced.items():
-            setattr(module, name, function)
+        for module, name, _, function in replaced:
+            if function is not None:
+                setattr(module, name, function)
+            else:
+                delattr(module, name)
+
+
+def _replaced() -> Iterator[tuple[Any, str, Any, Any]]:
+    """Yield each function that was replaced: its module and name, the genuine one, the other."""
+    for module, names, genuine in _GENUINE:
+        current = tuple(map(vars(module).get, names))
+        if current != genuine:  # identical ones are not compared any further
+            for name, function, found in zip(names, genuine, current, strict=True):
+                if found is not function:
+                    yield module, name, function, found
 
 
 def lexists(path: str) -> bool:
@@ -90,6 +100,14 @@ def is_link(path: str) -> bool:
         return False
 
 
+def is_regular(path: str) -> bool:
+    """Whether a path is a regular file, and no link to one."""
+    try:
+        return S_ISREG(lstat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def is_directory(path: str) -> bool:
     """Whether a path leads to a directory."""
     try:
@@ -102,7 +120,7 @@ def is_same(one: str, other: str) -> bool:
     """Whether two paths are names of one thing; links are not followed."""
     try:
         return samestat(lstat(one), lstat(other))
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

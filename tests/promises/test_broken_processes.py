@@ -90,6 +90,32 @@ class BrokenProcessTests(ProjectTestCase):
     def test_import_function_is_broken(self) -> None:
         self.assertEndsAsUsual(BREAK_IMPORT)
 
+    def test_functions_that_the_end_needs_are_replaced(self) -> None:
+        for statement in (
+            "os.getpid = lambda: 1",
+            "import json; json.dumps = json.loads = None",
+            "os.path.join = os.path.dirname = os.path.basename = None",
+            "builtins.sorted = builtins.divmod = None",
+            "os.fsencode = os.fspath = os.lstat = os.rename = None",
+        ):
+            with self.subTest(statement):
+                self.assertEndsAsUsual(statement)
+
+    def test_functions_are_replaced_while_a_class_runs(self) -> None:
+        self.assertEndsAsUsual(
+            "mock = __import__('unittest.mock').mock\n        for name in ('os.path.join', "
+            "'json.dumps', 'os.listdir', 'builtins.sorted'):\n            patch = mock.patch(name, "
+            "side_effect=ValueError)\n            patch.start()\n"
+            "            self.addClassCleanup(patch.stop)\n"
+            "        open(os.fspath(tempfile.tempdir) + '/also', 'w').close()\n"
+            "        os.unlink(os.fspath(tempfile.tempdir) + '/also')")
+
+    def test_little_recursion_is_allowed(self) -> None:
+        self.assertEndsAsUsual("sys.setrecursionlimit(70)")
+
+    def test_import_of_a_module_is_forbidden(self) -> None:
+        self.assertEndsAsUsual("sys.modules['tempfile'] = sys.modules['shutil'] = None")
+
     def test_path_of_modules_is_gone(self) -> None:
         self.assertEndsAsUsual(
             "sys.path.clear(); sys.path_hooks.clear(); sys.path_importer_cache.clear()")

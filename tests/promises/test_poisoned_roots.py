@@ -69,6 +69,20 @@ class OwnRootTests(TempDirectoryCase):
         self.assertEqual(sum(len(root.leaks) for root in report.roots), 3)
         self.assert_empty()
 
+    def test_files_of_a_root_that_are_none_are_passed_over(self) -> None:
+        for name in ("current", "forked", "children"):
+            root = dead_run(self.temp)
+            Path(root, name).unlink(missing_ok=True)
+            Path(root, name).mkdir()
+        for path, source in (("\0", ""), ("0/left", "\0"), ("\ud800", "\ud800")):
+            root = dead_run(self.temp)
+            line = json.dumps({"brought": [os.path.join(root, path), source]}).encode()
+            Path(root, "journal").write_bytes(line + b"\n")
+        self.assertEqual(len(take_sample(self.temp).shares), 6)
+        self.assertEqual(call("status", "--temp-dir", self.temp)[0], 0)
+        self.assertEqual({root.fate for root in self.reap().roots}, {"removed"})
+        self.assert_empty()
+
     def test_poisoned_marker_is_refused(self) -> None:
         for field, value in (
             ("created", float("inf")), ("created", float("nan")), ("created", -1e300),
