@@ -248,7 +248,7 @@ def _without_used(items: list[Item]) -> list[Item]:
     """Leave what a process holds open, or has bound a socket to."""
     paths = [item.path for item in items if not item.reason]
     used = processes.holders_of(paths)
-    bound = _bound_sockets() if paths else frozenset()
+    bound = procfs.bound_sockets() if paths else frozenset()
     return [_check_use(item, used, bound) for item in items]
 
 
@@ -258,12 +258,3 @@ def _check_use(item: Item, used: dict[str, list[str]], bound: frozenset[str]) ->
     if any(path == item.path or path.startswith(item.path + os.sep) for path in bound):
         return replace(item, reason="a process listens on a socket there")
     return item
-
-
-def _bound_sockets() -> frozenset[str]:
-    try:
-        with open("/proc/net/unix", encoding="utf-8", errors="surrogateescape") as lines:
-            fields = (line.rstrip("\n").split(None, 7) for line in lines)
-            return frozenset(found[7] for found in fields if len(found) == 8)
-    except OSError:
-        return frozenset()

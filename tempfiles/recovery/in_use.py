@@ -14,7 +14,8 @@ from ..system import procfs
 from ..system.platform import HAS_PROC
 
 _CHECKED = 100  # processes or directories, from one look at the clock to the next
-_VARIABLES = (b"TMPDIR=", b"TEMP=", b"TMP=")
+_NAMES_IT = ("environ", "cmdline")  # files of a process: a variable or an argument may name it
+_RUNS_IT = ("cwd", "exe", "root")  # links
 
 
 def user_of(root: str, deadline: float | None = None) -> str | None:
@@ -27,6 +28,8 @@ def user_of(root: str, deadline: float | None = None) -> str | None:
     Returns:
         None if the time was up before the end.
     """
+    if path := next((path for path in procfs.bound_sockets() if _lies_in(path, root)), ""):
+        return f"a process has the socket {path} open"
     pids = filter(str.isdecimal, os.listdir("/proc") if HAS_PROC else ())
     for number, pid in enumerate(pids):
         if not number % _CHECKED and _is_over(deadline):
@@ -68,12 +71,17 @@ def words_for_run(directory: str) -> str:
 
 
 def _uses(pid: str, root: str) -> bool:
-    """Whether a process has its temp or working directory, or an open file, below a root."""
+    """Whether a process names a path below a root, runs there, or has a file there open."""
     inside = os.fsencode(root) + b"/"
-    variables = (procfs.read(pid, "environ") or b"").split(b"\0")
-    if any(each.startswith(_VARIABLES) and inside in each + b"/" for each in variables):
+    names = _NAMES_IT if pid != str(os.getpid()) else _NAMES_IT[:1]  # `clean` may be given it
+    if any(inside in _words(pid, name) for name in names):
         return True
-    return _is_below(f"/proc/{pid}/cwd", root) or _has_open(pid, root)
+    return any(_is_below(f"/proc/{pid}/{link}", root) for link in _RUNS_IT) or _has_open(pid, root)
+
+
+def _words(pid: str, name: str) -> bytes:
+    """Return the words of a process; each ends with a slash, as the name of a directory does."""
+    return (procfs.read(pid, name) or b"").replace(b"\0", b"/")
 
 
 def _has_open(pid: str, root: str) -> bool:
@@ -88,9 +96,13 @@ def _has_open(pid: str, root: str) -> bool:
 
 def _is_below(link: str, root: str) -> bool:
     try:
-        return (os.readlink(link) + os.sep).startswith(root + os.sep)
+        return _lies_in(os.readlink(link), root)
     except OSError:
         return False
+
+
+def _lies_in(path: str, root: str) -> bool:
+    return (path + os.sep).startswith(root + os.sep)
 
 
 def _run_roots(root: str) -> Iterator[str]:

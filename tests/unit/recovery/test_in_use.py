@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +42,30 @@ class UserOfTests(unittest.TestCase):
         with open(os.path.join(self.root, "file"), "w"):
             words = rf"^in use by pid {os.getpid()} \(.*\)$"
             self.assertRegex(str(in_use.user_of(self.root)), words)
+
+    @unittest.skipUnless(sys.platform == "linux", "reads /proc")
+    def test_process_that_names_or_runs_something_there_is_a_user(self) -> None:
+        program = os.path.join(self.root, "sleep")
+        shutil.copy("/bin/sleep", program)
+        for words, environment in (
+            (["/bin/sh", "-c", f"sleep 60; echo > {self.root}/0/out"], {}),
+            (["/bin/sleep", "60"], {"HOME": f"{self.root}/0/home"}),
+            ([program, "60"], {}),
+        ):
+            with self.subTest(words), subprocess.Popen(
+                words, env=environment, cwd="/", start_new_session=True
+            ) as process:
+                self.assertRegex(str(in_use.user_of(self.root)), f"pid {process.pid} ")
+                os.killpg(process.pid, signal.SIGKILL)
+
+    @unittest.skipUnless(sys.platform == "linux", "reads /proc")
+    def test_bound_socket_is_a_use(self) -> None:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(os.path.join(self.root, "socket"))
+            self.assertEqual(
+                in_use.user_of(self.root), f"a process has the socket {self.root}/socket open"
+            )
+        self.assertEqual(in_use.user_of(self.root), "")
 
     def test_deadline_ends_the_search(self) -> None:
         Path(self.root, "0").mkdir()
