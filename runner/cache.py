@@ -47,13 +47,13 @@ def read(directory: str, name: str) -> Any:
     Raises:
         DamagedError: the file cannot be read.
     """
-    import json  # not at the start: most runs find no cache
+    from json.decoder import JSONDecoder  # not at the start: most runs find no cache
 
     try:
         if name != OLD_STATE:
             _refuse_others(directory)
         with open(os.path.join(directory, name), encoding="utf-8") as file:
-            return json.load(file)
+            return JSONDecoder().decode(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -34,7 +34,7 @@ class _Tracked(unittest.TestCase):
         """Run the test in a temp context of its own; its registered files are removed after it."""
         if getattr(unittest.TestCase.run, "opens_context", False):
             return super().run(result)
-        with _opened(self), tempfiles.observed():
+        with tempfiles.observed(), _opened(self):
             return super().run(result)
 
     @property

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from ..fileops.identity import birth
+from ..fileops.identity import birth, is_original
 from ..system import syscalls
 from .ignore import Ignored
 from .temp_dir import RACY_NS
@@ -60,10 +60,10 @@ class ProjectTree:
                         yield path
 
     def has_original(self, path: str, status: os.stat_result) -> bool:
-        """Whether a file that was there at the snapshot has the name, size and time of a copy."""
+        """Whether what was there at the snapshot has the name, time and content of a copy."""
         name = os.path.basename(path)
-        places = (top for top, (_, names) in self._first.items() if name in names)
-        return any(_is_like(os.path.join(top, name), status) for top in places)
+        places = [top for top, (_, names) in self._first.items() if name in names]
+        return any(is_original(os.path.join(top, name), path, status) for top in places)
 
     def new(self) -> Iterator[str]:
         """Yield the topmost paths that appeared since the last call."""
@@ -161,6 +161,12 @@ class SharedDirectories:
     def __init__(self, places: list[str]) -> None:
         self._before = {place: _listing(place) for place in places}
 
+    def lost(self) -> Iterator[str]:
+        """Yield the paths that were there when this was made and are not any more."""
+        for place, before in self._before.items():
+            for name in before - _listing(place):
+                yield os.path.join(place, name)
+
     def new(self) -> Iterator[str]:
         """Yield the paths that appeared since this was made and belong to this user."""
         for place, before in self._before.items():
@@ -193,18 +199,6 @@ def _is_born_since(path: str, since: int) -> bool:
         return False
     return (birth(path, status) or since) >= since
 
-
-def _is_like(path: str, other: os.stat_result) -> bool:
-    try:
-        status = syscalls.lstat(path)
-    except OSError:
-        return False
-    is_directory = stat.S_ISDIR(status.st_mode)
-    return (
-        stat.S_IFMT(status.st_mode) == stat.S_IFMT(other.st_mode)
-        and status.st_mtime_ns == other.st_mtime_ns
-        and (is_directory or status.st_size == other.st_size)
-    )
 
 
 def _listing(place: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..registry import threads
 from ..registry.contexts import UNDECIDED, Context
 from ..registry.pools import HANDED_OVER
-from ..roots.journal import FORKED
+from ..roots.journal import FORKED, PREEXISTING
 from ..system import syscalls
 from . import origins
 
@@ -26,10 +26,17 @@ if TYPE_CHECKING:
 
 
 class ForkLog:
-    """The parent's and the children's end of the file `forked` in the run root."""
+    """The parent's and the children's end of the file `forked` in the run root.
+
+    Attributes:
+        in_child: whether this process is a forked child.
+        moved: the files of the user's that children moved into the root, as far as they were read:
+            the new path, and the one before the run.
+    """
 
     def __init__(self, root: str) -> None:
         self.in_child = False
+        self.moved: list[tuple[str, str]] = []
         self._path = os.path.join(root, FORKED)
         self._contexts: dict[int | str, Context] = {}
         self._trails: dict[int | str, origins.Trail | None] = {}
@@ -69,16 +76,25 @@ class ForkLog:
             owner = owner.parent
         key = owner.id if owner is not None and owner.scope == HANDED_OVER else id(owner)
         origin = origins.describe(trail, "")
-        import json
-
         # Only the parent knows whether the context is closed, so that others may hand over work.
         is_shared = owner is not None and owner.scope != HANDED_OVER
         takes_work = is_shared and threads.may_take_work(sys._getframe(1))
         names = ("file", "line", "function", "call", "called_from")
         line_of_code = origin and {name: getattr(origin, name) for name in names}
+        self._append([key, path, line_of_code, takes_work, syscalls.time_ns()])
+
+    def write_preexisting(self, path: str, source: str) -> None:
+        """Report from a child that a file of the user's is about to be moved into the run root.
+
+        The line is that of the journal, so that the reaper of a dead run reads it as well.
+        """
+        self._append({PREEXISTING: [path, source]})
+
+    def _append(self, content: object) -> None:
+        import json
 
         # The first newline ends a line that was cut short on a full disk.
-        line = f"\n{json.dumps([key, path, line_of_code, takes_work])}\n"
+        line = f"\n{json.dumps(content)}\n"
         try:
             fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -88,8 +104,11 @@ class ForkLog:
         except (OSError, ValueError):
             return
 
-    def read(self) -> Iterator[tuple[Context, str, Origin | None]]:
-        """Yield what children have reported since the last call: context, path and origin."""
+    def read(self) -> Iterator[tuple[Context, str, Origin | None, int]]:
+        """Yield what children have created since the last call: context, path, origin, and when.
+
+        The time is that of the event, in ns since the epoch.
+        """
         if not self._contexts:
             return
         try:
@@ -102,13 +121,18 @@ class ForkLog:
 
         whole = text.rpartition(b"\n")[0]
         self._read_to += len(whole) + bool(whole)
-        for key, path, place, takes_work in _parsed(whole.splitlines()):
+        for line in _parsed(whole.splitlines()):
+            if isinstance(line, dict):
+                self.moved.append(line[PREEXISTING])
+                continue
+            key, path, place, takes_work, announced = line
             context = self._contexts.get(key)
             if context is not None:
                 maker = UNDECIDED if takes_work and context.closed else context
                 origin = Origin(**place) if place else None
-                yield maker, path, self._handed_over(key, origin) if key in self._trails else origin
-
+                if key in self._trails:
+                    origin = self._handed_over(key, origin)
+                yield maker, path, origin, announced
 
     def _handed_over(self, key: int | str, origin: Origin | None) -> Origin | None:
         """Return the line of a worker, called from the one that handed the work over.
@@ -122,7 +146,7 @@ class ForkLog:
         return replace(origin, called_from=start.called_from or f"{start.file}:{start.line}")
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterator[list[Any]]:
+def _parsed(lines: Iterable[bytes]) -> Iterator[Any]:
     import json
 
     for line in filter(None, lines):

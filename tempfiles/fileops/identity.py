@@ -6,11 +6,12 @@ that exist at the same time. The time of birth distinguishes it from later ones 
 
 import functools
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..system import procfs
+from ..system import procfs, syscalls
 from ..system.platform import LINUX
 
 AnyPath = str | bytes | os.PathLike[str]
@@ -20,6 +21,7 @@ _AT_FDCWD = -100
 _NO_FOLLOW = 0x100  # AT_SYMLINK_NOFOLLOW
 _BIRTH = 0x800  # STATX_BTIME
 _SIZE = 256
+_BLOCK = 1 << 20
 _ORDER = sys.byteorder
 _SECONDS, _NANOSECONDS = slice(80, 88), slice(88, 92)  # of stx_btime
 
@@ -59,6 +61,43 @@ def is_same_version(then: os.stat_result, now: os.stat_result) -> bool:
 
 def _content(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def has_same_content(one: str, other: str) -> bool:
+    """Whether two paths are regular files with the same bytes, or links with the same target."""
+    try:
+        if syscalls.is_link(one) and syscalls.is_link(other):
+            return syscalls.readlink(one) == syscalls.readlink(other)
+        if not (syscalls.is_regular(one) and syscalls.is_regular(other)):
+            return False
+        if syscalls.lstat(one).st_size != syscalls.lstat(other).st_size:
+            return False
+        with syscalls.open_file(one, "rb") as a, syscalls.open_file(other, "rb") as b:
+            while block := a.read(_BLOCK):
+                if block != b.read(_BLOCK):
+                    return False
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_original(path: str, copy: str, status: os.stat_result) -> bool:
+    """Whether a path has the time and content of a copy; the entries of directories are not read.
+
+    Args:
+        path: what may be the original.
+        copy: the path of the copy.
+        status: its lstat.
+    """
+    try:
+        found = syscalls.lstat(path)
+    except (OSError, ValueError):
+        return False
+    if found.st_mtime_ns != status.st_mtime_ns:
+        return False
+    if stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(status.st_mode):
+        return True
+    return has_same_content(path, copy)
 
 
 def file_id_at(path: AnyPath) -> FileId:

@@ -23,7 +23,7 @@ from ..system.audit import may_create
 from ..system.platform import descriptor_path
 from .new_paths import NewPaths
 from .paths import PathTable
-from .spawns import SpawnObserver
+from .spawns import PROCESS_EVENTS, SpawnObserver
 
 if TYPE_CHECKING:
     from .removed_bytes import RemovedBytes
@@ -52,6 +52,8 @@ class Observer:
         siblings: what other processes of the same run have created.
         spawns: the processes and the native code of each context.
         removed: counts the bytes of what tests remove, where that is asked for.
+        record_preexisting: called with the new path and the one before the run, before a file of
+            the user's comes into the run root.
     """
 
     def __init__(
@@ -71,6 +73,9 @@ class Observer:
         self.spawns = SpawnObserver(
             self.root, self.forks, trace=trace, before_unaudited=before_unaudited
         )
+        self.paths.preexisting.before_moved_in = self._announce_preexisting
+        self.record_preexisting: Callable[[str, str], None] = lambda path, source: None
+        self.paths.preexisting.had_unaudited = lambda: self.spawns.had_unaudited
         self.removed: RemovedBytes | None = None
         self.siblings = SiblingLog(os.path.join(root, NAME), writes=False)
         self._trace = trace
@@ -86,6 +91,7 @@ class Observer:
             "os.link": self._links,
             "os.symlink": self._symlinks,
             "os.truncate": self._truncates,
+            "shutil.copyfile": self._copies,
             "shutil.move": self._moves,
             "socket.bind": self._binds,
             "sqlite3.connect": self._connects,
@@ -102,6 +108,24 @@ class Observer:
         pools.announce = self.spawns.hands_over
         pools.follow_imported()
 
+    def follow_moves(self) -> None:
+        """Listen only for the user's files that are moved or copied into the run root.
+
+        The processes that may do it without an event are noticed as well.
+        """
+        self.paths.preexisting.had_unaudited = lambda: True
+        self._handlers = {
+            **dict.fromkeys(PROCESS_EVENTS, self._starts_process),
+            "open": self._opens_untracked,
+            "os.rename": self._follows_rename,
+            "os.remove": self._removes_copied,
+            "os.link": self._follows_link,
+            "shutil.copyfile": self._copies,
+            "shutil.move": self._moves,
+        }
+        audit.subscribe(self._handlers)
+        self.forks.start()
+
     def stop(self) -> None:
         """Stop listening; the records stay."""
         audit.unsubscribe(self._handlers)
@@ -112,12 +136,24 @@ class Observer:
 
     def read_forks(self) -> None:
         """Record what forked children have observed since the last call."""
-        for context, path, origin in self.forks.read():
+        for context, path, origin, announced in self.forks.read():
             known = self.paths.get(path)
             if known is None or known.maker is None:
                 self.paths.created(path, context, origin, was_there=True)
+                if self.paths.identities is not None:
+                    self.paths.identities.announce(path, announced)
             elif known.trail is None:
                 known.trail = origin
+        moved, self.forks.moved = self.forks.moved, []
+        for path, source in moved:
+            self.paths.preexisting.add_moved(path, source)
+
+    def _announce_preexisting(self, path: str, source: str) -> None:
+        """Record, so that a reaper finds it, that a file of the user's comes into the run root."""
+        if self.forks.in_child:
+            self.forks.write_preexisting(path, source)
+        else:
+            self.record_preexisting(path, source)
 
     def settle(self) -> None:
         """Look at what was created since the last event, if all is kept."""
@@ -139,6 +175,7 @@ class Observer:
             return
         if origins.tries_to_write(frame):
             return
+        self._opens_copied(args)
         if mode is not None or os.path.isabs(path):
             self._create(path, "open" if mode is not None else "os.open", frame)
             return
@@ -151,15 +188,51 @@ class Observer:
 
     def _renames(self, args: tuple[Any, ...]) -> None:
         source, target = self._ends(args)
-        if source and target:
-            if not event_paths.may_become(source, target):
-                return  # it is about to fail
-            self.paths.moved(source, target)
+        if source and target and not self._follow_rename(source, target):
+            return
         if source is not None:
             self.paths.removed(source, self._context())
         self._create(args[1], "os.rename", sys._getframe(2), args[3])
         if self.removed is not None:
             self.removed.announce_move(source, target, self._context())
+
+    def _follow_rename(self, source: str, target: str) -> bool:
+        """Follow what existed before the run; return whether the rename can succeed."""
+        if not event_paths.may_become(source, target):
+            return False
+        if self.paths.preexisting.has_copies:
+            self.paths.lost(target)
+        self.paths.moved(source, target)
+        return True
+
+    def _follows_rename(self, args: tuple[Any, ...]) -> None:
+        source, target = self._ends(args)
+        if source and target:
+            self._follow_rename(source, target)
+
+    def _copies(self, args: tuple[Any, ...]) -> None:
+        source, target = self._ends((*args, event_paths.CWD, event_paths.CWD))
+        if source is not None and target is not None:
+            self.paths.preexisting.announce_copy(source, target)
+
+    def _opens_untracked(self, args: tuple[Any, ...]) -> None:
+        if type(args[0]) is int:
+            self.spawns.opens_pipe(sys._getframe(2))
+        self._opens_copied(args)
+
+    def _starts_process(self, args: tuple[Any, ...]) -> None:
+        self.spawns.begin_unaudited()
+        self.forks.expect(contexts.reporting_context())
+
+    def _opens_copied(self, args: tuple[Any, ...]) -> None:
+        path, mode, flags = args
+        if self.paths.preexisting.has_copies and may_create(mode, flags) and type(path) is not int:
+            self._removes_copied((path, event_paths.CWD))
+
+    def _removes_copied(self, args: tuple[Any, ...]) -> None:
+        path = event_paths.absolute(args[0], args[1], self.root)
+        if path is not None and self.paths.preexisting.has_copies:
+            self.paths.lost(path)
 
     def _moves(self, args: tuple[Any, ...]) -> None:
         # Across file systems it copies: no rename tells where it goes.
@@ -171,10 +244,13 @@ class Observer:
             self.paths.moved(old, new, by_name=False)
 
     def _links(self, args: tuple[Any, ...]) -> None:
+        self._follows_link(args)
+        self._create(args[1], "os.link", sys._getframe(2), args[3])
+
+    def _follows_link(self, args: tuple[Any, ...]) -> None:
         source, target = self._ends(args)
         if source is not None and target is not None:
             self.paths.moved(source, target, stays=True)
-        self._create(args[1], "os.link", sys._getframe(2), args[3])
 
     def _symlinks(self, args: tuple[Any, ...]) -> None:
         path = event_paths.absolute(args[1], args[2], self.root)
@@ -196,6 +272,8 @@ class Observer:
         if path is None:
             return
         context = self._context()
+        if self.paths.preexisting.has_copies:
+            self.paths.lost(path)
         self.paths.removed(path, context)
         if self.removed is not None and not origins.tries_to_write(sys._getframe(2)):
             self.removed.announce_removal(path, context)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..records import Leak, Origin
 
 _lock = new_lock()  # of the files from before the run, whose records change in several steps
+_KEEP_IDENTITY = ("os.rename", "os.link")  # `moved` was told
 
 
 class PathTable:
@@ -51,7 +52,7 @@ class PathTable:
         self.identities = Identities() if keeps_all else None
         self.closed_makers: dict[Context, None] = {}
         self._states: dict[str, PathState] = {}
-        self.preexisting = PreexistingFiles(root, self._states)
+        self.preexisting = PreexistingFiles(root, self._states, keeps_all=keeps_all)
         self._by_maker: dict[Context, list[PathState]] = {}
         self._moves = 0
         self._has_reported_outside = False
@@ -85,7 +86,7 @@ class PathTable:
                 self._by_maker.setdefault(maker, []).append(state)
         if self._has_reported_outside and not path.startswith(self.root):
             self.note_writer(path, maker)
-        if self.identities is not None:
+        if self.identities is not None and call not in _KEEP_IDENTITY:
             self.identities.announce(path)
         if was_there:
             state.was_there = True
@@ -176,6 +177,15 @@ class PathTable:
             if syscalls.is_directory(source):
                 self._rekey(source, target)
 
+    def lost(self, path: str) -> None:
+        """Record that a file is about to be removed, replaced or written to, if it was copied.
+
+        Args:
+            path: absolute.
+        """
+        with Patient(_lock):
+            self.preexisting.note_loss(path, self._is_of_run)
+
     def _rekey(self, source: str, target: str) -> None:
         """Give the records below a directory the paths that a rename is about to give them."""
         below = [path for path in list(self._states) if path.startswith(source + os.sep)]
@@ -202,6 +212,9 @@ class PathTable:
     def _is_of_open_context(self, path: str) -> bool:
         makers = (state.maker for state in self.at_and_above(path))
         return any(maker is not None and not maker.closed for maker in makers)
+
+    def _is_of_run(self, path: str) -> bool:
+        return self._is_of_open_context(path) or self.was_seen_created(path)
 
     def is_reported(self, path: str) -> bool:
         """Whether a path, or a directory above it, was reported as a leak."""
@@ -321,6 +334,8 @@ class PathTable:
             state.maker = None
         else:
             self._states.pop(state.path, None)  # another thread may have done it
+            if state.maker is not None and not state.path.startswith(self.root):
+                self.preexisting.add_forgotten(state.path)
 
     def forget_all(self, context: Context) -> None:
         """Drop the records of a context that has left nothing."""

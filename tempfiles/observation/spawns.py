@@ -28,6 +28,11 @@ _MULTIPROCESSING = (
     "loky.backend.popen_loky_posix", "joblib.externals.loky.backend.popen_loky_posix",
 )
 
+PROCESS_EVENTS = (
+    "subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty",
+)
+"""The events of the start of a process."""
+
 
 class SpawnObserver:
     """Record for each context the processes that it started and the native code that it ran.
@@ -41,6 +46,7 @@ class SpawnObserver:
     Attributes:
         native_modules: whether a compiled module was imported that is not the standard library's.
         had_unaudited: whether there was any such work so far.
+        works: how often such work has begun.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class SpawnObserver:
         self.native_modules = False
         self.had_unaudited = False
         self._late: list[tuple[contexts.Context, ChildProcess]] = []
+        self.works = 0
         self.handlers: dict[str, audit.Handler] = {
             "ctypes.dlopen": self.goes_native,
             "ctypes.dlsym": self.goes_native,
@@ -72,7 +79,7 @@ class SpawnObserver:
         """Record that native code is about to run, which may create files of its own."""
         context = contexts.reporting_context()
         if context is not contexts.UNTRACKED:
-            self._begin_unaudited()
+            self.begin_unaudited()
             activity_of(context).native = True
 
     def _imports(self, args: tuple[Any, ...]) -> None:
@@ -103,7 +110,7 @@ class SpawnObserver:
         self._add(sys._getframe(2), "os.system", (os.fsdecode(args[0]),))
 
     def _forks_off(self, args: tuple[Any, ...]) -> None:
-        self._begin_unaudited()
+        self.begin_unaudited()
         context = contexts.reporting_context()
         self._forks.expect(context)
         trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
@@ -114,7 +121,7 @@ class SpawnObserver:
         context = contexts.reporting_context()
         if not in_process or context is contexts.UNTRACKED:
             return
-        self._begin_unaudited()
+        self.begin_unaudited()
         self._forks.expect(context, key, start.trail)
         activity = activity_of(context)
         if not activity.children:  # else it counts as having helpers anyway
@@ -137,7 +144,7 @@ class SpawnObserver:
         self, frame: Any, call: str, command: tuple[str, ...], cwd: Any = None,
         environment: Any = None,
     ) -> ChildProcess:
-        self._begin_unaudited()
+        self.begin_unaudited()
         # The program is reported, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)
         trail.callee = None
@@ -157,8 +164,10 @@ class SpawnObserver:
         late, self._late = self._late, []
         return late
 
-    def _begin_unaudited(self) -> None:
+    def begin_unaudited(self) -> None:
+        """Record that work is about to begin of which no event tells."""
         self.had_unaudited = True
+        self.works += 1
         if self._is_prepared:
             return
         with Patient(_lock):  # the child of another thread needs what is prepared here too

@@ -130,8 +130,7 @@ def _reap(root: str) -> bool:
         lock.release()
         return False
     found = ownership.examine_unlocked(root)
-    home = found.marker.root if found.marker is not None else root
-    rescued = rescue.rescue_from_dead(root, home) if found.state == "orphaned" else None
+    rescued = rescue.rescue_from_dead(root, found.marker) if found.state == "orphaned" else None
     if rescued is not None and not rescued[1]:
         trash = dispose.move_aside(root, lock)
         if trash is not None:

@@ -204,7 +204,7 @@ def _reap_locked(
         return replace(reaped, fate="remaining", running=story.running)
     reaped = replace(reaped, running=story.running, leaks=story.leaks, more=story.more)
     if now.marker is not None and not now.marker.kept:  # its files were moved there
-        found = rescue.rescue_from_dead(verdict.root, now.marker.root, end)
+        found = rescue.rescue_from_dead(verdict.root, now.marker, end)
         if found is None:
             return replace(reaped, fate="remaining", leaks=(), more=0)
         rescued, left = found

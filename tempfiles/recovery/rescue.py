@@ -17,8 +17,11 @@ from ..fileops.identity import FileId, birth, births_hold, file_id, with_parents
 from ..registry.move import move_without_replacing
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.claim import outside_of_roots
+from ..roots.dispose import OWN_NAMES
 from ..roots.journal_reader import preexisting
+from ..roots.marker import Marker
 from ..system import procfs, syscalls
+from .unproven import UnprovenCopies, are_copied
 
 _log = logging.getLogger("tempfiles")
 RESCUED_PREFIX = "tidytest-rescued-"
@@ -26,6 +29,9 @@ RESCUED_PREFIX = "tidytest-rescued-"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _ATTEMPTS = 1000
 _ENTRIES_PER_CHECK = 1000  # of the clock
+
+IsUnproven = Callable[[str, os.stat_result], bool]
+"""Whether a path, whose `lstat` is given, may be the user's although it is younger than the run."""
 
 
 def rescue(paths: Iterable[str], root: str, moved: dict[str, str]) -> None:
@@ -103,23 +109,28 @@ def rescue_failures(paths: Iterable[str]) -> RemovalReport:
 
 
 def rescue_from_dead(
-    root: str, home: str, deadline: float | None = None
+    root: str, marker: Marker | None, deadline: float | None = None
 ) -> tuple[dict[str, str], tuple[str, ...]] | None:
     """Move preexisting files out of the root of a dead run.
 
-    These are the paths that its journal names, and those that are older than the root.
+    These are the paths that its journal names, those that are older than the root, and those that
+    may have been copied there from before the run.
 
     Args:
         root: where the root is now; its lock is held.
-        home: where it was created.
+        marker: its marker; None where it has none.
         deadline: when to stop looking, on the clock of `time.monotonic`; None for no limit.
 
     Returns:
         Where each is now, by the path it had in the run; and the paths that could not be moved.
         None if the time was up before all were found.
+
+    Raises:
+        OutOfTimeError: the time was up before it was known what was copied.
     """
+    home, project = (marker.root, marker.project) if marker is not None else (root, "")
     try:
-        older = born_before(root, deadline)
+        older = born_before(root, deadline, project=project)
     except OSError:
         return {}, (root,)
     named = _journalled(root, home, deadline)
@@ -166,7 +177,7 @@ def _move_out(path: str, directory: str) -> str:
 
 def born_before(
     root: str, deadline: float | None = None, within: Iterable[str] = (),
-    is_unproven: Callable[[str, os.stat_result], bool] | None = None,
+    is_unproven: IsUnproven | None = None, project: str = "",
 ) -> list[str] | None:
     """Return the topmost paths below a run root that are older than the root.
 
@@ -179,8 +190,10 @@ def born_before(
         root: the run root, without links on its way.
         deadline: when to stop, on the clock of `time.monotonic`; None for no limit.
         within: search only these paths and below them.
-        is_unproven: whether what lies below a slot may be preexisting although it is younger than
-            the root. By default that is what was written before, where the root is on an overlay.
+        is_unproven: whether what lies in the root may be preexisting although it is younger than
+            the root. By default that is what was written before, where a move from the project
+            copies, and its original is not there any more.
+        project: the working directory of the run.
 
     Returns:
         None if the time was up before the end.
@@ -195,15 +208,16 @@ def born_before(
     created = birth(root, status)
     if created is None:
         return []
-    if is_unproven is None and not births_hold(root):
-        is_unproven = lambda path, found: found.st_mtime_ns < created  # noqa: E731
+    is_copied = not births_hold(root) or (project and are_copied(root, project))
+    if is_unproven is None and is_copied:
+        is_unproven = UnprovenCopies(project, created, deadline)
     return _Search(root, created, status.st_dev, is_unproven).run(within, deadline)
 
 
 class _Search:
     def __init__(
         self, root: str, created: int, device: int,
-        is_unproven: Callable[[str, os.stat_result], bool] | None,
+        is_unproven: IsUnproven | None,
     ) -> None:
         self._created = created
         self._is_unproven = is_unproven
@@ -254,8 +268,8 @@ class _Search:
         born = birth(path, status)
         if born is not None and born < self._created:
             return True
-        slot, _, below = path[len(self._root) + 1 :].partition(os.sep)
-        if self._is_unproven is None or not (below and slot.isdecimal()):
+        name = path[len(self._root) + 1 :]
+        if self._is_unproven is None or not name or name.isdecimal() or name in OWN_NAMES:
             return False  # the run's own
         return self._is_unproven(path, status)
 

@@ -19,6 +19,9 @@ from .ownership import BARE_MODE, TRASH_PREFIX
 
 _KNOWN = (journal.JOURNAL, journal.CURRENT, flock.LOCK_FILE, marker.DRAFT)
 
+OWN_NAMES = frozenset({*_KNOWN, marker.NAME, journal.FORKED, journal.CHILDREN})
+"""The names of the files that a run itself has in its root."""
+
 
 def dispose(
     root: str, lock: flock.DirectoryLock, *, deadline: float | None = None, measure: bool = True

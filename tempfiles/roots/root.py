@@ -139,25 +139,32 @@ class RunRoot:
 
         The marker goes last, as in `dispose`, so that a kill in between leaves a known root.
         """
-        if not self._claim.is_in_place():
+        lock = self._claim.lock
+        place = lock.dir_fd
+        if not self._claim.is_in_place() or (place is not None and not lock.is_open()):
             return False
         try:
             for slot in self.slots:
-                os.rmdir(slot)
-            if not (_OWN_FILES | {marker.NAME}).issuperset(os.listdir(self.path)):
+                os.rmdir(self._located(slot), dir_fd=place)
+            found = os.listdir(self.path if place is None else place)
+            if not (_OWN_FILES | {marker.NAME}).issuperset(found):
                 return False  # such as the root of a worker that was killed
         except OSError:
             return False
         self.journal.close()
         with contextlib.suppress(OSError):
-            os.chmod(self.path, BARE_MODE)
+            os.chmod(self.path if place is None else place, BARE_MODE)
             for name in (*_OWN_FILES, marker.NAME):
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(os.path.join(self.path, name))
+                    os.unlink(self._located(os.path.join(self.path, name)), dir_fd=place)
             os.rmdir(self.path)
             self._release()
             return True
         return False
+
+    def _located(self, path: str) -> str:
+        """Return what to call an entry for system calls: its name, where the root is open."""
+        return path if self._claim.lock.dir_fd is None else os.path.basename(path)
 
     def remove(self) -> RemovalReport:
         """Remove the directory with everything in it; leave it if it is the working directory."""

@@ -104,6 +104,7 @@ class Closing:
         """List the shared directories, before the first process that may write there."""
         if self._shared is None:
             self._shared = SharedDirectories(shared_directories(self._root.base))
+            self._move_out.lost_elsewhere = self._shared.lost
 
     def add_leftovers(self, found: Iterable[Leftover]) -> None:
         """Report leaks of earlier runs again, as long as the same files are there."""

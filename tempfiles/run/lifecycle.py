@@ -96,9 +96,9 @@ class Lifecycle:
             tracking.start()
             if self._settings.tracks:
                 self._first_write_event.hand_over()
-                tracking.observe()
             else:
                 self._first_write_event.stop()
+            tracking.observe()
             self.is_ready = True
 
     # End

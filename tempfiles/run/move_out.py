@@ -8,7 +8,7 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..detection.project_tree import ProjectTree
@@ -19,7 +19,7 @@ from ..recovery.rescue import born_before, rescue, rescue_failures, still_below
 from ..registry import contexts, registrations
 from ..reports import RemovalFailure, RemovalReport
 from ..roots.root import RunRoot
-from ..system import procfs
+from ..system import procfs, syscalls
 from .totals import Totals
 
 _log = logging.getLogger("tempfiles")
@@ -33,6 +33,9 @@ class MoveOut:
         observer: what was observed.
         totals: gets where each went, and what could not be moved.
         tree: the project's, as it was when the run began.
+
+    Attributes:
+        lost_elsewhere: returns the paths that directories outside the project have lost.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class MoveOut:
         self._root = root
         self._tree = tree
         self._unproven: UnprovenFiles | None = None
+        self.lost_elsewhere: Callable[[], Iterable[str]] = lambda: ()
         self._observer = observer
         self._totals = totals
 
@@ -117,6 +121,7 @@ class MoveOut:
             all_seen: whether every move into the root was observed.
             within: look only at these paths of it, and what lies below them.
         """
+        self._observer.read_forks()
         inside = tuple(path + os.sep for path in within or (self._root.path,))
         preexisting = self._observer.paths.preexisting
         moved = preexisting.locations().items()
@@ -127,8 +132,10 @@ class MoveOut:
         if all_seen:
             return sources
         if self._unproven is None:
-            self._unproven = UnprovenFiles(self._root, self._observer.paths, self._tree)
-        self._unproven.begin()
+            self._unproven = UnprovenFiles(
+                self._root, self._observer.paths, self._tree, self.lost_elsewhere
+            )
+        self._unproven.begin(self._observer.spawns.works if within else -1)
         older = born_before(self._root.path, None, within, self._unproven) or ()
         return {**dict.fromkeys(older, ""), **sources}
 
@@ -169,52 +176,78 @@ class UnprovenFiles:
 
     No event announced it. A rename keeps the time of birth, a copy does not: a file that a child
     process moves becomes a copy where the temp directory is on an overlay, or on another mount
-    than the project.
+    than the project. Some programs always copy and then remove (`rsync`, `tar`).
 
     Args:
         root: the run root.
         paths: the record of each path.
         tree: the project's, as it was when the run began.
+        lost_elsewhere: returns the paths that directories outside the project have lost.
     """
 
-    def __init__(self, root: RunRoot, paths: PathTable, tree: ProjectTree) -> None:
+    def __init__(
+        self, root: RunRoot, paths: PathTable, tree: ProjectTree,
+        lost_elsewhere: Callable[[], Iterable[str]],
+    ) -> None:
         self._root = root
         self._paths = paths
         self._tree = tree
+        self._lost_elsewhere = lost_elsewhere
         self._is_layered = not births_hold(root.path)
-        self._is_apart = self._is_layered or _mount_of(root.path) != _mount_of(tree.top)
-        self._has_lost: bool | None = None
+        self._is_apart = procfs.mount_of(root.path) != procfs.mount_of(tree.top)
+        self._works = -1
+        self._is_compared = False  # in this search
+        self._lost: frozenset[str] = frozenset()
+        self._names: frozenset[str] = frozenset()
 
-    def begin(self) -> None:
-        """Begin a search: the project is compared again when it is needed."""
-        self._has_lost = None
+    def begin(self, works: int) -> None:
+        """Begin a search: the project is compared again if a process may have changed it.
+
+        Args:
+            works: how often the run has begun work of which no event tells; -1 at its end.
+        """
+        self._is_compared = False
+        if works < 0 or works != self._works:
+            self._works = works
+            self._compare()
 
     def __call__(self, path: str, status: os.stat_result) -> bool:
         """Whether nothing proves that the run created a path.
 
         Args:
-            path: below a slot of the root.
+            path: in the root.
             status: its lstat.
         """
-        if not self._is_apart or self._paths.was_seen_created(path):
-            return False
-        is_old = status.st_mtime_ns < self._root.made
-        if not is_old and (not self._is_layered or stat.S_ISDIR(status.st_mode)):
-            return False
-        if self._project_has_lost():
-            return True
-        return self._is_layered and is_old and not self._tree.has_original(path, status)
+        was_seen = self._paths.was_seen_created(path)
+        name = os.path.basename(path)
+        if status.st_mtime_ns < self._root.made:
+            if not self._is_compared:
+                self._compare()
+            # What was seen may have been replaced since.
+            is_in_doubt = bool(self._lost) or (not was_seen and self._is_doubted(name))
+        elif name in self._names:
+            is_in_doubt = not was_seen
+        else:
+            is_new = was_seen or stat.S_ISDIR(status.st_mode) or not self._is_layered
+            return bool(self._lost) and not is_new
+        return is_in_doubt and not self._tree.has_original(path, status)
 
-    def _project_has_lost(self) -> bool:
-        if self._has_lost is None:
-            self._has_lost = any(map(self._is_unexplained, self._tree.lost(self._root.made)))
-        return self._has_lost
+    def _is_doubted(self, name: str) -> bool:
+        return self._is_layered or name in self._names
+
+    def _compare(self) -> None:
+        """Find what the project and other directories miss, and no event explains."""
+        self._is_compared = True
+        is_copied = self._is_layered or self._is_apart
+        self._lost = frozenset(
+            os.path.basename(path) for path in filter(
+                self._is_unexplained, self._tree.lost(self._root.made)
+            ) if is_copied or not syscalls.lexists(path)
+        )
+        elsewhere = filter(self._is_unexplained, self._lost_elsewhere())
+        self._names = self._lost.union(map(os.path.basename, elsewhere))
 
     def _is_unexplained(self, path: str) -> bool:
         """Whether no event reported that this process removes or moves a path."""
         state = self._paths.get(path)
         return state is None or state.preexisting != path
-
-
-def _mount_of(path: str) -> tuple[int, str]:
-    return os.lstat(path).st_dev, procfs.mount_point(path)

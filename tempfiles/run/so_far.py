@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from ..detection.ignore import Ignored
@@ -13,6 +14,7 @@ from ..registry.contexts import Context, current
 from ..system import syscalls
 from ..system.thread_lock import new_lock
 
+_log = logging.getLogger("tempfiles")
 _active: list[tuple[Observer, Ignored]] = []
 _lock = new_lock()
 _blocks = 0  # that share the observer of the first one, in any thread
@@ -40,6 +42,7 @@ def _begin_block() -> None:
             # No path lies below this root: every creation is recorded by its whole path.
             _shared = Observer("\0", context_now=current)
             _shared.start()
+            registrations.before_removal = _move_preexisting_out
             activate(_shared, Ignored((), syscalls.getcwd()))
 
 
@@ -51,6 +54,28 @@ def _end_block() -> None:
             deactivate(_shared)
             _shared.stop()
             _shared = None
+            if registrations.before_removal is _move_preexisting_out:
+                registrations.before_removal = registrations.protect_nothing
+
+
+def _move_preexisting_out(paths: Iterable[str]) -> None:
+    """Move what existed before the block out of registered paths, which are about to be removed."""
+    preexisting = _shared.paths.preexisting if _shared is not None else None
+    if not preexisting:
+        return
+    from ..recovery.rescue import rescue, still_below  # few tests move the user's files
+
+    sources = {
+        path: source for path, source in preexisting.locations().items()
+        if not preexisting.is_another(path, source)
+    }
+    for top in paths:
+        moved: dict[str, str] = {}
+        rescue(sources, top, moved)
+        for path, place in moved.items():
+            _log.warning("%s existed before the test: moved to %s", sources[path], place)
+        for path in (*still_below(sources, moved, top), *sources.keys() & {top}):
+            registrations.keep(path)
 
 
 def activate(observer: Observer, ignored: Ignored) -> None:

@@ -11,7 +11,6 @@ from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner
 from ..events import origins
 from ..events.siblings import SiblingLog
-from ..fileops.identity import births_hold
 from ..observation.activity import Activity
 from ..observation.observer import Observer
 from ..registry import contexts, registrations
@@ -60,7 +59,7 @@ class Tracking:
             before_unaudited=self._before_unaudited,
         )  # fmt: skip
         self.observer.child_log.traces_native = settings.trace_children
-        self.observer.paths.preexisting.before_moved_in = root.journal.record_preexisting
+        self.observer.record_preexisting = root.journal.record_preexisting
         if settings.siblings:
             self.observer.siblings = SiblingLog(settings.siblings, writes=True)
         if settings.measure_made:
@@ -75,8 +74,11 @@ class Tracking:
         self.made_and_removed = 0  # how many paths the contexts created that left nothing
 
     def _before_unaudited(self) -> None:
-        self.observer.child_log.prepare()
-        self.closing.remember_shared()
+        if self._settings.tracks:
+            self.observer.child_log.prepare()
+            self.closing.remember_shared()
+        else:
+            self._tree.snapshot()  # what is missing at the end may lie in the run root
 
     @property
     def closing(self) -> Closing:
@@ -107,11 +109,15 @@ class Tracking:
                 self.closing.add_leftovers(self._settings.leftovers)
             if self._settings.watch_modified:
                 self.closing.remember_files()
-        elif not births_hold(self._root.path):
-            self._tree.snapshot()  # what is missing at the end may lie in the run root
 
     def observe(self) -> None:
-        """Subscribe to audit events, and have Python children report theirs."""
+        """Subscribe to audit events, and have Python children report theirs.
+
+        Without tracking, only those count that may move the user's files.
+        """
+        if not self._settings.tracks:
+            self.observer.follow_moves()
+            return
         self.observer.start()
         self.observer.child_log.start()
         so_far.activate(self.observer, self.ignored)
@@ -126,7 +132,7 @@ class Tracking:
         if self._settings.tracks:
             so_far.deactivate(self.observer)
             self.observer.child_log.stop()
-            self.observer.stop()
+        self.observer.stop()
 
     def is_untouched(self, context: Context) -> bool:
         """Return whether nothing happened in a closing context, as in most tests.

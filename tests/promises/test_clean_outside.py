@@ -110,6 +110,16 @@ class LeftPathTests(CleanOutsideCase):
                 self.assertEqual((self.project / "made/x").read_text(), "theirs")
                 shutil.rmtree(self.project / "made")
 
+    def test_a_file_that_was_replaced_before_any_other_event(self) -> None:
+        for way in ("recreate", "save"):
+            with self.subTest(way):
+                self.assert_left(
+                    'open("made", "w").close()\nimport time; time.sleep(0.2)\n'
+                    f'theirs("made {way}")', "another file has its name now", name="made",
+                )
+                self.assertEqual((self.project / "made").read_text(), "theirs")
+                (self.project / "made").unlink()
+
     def test_a_file_where_nothing_tells_the_time_of_birth(self) -> None:
         self.write("blind.py", "from tempfiles.fileops import identity\n"
                                "identity._system_birth = lambda: lambda path: None")
