@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 from unittest import signals, util
-from unittest.case import _SubTest  # type: ignore[attr-defined]
+from unittest.case import TestCase, _SubTest  # type: ignore[attr-defined]
 from unittest.loader import _FailedTest  # type: ignore[attr-defined]
 from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
@@ -230,3 +230,19 @@ def examples_of(test: Any) -> tuple[Example, ...]:
                 each.source)
         for number, each in enumerate(test.examples)
     )
+
+
+_RUN_CODE = TestCase.run.__code__  # before it is patched
+
+
+def ends_the_test(frame: Any) -> bool:
+    """Return whether `TestCase.run` called `doCleanups`, not the user's test before its end."""
+    while frame is not None and frame.f_code.co_name in ("doCleanups", "do_cleanups"):
+        frame = frame.f_back
+    return frame is not None and frame.f_code is _RUN_CODE
+
+
+def leak_marks() -> Any:
+    """Return the module of the marks if a test has imported it and uses `leaks`."""
+    marks: Any = sys.modules.get(f"{__name__.partition('.')[0]}.marks")
+    return marks if marks is not None and marks.judges_leaks() else None

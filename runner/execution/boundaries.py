@@ -10,6 +10,7 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest import util
 from unittest.case import TestCase
@@ -20,19 +21,20 @@ from tempfiles import Context, activate
 from ..session.session import ClosedContext, Session
 from ..unittest_api import (
     capturing,
+    ends_the_test,
     finish_event_loop,
     has_failed,
     has_just_failed,
+    leak_marks,
     raised,
     source_of,
     test_id,
 )
+from .replaced import replaced
 
 __unittest = True  # frames of this module stay out of users' tracebacks
 
-_RUN_CODE = TestCase.run.__code__
 _RUN_GLOBALS = TestCase.run.__globals__
-
 # `warnings` skips frames of the import system, which it recognises by these two words. So
 # unittest's warning of a returned value, with its fixed stacklevel, names the same line as ever.
 _UNCOUNTED_FILE = "<tidytest importlib _bootstrap>"
@@ -55,7 +57,7 @@ class Boundaries:
         self._class: Context | None = None
         self._module: Context | None = None
         self._next_module = ""
-        self._marks = _leak_marks()
+        self._marks = leak_marks()
 
     @contextlib.contextmanager
     def attached(self, result: Any) -> Iterator[None]:
@@ -248,31 +250,13 @@ class Boundaries:
         return has_just_failed(self._result, test, context.id)
 
 
-@contextlib.contextmanager
-def installed(boundaries: Boundaries) -> Iterator[None]:
+def installed(boundaries: Boundaries) -> AbstractContextManager[None]:
     """Have unittest call the boundaries while the block runs."""
-    saved = [(owner, name, owner.__dict__[name]) for owner, name, _ in _PATCHES]
-    _replaced.append(saved)
-    for (owner, name, wrap), (*_, original) in zip(_PATCHES, saved, strict=True):
-        setattr(owner, name, functools.update_wrapper(wrap(original, boundaries), original))
-    try:
-        yield
-    finally:
-        _replaced.remove(saved)
-        for owner, name, original in saved:
-            setattr(owner, name, original)
-
-
-_replaced: list[list[tuple[type, str, Any]]] = []
-"""The functions that each block of `installed` has replaced."""
-
-
-def uninstall_all() -> None:
-    """Restore unittest's functions in a forked process, where no block of `installed` ends."""
-    for saved in reversed(_replaced):
-        for owner, name, original in saved:
-            setattr(owner, name, original)
-    _replaced.clear()
+    return replaced([
+        (owner, name, functools.update_wrapper(wrap(original, boundaries), original))
+        for owner, name, wrap in _PATCHES
+        for original in (owner.__dict__[name],)
+    ])
 
 
 def _run(original: Any, boundaries: Boundaries) -> Any:
@@ -295,18 +279,11 @@ def _do_cleanups(original: Any, boundaries: Boundaries) -> Any:
         success = original(self)
         frame = sys._getframe(1)
         # In unittest's module only `run` calls it. To read `f_code` would cost an audit event.
-        if frame.f_globals is _RUN_GLOBALS or _ends_the_test(frame):
+        if frame.f_globals is _RUN_GLOBALS or ends_the_test(frame):
             boundaries.after_cleanups(self)
         return success
 
     return do_cleanups
-
-
-def _ends_the_test(frame: Any) -> bool:
-    """Return whether `TestCase.run` called `doCleanups`, not the user's test before its end."""
-    while frame is not None and frame.f_code.co_name in ("doCleanups", "do_cleanups"):
-        frame = frame.f_back
-    return frame is not None and frame.f_code is _RUN_CODE
 
 
 def _sub_test(original: Any, boundaries: Boundaries) -> Any:
@@ -371,9 +348,3 @@ _PATCHES: tuple[tuple[type, str, Callable[[Any, Boundaries], Any]], ...] = (
     (TestSuite, "_handleModuleFixture", _handle_module_fixture),
     (TestSuite, "_handleModuleTearDown", _handle_module_tear_down),
 )
-
-
-def _leak_marks() -> Any:
-    """Return the module of the marks if a test has imported it and uses `leaks`."""
-    marks: Any = sys.modules.get(f"{__name__.partition('.')[0]}.marks")
-    return marks if marks is not None and marks.judges_leaks() else None

@@ -15,7 +15,8 @@ from django.test.runner import _init_worker as init_django  # type: ignore[attr-
 
 from tempfiles import ContextReport, Run, RunReport, RunSettings, untracked
 
-from ..execution.boundaries import installed, uninstall_all
+from ..execution.boundaries import installed
+from ..execution.replaced import restore_all
 from ..hosting.components import Components
 from ..session.policy import Policy
 from ..session.session import Session
@@ -68,7 +69,7 @@ def init_worker(counter: Any, *args: Any, **kwargs: Any) -> None:
     init_django(counter, *args, **kwargs)
     run = Run.current()
     if run is not None and run.root.owner != os.getpid():
-        uninstall_all()
+        restore_all()
         begin(run.reopen_in_child(), _policy)
 
 

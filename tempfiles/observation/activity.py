@@ -10,7 +10,6 @@ from typing import Any
 from ..events.command_names import NOTHING_NAMED, CommandNames
 from ..events.origins import Trail
 from ..registry.contexts import Context
-from ..system import syscalls
 from ..system.thread_lock import new_lock
 
 _lock = new_lock()
@@ -94,14 +93,3 @@ def command_of(argv: Any, executable: Any) -> tuple[str, ...]:
     if not words and executable is not None:
         words = (os.fsdecode(executable),)
     return words
-
-
-def source_text(path: str, largest: int) -> str:
-    """Return the text of a program's source; empty if it cannot be read, or has more bytes."""
-    try:
-        if syscalls.stat(path).st_size > largest:
-            return ""
-        with syscalls.open_file(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""

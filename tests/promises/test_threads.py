@@ -184,19 +184,18 @@ class ThreadTests(unittest.TestCase):
         return done.stdout, done.stderr
 
     def test_first_contexts_of_eight_threads_open_and_close(self) -> None:
-        for _ in range(3):
+        for _ in range(2):
             out, err = self.run_program(CONTEXTS)
             self.assertEqual((out, err.strip()), ("8 ('run',) 0\n", ""))
 
     def test_suite_in_threads_reports_each_leak_under_its_test(self) -> None:
-        for _ in range(2):
-            _, err = self.run_program(SUITE, "-m", "runner", "test_threaded")
-            self.assertIn("Ran 24 tests", err)
-            total = err.rstrip().splitlines()[-1]
-            self.assertIn(" 264 created, 96 removed by their tests, 0 registered", total)
-            found = re.findall(r"T.test_([0-9]+)\n  left ([0-9]+) in the temp directory", err)
-            # Six directories each; every third test leaves its three files, too.
-            self.assertEqual(sorted(found), [(f"{n:02}", "69"[n % 3 == 0]) for n in range(24)])
+        _, err = self.run_program(SUITE, "-m", "runner", "test_threaded")
+        self.assertIn("Ran 24 tests", err)
+        total = err.rstrip().splitlines()[-1]
+        self.assertIn(" 264 created, 96 removed by their tests, 0 registered", total)
+        found = re.findall(r"T.test_([0-9]+)\n  left ([0-9]+) in the temp directory", err)
+        # Six directories each; every third test leaves its three files, too.
+        self.assertEqual(sorted(found), [(f"{n:02}", "69"[n % 3 == 0]) for n in range(24)])
 
     def test_tracked_test_cases_in_threads_share_an_observer(self) -> None:
         out, _ = self.run_program(TRACKED)
