@@ -168,7 +168,8 @@ class Pool:
             )
             self._kill(worker)
         for worker in self.ended:
-            if worker.is_ending and not (worker.report or self._is_broken_off):
+            died = worker.code not in (-signal.SIGKILL, -signal.SIGTERM)  # else it was killed
+            if worker.is_ending and died and not (worker.report or self._is_broken_off):
                 self.failures.append(
                     f"worker {worker.number} died at its end, so its last leaks are not known:"
                     f" {worker.last_words()}"
@@ -344,6 +345,7 @@ class Pool:
 
     def _bury(self, worker: WorkerProcess, code: int) -> None:
         """Take a worker out that has ended, and go on with what it left, if it died."""
+        worker.code = code
         self._remove(worker)
         if code == NOT_READY:
             self.stop()

@@ -48,6 +48,7 @@ class WorkerProcess:
         self.deadline = 0.0
         self.asked: float | None = None  # when it was told to write its stacks
         self.is_ending = False
+        self.code = 0  # its exit code, when it has ended
         self.report = b""
         self.leaks: tuple[Leak, ...] = ()  # what lay in its root when it died
         self.rescued: tuple[Rescued, ...] = ()
