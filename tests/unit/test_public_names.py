@@ -26,7 +26,8 @@ FUNCTIONS = [
     "untracked", "write_atomically",
 ]
 CLASSES = [
-    "Child", "Context", "ContextRecord", "ContextReport", "Detector", "Finding", "Leak",
+    "Child", "Context", "ContextRecord", "ContextReport", "Detector", "Example",
+    "Finding", "Leak",
     "Leftover",
     "Modification", "Monitor", "Origin", "ProcessDetector", "ReapReport", "Reaped", "Recording",
     "RemovalFailure", "RemovalReport", "Rescued", "Resource", "Retention", "RetentionSettings",
