@@ -1,6 +1,7 @@
 # One environment per interpreter; everything a target needs is installed into it.
 PYTHON ?= python3
 VENV ?= .venv
+JOBS ?= auto
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
@@ -20,7 +21,7 @@ demo: $(READY)  ## run a small suite that leaks in several ways
 	cd examples/leaky && ../../$(BIN)/python -m runner discover -v; rm -f debug.log
 
 test: $(READY)  ## run this project's tests with its own runner; a leak fails
-	$(BIN)/python -m runner discover -s tests -t . --leaks fail
+	$(BIN)/python -m runner discover -s tests -t . --leaks fail -j $(JOBS)
 
 lint: $(READY)  ## run ruff
 	$(BIN)/ruff check .
