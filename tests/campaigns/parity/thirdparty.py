@@ -13,6 +13,8 @@ PROJECT = "nose2"
 # What its tests import, and what the runner does.
 REQUIREMENTS = ("coverage", "colorama", "junitparser")
 
+TIMEOUT = 1800.0  # seconds; one of its tests is a stress test, which takes minutes
+
 
 def prepare(python: str, directory: Path) -> tuple[str, Job]:
     """Download and unpack the project, and make a virtual environment with what it needs.
@@ -36,4 +38,4 @@ def prepare(python: str, directory: Path) -> tuple[str, Job]:
     subprocess.run([*pip, "install", str(archive), *REQUIREMENTS], check=True)
     source = directory / archive.name.removesuffix(".tar.gz")
     arguments = ("discover", "-v", "-t", ".", "-s", "nose2/tests")
-    return str(inside), Job(archive.name, arguments, source=source)
+    return str(inside), Job(archive.name, arguments, source=source, timeout=TIMEOUT)
