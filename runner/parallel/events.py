@@ -50,6 +50,8 @@ WARNING = "w"
 UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS, MADE]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off, and how many paths those created that left nothing."""
+CAUGHT = "i"
+"""`i`: a test has sent ^C to its process, where `--catch` ends the run after the test."""
 ENDING = "e"
 """`e POSITIONS`: no more units come; what is printed next belongs to none."""
 FINISHED = "r"

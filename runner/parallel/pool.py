@@ -290,6 +290,7 @@ class Pool:
 
     def _take_events(self, worker: WorkerProcess) -> None:
         batch: list[bytes] = []
+        is_caught = False
         for line in worker.reader.lines():
             batch.append(line)
             code = line[:1]
@@ -313,6 +314,12 @@ class Pool:
                 self._feed(worker, batch)
                 batch = []
                 self._end_unit(worker, line)
+                if is_caught and not self._stopping:
+                    self._handler.advance()
+                    signal.raise_signal(signal.SIGINT)
+                    self.stop()
+            elif code == b"i":
+                is_caught = True
             elif code == b"r":
                 worker.report = line
         self._feed(worker, batch)

@@ -191,8 +191,8 @@ class Worker:
             self._run_unit(number, first, stop)
             if os.getpid() != self._process:
                 return 0
-            if is_interrupted_under_catch():  # by a test: the parent got no signal
-                return INTERRUPTED
+            if is_interrupted_under_catch():
+                return 0
             if self._pipe.is_lost or self._writer.is_behind:
                 return REPLACE_ME
         return REPLACE_ME if self._pipe.is_lost else 0
@@ -211,6 +211,8 @@ class Worker:
         seconds, made = perf_counter() - begun, session.run.made_and_removed
         content = [sorted(session.ran), sorted(session.interrupted), seconds, made - self._made]
         self._made = made
+        if is_interrupted_under_catch():  # by a test: the parent got no signal
+            self._writer.add(events.CAUGHT)
         self._writer.add(events.line(events.UNIT_DONE, content))
         self._writer.flush()
         self._pipe.ring_for_work()
