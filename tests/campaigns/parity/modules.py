@@ -41,8 +41,9 @@ _SHIMS = {
 # is imported. Forked workers have one name, so these modules run in workers that import again.
 SHARE_A_NAME = frozenset({
     "test_pathlib", "test_zipfile", "test_sqlite3", "test_dbm", "test_dbm_gnu", "test_dbm_ndbm",
-    "test_shelve", "test_fileinput", "test_glob", "test_gzip", "test_mmap",
-    "test_wave",
+    "test_shelve", "test_fileinput", "test_glob", "test_gzip", "test_mmap", "test_wave",
+    "test_lzma", "test_shutil", "test_mailbox", "test_os", "test_linecache", "test_posix",
+    "test_trace", "test_fileio", "test_socketserver",
 })
 
 QUICK = ("test_tempfile", "test_fileinput", "test_contextlib_async")
