@@ -62,7 +62,7 @@ class OptionsTests(unittest.TestCase):
 
     def test_only_these_options_are_no_settings(self) -> None:
         only = {option.name for option in OPTIONS if option.allowed == COMMAND_LINE}
-        self.assertEqual(only, {"show-settings", "version", "completion"})
+        self.assertEqual(only, {"show-settings", "version", "completion", "parity", "replay"})
 
 
 if __name__ == "__main__":
