@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from ..fileops.identity import birth, is_original
 from ..system import syscalls
@@ -23,7 +23,7 @@ MOST_ENTRIES = 100_000
 class ProjectTree:
     """The directories of the project with the names that each held when it was last read."""
 
-    def __init__(self, top: str, ignored: Ignored, excluded: str) -> None:
+    def __init__(self, top: str, ignored: Ignored, excluded: Collection[str]) -> None:
         self.top = top
         self._ignored = ignored
         self._excluded = excluded
@@ -116,7 +116,7 @@ class ProjectTree:
         return frozenset(names), below
 
     def _skips(self, path: str) -> bool:
-        return path == self._excluded or self._ignored.skips_directory(path)
+        return path in self._excluded or self._ignored.skips_directory(path)
 
 
 class FileStates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ class Tracking:
         self._closing: Closing | None = None
         self._active = False
         self.ignored = Ignored(settings.ignore, project)
-        self._tree = ProjectTree(project, self.ignored, excluded=root.path)
+        roots = {root.path, os.path.dirname(settings.siblings)}  # with that of the whole run
+        self._tree = ProjectTree(project, self.ignored, excluded=roots)
         self.observer = Observer(
             root.path, trace=settings.trace, keeps_all=settings.clean_outside,
             before_unaudited=self._before_unaudited,

@@ -225,3 +225,19 @@ class SetupTests(ProjectTestCase):
         """)
         outcome = self.tidytest("-j2", "test_a")
         self.assertEqual(outcome.code, 0, outcome.err)
+
+
+class PlaceTests(ProjectTestCase):
+    def test_run_root_in_the_project_is_none_of_its_files(self) -> None:
+        self.write("test_a.py", """
+            import subprocess, unittest
+            class A(unittest.TestCase):
+                def test_1(self): subprocess.run(["true"])
+                def test_2(self): open("made", "w").close()
+            class B(A): pass
+        """)
+        inside = self.project / "temp"
+        inside.mkdir()
+        outcome = self.tidytest("-j2", "-v", "test_a", TMPDIR=str(inside))
+        self.assertNotIn(f"{inside}/", outcome.err)
+        self.assertEqual(list(inside.iterdir()), [])

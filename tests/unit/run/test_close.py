@@ -33,7 +33,7 @@ class CloseTestCase(unittest.TestCase):
         self.observer = Observer(self.root.path)
         self.temp_directory = TempDirectoryScanner(self.root, self.observer)
         self.addCleanup(self.temp_directory.release)
-        tree = ProjectTree(self.project, ignored, excluded=self.root.path)
+        tree = ProjectTree(self.project, ignored, excluded={self.root.path})
         tree.snapshot()
         self.closing = Closing(self.root, self.observer, self.temp_directory, tree, ignored)
         self.test = self.enter("a.T.test")
