@@ -144,11 +144,11 @@ class RunRoot:
         if not self._claim.is_in_place() or (place is not None and not lock.is_open()):
             return False
         try:
+            known = {*_OWN_FILES, marker.NAME, *map(os.path.basename, self.slots)}
+            if not known.issuperset(os.listdir(self.path if place is None else place)):
+                return False  # such as the root of a worker that was killed
             for slot in self.slots:
                 os.rmdir(self._located(slot), dir_fd=place)
-            found = os.listdir(self.path if place is None else place)
-            if not (_OWN_FILES | {marker.NAME}).issuperset(found):
-                return False  # such as the root of a worker that was killed
         except OSError:
             return False
         self.journal.close()
