@@ -134,7 +134,8 @@ class EqualOutputTests(ProjectTestCase):
 
     def test_output_equals_that_of_a_serial_run(self) -> None:
         for words in ((), ("-v", "-b"), ("-q",), ("--leaks", "fail", "-v"), ("--leaks", "off"),
-                      ("--shuffle", "3", "--repeat", "2"), ("-f", "-v"), ("test_a.A.test_leaks", "test_e")):
+                      ("--shuffle", "3", "--repeat", "2"), ("-f", "-v"),
+                      ("test_a.A.test_leaks", "test_e")):
             with self.subTest(words=words):
                 self.assert_equal(*self.outcomes(*words))
                 self.clean()
