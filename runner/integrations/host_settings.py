@@ -10,8 +10,8 @@ from ..settings import load
 from ..settings.config import VARIABLES, Config
 
 OPTIONS = (
-    "leaks", "leak-json", "leak-ignore", "leak-baseline", "update-baseline", "leak-trace",
-    "clean-outside", "keep",
+    "leaks", "leak-json", "gitlab-quality", "sarif", "leak-lines", "leak-ignore", "leak-baseline",
+    "update-baseline", "leak-trace", "clean-outside", "keep",
 )
 """Options of the runner that other tools have on their command lines, under the same names."""
 SETTINGS = (

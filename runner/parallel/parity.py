@@ -36,8 +36,9 @@ _TAIL = 5  # lines that are shown of a run without a record
 _GRACE = 3.0  # seconds that an interrupted run has to end
 _REFUSED = 2  # the exit code of a run that its settings do not allow
 _REPORTING = (
-    "leak_json", "junit_xml", "html", "github", "monitor", "durations", "slowest_temp", "progress",
-    "coverage", "coverage_report", "coverage_fail_under", "keep", "strict_baseline",
+    "leak_json", "junit_xml", "html", "gitlab_quality", "sarif", "leak_lines", "github", "monitor",
+    "durations", "slowest_temp", "progress", "coverage", "coverage_report", "coverage_fail_under",
+    "keep", "strict_baseline",
 )  # fmt: skip
 _NOT_REPLAYED = frozenset({*_REPORTING, "parity", "shuffle", "jobs", "retries"})
 _OTHER_REASONS = "what ran at the same time, what an earlier run left, or chance"

@@ -58,7 +58,10 @@ def main() -> int:
     sys.argv[:] = plan.argv
     # The parent writes the reports, and removes what dead runs left.
     asked = Config(**{name: _tuples(value) for name, value in plan.settings.items()})
-    settings = asked._replace(leak_json=None, junit_xml=None, github=False, reap=False)
+    settings = asked._replace(
+        leak_json=None, junit_xml=None, gitlab_quality=None, sarif=None, leak_lines=False,
+        github=False, reap=False,
+    )
     components = Components(settings._replace(html=None))
     components.retention.name = plan.kept
     measured = asked.slowest_temp is not None or asked.html is not None

@@ -39,8 +39,11 @@ class Reports:
 
             summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
             self._destinations["github"] = Step(self.stream, summary)
+        if settings.leak_lines and self._looked:
+            self._destinations["leak-lines"] = self.stream
         # The environment, like the streams, is read now because tests may change it.
-        workspace = os.environ.get("GITHUB_WORKSPACE", "")
+        workspace = os.environ.get("GITHUB_WORKSPACE") or os.environ.get("CI_PROJECT_DIR", "")
+        self._directory = os.getcwd()
         self._repository = workspace if os.path.isdir(workspace) else ""  # else of another machine
         self.samples: list[Sample] = []
         self.recorder: Recorder | None = None
@@ -53,11 +56,10 @@ class Reports:
     def _files(self, settings: Config) -> dict[str, Any]:
         """Return the destinations of the reports that are written to a path or a stream."""
         options = {name: getattr(settings, name.replace("-", "_")) for name in REPORTERS}
-        if not self._looked:
-            del options["leak-json"]
         return {
             name: sys.stdout if path == "-" else path
-            for name, path in options.items() if path and name != "github"
+            for name, path in options.items() if path and path is not True
+            and (self._looked or REPORTERS[name].needs_records)
         }  # fmt: skip
 
     def check(self) -> None:
@@ -113,11 +115,10 @@ class Reports:
 
         from .records import SuiteReport
 
-        report = SuiteReport(run=run)
+        report = SuiteReport(run=run, directory=self._directory)
         if self.recorder is not None:
-            report = replace(
-                self.recorder.suite_report(run, self.samples),
-                known=frozenset(policy.known_keys), failing=frozenset(policy.failing_keys),
-                repository=self._repository,
-            )  # fmt: skip
-        return replace(report, looked=self._looked, interrupted=interrupted)
+            report = self.recorder.suite_report(run, self.samples)
+        return replace(
+            report, looked=self._looked, interrupted=interrupted, repository=self._repository,
+            known=frozenset(policy.known_keys), failing=frozenset(policy.failing_keys),
+        )  # fmt: skip

@@ -39,7 +39,8 @@ class ReporterEntry(NamedTuple):
 
     Attributes:
         module: its name in this package; it is imported only if the report is asked for.
-        needs_records: whether it reads the records of tests, so that a `Recorder` is needed.
+        needs_records: whether it reads the records of tests, so that a `Recorder` is needed; the
+            others list leaks only.
         library: the optional library that it imports, if any.
         extra: the extra of this distribution that installs the library.
     """
@@ -54,7 +55,10 @@ REPORTERS: dict[str, ReporterEntry] = {
     "leak-json": ReporterEntry("leak_json", needs_records=False),
     "junit-xml": ReporterEntry("junit", library="junitparser", extra="junit"),
     "html": ReporterEntry("html", library="jinja2", extra="html"),
+    "gitlab-quality": ReporterEntry("gitlab_quality", needs_records=False),
+    "sarif": ReporterEntry("sarif", needs_records=False),
     "github": ReporterEntry("github"),
+    "leak-lines": ReporterEntry("leak_lines", needs_records=False),
 }
 """Each reporter by the name of its option, in the order in which the reports are written."""
 

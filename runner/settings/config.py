@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-# The start of every run defines `Config`. As a data class of 46 fields it would take 2 ms, and with
+# The start of every run defines `Config`. As a data class of 49 fields it would take 2 ms, and with
 # `from __future__ import annotations` the named tuple would have to compile 46 texts.
 
 VARIABLES = "TIDYTEST_"
@@ -41,6 +41,9 @@ class Config(NamedTuple):
     leak_json: str | None = None
     junit_xml: str | None = None
     html: str | None = None
+    gitlab_quality: str | None = None
+    sarif: str | None = None
+    leak_lines: bool = False
     github: bool | None = None
     monitor: str | None = None
     durations: int | None = None

@@ -40,7 +40,8 @@ _NEEDS = (
     _Need(
         ("leak-trace", "leak-ignore", "watch-modified", "detect", "trace-children",
          "clean-outside", "leak-baseline", "update-baseline", "strict-baseline", "until-leak",
-         "leaked-last", "late-grace", "leak-json", "slowest-temp", "keep"),
+         "leaked-last", "late-grace", "leak-json", "gitlab-quality", "sarif", "leak-lines",
+         "slowest-temp", "keep"),
         "leaks", lambda leaks: leaks != "off", "--leaks report or fail",
     ),
     _Need(
@@ -79,7 +80,10 @@ _EXCLUSIVE = (
 )
 _OFF: dict[str, object] = {"keep": "never", "retries": 0, "jobs": 1}
 """The values that switch an option off where its default does, and is not empty."""
-OUTPUTS = ("leak-json", "junit-xml", "html", "monitor", "leak-baseline", "durations-file")
+OUTPUTS = (
+    "leak-json", "junit-xml", "html", "gitlab-quality", "sarif", "monitor", "leak-baseline",
+    "durations-file",
+)
 
 
 def settle(settings: Settings, arguments: Arguments) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unittest
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -333,6 +334,13 @@ class SettingsTests(PytestTestCase):
         self.assertIn("--leaks", refused.err)
         self.write("pytest.ini", "[pytest]\ntidytest_leaks = sometimes\n")
         self.assertIn("tidytest_leaks", self.pytest(code=4).err)
+
+    def test_formats_for_code_quality_are_written(self) -> None:
+        outcome = self.pytest("--leak-lines", "--gitlab-quality", "q.json", "--sarif", "s.json")
+        self.assertRegex(outcome.out, r"(?m)^test_a\.py:2: 1 temporary file left by test_a\.py::")
+        (entry,) = json.loads((self.project / "q.json").read_text("utf-8"))
+        self.assertEqual(entry["location"], {"path": "test_a.py", "lines": {"begin": 2}})
+        self.assertIn(entry["fingerprint"], (self.project / "s.json").read_text("utf-8"))
 
     def test_a_baseline_holds_under_pytest_and_under_the_runner(self) -> None:
         self.write("test_b.py", """\

@@ -1,0 +1,35 @@
+"""The leaks of a run as a Code Quality report, which GitLab shows in merge requests."""
+
+from __future__ import annotations
+
+import json
+from typing import TextIO
+
+from tempfiles import printable
+
+from .leak_places import RULE, leak_places
+from .records import SuiteReport
+from .writer import check, write_text
+
+__all__ = ["check", "write"]
+
+_SEVERITY = {"known": "info", "new": "minor", "failing": "major"}
+
+
+def write(report: SuiteReport, destination: str | TextIO) -> None:
+    """Write an entry for each line of code that leaks.
+
+    Raises:
+        ReportError: it could not be written.
+    """
+    entries = [
+        {
+            "description": place.message,
+            "check_name": RULE,
+            "fingerprint": place.fingerprint,
+            "severity": _SEVERITY[place.state],
+            "location": {"path": printable(place.file), "lines": {"begin": place.line}},
+        }
+        for place in leak_places(report)
+    ]
+    write_text(json.dumps(entries, indent=2) + "\n", destination)
