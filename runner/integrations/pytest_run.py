@@ -156,6 +156,7 @@ class PytestRun:
         if self._end.report is None or self._is_worker:
             return
         print_summary(terminalreporter, self._end, self.session, self.closed)
+        terminalreporter.flush()  # a report may go to standard output too
         try:
             self._end.write_reports(interrupted=is_terminated())
         except UsageError as error:
