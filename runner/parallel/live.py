@@ -11,8 +11,7 @@ from tempfiles import printable
 
 from ..unittest_api import test_id
 from . import events
-from .pool import EventHandler
-from .replay import Source
+from .source import EventHandler, Source
 
 _PAUSE = 0.2
 """Seconds between two drawings of a line that shows the same tests."""

@@ -11,9 +11,9 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tempfiles import Terminated, is_terminated
 
@@ -23,12 +23,12 @@ from . import events
 from .channel import paths_in
 from .deaths import Death
 from .plan import Unit
-from .process import WorkerProcess
-from .replay import Source
+from .process import WorkerProcess, suspending
 from .schedule import Schedule
+from .source import EventHandler
 from .starters import starter_of
 from .timeouts import TimeLimits
-from .wires import CAN_FORK, Wires
+from .wires import CAN_FORK, Wires, same_file
 from .worker import DIFFERS, INTERRUPTED, NOT_READY, TERMINATED, Job
 
 if TYPE_CHECKING:
@@ -43,26 +43,6 @@ _LAST_GRACE = 60.0
 _MOST_DEATHS = 3
 """Deaths of workers, one after the other, that were given work and began none."""
 _INTERRUPTS = {INTERRUPTED: signal.SIGINT, TERMINATED: signal.SIGTERM}
-
-
-class EventHandler(Protocol):
-    """Who takes the events of the units."""
-
-    def feed(self, unit: int, source: Source, lines: list[bytes]) -> None:
-        """Take more events of a unit."""
-
-    def feed_outside(self, source: Source, lines: list[bytes]) -> None:
-        """Take the events of a worker that are of no unit."""
-
-    def finish_unit(self, unit: int) -> None:
-        """Note that a unit is over."""
-
-    def advance(self) -> None:
-        """Do what is due; called after each look at the workers."""
-
-    @property
-    def stops(self) -> bool:
-        """Whether the run is to stop."""
 
 
 class Pool:
@@ -96,7 +76,7 @@ class Pool:
         self._started = 0
         self._idle_deaths = 0
         self._stopping = self._is_broken_off = False
-        self._joined = _same_file(1, 2)
+        self._joined = same_file(1, 2)
         self._wires = Wires()
         self._starter = starter_of(job, self._wires)
         self._selector = selectors.DefaultSelector()
@@ -116,7 +96,7 @@ class Pool:
             KeyboardInterrupt: ^C or SIGTERM came; the workers are gone.
         """
         gc.freeze()
-        with self._suspending():
+        with suspending(self._workers):
             self._run()
 
     def _run(self) -> None:
@@ -135,26 +115,6 @@ class Pool:
         except BaseException as error:
             self._break_off(error)
             raise
-
-    @contextlib.contextmanager
-    def _suspending(self) -> Iterator[None]:
-        """Stop the workers at ^Z, which the terminal sends to this process only, as long as it."""
-        if not hasattr(signal, "SIGTSTP") or signal.getsignal(signal.SIGTSTP) != signal.SIG_DFL:
-            yield
-            return
-
-        def suspend(number: int, frame: object) -> None:
-            for worker in self._workers.values():
-                worker.kill(signal.SIGSTOP)
-            os.kill(os.getpid(), signal.SIGSTOP)  # returns when this process goes on
-            for worker in self._workers.values():
-                worker.kill(signal.SIGCONT)
-
-        signal.signal(signal.SIGTSTP, suspend)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
     def finish(self) -> None:
         """Wait for the workers to end; kill those that do not."""
@@ -294,19 +254,7 @@ class Pool:
         for line in worker.reader.lines():
             batch.append(line)
             code = line[:1]
-            if code == b"s" or code == b"S":
-                worker.running = worker.last = line
-                worker.fixture = b""
-            elif code == b"p" or code == b"x":
-                worker.running = b""
-            elif code == b"a":
-                worker.last = line
-                self._note_outcome(line)
-            elif code == b"f":
-                worker.fixture = line
-            elif code == b"c" or code == b"C":
-                worker.contexts.append(line)
-            elif code == b"u":
+            if code == b"u":
                 self._feed(worker, batch[:-1])
                 batch = [line]
                 self._begin_unit(worker)
@@ -320,8 +268,10 @@ class Pool:
                     self.stop()
             elif code == b"i":
                 is_caught = True
-            elif code == b"r":
-                worker.report = line
+            else:
+                worker.note(code, line)
+                if code == b"a":
+                    self._note_outcome(line)
         self._feed(worker, batch)
 
     def _feed(self, worker: WorkerProcess, lines: list[bytes]) -> None:
@@ -397,14 +347,6 @@ class Pool:
         del self._workers[worker.number]
         worker.close()
         self.ended.append(worker)
-
-
-def _same_file(*fds: int) -> bool:
-    try:
-        first, second = map(os.fstat, fds)
-    except OSError:
-        return False
-    return os.path.samestat(first, second)
 
 
 def _is_termination(error: BaseException) -> bool:

@@ -6,12 +6,12 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .channel import END, EventReader, Paths, StopFlag
 from .plan import Unit
-from .replay import Source
+from .source import Source
 
 if TYPE_CHECKING:
     from tempfiles import Leak, Rescued
@@ -52,6 +52,27 @@ class WorkerProcess:
         self.report = b""
         self.leaks: tuple[Leak, ...] = ()  # what lay in its root when it died
         self.rescued: tuple[Rescued, ...] = ()
+
+    def note(self, code: bytes, line: bytes) -> None:
+        """Take an event that says what it is doing, or what it has left.
+
+        Args:
+            code: the first byte of the line.
+            line: the event.
+        """
+        if code == b"s" or code == b"S":
+            self.running = self.last = line
+            self.fixture = b""
+        elif code == b"p" or code == b"x":
+            self.running = b""
+        elif code == b"a":
+            self.last = line
+        elif code == b"f":
+            self.fixture = line
+        elif code == b"c" or code == b"C":
+            self.contexts.append(line)
+        elif code == b"r":
+            self.report = line
 
     def send(self, units: Sequence[Unit]) -> None:
         """Have the worker run units after those that it has."""
@@ -109,3 +130,28 @@ class WorkerProcess:
         self.flag.close()
         with contextlib.suppress(OSError):
             os.close(self.work)
+
+
+@contextlib.contextmanager
+def suspending(workers: Mapping[int, WorkerProcess]) -> Iterator[None]:
+    """Stop workers at ^Z, which the terminal sends to this process only, for as long as it stops.
+
+    Args:
+        workers: those that there are at any time while the block runs.
+    """
+    if not hasattr(signal, "SIGTSTP") or signal.getsignal(signal.SIGTSTP) != signal.SIG_DFL:
+        yield
+        return
+
+    def suspend(number: int, frame: object) -> None:
+        for worker in workers.values():
+            worker.kill(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)  # returns when this process goes on
+        for worker in workers.values():
+            worker.kill(signal.SIGCONT)
+
+    signal.signal(signal.SIGTSTP, suspend)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)

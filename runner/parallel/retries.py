@@ -15,9 +15,8 @@ from typing import NamedTuple
 from ..session.outcomes import UNSUCCESSFUL, FlakyTest, Outcome
 from . import events
 from .plan import Unit
-from .pool import EventHandler
-from .replay import Source
 from .schedule import Schedule
+from .source import EventHandler, Source
 
 _LASTING = frozenset(
     event.encode()

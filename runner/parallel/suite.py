@@ -23,10 +23,12 @@ from ..session.session import Session
 from ..unittest_api import test_id
 from .durations import UnitDurations
 from .plan import units_of
-from .pool import EventHandler, Pool
-from .replay import Replay, ReplayedResult
+from .pool import Pool
+from .replay import Replay
+from .replayed_result import ReplayedResult
 from .resources import refuse_unknown
 from .schedule import Schedule
+from .source import EventHandler
 from .starters import reason_against_fork
 from .worker import Job, ResultSettings
 

@@ -43,3 +43,12 @@ def flush_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
+
+
+def same_file(*fds: int) -> bool:
+    """Return whether two descriptors are of the same file."""
+    try:
+        first, second = map(os.fstat, fds)
+    except OSError:
+        return False
+    return os.path.samestat(first, second)

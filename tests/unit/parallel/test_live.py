@@ -9,7 +9,7 @@ from unittest import mock
 
 from runner.parallel import events
 from runner.parallel.live import LiveLine
-from runner.parallel.replay import Source
+from runner.parallel.source import Source
 from runner.session.outcomes import Outcome
 from tempfiles import ContextReport, Leak
 

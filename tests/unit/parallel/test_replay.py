@@ -9,7 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from runner.parallel import events
-from runner.parallel.replay import Replay, ReplayedResult, Source
+from runner.parallel.replay import Replay
+from runner.parallel.replayed_result import ReplayedResult
+from runner.parallel.source import Source
 from runner.session.listener import Events
 from runner.session.outcomes import Outcome
 

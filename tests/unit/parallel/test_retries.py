@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from runner.parallel import events
 from runner.parallel.plan import Unit
-from runner.parallel.replay import Source
 from runner.parallel.retries import Retries
 from runner.parallel.schedule import Schedule
+from runner.parallel.source import Source
 from runner.session.outcomes import Outcome
 from tempfiles import ContextReport, Leak
 

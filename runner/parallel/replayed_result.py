@@ -1,0 +1,125 @@
+"""The result of a run in workers: texts stand for exceptions."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.case import _SubTest  # type: ignore[attr-defined]
+
+from ..execution.result import TidyTestResult
+from ..session.outcomes import CaseName, Outcome, Status
+
+
+class RemoteError(BaseException):
+    """Stands for an exception of a worker; `text` is what unittest prints of it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class ReplayedResult(TidyTestResult):
+    """The result of a run in workers: texts stand for exceptions.
+
+    Attributes:
+        outcome: the outcome that is being replayed.
+    """
+
+    outcome: Outcome
+
+    durations: int | None = None  # Python 3.11 has none
+
+    def replay(self, test: Any, outcome: Outcome, text: str | None) -> None:
+        """Add an outcome of a worker.
+
+        Args:
+            test: the test, or unittest's object for a fixture.
+            outcome: its outcome; that of a subtest too.
+            text: what unittest prints of it; None if that is the traceback.
+        """
+        self.outcome = outcome
+        error = RemoteError(outcome.details if text is None else text)
+        kind = test.failureException if outcome.status == "failure" else RemoteError
+        err = (kind, error, None)
+        if outcome.subtest is not None and outcome.status in ("failure", "error"):
+            subtest = _RemoteSubTest(test, "", {})
+            subtest.description = outcome.subtest
+            self.addSubTest(test, subtest, err)
+        elif outcome.subtest is not None:
+            subtest = _RemoteSubTest(test, "", {})
+            subtest.description = outcome.subtest
+            self.addSkip(subtest, outcome.message)
+        elif outcome.status == "error":
+            self.addError(test, err)
+        elif outcome.status == "failure":
+            self.addFailure(test, err)
+        elif outcome.status == "skipped":
+            self.addSkip(test, outcome.message)
+        elif outcome.status == "expected failure":
+            self.addExpectedFailure(test, err)
+        else:
+            self.addUnexpectedSuccess(test)
+
+    def add_duration(self, test: Any, seconds: float) -> None:
+        """Add how long a test took, for unittest's own list of the slowest (Python 3.12)."""
+        if self.durations is not None:
+            self.addDuration(test, seconds)  # type: ignore[attr-defined,unused-ignore]
+
+    def add_plain_successes(self, number: int) -> None:
+        """Add tests that did nothing but succeed."""
+        self.testsRun += number
+        if self.dots:
+            self.stream.write("." * number)
+            self.stream.flush()
+
+    def _exc_info_to_string(self, err: Any, test: Any) -> str:
+        error = err[1]
+        if isinstance(error, RemoteError):
+            return error.text
+        return str(super()._exc_info_to_string(err, test))  # type: ignore[misc]
+
+    def _add(self, test: Any, status: Status, err: Any, entries: list[Any]) -> None:
+        if self.session is not None:
+            self.session.outcome(self.outcome)
+
+    def _report(self, test: Any, status: Status, message: str, details: str = "") -> None:
+        if self.session is not None:
+            self.session.outcome(self.outcome)
+
+
+class _RemoteTest:
+    """A test that only the worker has: one of a suite that creates its tests itself."""
+
+    failureException = AssertionError
+    names: CaseName
+    short: str | None
+
+    def id(self) -> str:
+        return self.names.id
+
+    def shortDescription(self) -> str | None:
+        return self.short
+
+    def __str__(self) -> str:
+        return self.names.description
+
+
+def remote_test(names: CaseName, short: str | None) -> Any:
+    """Return what stands for a test that only the worker has.
+
+    Args:
+        names: its names.
+        short: its short description.
+    """
+    place = {"__module__": names.module, "__qualname__": names.class_name}
+    test = type("RemoteTest", (_RemoteTest,), place)()
+    test.names, test.short = names, short
+    return test
+
+
+class _RemoteSubTest(_SubTest):  # type: ignore[misc]
+    """A subtest of a worker; `description` is how unittest prints its parameters."""
+
+    description = ""
+
+    def _subDescription(self) -> str:
+        return self.description

@@ -1,0 +1,75 @@
+"""Where events come from, with what the tests printed, and who takes them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Source:
+    """One worker process as the replay sees it: its output files.
+
+    Args:
+        number: that of the worker.
+        paths: the files of standard output and standard error, one if they are the same.
+    """
+
+    def __init__(self, number: int, paths: Sequence[str]) -> None:
+        self.number = number
+        self._paths = paths
+        self._read_to = [0] * len(paths)
+
+    def skip_to(self, positions: Sequence[int]) -> None:
+        """Leave out what was printed before: it belongs to another unit."""
+        self._read_to = list(positions)
+
+    def print_between(self, start: Sequence[int], end: Sequence[int]) -> None:
+        """Print what was printed between two positions."""
+        self.skip_to(start)
+        for fd, data in self.new_output(end):
+            write_out(fd, data)
+
+    def new_output(self, positions: Sequence[int]) -> list[tuple[int, bytes]]:
+        """Return what was printed up to some positions: the descriptor, and the bytes."""
+        found = []
+        for index, (path, end) in enumerate(zip(self._paths, positions, strict=True)):
+            start = self._read_to[index]
+            if end > start:
+                with contextlib.suppress(OSError), open(path, "rb") as file:
+                    file.seek(start)
+                    found.append((index + 1, file.read(end - start)))
+                self._read_to[index] = end
+        return found
+
+
+class EventHandler(Protocol):
+    """Who takes the events of the units."""
+
+    def feed(self, unit: int, source: Source, lines: list[bytes]) -> None:
+        """Take more events of a unit."""
+
+    def feed_outside(self, source: Source, lines: list[bytes]) -> None:
+        """Take the events of a worker that are of no unit."""
+
+    def finish_unit(self, unit: int) -> None:
+        """Note that a unit is over."""
+
+    def advance(self) -> None:
+        """Do what is due; called after each look at the workers."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether the run is to stop."""
+
+
+def write_out(fd: int, data: bytes) -> None:
+    """Write what a test has printed to the standard output or standard error of this process."""
+    stream = sys.__stdout__ if fd == 1 else sys.__stderr__
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if stream is not None:
+            stream.flush()
+        while data:
+            data = data[os.write(fd, data) :]
