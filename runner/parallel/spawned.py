@@ -65,7 +65,9 @@ def main() -> int:
     components = Components(settings._replace(html=None))
     components.retention.name = plan.kept
     measured = asked.slowest_temp is not None or asked.html is not None
-    run_settings = components.run_settings()._replace(base=plan.root, measure_made=measured)
+    run_settings = components.run_settings()._replace(
+        base=plan.root, measure_made=measured, siblings=os.path.join(plan.root, "siblings")
+    )
     listeners = _listeners(asked, place)
     run = Run(run_settings._replace(guarded=False), components.detectors())
     run.open()
