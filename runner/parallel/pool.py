@@ -32,7 +32,7 @@ from .wires import CAN_FORK, Wires, same_file
 from .worker import DIFFERS, INTERRUPTED, NOT_READY, TERMINATED, Job
 
 if TYPE_CHECKING:
-    from tempfiles import Leak
+    pass
 
 _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""
@@ -85,7 +85,6 @@ class Pool:
         self.ended: list[WorkerProcess] = []
         self.is_closed = False
         self.failures: list[str] = []
-        self._left_by_dead: tuple[Leak, ...] = ()
 
     # The life of the pool
 
@@ -139,14 +138,15 @@ class Pool:
             self._remove_roots(dead[-1])
 
     def _remove_roots(self, dead: WorkerProcess) -> None:
-        """Remove the roots of dead workers in which a child of a test has lived on.
+        """Remove the roots of dead workers, in which a child of a test may live on.
 
         The child has as long to end as all processes have that tests left.
         """
         deadline = time.monotonic() + self._job.components.settings.late_grace
-        while time.monotonic() < deadline:
-            dead.rescued += self._job.run.reap_children()[1]
-            if not any(name.startswith("tidy-") for name in os.listdir(self._root)):
+        while True:
+            dead.rescued += self._job.run.reap_children()
+            left = any(name.startswith("tidy-") for name in os.listdir(self._root))
+            if not left or time.monotonic() >= deadline:
                 break
             time.sleep(_TICK)
 
@@ -316,9 +316,7 @@ class Pool:
             self.stop()  # also where a handler of unittest's `--catch` raises nothing
         if not worker.report:
             worker.kill(signal.SIGKILL)  # its children
-            leaks, worker.rescued = self._job.run.reap_children()
-            self._left_by_dead += leaks  # another one may have died at the same time
-            worker.leaks = self._left_by_dead
+            worker.leaks = self._job.run.left_by_child(worker.pid)
             if worker.unit is not None:
                 self._go_on(worker, worker.unit, code)
             elif worker.queued and not self._stopping:

@@ -172,19 +172,35 @@ class Run(RunContexts):
         tracking = self._life.tracking
         return tracking.disk_full_lines(error) if tracking is not None else []
 
-    def reap_children(self) -> tuple[tuple[Leak, ...], tuple[Rescued, ...]]:
-        """Remove what dead children that had reopened this run left in its root.
+    def left_by_child(self, pid: int) -> tuple[Leak, ...]:
+        """Return what lies in the root of a dead child that had reopened this run; remove nothing.
+
+        Args:
+            pid: of the child.
+        """
+        from ..errors import TempFilesError
+        from ..recovery.dead_run import examine
+        from ..roots.marker_reader import read_marker
+        from ..roots.ownership import candidates
+
+        with contextlib.suppress(OSError, TempFilesError):  # then `reap_children` decides
+            for root in candidates(self.root.path):
+                marker = read_marker(root, None)
+                if marker is not None and marker.pid == pid:
+                    return examine(root, marker).leaks
+        return ()
+
+    def reap_children(self) -> tuple[Rescued, ...]:
+        """Remove the roots of dead children that had reopened this run.
 
         Returns:
-            What lay there, and the preexisting files that were moved out before.
+            The preexisting files that were moved out before.
         """
         from ..records import Rescued
         from ..recovery.orphans import reap
 
         dead = reap([self.root.path]).roots
-        leaks = tuple(leak for root in dead for leak in root.leaks)
-        rescued = (Rescued(was, now) for root in dead for was, now in root.rescued.items())
-        return leaks, tuple(rescued)
+        return tuple(Rescued(was, now) for root in dead for was, now in root.rescued.items())
 
     @property
     def made_and_removed(self) -> int:
