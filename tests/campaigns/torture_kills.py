@@ -227,7 +227,7 @@ def rescues(ground: Place, dice: random.Random, count: int) -> str:
         output = whole_runs.finish(process)[1]
         ground.wait_for_processes()
         ground.run_next()
-        # A guard, which SIGTERM starts, has no environment to be found by, and may still move files.
+        # A guard, which SIGTERM starts, is not found by its environment, and may still move files.
         wait_until(lambda: not ground.roots(), "the roots to be gone")
         found = {path.name: path.read_text() for path in Path(ground.top).rglob("mine-*")}
         lost = {f"mine-{number}": str(number) for number in range(files)}.items() - found.items()
