@@ -104,7 +104,7 @@ __all__ = ["__version__", *sorted(" ".join(_HOMES.values()).split())]
 
 def __getattr__(name: str) -> object:
     for module, names in _HOMES.items():
-        if name in names.split():
+        if name in names and name in names.split():  # the first saves most of the splitting
             from importlib import import_module
 
             value: object = getattr(import_module(f".{module}", __name__), name)

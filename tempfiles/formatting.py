@@ -8,8 +8,9 @@ from .errors import SettingError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-_AGE = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])")
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(?:iB|B)?", re.IGNORECASE)
+# Texts: to compile them would be a part of the start of every run.
+_AGE = r"([0-9]+(?:\.[0-9]+)?)([smhdw])"
+_SIZE = r"(?i)([0-9]+(?:\.[0-9]+)?) ?([KMGT]?)(?:iB|B)?"
 _LONGEST = 100 * 365 * 86400
 _LARGEST = 2**60
 
@@ -20,7 +21,7 @@ def parse_age(text: str) -> float:
     Raises:
         SettingError: it is not an age; the message says what would be.
     """
-    match = _AGE.fullmatch(text.strip())
+    match = re.fullmatch(_AGE, text.strip())
     if match is None:
         raise SettingError(f"{text!r} is not an age; write a number with s, m, h, d or w, as in 2h")
     seconds = float(match[1]) * _SECONDS[match[2]]
@@ -35,7 +36,7 @@ def parse_size(text: str) -> int:
     Raises:
         SettingError: it is not a size; the message says what would be.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     if match is None:
         raise SettingError(
             f"{text!r} is not a size; write a number of bytes, or one with K, M, G or T, as in 512M"

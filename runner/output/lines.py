@@ -7,20 +7,14 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from tempfiles import (
-    ContextReport,
-    Leak,
-    Modification,
-    RunReport,
-    Unattributed,
-    format_contents,
-    format_count,
-    format_size,
-    printable,
-)
+from tempfiles import format_contents, format_count, format_size, printable
 
 from .escape import clip
+
+if TYPE_CHECKING:  # a run without leaks needs none of the records
+    from tempfiles import ContextReport, Leak, Modification, RunReport, Unattributed
 
 _PLURALS = {"class": "classes"}
 _TITLES = {"run": "the run, outside its tests", "session": "the session, in its fixtures"}
@@ -209,7 +203,9 @@ def _name(leak: Leak) -> str:
 def _notes(leak: Leak) -> Iterator[str]:
     if leak.subtest is not None:
         yield f"          in subtest {printable(leak.subtest)}"
-    for note in _facts(replace(leak, children=leak.children[:_MOST_CHILDREN])):
+    if len(leak.children) > _MOST_CHILDREN:
+        leak = replace(leak, children=leak.children[:_MOST_CHILDREN])
+    for note in _facts(leak):
         yield f"          {note}"
     if leak.origin is not None:
         for frame in leak.origin.trace:

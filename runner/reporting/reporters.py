@@ -1,7 +1,5 @@
 """The table of reporters, the protocol of their modules, and the libraries that they need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -26,7 +24,7 @@ class Reporter(Protocol):
             ReportError: it cannot be written; the message is one line.
         """
 
-    def write(self, report: SuiteReport, destination: Any) -> None:
+    def write(self, report: "SuiteReport", destination: Any) -> None:
         """Write a whole report: to a stream, or to a path, which is replaced in one step.
 
         Raises:

@@ -1,10 +1,7 @@
 """Print the end of a run: leaks found after their contexts closed, advice, baseline, totals."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..output.colour import Painter
 
@@ -12,8 +9,7 @@ if TYPE_CHECKING:
     from tempfiles import ContextReport, RunReport
 
 
-@dataclass(frozen=True, slots=True)
-class RunSummary:
+class RunSummary(NamedTuple):
     """What the end of a run prints.
 
     `late` are the new leaks that contexts left after they had closed, and `late_failures` the
@@ -22,8 +18,8 @@ class RunSummary:
     kept instead of removed.
     """
 
-    report: RunReport
-    late: tuple[ContextReport, ...] = ()
+    report: "RunReport"
+    late: tuple["ContextReport", ...] = ()
     late_failures: int = 0
     known: int = 0
     new: int = 0

@@ -5,8 +5,6 @@ the checkout (the directory with `.git` or `.hg`) or of the file system. A file 
 parser imported, only if a regular expression finds such a section in its bytes.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat

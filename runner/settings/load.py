@@ -1,7 +1,5 @@
 """Load the settings of a run. Where none is set anywhere, the options are not even imported."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +20,7 @@ class Loaded(NamedTuple):
 
     config: Config
     remaining: list[str]
-    settings: Mapping[str, Setting]
+    settings: Mapping[str, "Setting"]
 
     @property
     def sources(self) -> dict[str, str]:

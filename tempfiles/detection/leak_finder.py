@@ -62,6 +62,7 @@ class LeakFinder:
         self.survivors: list[tuple[Context, ChildProcess]] = []
         self.child_creations = ChildCreations(observer, self.survivors, processes)
         self._alone = True
+        self._reach: exit_handlers.Reach | None = None  # from what closes now
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self._leaks_of_survivors: list[Leak] = []
         self.undecided: dict[str, Unattributed] = {}
@@ -69,6 +70,7 @@ class LeakFinder:
     def left_by(self, context: Context) -> tuple[Leak, ...]:
         """Return the leaks of a context, and record that they are reported."""
         activity = activity_of(context)
+        self._reach = None if self.is_last else exit_handlers.Reach()
         leaks = [*self._in_temp(context, activity), *self._outside(context, activity)]
         unaudited = activity.has_helpers or self._observer.spawns.native_modules
         if self._tree.known and (unaudited or context.scope != "test"):
@@ -269,7 +271,7 @@ class LeakFinder:
         if (known is not None and known.is_reported) or self._is_excused(state.path, where):
             return None
         assert state.maker is not None
-        if not self.is_last and exit_handlers.may_remove(state.path):
+        if self._reach is not None and self._reach.may_remove(state.path):
             self._paths.wait(state, state.maker)
             return None
         if state.trail is None:

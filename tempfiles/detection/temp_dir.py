@@ -14,7 +14,6 @@ from ..registry import contexts
 from ..registry.contexts import UNDECIDED, Context, encloses
 from ..roots.root import RunRoot
 from ..system import platform, syscalls
-from .name_evidence import child_that_made
 
 RACY_NS = 20_000_000
 """A directory that changed this recently may change again without a new time stamp: kernels before
@@ -131,6 +130,8 @@ class TempDirectoryScanner:
         candidates = [*others, own] if own is not None else others
         if len(candidates) == 1:
             return candidates[0]
+        from .name_evidence import child_that_made  # here: it loads much that few runs need
+
         children = {id(child): c for c in candidates for child in activity_of(c).children}
         named = child_that_made(path, [x for c in candidates for x in activity_of(c).children])
         return children[id(named)] if named is not None else UNDECIDED

@@ -25,12 +25,13 @@ _LARGEST_SCRIPT = 256 * 1024
 _DEEPEST = 8  # parts of a path that do not exist yet
 
 _VARIABLE = r"\$\{\w+[^}]*\}|\$\(\w+\)"
-_WORD = re.compile(rf"""(?:{_VARIABLE}|[^\s'"=;|&<>(),{{}}\[\]])+""")
-_REFERENCE = re.compile(r"\$\$?(?:(\w+)|\{(\w+)(?::?-([^}]*))?\}|\((\w+)\))")
+# Texts, which `re` compiles on their first use: most runs start no child process.
+_WORD = rf"""(?:{_VARIABLE}|[^\s'"=;|&<>(),{{}}\[\]])+"""
+_REFERENCE = r"\$\$?(?:(\w+)|\{(\w+)(?::?-([^}]*))?\}|\((\w+)\))"
 """Of a variable of the shell; in a makefile with two dollar signs, or of `make` in parentheses."""
-_SIMPLE_REFERENCE = re.compile(r"\$(\w+)")
-_ASSIGNMENT = re.compile(
-    r"""(?:^|[\s;&'"])(\w+)(?:=|[ \t]*[:?]?=[ \t]*)(?:"([^"\n]*)"|'([^'\n]*)'|([^\s;&'"]+))""", re.M
+_SIMPLE_REFERENCE = r"\$(\w+)"
+_ASSIGNMENT = (
+    r"""(?m)(?:^|[\s;&'"])(\w+)(?:=|[ \t]*[:?]?=[ \t]*)(?:"([^"\n]*)"|'([^'\n]*)'|([^\s;&'"]+))"""
 )
 _CHANGE_DIRECTORY = ("cd", "pushd", "-C", "--directory", "--chdir")
 _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
@@ -114,7 +115,7 @@ class _Reader:
         for text in texts:
             if "$" in text or "=" in text:
                 self._assign(text)
-            parts = _WORD.findall(text)
+            parts = re.findall(_WORD, text)
             for part in (text, *parts) if len(text) < 1024 else parts:
                 found[self._expand(part)] = None
             self._change_directory(parts)
@@ -153,7 +154,7 @@ class _Reader:
         return found
 
     def _assign(self, text: str) -> None:
-        for name, *values in _ASSIGNMENT.findall(text):
+        for name, *values in re.findall(_ASSIGNMENT, text):
             self._assigned[name] = self._expand(next(filter(None, values), ""), note=False)
 
     def _change_directory(self, words: Sequence[str]) -> None:
@@ -166,7 +167,7 @@ class _Reader:
     def _expand(self, word: str, *, note: bool = True) -> str:
         if "$" not in word and word[:1] != "~":
             return word
-        found = _REFERENCE.sub(self._value, word)
+        found = re.sub(_REFERENCE, self._value, word)
         if found == "~" or found.startswith("~/"):
             found = self._variable("HOME") + found[1:]
         if note and found != word:
@@ -176,7 +177,7 @@ class _Reader:
     def _value(self, match: re.Match[str]) -> str:
         plain, braced, default, of_make = match.groups()
         value = self._variable(plain or braced or of_make)
-        return value or _SIMPLE_REFERENCE.sub(self._simple_value, default or "")
+        return value or re.sub(_SIMPLE_REFERENCE, self._simple_value, default or "")
 
     def _simple_value(self, match: re.Match[str]) -> str:
         return self._variable(match[1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -50,7 +49,6 @@ def activity_of(context: Context) -> Activity:
     return activity
 
 
-@dataclass(slots=True)
 class ChildProcess:
     """One start of a process.
 
@@ -64,13 +62,20 @@ class ChildProcess:
         ended: the latest time at which it can have ended; infinite where that is not known.
     """
 
-    call: str
-    command: tuple[str, ...]
-    trail: Trail | None
-    started: float
-    named: CommandNames = NOTHING_NAMED
-    is_traced: bool = False
-    ended: float = inf
+    # No data class: to define one takes as long as some hundred empty tests.
+    __slots__ = ("call", "command", "ended", "is_traced", "named", "started", "trail")
+
+    def __init__(
+        self, call: str, command: tuple[str, ...], trail: Trail | None, started: float,
+        named: CommandNames = NOTHING_NAMED,
+    ) -> None:
+        self.call = call
+        self.command = command
+        self.trail = trail
+        self.started = started
+        self.named = named
+        self.is_traced = False
+        self.ended = inf
 
     @property
     def promised(self) -> tuple[str, ...]:

@@ -288,7 +288,10 @@ class PathTable:
     def has_maker(self, path: str) -> bool:
         """Return whether it is known who created what lies at a path that a listing found."""
         known = self._states.get(path)
-        return known is not None and known.maker is not None and not known.is_replaced
+        if known is None or known.maker is None:
+            return False
+        # Most names in a listing are of leaks: only a removed one is looked at again.
+        return known.removed_by is None or not known.is_replaced
 
     def confirm(self, state: PathState) -> bool:
         """Whether a record is of a file that no leak was reported of.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..events import event_paths
 from ..fileops.identity import (
@@ -28,8 +28,7 @@ from .path_state import PathState
 _MOST_FORGOTTEN = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(NamedTuple):
     """A file of the user as it was before the run moved or linked it.
 
     Attributes:
@@ -159,7 +158,7 @@ class PreexistingFiles:
             return
         original = self._original(path, path, may_copy=True)
         if original is not None and not original.is_born_in_run:
-            self._originals[path] = replace(original, is_copied=True)
+            self._originals[path] = original._replace(is_copied=True)
             for copy in copies:
                 self._add(copy, path)
 
@@ -206,7 +205,7 @@ class PreexistingFiles:
         for path, state in list(self._moved.items()):
             if state.preexisting is not None and f"{path}/".startswith(source + "/"):
                 original = self._originals[state.preexisting]
-                self._originals[original.path] = replace(original, may_be_copied=True)
+                self._originals[original.path] = original._replace(may_be_copied=True)
 
     def _original(self, path: str, origin: str, may_copy: bool) -> Original | None:
         """Return what lies at a path, None if it is nothing.
@@ -222,7 +221,7 @@ class PreexistingFiles:
             return None
         known = self._originals.get(origin)
         if known is not None:
-            original = replace(known, may_be_copied=known.may_be_copied or may_copy)
+            original = known._replace(may_be_copied=known.may_be_copied or may_copy)
         else:
             is_directory = stat.S_ISDIR(status.st_mode)
             with contexts.untracked():  # it may import ctypes, which counts as native code else

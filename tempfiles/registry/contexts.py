@@ -16,11 +16,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from ..system.thread_lock import new_lock
-from . import threads
 
 if TYPE_CHECKING:
     from ..fileops.identity import FileId
     from ..records import Scope  # not imported at the start of a run
+    from . import threads  # imported with the first context, and `threading` with it
 
 RUN = "run"
 
@@ -146,7 +146,7 @@ def reporting_context() -> Context:
     context = current()
     while context.scope == "context" and context.parent is not None:
         context = context.parent  # as `_host_context`, whose call costs: each event comes here
-    if context.closed and threads.may_take_work(sys._getframe(1)):
+    if context.closed and _follows_threads and threads.may_take_work(sys._getframe(1)):
         return UNDECIDED
     return context
 
@@ -307,7 +307,9 @@ def _inherited_context() -> Context:
 
 
 def _follow_threads() -> None:
-    global _follows_threads
+    global _follows_threads, threads
+    from . import threads  # before the lock: an import may wait for another thread
+
     with _lock:
         if not _follows_threads:
             threads.follow(lambda frame: threads.Start(current(), trace_start(frame)))

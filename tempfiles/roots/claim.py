@@ -18,7 +18,7 @@ from ..fileops.access import open_to_all
 from . import flock, marker
 
 PREFIX = "tidy-"
-_ROOT_NAME = re.compile(f"{PREFIX}[0-9a-f]{{8}}")
+_ROOT_NAME = f"{PREFIX}[0-9a-f]{{8}}"
 TRASH_PREFIX = "tidy-trash-"
 KEPT_PREFIX = "tidy-kept-"
 """The beginning of the names of directories of kept files."""
@@ -29,9 +29,13 @@ _PATIENCE = 0.25
 _ATTEMPTS = 100
 
 
+def _is_root_name(name: str) -> bool:
+    return name.startswith(PREFIX) and re.fullmatch(_ROOT_NAME, name) is not None
+
+
 def outside_of_roots(directory: str) -> str:
     """Return a directory; for a run root, which may lie in another one, that of the outermost."""
-    while _ROOT_NAME.fullmatch(os.path.basename(directory)):
+    while _is_root_name(os.path.basename(directory)):
         directory = os.path.dirname(directory)
     return directory
 

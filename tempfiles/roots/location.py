@@ -1,7 +1,5 @@
 """Choose the directory that a run root lies in: on disk, in memory, or where the user says."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import stat

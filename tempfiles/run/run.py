@@ -10,7 +10,6 @@ from os import getpid
 from typing import TYPE_CHECKING
 
 from ..detection.extra_detectors import Detectors
-from ..recovery import guard
 from ..registry import callbacks, contexts
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ..detection.extra_detectors import Detector
     from ..records import Leak, Leftover, Rescued, Scope
     from ..reports import RunReport
+    from ..roots.root import RootGuard
 
 
 class Run(RunContexts):
@@ -55,7 +55,7 @@ class Run(RunContexts):
 
             recorder.check()
         self._project = syscalls.real_path(settings.project or syscalls.getcwd())
-        self.root = RunRoot(settings.base, self._project, guard.start, settings.guarded)
+        self.root = RunRoot(settings.base, self._project, _start_guard, settings.guarded)
         self._tests = 0
         super().__init__(settings, self.root, self._project, Detectors(detectors))
 
@@ -358,3 +358,9 @@ def _refuse_second() -> None:
         from ..errors import OwnershipError
 
         raise OwnershipError(errno.EBUSY, "a run is open in this process: finish it first")
+
+
+def _start_guard(directory: str) -> RootGuard | None:
+    from ..recovery import guard  # here: few runs have one
+
+    return guard.start(directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,6 @@ from ..registry.contexts import Context, current
 from ..system import syscalls
 from ..system.thread_lock import new_lock
 
-_log = logging.getLogger("tempfiles")
 _active: list[tuple[Observer, Ignored]] = []
 _lock = new_lock()
 _blocks = 0  # that share the observer of the first one, in any thread
@@ -63,8 +61,11 @@ def _move_preexisting_out(paths: Iterable[str]) -> None:
     preexisting = _shared.paths.preexisting if _shared is not None else None
     if not preexisting:
         return
-    from ..recovery.rescue import rescue, still_below  # few tests move the user's files
+    import logging  # these two here: few tests move the user's files
 
+    from ..recovery.rescue import rescue, still_below
+
+    log = logging.getLogger("tempfiles")
     sources = {
         path: source for path, source in preexisting.locations().items()
         if not preexisting.is_another(path, source)
@@ -73,7 +74,7 @@ def _move_preexisting_out(paths: Iterable[str]) -> None:
         moved: dict[str, str] = {}
         rescue(sources, top, moved)
         for path, place in moved.items():
-            _log.warning("%s existed before the test: moved to %s", sources[path], place)
+            log.warning("%s existed before the test: moved to %s", sources[path], place)
         for path in (*still_below(sources, moved, top), *sources.keys() & {top}):
             registrations.keep(path)
 

@@ -68,10 +68,14 @@ class Totals:
             if not extent.entries:
                 continue  # it is gone
             writers = state.writers or {}
-            _change(
-                state, bytes=extent.bytes, entries=extent.entries, files=extent.files,
-                written_by=tuple(id for id, paths in writers.items() if any(map(lexists, paths))),
-            )
+            written_by = tuple(id for id, paths in writers.items() if any(map(lexists, paths)))
+            size = extent.bytes, extent.entries, extent.files
+            leak = state.reported
+            if (leak.bytes, leak.entries, leak.files, leak.written_by) != (*size, written_by):
+                _change(
+                    state, bytes=extent.bytes, entries=extent.entries, files=extent.files,
+                    written_by=written_by,
+                )
 
     def set_aside_removed(self) -> None:
         """Take out the leaks that a fixture around their context has removed since.

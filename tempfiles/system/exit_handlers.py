@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-_MOST_OBJECTS = 2000  # to look at for one path; more is not what a handler is about
+_MOST_OBJECTS = 2000  # to look at for one handler; more is not what a handler is about
+_OWN = __name__.partition(".")[0]
 
 _genuine = atexit.register
 _registered: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
@@ -21,7 +23,8 @@ _registered: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
 
 def _register(func: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
     registered = _genuine(func, *args, **kwargs)
-    _registered.append((func, args, kwargs))
+    if _package_of(func) != _OWN:  # what that removes is registered, and no leak
+        _registered.append((func, args, kwargs))
     return registered
 
 
@@ -38,44 +41,59 @@ def stop() -> None:
     _registered.clear()
 
 
-def may_remove(path: str) -> bool:
-    """Return whether a handler has a path within reach: as an argument, or in a variable."""
-    return any(_reaches(path, _starts(*handler)) for handler in _registered)
+class Reach:
+    """The paths that the handlers have within reach now: as an argument, or in a variable.
+
+    They are read once, to ask for many paths: a handler may hold many objects.
+    """
+
+    def __init__(self) -> None:
+        self._texts: dict[str, set[str]] = {}  # by the last part of the path
+        for handler in _registered:
+            for text in _paths_in(_starts(*handler)):
+                self._texts.setdefault(os.path.basename(text), set()).add(text)
+
+    def may_remove(self, path: str) -> bool:
+        """Return whether a handler may remove an absolute path."""
+        found = self._texts.get(os.path.basename(path), ())
+        return any(_is_path(text, path) for text in found)
+
+
+def _package_of(func: Any) -> str:
+    return str(getattr(func, "__module__", "")).partition(".")[0]
 
 
 def _starts(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
     """Return where to look: not into variables of the standard library, which has handlers too."""
     if isinstance(func, partial):
         return _starts(func.func, (args, func.args), {**kwargs, **func.keywords})
-    module = str(getattr(func, "__module__", "")).partition(".")[0]
+    module = _package_of(func)
     if module not in sys.stdlib_module_names or module == "__main__":
         return [func, args, kwargs]
     owner = getattr(func, "__self__", None)  # of `directory.cleanup`
     return [args, kwargs] if isinstance(owner, type) else [owner, args, kwargs]
 
 
-def _reaches(path: str, pending: list[Any]) -> bool:
-    name, seen = os.path.basename(path), set[int]()
+def _paths_in(pending: list[Any]) -> Iterator[str]:
+    """Yield the texts that may be paths in some objects, and in what these hold."""
+    seen = set[int]()
     while pending and len(seen) < _MOST_OBJECTS:
         found = pending.pop()
         if id(found) in seen:
             continue
         seen.add(id(found))
         if isinstance(found, (str, bytes, os.PathLike)):
-            if _is_path(found, path, name):
-                return True
+            with contextlib.suppress(Exception):  # a path of the user's own class
+                yield os.fsdecode(found).rstrip(os.sep)
         else:
             pending += _held_by(found)
-    return False
 
 
-def _is_path(found: Any, path: str, name: str) -> bool:
+def _is_path(text: str, path: str) -> bool:
+    name = os.path.basename(path)
     try:
-        text = os.fsdecode(found).rstrip(os.sep)
-        if os.path.basename(text) != name:
-            return False
         directory = os.path.realpath(os.path.dirname(os.path.abspath(text)))
-    except Exception:  # a path of the user's own class
+    except (OSError, ValueError):
         return False
     return os.path.join(directory, name) in (path, os.path.join(os.path.realpath(
         os.path.dirname(path)), name))

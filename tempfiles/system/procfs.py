@@ -1,7 +1,5 @@
 """Read what `/proc` says about a process and about the mounted file systems."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping
