@@ -23,6 +23,7 @@ ONLY_IN = {
     "pytest": {f"runner.integrations.pytest_{name}" for name in (
         "plugin", "run", "contexts", "reports", "xdist",
     )},
+    "nose2": {"runner.integrations.nose2"},
     "django": {f"runner.integrations.django{name}" for name in ("", "_boundaries", "_parallel")},
     "_pytest": {f"runner.integrations.pytest_{name}" for name in (
         "contexts", "reports", "subtests",
