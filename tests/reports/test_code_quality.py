@@ -22,6 +22,7 @@ except ImportError:  # a test-only dependency
 from runner.reporting import gitlab_quality, leak_lines, sarif
 from runner.reporting.leak_places import leak_places
 from runner.reporting.records import SuiteReport
+from tempfiles import printable
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.support.projects import ProjectTestCase
@@ -169,13 +170,21 @@ class FormatTests(unittest.TestCase):
             prints = {entry["fingerprint"] for entry in entries}
             self.assertEqual(len(prints), len(entries))
 
-    def test_each_line_is_read_by_a_problem_matcher(self) -> None:
+    def test_each_line_is_read_by_the_problem_matchers(self) -> None:
+        page = (Path(__file__).parents[2] / "docs/howto/tools.md").read_text("utf-8")
+        patterns = {json.loads(f'"{found}"') for found in re.findall(r'"regexp": "(.+)"', page)}
+        self.assertEqual(len(patterns), 1)
+        (pattern,) = patterns
         for report in self.reports():
+            places = leak_places(report)
+            shown = {(printable(place.file), place.line) for place in places}
             lines = text(leak_lines, report).split("\n")
             self.assertEqual(lines.pop(), "")
-            self.assertEqual(len(lines), len(leak_places(report)))
+            self.assertEqual(len(lines), len(places))
             for line in lines:
-                self.assertTrue(re.fullmatch(r".+:[1-9]\d*: \d+ temporary files? left by .+", line))
+                match = re.match(pattern, line)
+                assert match is not None, line
+                self.assertIn((match[1], int(match[2])), shown)
                 self.assertTrue(line.isprintable())
 
 
