@@ -13,12 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "runner": (
-        "cli", "integrations", "parallel", "hosting", "listeners", "reporting", "execution",
-        "session", "baseline", "selection", "settings", "advice", "output",
+        "cli", "integrations", "dependence", "parallel", "pool", "workers", "scheduling",
+        "hosting", "listeners", "reporting", "execution", "session", "baseline", "selection",
+        "settings", "advice", "output",
     ),
     "tempfiles": (
-        "commands", "run", "detection", "observation", "events", "recovery", "monitor", "roots",
-        "api", "registry", "fileops", "system",
+        "commands", "run", "detection", "observation", "processes", "events", "recovery",
+        "monitor", "roots", "api", "registry", "fileops", "system",
     ),
 }  # fmt: skip
 """The packages from the top down, as in the tree; the modules beside them are one box, `BASE`."""

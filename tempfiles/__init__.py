@@ -15,13 +15,13 @@ if typing.TYPE_CHECKING:
     from .detection.extra_detectors import Detector as Detector
     from .detection.ignore import CACHE_DIRECTORIES as CACHE_DIRECTORIES
     from .detection.leftovers import leftover_of as leftover_of
-    from .detection.running_processes import ProcessDetector as ProcessDetector
     from .errors import *
     from .fileops.write import *
     from .formatting import *
     from .monitor.sampler import Monitor as Monitor
     from .monitor.sampler import Recording as Recording
     from .monitor.usage import Sample as Sample
+    from .processes.running_processes import ProcessDetector as ProcessDetector
     from .records import *
     from .recovery.orphans import *
     from .recovery.reap import Reaped as Reaped
@@ -63,7 +63,7 @@ _HOMES = {
     "detection.extra_detectors": "Detector",
     "detection.ignore": "CACHE_DIRECTORIES",
     "detection.leftovers": "leftover_of",
-    "detection.running_processes": "ProcessDetector",
+    "processes.running_processes": "ProcessDetector",
     "errors": (
         "ContentError DestinationExistsError EscapeError FileSystemError InvalidNameError "
         "LimitError NotFoundError NotRegisteredError OwnershipError PathTypeError "

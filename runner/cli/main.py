@@ -66,7 +66,7 @@ def _run(name: str, loaded: load.Loaded) -> ExitCode:
         return Program(name, loaded).run()
     import subprocess
 
-    from ..parallel.parity import Parity
+    from ..dependence.parity import Parity
 
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     command = [sys.executable, *flags, "-m", f"{__package__}.recorded"]

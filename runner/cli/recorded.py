@@ -14,8 +14,8 @@ from typing import Any
 
 from tempfiles import TempFilesError, Terminated, terminate
 
+from ..dependence.run_record import RunRecord
 from ..errors import UsageError
-from ..parallel.run_record import RunRecord
 from ..settings.config import Config
 from ..settings.load import Loaded
 from .main import ExitCode, Program

@@ -1,1 +1,1 @@
-"""Run the tests in several processes, with the output of a run in one."""
+"""Run the tests in several workers, with the output of a run in one process."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from tempfiles import printable
 
+from ..pool.source import EventHandler, Source
 from ..unittest_api import test_id
-from . import events
-from .source import EventHandler, Source
+from ..workers import events
 
 _PAUSE = 0.2
 """Seconds between two drawings of a line that shows the same tests."""

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..pool.source import Source, write_out
 from ..session.outcomes import CaseName, FlakyTest, Outcome
 from ..session.session import ClosedContext, Session
 from ..unittest_api import capturing, fixture_error, test_id
-from . import events
+from ..workers import events
+from ..workers.shown_warnings import ShownWarnings
 from .replayed_result import ReplayedResult, remote_test
-from .shown_warnings import ShownWarnings
-from .source import Source, write_out
 
 
 class Replay:

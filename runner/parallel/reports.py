@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from tempfiles import ContextReport, RunReport, Summary
 
 from ..session.session import Session
-from . import events
+from ..workers import events
 
 if TYPE_CHECKING:
-    from .process import WorkerProcess
+    from ..pool.process import WorkerProcess
     from .replay import Replay
 
 Late = tuple[ContextReport, ...]

@@ -12,11 +12,11 @@ from dataclasses import replace
 from itertools import chain, groupby
 from typing import NamedTuple
 
+from ..pool.source import EventHandler, Source
+from ..scheduling.plan import Unit
+from ..scheduling.schedule import Schedule
 from ..session.outcomes import UNSUCCESSFUL, FlakyTest, Outcome
-from . import events
-from .plan import Unit
-from .schedule import Schedule
-from .source import EventHandler, Source
+from ..workers import events
 
 _LASTING = frozenset(
     event.encode()

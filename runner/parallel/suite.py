@@ -16,21 +16,21 @@ from ..execution.runner import has_custom_run
 from ..hosting.components import Components
 from ..marks import worker_setups
 from ..output.colour import is_live
+from ..pool.pool import Pool
+from ..pool.source import EventHandler
+from ..pool.starters import reason_against_fork
+from ..scheduling.durations import UnitDurations
+from ..scheduling.plan import units_of
+from ..scheduling.resources import refuse_unknown
+from ..scheduling.schedule import Schedule
 from ..selection.order import Rounds, flatten
 from ..selection.recorded_order import WorkerOrder, write_workers
 from ..session.listener import WorkerListener
 from ..session.session import Session
 from ..unittest_api import test_id
-from .durations import UnitDurations
-from .plan import units_of
-from .pool import Pool
+from ..workers.worker import Job, ResultSettings
 from .replay import Replay
 from .replayed_result import ReplayedResult
-from .resources import refuse_unknown
-from .schedule import Schedule
-from .source import EventHandler
-from .starters import reason_against_fork
-from .worker import Job, ResultSettings
 
 if TYPE_CHECKING:
     from .live import LiveLine

@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..detection import processes
 from ..errors import RefusedError, SettingError
 from ..fileops.identity import version
 from ..fileops.measure import walk_tree
 from ..fileops.remove import refuse_if_precious, remove_listed
 from ..fileops.tally import Tally
+from ..processes import watch as processes
 from ..reports import RemovalFailure, RemovalReport
 from ..roots import marker
 from ..roots.ownership import PREFIX, untrusted_parent

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from ..events import event_paths
 from ..events.child_log import ChildCreation, ChildStart
-from ..observation.activity import Activity, ChildProcess
 from ..observation.observer import Observer
+from ..processes.activity import Activity, ChildProcess
+from ..processes.survivors import SurvivorProcesses
 from ..registry import contexts
 from ..registry.contexts import Context
 from ..system import syscalls
-from .survivors import SurvivorProcesses
 
 _OF_POOLS = ("multiprocessing", "process pool")
 _WORKERS = ("multiprocessing", "loky")  # in the command lines of workers, which serve many contexts

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 from ..events import origins
 from ..fileops.measure import Extent, measure, type_of
-from ..observation.activity import Activity, ChildProcess
 from ..observation.path_state import PathState
+from ..processes import watch as processes
+from ..processes.activity import Activity, ChildProcess
 from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry.contexts import Context
 from ..system import syscalls
 from . import name_evidence as evidence
-from . import processes
 
 
 class Examined(NamedTuple):

@@ -7,21 +7,21 @@ from collections.abc import Iterator, Sequence
 
 from ..fileops.identity import FileId, birth, file_id, file_id_with_birth
 from ..fileops.measure import measure
-from ..observation.activity import Activity, ChildProcess, activity_of
 from ..observation.observer import Observer
 from ..observation.path_state import PathState
+from ..processes.activity import Activity, ChildProcess, activity_of
+from ..processes.survivors import SurvivorProcesses
 from ..records import Evidence, Leak, Unattributed, Where
 from ..registry import contexts, registrations
 from ..registry.contexts import UNDECIDED, Context
 from ..system import exit_handlers, syscalls
+from ..system.platform import RACY_NS
 from . import name_evidence as evidence
 from .child_creations import ChildCreations
 from .explanations import Examined, Explanations, children_above, with_holders
 from .ignore import Ignored
 from .leftovers import Leftovers
 from .project_tree import ProjectTree
-from .survivors import SurvivorProcesses
-from .temp_dir import RACY_NS
 
 _TICK = RACY_NS / 1e9
 

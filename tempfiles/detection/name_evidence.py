@@ -11,10 +11,11 @@ import os
 import re
 from collections.abc import Sequence
 
-from ..observation.activity import ChildProcess
+from ..processes import watch as processes
+from ..processes.activity import ChildProcess
 from ..registry.contexts import Context
 from ..roots import location, ownership
-from . import code_constants, processes
+from . import code_constants
 
 _SHORTEST_STEM = 4
 

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator
 
 from ..fileops.identity import birth, is_original
 from ..system import syscalls
+from ..system.platform import RACY_NS
 from .ignore import Ignored
-from .temp_dir import RACY_NS
 
 # A larger tree is no project's: tests are run from a home directory.
 MOST_ENTRIES = 100_000

@@ -7,18 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Container, Sequence
 
-from ..observation.activity import Activity, activity_of
 from ..observation.observer import Observer
 from ..observation.path_state import PathState
+from ..processes.activity import Activity, activity_of
 from ..registry import contexts
 from ..registry.contexts import UNDECIDED, Context, encloses
 from ..roots.root import RunRoot
 from ..system import platform, syscalls
-
-RACY_NS = 20_000_000
-"""A directory that changed this recently may change again without a new time stamp: kernels before
-6.13 stamp it with the time of the tick, which is up to 10 ms coarse."""
-
+from ..system.platform import RACY_NS
 
 # Modules of the standard library that create files without an event; subinterpreters have no hook.
 _NATIVE = frozenset(("_dbm", "_gdbm", "readline", "_interpreters", "_xxsubinterpreters"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..processes.activity import Activity
 from ..registry.contexts import Context
 from ..system import syscalls
-from .activity import Activity
 from .paths import PathTable
 
 _OPENS = ("open", "os.open")

@@ -16,6 +16,7 @@ from ..events import event_paths, origins
 from ..events.child_log import ChildLog
 from ..events.forks import ForkLog
 from ..events.siblings import NAME, SiblingLog
+from ..processes.spawns import PROCESS_EVENTS, SpawnObserver
 from ..registry import contexts, pools
 from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
@@ -23,7 +24,6 @@ from ..system.audit import may_create
 from ..system.platform import descriptor_path
 from .new_paths import NewPaths
 from .paths import PathTable
-from .spawns import PROCESS_EVENTS, SpawnObserver
 
 if TYPE_CHECKING:
     from .removed_bytes import RemovedBytes

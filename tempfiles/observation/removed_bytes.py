@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ..fileops.access import freed
 from ..fileops.identity import FileId, file_id
+from ..processes.activity import activity_of
 from ..registry.contexts import Context
 from ..system import syscalls
-from .activity import activity_of
 
 
 @dataclass(frozen=True, slots=True)

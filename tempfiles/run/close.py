@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from ..detection.ignore import Ignored
 from ..detection.leak_finder import LeakFinder
 from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories, shared_directories
-from ..detection.survivors import SurvivorProcesses
-from ..detection.temp_dir import RACY_NS, TempDirectoryScanner
-from ..observation.activity import activity_of
+from ..detection.temp_dir import TempDirectoryScanner
 from ..observation.observer import Observer
+from ..processes.activity import activity_of
+from ..processes.survivors import SurvivorProcesses
 from ..records import Leak, Leftover, Modification, Unattributed
 from ..recovery import in_use
 from ..registry import cleanup, contexts
@@ -26,6 +26,7 @@ from ..registry.contexts import Context
 from ..reports import ContextReport, RemovalFailure, RemovalReport, RunReport
 from ..roots.ownership import candidates
 from ..roots.root import RunRoot
+from ..system.platform import RACY_NS
 from .move_out import MoveOut
 from .totals import Totals
 

@@ -12,8 +12,8 @@ from ..detection.project_tree import ProjectTree
 from ..detection.temp_dir import TempDirectoryScanner
 from ..events import origins
 from ..events.siblings import SiblingLog
-from ..observation.activity import Activity
 from ..observation.observer import Observer
+from ..processes.activity import Activity
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
@@ -237,7 +237,7 @@ class Tracking:
 
     def disk_full_lines(self, error: BaseException) -> list[str]:
         """Return lines on what fills the temp directory, where that may have caused an error."""
-        from .disk_full import full_lines, suspicion
+        from ..monitor.disk_full import full_lines, suspicion
 
         suspected = suspicion(error, self._root.path)
         if not suspected:

@@ -17,7 +17,7 @@ from typing import Any
 from unittest import mock
 
 from tempfiles.commands import progress
-from tempfiles.detection import processes
+from tempfiles.processes import watch as processes
 from tempfiles.roots import flock, marker, ownership
 from tempfiles.system.platform import HAS_PROC
 from tests.runs.test_command_status import LEAKY, call

@@ -20,17 +20,19 @@ ONLY_IN = {
     "markupsafe": {"runner.reporting.html"},  # which comes with it
     "tqdm": {"runner.listeners.progress", "tempfiles.commands.progress"},
     "shtab": {"runner.settings.help"},
-    "pytest": {f"runner.integrations.pytest_{name}" for name in (
+    "pytest": {f"runner.integrations.pytest.{name}" for name in (
         "plugin", "run", "contexts", "reports", "xdist",
     )},
     "nose2": {"runner.integrations.nose2"},
-    "django": {f"runner.integrations.django{name}" for name in ("", "_boundaries", "_parallel")},
-    "_pytest": {f"runner.integrations.pytest_{name}" for name in (
+    "django": {f"runner.integrations.django.{name}" for name in (
+        "boundaries", "discover_runner", "parallel",
+    )},
+    "_pytest": {f"runner.integrations.pytest.{name}" for name in (
         "contexts", "reports", "subtests",
     )},
 }
 BY_NAME_ONLY = {
-    ("runner.integrations.pytest_subtests", "_pytest.subtests"),
+    ("runner.integrations.pytest.subtests", "_pytest.subtests"),
     ("runner.listeners.progress", "tqdm"), ("runner.hosting.exit_steps", "_signal"),
     ("tempfiles.system.termination", "_signal"),
     ("tempfiles.roots.flock", "msvcrt"),
@@ -223,16 +225,17 @@ LAYERS = {
     **{
         f"tempfiles.{name}": number
         for number, names in enumerate((
-            "commands", "run", "detection", "observation", "events", "recovery", "monitor", "roots",
-            "api", "registry", "fileops", "reports", "records", "serialize formatting errors",
-            "system",
+            "commands", "run", "detection", "observation", "processes", "events", "recovery",
+            "monitor", "roots", "api", "registry", "fileops", "reports", "records",
+            "serialize formatting errors", "system",
         ))
         for name in names.split()
     },
     **{
         f"runner.{name}": number
         for number, names in enumerate((
-            "cli", "integrations", "parallel", "hosting", "listeners", "reporting",
+            "cli", "integrations", "dependence", "parallel", "pool", "workers", "scheduling",
+            "hosting", "listeners", "reporting",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
             "unittest_api source_code cache marks errors ids",

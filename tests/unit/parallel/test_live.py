@@ -7,10 +7,10 @@ import unittest
 from typing import Any
 from unittest import mock
 
-from runner.parallel import events
 from runner.parallel.live import LiveLine
-from runner.parallel.source import Source
+from runner.pool.source import Source
 from runner.session.outcomes import Outcome
+from runner.workers import events
 from tempfiles import ContextReport, Leak
 
 

@@ -8,12 +8,12 @@ import unittest
 from types import SimpleNamespace
 from typing import Any
 
-from runner.parallel import events
 from runner.parallel.replay import Replay
 from runner.parallel.replayed_result import ReplayedResult
-from runner.parallel.source import Source
+from runner.pool.source import Source
 from runner.session.listener import Events
 from runner.session.outcomes import Outcome
+from runner.workers import events
 
 
 class Some(unittest.TestCase):

@@ -6,12 +6,12 @@ import json
 import unittest
 from collections.abc import Sequence
 
-from runner.parallel import events
-from runner.parallel.plan import Unit
 from runner.parallel.retries import Retries
-from runner.parallel.schedule import Schedule
-from runner.parallel.source import Source
+from runner.pool.source import Source
+from runner.scheduling.plan import Unit
+from runner.scheduling.schedule import Schedule
 from runner.session.outcomes import Outcome
+from runner.workers import events
 from tempfiles import ContextReport, Leak
 
 FIXTURE = "setUpClass (m.A)"

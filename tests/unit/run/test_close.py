@@ -10,8 +10,8 @@ from tempfiles.detection.ignore import Ignored
 from tempfiles.detection.project_tree import ProjectTree
 from tempfiles.detection.temp_dir import TempDirectoryScanner
 from tempfiles.events.command_names import CommandNames
-from tempfiles.observation.activity import ChildProcess, activity_of
 from tempfiles.observation.observer import Observer
+from tempfiles.processes.activity import ChildProcess, activity_of
 from tempfiles.records import Leak, Scope
 from tempfiles.registry import contexts, registrations
 from tempfiles.registry.contexts import Context

@@ -1,0 +1,1 @@
+"""Find tests whose outcome depends on the tests before them."""

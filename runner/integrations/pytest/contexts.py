@@ -1,0 +1,245 @@
+"""Open and close a context for each item and collector of pytest, and for what fixtures create.
+
+pytest sets a node up and tears it down by its `setup` and `teardown`; the teardown is the first
+finalizer of a node, so it runs last, and before those of the enclosing nodes. Both are replaced on
+the node: plugins that repeat or replace the protocol of an item still call them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from tempfiles import Context
+
+from ...marks import leaks_of
+from ...session.session import ClosedContext, Session
+from ...unittest_api import examples_of
+from . import subtests as pytest_subtests
+from .anyio import uses_anyio, within
+from .reports import ClosedContexts, fail_call, section
+
+_MODES = ("off", "report", "fail")
+_HAS_FAILED = pytest.StashKey[bool]()
+_LEFT = pytest.StashKey[ClosedContext]()
+_CALL = pytest.StashKey[pytest.TestReport]()
+
+
+class PytestContexts:
+    """Opens and closes the contexts of a session that runs tests.
+
+    Args:
+        session: judges the contexts.
+        closed: collects what they left.
+        fails: whether leaks fail their tests, where no marker says otherwise.
+    """
+
+    def __init__(self, session: Session, closed: ClosedContexts, fails: bool) -> None:
+        self._run = session.run
+        self._session = session
+        self._closed = closed
+        self._fails = fails
+        self._process = os.getpid()
+        self._contexts: dict[Any, Context] = {}
+        self._protocol: Any = None
+
+    def pytest_sessionstart(self) -> None:
+        """Have the reports of a test logged after its teardown, which decides on its leaks."""
+        from _pytest import runner
+
+        self._stop_naming = pytest_subtests.follow(self._run)
+        self._protocol = original = runner.runtestprotocol
+
+        def log_later(item: pytest.Item, log: bool = True, nextitem: Any = None) -> Any:
+            if not self._may_fail(item):
+                return original(item, log=log, nextitem=nextitem)
+            reports = original(item, log=False, nextitem=nextitem)
+            for report in reports if log else ():
+                item.ihook.pytest_runtest_logreport(report=report)
+            return reports
+
+        runner.runtestprotocol = log_later
+
+    def pytest_unconfigure(self) -> None:
+        """Restore what was replaced."""
+        if self._protocol is not None:
+            from _pytest import runner
+
+            runner.runtestprotocol = self._protocol
+            self._stop_naming()
+
+    def _may_fail(self, item: pytest.Item) -> bool:
+        return self._fails or _mode(item) == "fail"
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Refuse wrong markers before any test runs."""
+        for item in session.items:
+            marker = item.get_closest_marker("leaks")
+            if marker is not None and _mode_of(marker) is None:
+                right = 'leaks("off"), leaks("report") or leaks("fail")'
+                raise pytest.UsageError(f"{item.nodeid}: the marker is {right}")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Prepare the nodes that are about to be set up."""
+        if os.getpid() != self._process:
+            return
+        for node in item.listchain():
+            if "_tidytest" not in node.__dict__:
+                node.__dict__["_tidytest"] = True
+                self._follow(node)
+        item.stash[_HAS_FAILED] = False
+
+    def _follow(self, node: Any) -> None:
+        scope = scope_of(node)
+        if scope is None:
+            return
+        set_up, tear_down = node.setup, node.teardown
+
+        def open_and_set_up() -> None:
+            self._open(node, scope)
+            set_up()
+
+        def tear_down_and_close() -> None:
+            try:
+                tear_down()
+            finally:
+                self._close(node)
+
+        node.setup, node.teardown = open_and_set_up, tear_down_and_close
+
+    def _open(self, node: Any, scope: str) -> None:
+        id = node.nodeid if scope != "session" else "session"
+        context = self._session.enter(id, scope, source=source_of(node))
+        mode = _mode(node)
+        if mode is not None:
+            self._session.judge_as(context, mode)
+        self._contexts[node] = context
+
+    def _close(self, node: Any) -> None:
+        context = self._contexts.pop(node, None)
+        if context is None or os.getpid() != self._process:
+            return
+        has_failed = node.stash.get(_HAS_FAILED, False)
+        closed = self._session.close(context, failed=has_failed)
+        is_test = isinstance(node, pytest.Item)
+        if is_test:
+            node.stash[_LEFT] = closed
+        if closed.failure is not None:
+            self._session.note_failure(closed)
+            self._closed.has_failed = self._closed.has_failed or not is_test
+        if self._session.retention is not None and not closed.is_empty:
+            has_failed |= closed.failure is not None
+            self._session.keep_leaks(context, closed, has_failed, lambda text: False)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: Any) -> Iterator[Any]:
+        """Have anyio run a test in its own context."""
+        context, function = self._contexts.get(pyfuncitem), pyfuncitem.obj
+        if context is not None and uses_anyio(pyfuncitem):
+            pyfuncitem.obj = within(function, context)
+        try:
+            return (yield)
+        finally:
+            pyfuncitem.obj = function
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[Any]:
+        """Attribute what a fixture of a wider scope creates to its node, not to the test."""
+        context = self._contexts.get(request.node)
+        if context is None:
+            return (yield)
+        function = fixturedef.func
+        if uses_anyio(request):
+            fixturedef.func = within(function, context)
+        try:
+            if fixturedef.scope == "function":
+                return (yield)
+            self._run.attribute_new_to(Context.current())
+            with self._run.activate(context):
+                return (yield)
+        finally:
+            fixturedef.func = function
+            self._run.attribute_new_to(context)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Fail the call of a test for what it left, which is known when its teardown is over."""
+        report = yield
+        if os.getpid() != self._process:
+            return report
+        item.stash[_HAS_FAILED] = item.stash.get(_HAS_FAILED, False) or report.failed
+        if report.when != "teardown":
+            item.stash[_CALL] = report
+            return report
+        closed = item.stash.get(_LEFT, None)
+        if closed is not None and not closed.is_empty:
+            del item.stash[_LEFT]
+            call = item.stash[_CALL]
+            if closed.failure is not None and not item.stash[_HAS_FAILED]:
+                fail_call(call, closed)
+            section(report, closed)
+        elif not item.stash[_HAS_FAILED] and item.stash[_CALL].passed:
+            self._session.succeeded(item.nodeid)
+        report.tidytest = self._closed.take_unsent()
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Open the context of an item here that pytest-forked runs in a child."""
+        if not _is_forked(item):
+            return (yield)
+        self._open(item, "test")
+        try:
+            return (yield)
+        finally:
+            self._close(item)
+            closed = item.stash.get(_LEFT, None)
+            self._closed.has_failed |= closed is not None and closed.failure is not None
+
+
+def _is_forked(item: pytest.Item) -> bool:
+    if not item.config.pluginmanager.hasplugin("pytest_forked"):
+        return False
+    return bool(item.config.getoption("forked", False) or item.get_closest_marker("forked"))
+
+
+def scope_of(node: Any) -> str | None:
+    """Return the scope of a node's context; None if it has none, as a plain directory."""
+    if isinstance(node, pytest.Item):
+        return "test"
+    for kind, scope in (
+        (pytest.Class, "class"), (pytest.Module, "module"), (pytest.Package, "package"),
+        (pytest.Session, "session"),
+    ):
+        if isinstance(node, kind):
+            return scope
+    return None
+
+
+def source_of(node: Any) -> Any:
+    """Return the code that defines a node: its function, class or file, or a doctest's examples."""
+    doctest = getattr(node, "dtest", None)
+    if doctest is not None:
+        return examples_of(doctest)
+    if isinstance(node, pytest.Item | pytest.Class):
+        code = getattr(node, "obj", None)
+        return getattr(code, "__func__", code)
+    return str(node.path) if isinstance(node, pytest.Module) else None
+
+
+def _mode(node: Any) -> str | None:
+    """Return how a node is judged, by its marker or that of `runner.leaks`; None as the session."""
+    marker = node.get_closest_marker("leaks")
+    if marker is not None:
+        return _mode_of(marker)
+    marked = (getattr(each, "obj", None) for each in reversed(node.listchain()))
+    return leaks_of(*marked)
+
+
+def _mode_of(marker: pytest.Mark) -> str | None:
+    mode = marker.args[0] if len(marker.args) == 1 and not marker.kwargs else None
+    return str(mode) if mode in _MODES else None

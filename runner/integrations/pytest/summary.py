@@ -1,0 +1,93 @@
+"""Print the section on leaked files at the end of a pytest session, if there is anything to say."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+from tempfiles import format_size
+
+from ...hosting.run_end import RunEnd
+from ...session.session import Session
+from .reports import ClosedContexts
+
+_MOST_KEPT = 1 << 30
+_SECONDS = 0.2  # to look for the size of what pytest keeps
+
+
+def print_summary(
+    terminal: Any, end: RunEnd, session: Session, closed: ClosedContexts
+) -> None:
+    """Print what contexts left, where to begin, and the totals.
+
+    Args:
+        terminal: pytest's terminal reporter.
+        end: the end of the run.
+        session: its session.
+        closed: the contexts that closed.
+    """
+    verbosity = terminal.config.get_verbosity() + 1
+    lines = list(_lines(end, session, closed, verbosity))
+    kept = _kept_line(terminal.config)
+    if not lines and not kept:
+        return
+    if lines:
+        terminal.section("leaked files (tidytest)", yellow=True)
+    for line in lines:
+        terminal.write_line(line)
+    if kept:
+        terminal.write_line(kept)
+
+
+def _lines(
+    end: RunEnd, session: Session, closed: ClosedContexts, verbosity: int
+) -> Iterator[str]:
+    from ...output.lines import titled_lines
+
+    known, failing = session.policy.known_keys, session.policy.failing_keys
+    for report, new in closed.reports:
+        shown = report if verbosity > 1 else new
+        is_reported = shown.leaks and all(leak.key in failing for leak in shown.leaks)
+        if shown.scope != "test" or not is_reported or verbosity > 1:
+            yield from titled_lines(shown, known)
+    if end.is_silent:
+        return
+    text = io.StringIO()
+    end.print_summary(text, verbosity)
+    yield from text.getvalue().splitlines()
+
+
+def _kept_line(config: Any) -> str | None:
+    """Return a line on the size of what `tmp_path_retention` keeps, if it is large."""
+    base = getattr(getattr(config, "_tmp_path_factory", None), "_basetemp", None)
+    if base is None:
+        return None
+    size, is_whole = _size(os.path.dirname(base))
+    if size <= _MOST_KEPT:
+        return None
+    more = "" if is_whole else "more than "
+    return (
+        f"pytest keeps {more}{format_size(size)} in {os.path.dirname(base)}:"
+        " tmp_path_retention_count and tmp_path_retention_policy limit it"
+    )
+
+
+def _size(directory: str) -> tuple[int, bool]:
+    """Return the bytes below a directory, as far as the time allows, and whether that is all."""
+    end, size, pending = monotonic() + _SECONDS, 0, [directory]
+    while pending:
+        if monotonic() > end:
+            return size, False
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_size
+        except OSError:
+            continue
+    return size, True

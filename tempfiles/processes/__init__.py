@@ -1,0 +1,1 @@
+"""The processes of each context: how they start, which run on, and when they end."""

@@ -1,0 +1,1 @@
+"""`tempfiles.processes`."""
