@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs zoo parity torture bench bench-quick clean
+.PHONY: help demo test lint types check docs zoo parity hosts torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ zoo: $(READY)  ## try every way to leak, each in its own run
 parity: $(READY)  ## compare with unittest, then -j 2 and -j 4 with the serial run
 	$(BIN)/python -m tests.campaigns.parity
 	$(BIN)/python -m tests.campaigns.parity --parallel
+
+hosts: $(READY)  ## run real suites under pytest with and without the plugin; downloads them
+	$(BIN)/python -m tests.campaigns.hosts
 
 torture: $(READY)  ## kill runs, race reapers and swap directories; takes minutes
 	$(BIN)/python -m tests.campaigns.torture_removal --full
