@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import tempfiles
-from tempfiles import Context
+from tempfiles import Context, Run
 
 from .session import retention
 from .unittest_api import test_id
@@ -155,8 +155,8 @@ class TrackedAsyncTestCase(_Tracked, unittest.IsolatedAsyncioTestCase):
 @contextmanager
 def _opened(test: _Tracked) -> Iterator[None]:
     outer = test._temp_context
-    with tempfiles.context(test_id(test)):
-        test._temp_context = context = Context.current()
+    with _context_of(test) as context:
+        test._temp_context = context
         if "_asyncioTestContext" in test.__dict__:
             # It was copied when the test was created, before this context was the current one.
             test.__dict__["_asyncioTestContext"].run(tempfiles.activate, context)
@@ -164,6 +164,17 @@ def _opened(test: _Tracked) -> Iterator[None]:
             yield
         finally:
             test._temp_context = outer
+
+
+@contextmanager
+def _context_of(test: _Tracked) -> Iterator[Context]:
+    """Open a context for a test where the test tool has opened none, as pytest's plugin does."""
+    current = Context.current()
+    if Run.current() is not None and current.scope == "test":
+        yield current
+        return
+    with tempfiles.context(test_id(test)):
+        yield Context.current()
 
 
 def _make_tree(tree: Mapping[str, Any]) -> Path:

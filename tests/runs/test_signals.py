@@ -188,15 +188,15 @@ send(signal.SIGINT)
 
     def test_first_interrupt_ends_only_the_wait_for_processes(self) -> None:
         self.write("test_a.py", f"""{HEAD}
-import tempfiles.processes.watch
-genuine = tempfiles.processes.watch.alive
+import tempfiles.processes.survivors
+genuine = tempfiles.processes.survivors.alive
 def alive(process):
     send(signal.SIGINT)
     return genuine(process)
 class T(unittest.TestCase):
     def test(self):
         tempfile.mkdtemp()
-        tempfiles.processes.watch.alive = alive
+        tempfiles.processes.survivors.alive = alive
         command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
         kept.append(subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL))
 kept = []
