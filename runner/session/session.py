@@ -153,18 +153,19 @@ class Session:
         """
         if interrupted:
             self.interrupted.add(context.id)
+        closed = None
         if self.retention is not None:
             closed = self._close_and_keep(context, self.retention, failed)
-            if closed is _NOTHING:
-                return closed
+            report = closed.report
         else:
             report = self.run.close(context)
-            if not report.scope:
-                return _NOTHING  # as after most tests
-            with original_os_functions():
+        if not report.scope:
+            return _NOTHING  # as after most tests
+        # The test may have broken the import of modules. One block: to enter it takes some time.
+        with original_os_functions():
+            if closed is None:
                 new = self.policy.without_known(report)
                 closed = ClosedContext(report, new, self._failure(context, new))
-        with original_os_functions():  # the test may have broken the import of modules
             self._notify(closed)
         return closed
 

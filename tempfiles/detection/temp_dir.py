@@ -41,7 +41,6 @@ class TempDirectoryScanner:
         self._root = root
         self._observer = observer
         self._paths = observer.paths
-        self._is_known = observer.paths.has_maker
         self._follow(root.slot)
 
     def _follow(self, slot: str) -> None:
@@ -76,17 +75,16 @@ class TempDirectoryScanner:
             made: the records of what a context has created, at least one.
         """
         is_empty = False
+        names: list[str] = []
         # A context that created something here has changed it: that need not be asked.
         if made[0].path.startswith(self._slot) or self.changed():
             names = self._watched.names()
-            if names and self._has_unknown(names):
-                return True
             is_empty = not names and len(self._root.slots) == 1
         for state in made:
             is_gone = state.is_nested or (is_empty and state.path.startswith(self._slot))
             if not is_gone and syscalls.lexists(state.path):
                 return True
-        return False
+        return self._has_unknown(names)  # last: a context that leaves something need not ask
 
     def _has_unknown(self, names: list[str]) -> bool:
         known = self._paths.get
@@ -99,7 +97,7 @@ class TempDirectoryScanner:
         it that did.
         """
         names = self._watched.names()
-        new = [path for path in (self._slot + name for name in names) if not self._is_known(path)]
+        new = self._paths.without_maker(self._slot, names)
         if new:
             others = self._others(context)
             for path in new:

@@ -290,8 +290,21 @@ class PathTable:
         known = self._states.get(path)
         if known is None or known.maker is None:
             return False
-        # Most names in a listing are of leaks: only a removed one is looked at again.
         return known.removed_by is None or not known.is_replaced
+
+    def without_maker(self, directory: str, names: Sequence[str]) -> list[str]:
+        """Return the paths of a listing that have no known maker; see `has_maker`.
+
+        Args:
+            directory: with a separator at its end.
+            names: most often those of earlier leaks, which were not removed since.
+        """
+        get = self._states.get
+        return [
+            path for path in map(directory.__add__, names)
+            if (known := get(path)) is None or known.maker is None
+            or (known.removed_by is not None and known.is_replaced)
+        ]
 
     def confirm(self, state: PathState) -> bool:
         """Whether a record is of a file that no leak was reported of.
