@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import time as clocks
+from _thread import get_ident
 from builtins import open as open_file
 from collections.abc import Iterator
 from os import close as close_fd
@@ -52,20 +53,41 @@ _GENUINE = [
 ]
 
 
+_restored_by = 0  # the thread whose block is the last one that has begun
+
+
+def _forget_block() -> None:
+    global _restored_by
+    _restored_by = 0  # a forked child may never leave the block that forked it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_block)
+
+
 @contextlib.contextmanager
 def original_os_functions() -> Iterator[None]:
     """Restore the functions of `os`, `os.path`, `io`, `time` and `builtins` for the block.
 
     A test may have replaced them and not put them back, or replaced them for its class. What a run
-    has created must still be found and removed. This includes `original_process_state`.
+    has created must still be found and removed. This includes `original_process_state`. A block
+    within another one of the same thread does nothing: to compare all functions takes some time.
     """
+    global _restored_by
+    thread = get_ident()
+    if _restored_by == thread:
+        yield
+        return
     replaced = list(_replaced())
     for module, name, genuine, _ in replaced:
         setattr(module, name, genuine)
     try:
+        _restored_by = thread
         with original_process_state():
             yield
     finally:
+        if _restored_by == thread:
+            _restored_by = 0
         for module, name, _, function in replaced:
             if function is not None:
                 setattr(module, name, function)
