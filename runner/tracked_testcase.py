@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import tempfiles
-from tempfiles import Context, Run
+from tempfiles import Context
 
 from .session import retention
 from .unittest_api import test_id
@@ -96,6 +96,9 @@ class _Tracked(unittest.TestCase):
         """Fail if a file exists that this test created and did not register."""
         context = self._temp_context or Context.current()
         left = tempfiles.paths_left(context)
+        outer = context.parent
+        if outer is not None and outer.scope == "test":  # of a test tool, which owns the leaks
+            left = [*left, *tempfiles.paths_left(outer)]
         if left:
             listed = "\n".join(f"  {path}" for path in left)
             raise self.failureException(f"{len(left)} left and not registered:\n{listed}")
@@ -155,8 +158,8 @@ class TrackedAsyncTestCase(_Tracked, unittest.IsolatedAsyncioTestCase):
 @contextmanager
 def _opened(test: _Tracked) -> Iterator[None]:
     outer = test._temp_context
-    with _context_of(test) as context:
-        test._temp_context = context
+    with tempfiles.context(test_id(test)):
+        test._temp_context = context = Context.current()
         if "_asyncioTestContext" in test.__dict__:
             # It was copied when the test was created, before this context was the current one.
             test.__dict__["_asyncioTestContext"].run(tempfiles.activate, context)
@@ -164,17 +167,6 @@ def _opened(test: _Tracked) -> Iterator[None]:
             yield
         finally:
             test._temp_context = outer
-
-
-@contextmanager
-def _context_of(test: _Tracked) -> Iterator[Context]:
-    """Open a context for a test where the test tool has opened none, as pytest's plugin does."""
-    current = Context.current()
-    if Run.current() is not None and current.scope == "test":
-        yield current
-        return
-    with tempfiles.context(test_id(test)):
-        yield Context.current()
 
 
 def _make_tree(tree: Mapping[str, Any]) -> Path:

@@ -197,7 +197,7 @@ def _first(interrupt: BaseException) -> BaseException:
 
 
 def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without the frames of this package, as unittest would print it."""
+    """Return a traceback without frames of ours, as unittest would print it."""
     while traceback is not None and _is_ours(traceback):
         traceback = traceback.tb_next
     frame = traceback
@@ -210,7 +210,7 @@ def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
 
 def _is_ours(traceback: TracebackType) -> bool:
     name = str(traceback.tb_frame.f_globals.get("__name__", ""))
-    return name.partition(".")[0] == __name__.partition(".")[0]
+    return name.partition(".")[0] in (__name__.partition(".")[0], "tempfiles")
 
 
 def _print_help(name: str, words: Sequence[str]) -> bool:
