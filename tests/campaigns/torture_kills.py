@@ -227,7 +227,9 @@ def rescues(ground: Place, dice: random.Random, count: int) -> str:
         output = whole_runs.finish(process)[1]
         ground.wait_for_processes()
         # A guard, which SIGTERM starts, is not found by its environment, and may still move files.
-        wait_until(lambda: bool(ground.run_next()) and not ground.roots(), "the roots to go")
+        wait_until(lambda: bool(ground.run_next()) and not any(
+            name.startswith("tidy-") for name in ground.roots()
+        ), "the roots to go")
         found = {path.name: path.read_text() for path in Path(ground.top).rglob("mine-*")}
         lost = {f"mine-{number}": str(number) for number in range(files)}.items() - found.items()
         if lost:
