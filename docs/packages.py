@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "runner": (
         "cli", "integrations", "dependence", "parallel", "pool", "workers", "scheduling",
-        "hosting", "listeners", "reporting", "execution", "session", "baseline", "selection",
-        "settings", "advice", "output",
+        "hosting", "listeners", "reporting", "formats", "execution", "session", "baseline",
+        "selection", "settings", "advice", "output",
     ),
     "tempfiles": (
         "commands", "run", "detection", "observation", "processes", "events", "recovery",

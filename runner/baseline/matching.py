@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tempfiles import ContextReport, Leak
 
-from ..ids import KnownIds
+from ..selection.ids import KnownIds
 from .file import Baseline, Entry, entry_of, names, names_above
 
 Lent = Callable[[Entry], int]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tempfiles import RunReport, Sample
 
     from ..session.policy import Policy
+    from ..session.records import SuiteReport
     from .recorder import Recorder
-    from .records import SuiteReport
 
 
 class Reports:
@@ -35,7 +35,7 @@ class Reports:
         is_taken = sys.stdout is None or sys.stdout in self._destinations.values()
         self.stream = sys.stderr if is_taken else sys.stdout
         if settings.github:  # which reads standard error as well
-            from .github import Step
+            from ..formats.github import Step
 
             summary = os.environ.get("GITHUB_STEP_SUMMARY", "")
             self._destinations["github"] = Step(self.stream, summary)
@@ -73,7 +73,7 @@ class Reports:
         lacking = missing([*self._destinations, *(["progress"] * self._progress)])
         if lacking is not None:
             raise UsageError(lacking)
-        from .writer import ReportError
+        from ..formats.writer import ReportError
 
         for name, destination in self._destinations.items():
             try:
@@ -96,7 +96,7 @@ class Reports:
             return
         import traceback
 
-        from .writer import ReportError
+        from ..formats.writer import ReportError
 
         report = self._report(run, policy, interrupted)
         failed: list[str] = []
@@ -113,7 +113,7 @@ class Reports:
     def _report(self, run: RunReport, policy: Policy, interrupted: bool) -> SuiteReport:
         from dataclasses import replace
 
-        from .records import SuiteReport
+        from ..session.records import SuiteReport
 
         report = SuiteReport(run=run, directory=self._directory)
         if self.recorder is not None:

@@ -14,7 +14,7 @@ from tempfiles import ContextReport, RunReport, Sample
 
 from ..session.listener import Listener, RunControl
 from ..session.outcomes import CaseName, FlakyTest, Outcome, Status
-from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _SEVERITY: tuple[Status, ...] = (
     "success", "expected failure", "skipped", "unexpected success", "failure", "error",

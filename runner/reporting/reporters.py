@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from .records import SuiteReport
+    from ..session.records import SuiteReport
 
 
 class Reporter(Protocol):
@@ -36,7 +36,7 @@ class ReporterEntry(NamedTuple):
     """Where a reporter is, and what it needs.
 
     Attributes:
-        module: its name in this package; it is imported only if the report is asked for.
+        module: its name in `runner.formats`; it is imported only if the report is asked for.
         needs_records: whether it reads the records of tests, so that a `Recorder` is needed; the
             others list leaks only.
         library: the optional library that it imports, if any.
@@ -105,7 +105,7 @@ def load(name: str) -> Reporter:
             the same name. The message is one line.
     """
     try:
-        return cast(Reporter, import_module(f".{REPORTERS[name].module}", __package__))
+        return cast(Reporter, import_module(f"..formats.{REPORTERS[name].module}", __package__))
     except Exception as error:  # importing an unsuitable library may raise anything
         if name not in EXTRAS:
             raise

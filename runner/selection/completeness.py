@@ -17,9 +17,9 @@ from unittest import TestCase
 
 from tempfiles import CACHE_DIRECTORIES
 
-from ..ids import KnownIds
 from ..settings.config import Config
 from ..unittest_api import test_id
+from .ids import KnownIds
 from .order import flatten, prefixes
 
 _SELECTS_BY_PATTERN = re.compile(r"-[vqfcbh]*k")

@@ -19,9 +19,9 @@ try:
 except ImportError:  # a test-only dependency
     jsonschema = None
 
-from runner.reporting import gitlab_quality, leak_lines, sarif
-from runner.reporting.leak_places import leak_places
-from runner.reporting.records import SuiteReport
+from runner.formats import gitlab_quality, leak_lines, sarif
+from runner.formats.leak_places import leak_places
+from runner.session.records import SuiteReport
 from tempfiles import printable
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary

@@ -9,9 +9,9 @@ import unittest
 from dataclasses import replace
 from pathlib import Path
 
-from runner.reporting import github
-from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from runner.reporting.writer import ReportError
+from runner.formats import github
+from runner.formats.writer import ReportError
+from runner.session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
 from tests.support.report_samples import HOSTILE, TRACEBACK, sample

@@ -14,11 +14,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 try:
-    from runner.reporting import html
+    from runner.formats import html
 except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
-from runner.reporting.records import SuiteReport, TestRecord
+from runner.session.records import SuiteReport, TestRecord
 from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
 from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, judged, sample

@@ -7,8 +7,8 @@ import unittest
 from dataclasses import replace
 from typing import Any
 
-from runner.reporting import html_data
-from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from runner.formats import html_data
+from runner.session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.monitor.usage import Sample
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary

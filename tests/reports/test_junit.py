@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 try:
     from junitparser import JUnitXml
 
-    from runner.reporting import junit
+    from runner.formats import junit
 except ImportError as error:
     raise unittest.SkipTest("junitparser is not installed") from error
 try:
@@ -25,8 +25,8 @@ try:
 except ImportError:  # a test-only dependency
     etree = None
 
-from runner.reporting.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from runner.session.outcomes import Status
+from runner.session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.records import Leak, Origin, Scope
 from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, STARTED, TRACEBACK, sample

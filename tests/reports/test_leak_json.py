@@ -17,8 +17,8 @@ try:
 except ImportError:  # a test-only dependency
     jsonschema = None
 
-from runner.reporting import leak_json
-from runner.reporting.records import SuiteReport
+from runner.formats import leak_json
+from runner.session.records import SuiteReport
 from tempfiles.records import Child, Finding, Leak, Modification, Origin, Rescued, Unattributed
 from tempfiles.reports import RemovalFailure, RunReport, Summary
 from tests.support.report_samples import HOSTILE, sample

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import tempfiles
-from runner.reporting import html
-from runner.reporting.records import SuiteReport, TestRecord
+from runner.formats import html
+from runner.session.records import SuiteReport, TestRecord
 from tempfiles.monitor.usage import Sample
 from tempfiles.records import Finding, Leak, Origin
 from tempfiles.reports import RunReport, Summary

@@ -6,12 +6,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import replace
 
-from runner.reporting.records import (
-    FixtureRecord,
-    SubtestRecord,
-    SuiteReport,
-    TestRecord,
-)
+from runner.session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.monitor.usage import Sample
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary

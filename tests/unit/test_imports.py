@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 ONLY_IN = {
     "colorama": {"runner.output.colour"},
     "coverage": {"runner.listeners.coverage"},
-    "junitparser": {"runner.reporting.junit"},
-    "jinja2": {"runner.reporting.html"},
-    "markupsafe": {"runner.reporting.html"},  # which comes with it
+    "junitparser": {"runner.formats.junit"},
+    "jinja2": {"runner.formats.html"},
+    "markupsafe": {"runner.formats.html"},  # which comes with it
     "tqdm": {"runner.listeners.progress", "tempfiles.commands.progress"},
     "shtab": {"runner.settings.help"},
     "pytest": {f"runner.integrations.pytest.{name}" for name in (
@@ -235,10 +235,10 @@ LAYERS = {
         f"runner.{name}": number
         for number, names in enumerate((
             "cli", "integrations", "dependence", "parallel", "pool", "workers", "scheduling",
-            "hosting", "listeners", "reporting",
+            "hosting", "listeners", "reporting", "formats",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
-            "unittest_api source_code cache marks errors ids",
+            "unittest_api source_code cache marks errors",
         ))
         for name in names.split()
     },

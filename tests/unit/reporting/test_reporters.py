@@ -24,7 +24,7 @@ class TableTests(unittest.TestCase):
         script = (
             "import sys, runner.reporting.reporters as r; r.missing(r.REPORTERS);"
             "print([m for m in sys.modules if m in ('jinja2', 'junitparser', 'lxml')"
-            " or m in [f'runner.reporting.{entry.module}' for entry in r.REPORTERS.values()]])"
+            " or m in [f'runner.formats.{entry.module}' for entry in r.REPORTERS.values()]])"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         self.assertEqual((done.stdout.strip(), done.stderr), ("[]", ""))

@@ -20,8 +20,8 @@ from markupsafe import Markup
 from tempfiles import Summary, format_count, format_size, printable
 
 from ..session.outcomes import UNSUCCESSFUL
+from ..session.records import SuiteReport
 from .html_data import document, leak_state
-from .records import SuiteReport
 from .writer import check, write_document
 
 __all__ = ["check", "render", "write"]

@@ -8,8 +8,8 @@ import stat
 import tempfile
 import unittest
 
-from runner.reporting import writer
-from runner.reporting.writer import ReportError
+from runner.formats import writer
+from runner.formats.writer import ReportError
 
 
 class DestinationTests(unittest.TestCase):

@@ -6,8 +6,8 @@ from typing import TextIO
 
 from tempfiles import printable
 
+from ..session.records import SuiteReport
 from .leak_places import leak_places
-from .records import SuiteReport
 from .writer import check, write_text
 
 __all__ = ["check", "write"]

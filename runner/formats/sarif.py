@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from tempfiles import __version__, printable
 
+from ..session.records import SuiteReport
 from .leak_places import RULE, LeakPlace, leak_places
-from .records import SuiteReport
 from .writer import check, write_text
 
 __all__ = ["check", "write"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tempfiles import RunReport, Sample, Summary
 
-from ..session.outcomes import FlakyTest, Status
+from .outcomes import FlakyTest, Status
 
 
 @dataclass(frozen=True, slots=True)

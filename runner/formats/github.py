@@ -17,8 +17,8 @@ from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_line, leak_notes
 from ..output.tracebacks import failure_place, path_below
 from ..session.outcomes import UNSUCCESSFUL
+from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from . import writer
-from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .writer import ReportError
 
 MOST_ANNOTATIONS = 10

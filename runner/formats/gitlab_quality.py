@@ -7,8 +7,8 @@ from typing import TextIO
 
 from tempfiles import printable
 
+from ..session.records import SuiteReport
 from .leak_places import RULE, leak_places
-from .records import SuiteReport
 from .writer import check, write_text
 
 __all__ = ["check", "write"]

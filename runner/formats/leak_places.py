@@ -18,8 +18,8 @@ from typing import Literal
 from tempfiles import Leak, format_count, format_size, printable
 
 from ..output.lines import counted_contexts
+from ..session.records import SuiteReport
 from ..source_code import line_of_context, source_file, source_line
-from .records import SuiteReport
 
 RULE = "temp-file-leak"
 """The name of the only check, for tools that group entries by it."""

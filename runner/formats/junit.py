@@ -32,7 +32,7 @@ from tempfiles import Leak
 from ..output.escape import clip, shorten
 from ..output.lines import leak_line
 from ..session.outcomes import UNSUCCESSFUL
-from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .writer import check, write_document
 
 __all__ = ["check", "write"]

@@ -15,7 +15,7 @@ from tempfiles import Finding, Leak, Modification, Origin, Sample, Unattributed,
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_notes
-from .records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
+from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _MOST_SAMPLES = 2_000
 _TEXT = 20_000
