@@ -18,6 +18,8 @@ from ..workers.worker import Job
 from .process import WorkerProcess
 from .wires import CAN_FORK, Wires, flush_output
 
+_MAIN_MODULE = f"{__package__.rpartition('.')[0]}.workers.spawned"
+
 
 class SpawnedProcess(WorkerProcess):
     """A worker that is a new process.
@@ -82,7 +84,7 @@ class SpawnStarter:
             err = out if paths.out == paths.err else open(paths.err, "ab")  # noqa: SIM115
             try:
                 process = subprocess.Popen(
-                    [sys.executable, *flags, "-m", f"{__package__}.spawned", *words],
+                    [sys.executable, *flags, "-m", _MAIN_MODULE, *words],
                     stdin=subprocess.PIPE, stdout=out, stderr=err, bufsize=0,
                     pass_fds=shared, start_new_session=CAN_FORK,
                 )  # fmt: skip

@@ -47,6 +47,12 @@ class SurvivorProcesses:
         """
         if not activity.children and not self.late:
             return
+        self._add_new(context)
+        while self._forget_ended(context):
+            self._add_new(context)  # what has ended may have started another one before
+
+    def _add_new(self, context: Context) -> None:
+        """Record the processes that are new since the last call."""
         for process in self._watch.new_since_last():
             if not is_shared(process):
                 owner = self._starter_of(process, context)
@@ -55,19 +61,21 @@ class SurvivorProcesses:
                     self._of_servers.setdefault(owner, []).append(process)
             elif process.tmpdir is not None:
                 self.server_directories.add(process.tmpdir)
-        self._forget_ended(context)
 
     def forget_ended(self) -> None:
         """Forget the processes of open contexts that have ended, after one within them closed."""
         for context in [context for context in self._alive if not context.closed]:
             self._forget_ended(context)
 
-    def _forget_ended(self, context: Context) -> None:
+    def _forget_ended(self, context: Context) -> bool:
+        """Forget the processes of a context that have ended; return whether any has."""
+        before = len(self._alive.get(context, ()))
         for found in (self._alive, self._of_servers):
             if context in found:
                 found[context] = list(filter(alive, found[context]))
                 if not found[context]:
                     del found[context]
+        return len(self._alive.get(context, ())) < before
 
     def _starter_of(self, process: Process, context: Context) -> Context:
         """Return the context that started a process: the last one that did before it began."""
@@ -124,9 +132,12 @@ class SurvivorProcesses:
             return
         self._has_waited = True
         until = syscalls.monotonic() + grace
-        pending = [process for processes in self._alive.values() for process in processes]
-        while pending := [process for process in pending if alive(process)]:
-            if syscalls.monotonic() >= until:
+        waited_for = set(self._alive)
+        while waited_for:
+            for context in [each for each in waited_for if not self.live(each)]:
+                self._add_new(context)  # what has ended may have started another one before
+            waited_for = {context for context in self._alive if self.live(context)}
+            if not waited_for or syscalls.monotonic() >= until:
                 return
             syscalls.sleep(_POLL)
 

@@ -91,7 +91,7 @@ class DeathTests(PytestTestCase):
         self.assertNotEqual(roots(self.base), [])
         self.write("test_a.py", "def test_a(): pass\n")
         outcome = self.pytest(code=0)  # which holds that nothing is left
-        self.assertIn("earlier run", outcome.err)
+        self.assertIn("earlier run", outcome.out)
 
 
 def last(text: str) -> str:

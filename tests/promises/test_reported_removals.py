@@ -12,6 +12,7 @@ from unittest import mock
 
 from tempfiles import Run, RunReport, RunSettings, register_file
 from tempfiles.fileops import remove_tree
+from tempfiles.registry import reclaim
 from tempfiles.roots import dispose, flock
 from tests.promises.test_reaping import TempDirectoryCase
 
@@ -100,7 +101,8 @@ class Hosts:
                 register_file(Path(outside, name))
             refusing = Refusing()
             with (
-                mock.patch.object(os, "unlink", refusing.unlink),
+                mock.patch.object(remove_tree, "os", refusing),
+                mock.patch.object(reclaim, "os", refusing),
                 self.assertLogs("tempfiles", "WARNING"),
             ):
                 report = self.finish()

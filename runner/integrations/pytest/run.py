@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import sys
 import tempfile
@@ -70,8 +71,10 @@ class PytestRun:
         self._is_worker = is_worker
         self._is_controller = is_controller
         self.components = components = Components(settings, _HARNESS)
+        # pytest captures standard error already: the lines are printed with the summary.
+        self._dead_runs = io.StringIO()
         if components.reaper is not None and not is_worker:
-            components.reaper.begin(sys.stderr)
+            components.reaper.begin(self._dead_runs)
         self.closed = ClosedContexts()
         self.outcomes = TestOutcomes(components.reports.recorder)
         listeners = [each for each in (self.closed, components.reports.recorder) if each]
@@ -155,6 +158,8 @@ class PytestRun:
         """Print what was left, if anything was; write the report files."""
         if self._end.report is None or self._is_worker:
             return
+        for line in self._dead_runs.getvalue().splitlines():
+            terminalreporter.write_line(line)
         print_summary(terminalreporter, self._end, self.session, self.closed)
         terminalreporter.flush()  # a report may go to standard output too
         try:
