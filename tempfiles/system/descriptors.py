@@ -53,6 +53,8 @@ def release() -> None:
     audit.unsubscribe(_HANDLERS)
     _Reserve.spares = (*_Reserve.spares, _Reserve.directory)
     _close_spares()
+    if _Reserve.store is not None:
+        _Reserve.store.close()
     _Reserve.directory, _Reserve.status, _Reserve.store = -1, None, None
 
 
@@ -105,6 +107,12 @@ class _Store:
             _socket.socket(fileno=park(end.detach())) for end in _socket.socketpair()
         )
         self._status = tuple(fstat(end.fileno()) for end in self._ends)
+
+    def close(self) -> None:
+        """Close the socket, unless its descriptors are a test's by now."""
+        is_intact = self._is_intact()
+        for end in self._ends:
+            end.close() if is_intact else end.detach()
 
     def set_aside(self, numbers: Sequence[int], undo: contextlib.ExitStack) -> None:
         """Close descriptors until `undo` is called; their files stay open, with their locks."""
