@@ -1,1 +1,1 @@
-"""Write the records of a run in one format each, for people, CI and other tools."""
+"""Write the records of a run in one format each; `reporting.reporters` has their table."""

@@ -18,8 +18,8 @@ from ..output.lines import leak_line, leak_notes
 from ..output.tracebacks import failure_place, path_below
 from ..session.outcomes import UNSUCCESSFUL
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from . import writer
-from .writer import ReportError
+from .destination import ReportError, write_text
+from .destination import check as check_writable
 
 MOST_ANNOTATIONS = 10
 """Warnings, and errors, that GitHub shows of one step."""
@@ -48,13 +48,13 @@ def check(destination: Step) -> None:
     Raises:
         ReportError: there is no stream, or the summary cannot be written.
     """
-    writer.check(destination.stream)
+    check_writable(destination.stream)
     path = destination.summary
     try:
         if path and os.path.isfile(path):
             _append(b"", path)
         elif path:
-            writer.check(path)
+            check_writable(path)
     except ReportError as error:
         raise ReportError(f"GITHUB_STEP_SUMMARY: {error} (see --no-github)") from None
 
@@ -72,7 +72,7 @@ def write(report: SuiteReport, destination: Step) -> None:
     finally:
         # A command must begin a line, and the tests may not have ended the last one.
         text = "".join(f"\n{line}" for line in lines)
-        writer.write_text(f"{text}\n" if text else "", destination.stream)
+        write_text(f"{text}\n" if text else "", destination.stream)
 
 
 def _append_summary(report: SuiteReport, path: str) -> bool:

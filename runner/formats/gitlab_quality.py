@@ -8,8 +8,8 @@ from typing import TextIO
 from tempfiles import printable
 
 from ..session.records import SuiteReport
+from .destination import check, write_text
 from .leak_places import RULE, leak_places
-from .writer import check, write_text
 
 __all__ = ["check", "write"]
 

@@ -21,8 +21,8 @@ from tempfiles import Summary, format_count, format_size, printable
 
 from ..session.outcomes import UNSUCCESSFUL
 from ..session.records import SuiteReport
+from .destination import check, write_document
 from .html_data import document, leak_state
-from .writer import check, write_document
 
 __all__ = ["check", "render", "write"]
 

@@ -33,7 +33,7 @@ from ..output.escape import clip, shorten
 from ..output.lines import leak_line
 from ..session.outcomes import UNSUCCESSFUL
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
-from .writer import check, write_document
+from .destination import check, write_document
 
 __all__ = ["check", "write"]
 

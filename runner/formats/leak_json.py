@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from tempfiles import Child, Origin, RunReport
 
 from ..session.records import SuiteReport
-from .writer import check, write_text
+from .destination import check, write_text
 
 __all__ = ["as_dictionary", "check", "write"]
 

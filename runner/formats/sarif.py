@@ -10,8 +10,8 @@ from urllib.parse import quote
 from tempfiles import __version__, printable
 
 from ..session.records import SuiteReport
+from .destination import check, write_text
 from .leak_places import RULE, LeakPlace, leak_places
-from .writer import check, write_text
 
 __all__ = ["check", "write"]
 

@@ -41,7 +41,7 @@ def add_to_session(workers: Iterable[WorkerProcess], replay: Replay, session: Se
 
 def _report_of(worker: WorkerProcess, session: Session) -> tuple[RunReport, Late]:
     if not worker.report:
-        from ..session.dead_worker import report_of_dead
+        from ..session.worker_report import report_of_dead
 
         closed = [events.context_of(line) for line in worker.contexts]
         return report_of_dead(closed, worker.rescued), ()

@@ -73,7 +73,7 @@ class Reports:
         lacking = missing([*self._destinations, *(["progress"] * self._progress)])
         if lacking is not None:
             raise UsageError(lacking)
-        from ..formats.writer import ReportError
+        from ..formats.destination import ReportError
 
         for name, destination in self._destinations.items():
             try:
@@ -96,7 +96,7 @@ class Reports:
             return
         import traceback
 
-        from ..formats.writer import ReportError
+        from ..formats.destination import ReportError
 
         report = self._report(run, policy, interrupted)
         failed: list[str] = []

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.formats import github
-from runner.formats.writer import ReportError
+from runner.formats.destination import ReportError
 from runner.session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary

@@ -11,8 +11,8 @@ import pytest
 
 from tempfiles import ContextReport
 
-from ...session.dead_worker import report_of_dead
 from ...session.session import Session
+from ...session.worker_report import report_of_dead
 from .reports import ClosedContexts, take
 
 

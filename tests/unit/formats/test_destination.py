@@ -8,8 +8,8 @@ import stat
 import tempfile
 import unittest
 
-from runner.formats import writer
-from runner.formats.writer import ReportError
+from runner.formats import destination as writer
+from runner.formats.destination import ReportError
 
 
 class DestinationTests(unittest.TestCase):
