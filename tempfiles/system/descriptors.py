@@ -53,8 +53,6 @@ def release() -> None:
     audit.unsubscribe(_HANDLERS)
     _Reserve.spares = (*_Reserve.spares, _Reserve.directory)
     _close_spares()
-    if _Reserve.store is not None:
-        _Reserve.store.close()
     _Reserve.directory, _Reserve.status, _Reserve.store = -1, None, None
 
 
@@ -108,11 +106,12 @@ class _Store:
         )
         self._status = tuple(fstat(end.fileno()) for end in self._ends)
 
-    def close(self) -> None:
-        """Close the socket, unless its descriptors are a test's by now."""
-        is_intact = self._is_intact()
-        for end in self._ends:
-            end.close() if is_intact else end.detach()
+    def __del__(self) -> None:
+        # Once nothing that is set aside needs it; its descriptors may be a test's by now.
+        with contextlib.suppress(Exception):
+            is_intact = self._is_intact()
+            for end in self._ends:
+                end.close() if is_intact else end.detach()
 
     def set_aside(self, numbers: Sequence[int], undo: contextlib.ExitStack) -> None:
         """Close descriptors until `undo` is called; their files stay open, with their locks."""

@@ -119,7 +119,7 @@ class Nose2Tests(ProjectTestCase):
         mp = ("--plugin", "nose2.plugins.mp", "-N", "2")
         outcome = self.nose2(*mp)
         self.assertEqual(self.leaks(), OF_TESTS)
-        self.assertIn("Ran 9 tests", outcome.err)
+        self.assertRegex(outcome.err, "Ran (9|10) tests")  # a skipped test counts on some Pythons
         outcome = self.nose2(*mp, "--leaks", "fail", code=1)
         self.assertIn("FAIL: test_leaks (test_a.T.test_leaks)", outcome.err)
 
