@@ -40,7 +40,7 @@ _GRACE = 2.5
 """Seconds that workers have to end after ^C or SIGTERM, before they are killed."""
 _LAST_GRACE = 60.0
 """Seconds that a worker has for its end: threads, exit handlers, the removal of its files."""
-_MOST_DEATHS = 3
+_MOST_DEATHS = 10
 """Deaths of workers, one after the other, that were given work and began none."""
 _INTERRUPTS = {INTERRUPTED: signal.SIGINT, TERMINATED: signal.SIGTERM}
 
