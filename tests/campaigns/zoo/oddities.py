@@ -9,6 +9,7 @@ from tests.campaigns.zoo.rows import (
     SCANNED,
     SLASH_TMP,
     TEMP,
+    TRACED,
     UNNAMED,
     Expected,
     Limit,
@@ -54,10 +55,11 @@ OWNERS: tuple[Way, ...] = (
              "import atexit, shutil\nd = tempfile.mkdtemp(dir=place())\n"
              f"atexit.register(shutil.rmtree, d)\n{_CASE}    def test_x(self): "
              "open(d + '/x', 'w').close()\n", whole=True, silent=("Traceback",), alone=True),
-    way("removed by an atexit of a test",
-        "d = tempfile.mkdtemp(prefix=SLUG, dir=place())  # LEAK\nimport atexit\n"
-        "atexit.register(shutil.rmtree, d)", imports=_HEAD, call=("tempfile.mkdtemp",),
-        name="{stem}*", type="directory", silent=("Traceback",), vanishes=True, alone=True),
+    innocent("removed by an atexit of a test",
+             f"import atexit, shutil\n{_CASE}    def test_x(self):\n"
+             "        d = tempfile.mkdtemp(dir=place())\n"
+             "        atexit.register(shutil.rmtree, d)\n",
+             whole=True, silent=("Traceback",), alone=True),
     way("the same class in two modules", "import base_case\nfrom base_case import Row\n",
         whole=True, files={"base_case.py": "import here, unittest\nclass Row(unittest.TestCase):\n"
         "    def test_leak(self): open(here.place() + '/{stem}', 'w').close()  # LEAK\n"},
@@ -121,9 +123,9 @@ PLACES_IN_THE_PROJECT: tuple[Way, ...] = (
         imports=_HEAD, places=(PROJECT,), call=("shutil.copytree",), name="b.txt", alone=True,
         extra={"path": "material/b.txt"}),
     way("a script that names its file itself",
-        "subprocess.check_call([sys.executable, 'script.py'])  # LEAK", imports=_HEAD,
-        call=("subprocess python*",), evidence=SCANNED, alone=True,
-        files={"script.py": "import here; open(here.place() + '/{stem}', 'w')\n"}),
+        "subprocess.check_call([sys.executable, 'script.py'])", imports=_HEAD,
+        file="script.py", function=("<module>",), call=("open",), evidence=TRACED, alone=True,
+        files={"script.py": "import here; open(here.place() + '/{stem}', 'w')  # LEAK\n"}),
     way("several files of one child",
         "subprocess.check_call(['sh', '-c', 'for i in 0 1 2; do : > \"$0$i\"; done', "
         "leaf()])  # LEAK", imports=_HEAD,
@@ -132,7 +134,7 @@ PLACES_IN_THE_PROJECT: tuple[Way, ...] = (
     way("a child that makes up a name",
         "subprocess.check_call([sys.executable, '-c', 'import sys, uuid; '  # CALL\n"
         "    'open(sys.argv[1] + \"/u\" + uuid.uuid4().hex, \"w\")', place()])  # LEAK",
-        imports=_HEAD, call=("subprocess python*",), evidence=SCANNED, limits=_BY_ANY, alone=True,
+        imports=_HEAD, call=("subprocess python*",), evidence=TRACED, limits=_BY_ANY, alone=True,
         name="u????????????????????????????????", marks=("LEAK", "CALL")),
     line("sizes are exact", "open(leaf(), 'w').write('x' * 5001)", extra={"bytes": 5001}),
     way("sizes of a tree are exact",
