@@ -30,9 +30,10 @@ while True:
         done.write(name)
 """
 HEAD = """
-import os, subprocess, sys, unittest
+import os, subprocess, sys, time, unittest
 
 def have_neighbour_make(name):
+    time.sleep(0.03)  # birth times are as coarse as the kernel's tick
     with open("../ask", "w") as asked:
         asked.write(name)
     with open("../done") as done:
