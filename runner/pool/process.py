@@ -46,7 +46,7 @@ class WorkerProcess:
         self.timed = b""  # the event whose clock runs
         self.limit: float | None = None
         self.deadline = 0.0
-        self.asked: float | None = None  # when it was told to write its stacks
+        self.asked: float | None = None  # when it was asked to write its stacks
         self.is_ending = False
         self.code = 0  # its exit code, when it has ended
         self.report = b""

@@ -79,12 +79,7 @@ class Ignored:
         return self._globs is not None and self._matches(path, parts[-1])
 
     def _is_exempt(self, path: str) -> bool:
-        while path not in self._exempt:
-            above = os.path.dirname(path)
-            if above == path:
-                return False
-            path = above
-        return True
+        return not self._exempt.isdisjoint(with_parents(path))
 
     def skips_directory(self, path: str) -> bool:
         """Whether a directory need not be looked into at all."""

@@ -10,6 +10,7 @@ import contextlib
 import os
 
 from ..roots.journal import SIBLINGS
+from ..fileops.identity import with_parents
 from ..system import syscalls
 
 NAME = SIBLINGS
@@ -51,14 +52,7 @@ class SiblingLog:
     def has(self, path: str) -> bool:
         """Return whether a sibling has created a path, or a directory that it lies in."""
         self._read()
-        if not self._others:
-            return False
-        while path not in self._others:
-            above = os.path.dirname(path)
-            if above == path:
-                return False
-            path = above
-        return True
+        return bool(self._others) and not self._others.isdisjoint(with_parents(path))
 
     def _read(self) -> None:
         try:

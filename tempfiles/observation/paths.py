@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..records import Leak, Origin
 
 _lock = new_lock()  # of the files from before the run, whose records change in several steps
-_KEEP_IDENTITY = ("os.rename", "os.link")  # `moved` was told
+_KEEP_IDENTITY = ("os.rename", "os.link")  # `moved` knows it
 
 
 class PathTable:
