@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ..roots.journal import SIBLINGS
 from ..fileops.identity import with_parents
+from ..roots.journal import SIBLINGS
 from ..system import syscalls
 
 NAME = SIBLINGS
