@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Hashable, Iterable, Iterator, Sequence, Sized
 from dataclasses import replace
+from typing import NamedTuple
 
 from tempfiles import Leak, Origin, format_count, format_size, printable
 
@@ -14,13 +16,31 @@ _FEWEST_LEAKS = 5
 _MOST_LISTED = 3
 
 
+class WorstLine(NamedTuple):
+    """A line of code that created leaks, the leaks, and the line of code that prevents them."""
+
+    leaks: Sequence[Leak]
+    origin: Origin
+    remedy: str
+
+
+def worst_lines(leaks: Sequence[Leak]) -> Iterator[WorstLine]:
+    """Yield the lines of code that created leaks, those with the most leaks first.
+
+    Each remedy is computed when it is asked for, which reads the source.
+    """
+    groups = sorted(_by_line(leaks).values(), key=lambda group: (-len(group), -_bytes(group)))
+    for group in groups:
+        yield WorstLine(group, _origin(group), _remedy(group))
+
+
 def advice(leaks: Sequence[Leak]) -> Iterator[str]:
     """Yield the lines of the advice; none if there are too few leaks for advice to help."""
     by_line = _by_line(leaks)
     different = {_line(group[0]) for group in by_line.values()}
     if len(leaks) < _FEWEST_LEAKS and len(different) < _FEWEST_ORIGINS:
         return
-    lines = sorted(by_line.values(), key=lambda group: (-len(group), -_bytes(group)))
+    lines = list(itertools.islice(worst_lines(leaks), _MOST_LISTED))
     contexts = sorted(
         _grouped((leak.context, leak) for leak in leaks).values(),
         key=lambda group: (-_bytes(group), -sum(leak.entries for leak in group)),
@@ -28,11 +48,11 @@ def advice(leaks: Sequence[Leak]) -> Iterator[str]:
     yield "Where to begin:"
     if lines:
         yield "  lines of code:"
-    for group in lines[:_MOST_LISTED]:
-        yield f"    {_count(group)}  {printable(_origin(group))}"
-        yield f"        {_remedy(group)}"
-    yield from _more(lines)
-    listed = {_line(group[0]) for group in lines[:_MOST_LISTED]}
+    for line in lines:
+        yield f"    {_count(line.leaks)}  {printable(str(line.origin))}"
+        yield f"        {line.remedy}"
+    yield from _more(by_line)
+    listed = {(line.origin.file, line.origin.line) for line in lines}
     yield "  tests:"
     for group in contexts[:_MOST_LISTED]:
         yield f"    {_count(group)}  {printable(group[0].context)}"
@@ -49,7 +69,7 @@ def _remedy(leaks: Sequence[Leak]) -> str:
         return f"(no remedy, by a defect in tidytest: {printable(repr(error))})"
 
 
-def _more(groups: Sequence[object]) -> Iterator[str]:
+def _more(groups: Sized) -> Iterator[str]:
     if len(groups) > _MOST_LISTED:
         yield f"    ... and {len(groups) - _MOST_LISTED:,} more"
 
@@ -75,12 +95,12 @@ def _line_and_caller(origin: Origin) -> Hashable:
     return origin.file, origin.line, "" if is_near else origin.called_from
 
 
-def _origin(group: Sequence[Leak]) -> str:
+def _origin(group: Sequence[Leak]) -> Origin:
     """Return the line of a group, with the test's line if it is the same for all."""
-    first = group[0].origin
-    if first is not None and len({leak.origin and leak.origin.called_from for leak in group}) > 1:
-        first = replace(first, called_from="")
-    return str(first)
+    origins = [leak.origin for leak in group if leak.origin is not None]
+    if len({origin.called_from for origin in origins}) > 1:
+        return replace(origins[0], called_from="")
+    return origins[0]
 
 
 def _line(leak: Leak) -> Hashable:
