@@ -11,6 +11,7 @@ if typing.TYPE_CHECKING:
     from .api.create import *
     from .api.directory import *
     from .api.inventory import *
+    from .api.redirect import redirect as redirect
     from .api.trees import *
     from .detection.extra_detectors import Detector as Detector
     from .detection.ignore import CACHE_DIRECTORIES as CACHE_DIRECTORIES
@@ -59,6 +60,7 @@ _HOMES = {
         "is_registered keep persist register_directory register_file remove remove_directory "
         "stats unregister"
     ),
+    "api.redirect": "redirect",
     "api.trees": "SpecialFile Symlink TempTree assert_tree read_tree temp_tree",
     "detection.extra_detectors": "Detector",
     "detection.ignore": "CACHE_DIRECTORIES",

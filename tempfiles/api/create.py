@@ -97,7 +97,15 @@ def create_temp_directory(prefix: str | None = None) -> Path:
         prefix = settings.current().prefix
     else:
         naming.checked_part(prefix, "prefix")
-    base = settings.temp_dir()
+    return create_directory_in(settings.temp_dir(), prefix)
+
+
+def create_directory_in(base: str, prefix: str) -> Path:
+    """Create a directory in another one, as `create_temp_directory` does.
+
+    Raises:
+        FileSystemError: it could not be created.
+    """
     while True:
         path = os.path.join(base, naming.new_name(prefix))
         try:

@@ -16,6 +16,7 @@ from ..registry import contexts
 from ..registry.contexts import Context
 from ..reports import RemovalFailure, RemovalReport
 from ..system import process_state
+from ..system.platform import TEMP_VARIABLES
 from ..system.syscalls import getcwd
 from . import flock, journal, marker
 from .claim import BARE_MODE, establish, outside_of_roots, refusal
@@ -24,7 +25,6 @@ _PATIENCE = 0.25
 _OWN_FILES = frozenset({
     journal.CURRENT, journal.JOURNAL, journal.FORKED, journal.CHILDREN, journal.SIBLINGS,
 })  # fmt: skip
-_VARIABLES = ("TMPDIR", "TEMP", "TMP")
 
 
 class RootGuard(Protocol):
@@ -105,7 +105,7 @@ class RunRoot:
 
     def redirect(self) -> None:
         """Point `tempfile.tempdir` and TMPDIR, TEMP and TMP at the current slot."""
-        environment = {name: os.environ.get(name) for name in _VARIABLES}
+        environment = {name: os.environ.get(name) for name in TEMP_VARIABLES}
         module = _tempfile()
         self._saved = (module.tempdir if module is not None else None, environment)
         self._point()
@@ -225,7 +225,7 @@ class RunRoot:
         module = _tempfile()
         if module is not None:
             module.tempdir = self.slot
-        for name in _VARIABLES:
+        for name in TEMP_VARIABLES:
             os.environ[name] = self.slot
 
 
@@ -246,12 +246,12 @@ def system_directory() -> str:
     module = _tempfile()
     if module is not None and module.tempdir is not None:
         return os.fsdecode(module.tempdir)
-    for name in _VARIABLES:
+    for name in TEMP_VARIABLES:
         directory = os.environ.get(name)
         if directory and os.path.isabs(directory) and os.access(directory, os.W_OK | os.X_OK):
             return directory
     if module is None and os.access("/tmp", os.W_OK | os.X_OK) and not any(
-        os.environ.get(name) for name in _VARIABLES
+        os.environ.get(name) for name in TEMP_VARIABLES
     ):
         return "/tmp"
     import tempfile

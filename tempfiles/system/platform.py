@@ -23,6 +23,9 @@ RACY_NS = 20_000_000
 """A directory that changed this recently may change again without a new time stamp: kernels before
 6.13 stamp it with the time of the tick, which is up to 10 ms coarse."""
 
+TEMP_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+"""The environment variables that name the temp directory."""
+
 POSIX = os.name == "posix"
 WINDOWS = os.name == "nt"
 MACOS = sys.platform == "darwin"

@@ -19,7 +19,7 @@ FUNCTIONS = [
     "observed",
     "on_context_close", "on_context_open", "on_run_close", "on_termination", "open_contexts",
     "original_os_functions", "original_process_state", "parse_size", "paths_left", "persist",
-    "printable", "read_tree", "reap", "register_directory", "register_file", "remove",
+    "printable", "read_tree", "reap", "redirect", "register_directory", "register_file", "remove",
     "remove_callback", "restore_user",
     "remove_directory", "root_directories", "set_temp_dir", "stats", "system_directory",
     "temp_directory", "temp_file", "temp_tree", "terminate", "try_draft", "unregister",
