@@ -14,14 +14,9 @@ from tempfiles import __version__  # noqa: E402
 project = "tidytest"
 author = "the authors of tidytest"
 version = release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
-autodoc_preserve_defaults = True
-default_role = "code"  # of docstrings, which are written in Markdown's way
-napoleon_numpy_docstring = False
 html_theme = "alabaster"
 html_theme_options = {
     "description": "Tests that leave nothing behind",

@@ -1,7 +1,8 @@
 """Write the generated parts of the documentation: `python docs/generate.py`.
 
-These are `reference/options.md`, from the table of options, `packages.svg` and the trees in
-`architecture.md`, from the source. `make docs` writes them too, and a test compares them.
+These are `reference/options.md`, from the table of options, and, from the source, the API in
+`reference/tempfiles.md` and `reference/runner.md`, `packages.svg`, and the trees in
+`architecture.md`. `make docs` writes them too, and a test compares them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import api  # noqa: E402
 import packages  # noqa: E402
 
 from runner.settings.options import COMMAND_LINE, FILE, OPTIONS, Option  # noqa: E402
@@ -51,9 +53,20 @@ def architecture() -> str:
     return _TREE.sub(lambda match: f"{match[1]}{match[2]}{packages.tree(match[1])}\n", text)
 
 
+def reference(product: str) -> str:
+    """Return the text of the page about `runner` or `tempfiles`, with its API as it is now."""
+    return api.fill((HERE / "reference" / f"{product}.md").read_text(encoding="utf-8"), product)
+
+
+def files() -> dict[Path, str]:
+    """Return each generated file and its text."""
+    products = {HERE / "reference" / f"{name}.md": reference(name) for name in packages.ORDER}
+    return {PAGE: page(), ARCHITECTURE: architecture(), DRAWING: packages.svg(), **products}
+
+
 def write() -> None:
     """Write each file whose content has changed."""
-    for path, text in ((PAGE, page()), (ARCHITECTURE, architecture()), (DRAWING, packages.svg())):
+    for path, text in files().items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 

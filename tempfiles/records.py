@@ -13,7 +13,8 @@ from typing import Literal
 from .serialize import Convertible
 
 ResourceType = Literal["file", "directory", "symlink", "fifo", "socket", "other"]
-Scope = str  # "run", "module", "class", "test", "context", or another word of the host
+Scope = str
+"""The kind of context: `run`, `module`, `class`, `test`, `context`, or another word of the host."""
 Evidence = Literal["observed", "traced", "scanned"]
 Where = Literal["temp", "outside"]
 Outcome = Literal["removed", "kept", "left", "failed"]

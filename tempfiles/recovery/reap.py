@@ -39,13 +39,17 @@ class Plan:
 class Reaped:
     """What became of one root.
 
-    `removed`: all of it is gone. `remaining`: the time was up; `root` is where the rest is. If the
-    time was up before all leaks were read, nothing is removed yet and `leaks` is empty.
-    `failed`: an entry could not be removed. `skipped`: the root has changed since it was planned,
-    or another process holds it; `reason` says which. `age` is in seconds. `running` is the context
-    that was current, `leaks` what it and earlier contexts had left; `more` counts the leaks that
-    are not listed. `rescued` is where preexisting files are now that the run had moved into its
-    root, by the path they had there.
+    Attributes:
+        root: its path; of `remaining`, the path of the rest.
+        fate: `removed`: all of it is gone. `remaining`: the time was up; if that was before all
+            leaks were read, nothing is removed and `leaks` is empty. `failed`: an entry could not
+            be removed. `skipped`: the root has changed since it was planned, or another process
+            holds it; `reason` says which.
+        age: in seconds.
+        running: the context that was current.
+        leaks: what it and earlier contexts had left; `more` counts the leaks that are not listed.
+        rescued: where preexisting files are now that the run had moved into its root, by the path
+            that they had there.
     """
 
     root: str

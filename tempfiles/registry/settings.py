@@ -23,13 +23,14 @@ POLICIES = ("on-close", "on-exit", "never")
 class Settings:
     """The settings in effect.
 
-    `temp_dir`: the directory of new files; None for `tempfile.gettempdir()` at each creation.
-    `prefix`: the beginning of their names.
-    `cleanup_on_exit`: whether the process removes registered paths when it exits.
-    `cleanup_delay`: seconds to wait before the paths of a closing context are removed.
-    `max_temp_files`: how many registered files may exist at once in this process; None for any.
-    `cleanup_policy`: when a context's registered paths are removed: `on-close` when it closes,
-    `on-exit` when the process exits, `never` only by `cleanup_context` or `cleanup_all`.
+    Attributes:
+        temp_dir: the directory of new files; None for `tempfile.gettempdir()` at each creation.
+        prefix: the beginning of their names.
+        cleanup_on_exit: whether the process removes registered paths when it exits.
+        cleanup_delay: seconds to wait before the paths of a closing context are removed.
+        max_temp_files: how many registered files may exist at once in this process; None for any.
+        cleanup_policy: when a context's registered paths are removed: `on-close` when it closes,
+            `on-exit` when the process exits, `never` only by `cleanup_context` or `cleanup_all`.
     """
 
     temp_dir: str | None = None

@@ -8,7 +8,8 @@ A page is Markdown. An HTML comment before a block says what is done with it:
 
 A `console` block is commands after `$ ` and what they print. `...` stands for any part of a line,
 and on a line of its own for any lines; random parts of names and times are not compared. A command
-must succeed unless `echo $?` comes next. A `python` block that is no file is run as a script.
+must succeed unless `echo $?` comes next. A `python` block that is no file is run as a script. A
+`py` block shows a signature.
 """
 
 from __future__ import annotations
