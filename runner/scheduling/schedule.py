@@ -1,7 +1,8 @@
 """Decide which worker runs which units next.
 
-Units of unknown duration go first, then the longest. Small ones go in chunks, so that the parent
-process has little to do. Units that share a limited resource are kept apart, and serial units run
+Units of unknown duration go first, then the longest; where no duration is known, the order is that
+of the suite, so that the output begins at once. Small units go in chunks, so that the parent process
+has little to do. Units that share a limited resource are kept apart, and serial units run
 last, one at a time, while no other worker runs.
 """
 
@@ -254,8 +255,9 @@ class _Estimates:
         return max(seconds, _UNIT_COSTS + tests * _TEST_COSTS)
 
     def rank(self, unit: Unit, chains: Iterable[float]) -> tuple[bool, float]:
-        is_unknown = self.is_unknown(unit)
-        return is_unknown, len(unit.tests) if is_unknown else max(self.of(unit), *chains, 0.0)
+        if not self.is_unknown(unit):
+            return False, max(self.of(unit), *chains, 0.0)
+        return True, len(unit.tests) if self._known else 0.0
 
     def note(self, unit: Unit, seconds: float) -> None:
         """Learn from a unit that is done."""
