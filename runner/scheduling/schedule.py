@@ -1,8 +1,8 @@
 """Decide which worker runs which units next.
 
 Units of unknown duration go first, then the longest; where no duration is known, the order is that
-of the suite, so that the output begins at once. Small units go in chunks, so that the parent process
-has little to do. Units that share a limited resource are kept apart, and serial units run
+of the suite, so that the output begins at once. Small units go in chunks, so that the parent
+process has little to do. Units that share a limited resource are kept apart, and serial units run
 last, one at a time, while no other worker runs.
 """
 
