@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs zoo parity hosts torture bench bench-quick clean
+.PHONY: help demo test lint types check docs site dist zoo parity hosts torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,17 @@ check: lint types test  ## run lint, types and test
 docs: $(READY)  ## build the documentation into docs/_build; a warning is an error
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build
+
+site: $(READY)  ## build the documentation of every version into docs/_build/site
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python docs/versions.py
+
+dist: export TIDYTEST_NATIVE = 0
+dist: $(READY)  ## build the wheel and the source archive into dist/, and check both
+	$(BIN)/python -m pip install --quiet --editable '.[dist]'
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
 
 # In the campaigns every run is a process of its own, not a fork of a preloaded interpreter.
 zoo parity torture: export FRESH_PROCESSES = 1
@@ -65,6 +76,6 @@ bench-quick: $(READY)  ## run a part of the benchmarks in under a minute; prints
 	$(BIN)/python -m benchmarks --quick
 
 clean:  ## remove the environment and all caches
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 	rm -rf tempfiles/events/recorder.so.1 docs/_build benchmarks/_build examples/*/.tidytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
