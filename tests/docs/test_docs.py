@@ -79,6 +79,12 @@ class EveryPageTests(unittest.TestCase):
         for page in PAGES:
             self.assertEqual(documentation.broken_links(page), [], page)
 
+    def test_pages_with_our_command_name_the_one_that_nothing_can_replace(self) -> None:
+        for page in [*PAGES, documentation.PROJECT / "README.md"]:
+            text = page.read_text(encoding="utf-8")
+            if "python -m runner discover" in text:
+                self.assertIn("`tidytest discover`", text, page)
+
     def test_settings_and_commands_that_are_only_shown_are_valid(self) -> None:
         for page in [*PAGES, documentation.PROJECT / "README.md"]:
             for block in documentation.blocks(page):
@@ -135,9 +141,9 @@ class ReferenceTests(unittest.TestCase):
 def _shown_commands(block: documentation.Block) -> Iterator[list[str]]:
     """Yield the words after our program's name in blocks that are only shown."""
     if block.shown:
-        for words in re.findall(r"(?:python -m runner|tidytest) ([^'\n]+)", block.text):
-            if "install" not in words:
-                yield shlex.split(words)
+        lines = [line for line in block.text.splitlines() if "install" not in line]
+        for words in re.findall(r"(?:python -m runner|tidytest) ([^'\n]+)", "\n".join(lines)):
+            yield shlex.split(words)
 
 
 def load_tests(

@@ -23,8 +23,12 @@ class ReadmeTests(unittest.TestCase):
         order = [
             "$ make demo",
             "$ make test",
-            "$ pip install tidytest",
-            "test:\n\tpython -m runner",
+            "$ pip install ./tidytest",
+            "**unittest**",
+            "$ python -m runner",
+            "**pytest**",
+            "$ python -m pytest",
+            "**Django**",
         ]
         places = [text.index(words) for words in order]
         self.assertEqual(places, sorted(places))
