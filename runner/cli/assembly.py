@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..listeners.flaky import FlakyTests
     from ..listeners.usage_watch import Watcher
     from ..parallel.suite import ParallelSuite
+    from ..recording.run import RunRecording
     from ..selection.select import Selection
     from ..session.listener import Listener
     from ..session.session import Session
@@ -33,6 +34,7 @@ class CommandLineComponents(Components):
         watcher: samples the disk usage of the temp directory.
         selection: chooses and orders the tests.
         parallel: runs the tests in workers.
+        recording: writes the record of the run.
         loaded: the ids of the loaded tests, if the baseline or the selection needs them at the end.
         words: the part of the command line for unittest.
         umask: the umask of the process before the tests.
@@ -46,6 +48,7 @@ class CommandLineComponents(Components):
         self.watcher: Watcher | None = None
         self.selection: Selection | None = None
         self.parallel: ParallelSuite | None = None
+        self.recording: RunRecording | None = None
         self.flaky: FlakyTests | None = None
         self.loaded: frozenset[str] = frozenset()
         self.words = words
@@ -60,6 +63,12 @@ class CommandLineComponents(Components):
             from ..listeners.coverage import Measurement
 
             self.measurement = Measurement(settings)
+        if settings.record is not None:
+            from ..recording.run import RunRecording
+            from ..selection.completeness import is_filtered
+
+            filtered = is_filtered(settings, self.words)
+            self.recording = RunRecording(settings, is_filtered=filtered)
         if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
         if settings.monitor is not None or settings.html is not None:
@@ -80,16 +89,19 @@ class CommandLineComponents(Components):
             return test
         from ..parallel.suite import ParallelSuite, is_empty
 
-        if is_empty(test):
+        if is_empty(test) and self.recording is None:
             return test
         followers = [] if self.measurement is None else [self.measurement]
         self.parallel = ParallelSuite(test, self, session, self.words, followers)
+        self.parallel.recording = self.recording
         return self.parallel
 
     def _needs_workers(self) -> bool:
         """Return whether workers are asked for, or anything that only they can do."""
         settings = self.settings
         if settings.jobs > 1 or settings.retries or settings.timeout is not None:
+            return True
+        if settings.record is not None:  # only workers send what it consists of
             return True
         marks: Any = sys.modules.get(f"{_PACKAGE}.marks")
         return marks is not None and bool(marks.has_timeouts())
@@ -108,6 +120,10 @@ class CommandLineComponents(Components):
             from glob import escape
 
             yield escape(self.settings.monitor)
+        if self.recording is not None:
+            from glob import escape
+
+            yield escape(self.recording.path)
         yield from super().own_files()
 
     def listeners(self) -> list[Listener]:

@@ -126,7 +126,19 @@ class Program:
         selection = components.selection
         if selection is not None and selection.is_empty:
             code = 0  # unittest has an exit code of its own for a run without tests
-        return code or int(failed)
+        return self._recorded(session, code or int(failed))
+
+    def _recorded(self, session: Session, code: ExitCode) -> ExitCode:
+        """Write the end of the record; return the exit code."""
+        recording = self._components.recording
+        if recording is None or self._components.parallel is None:
+            return code
+        try:
+            recording.end(session, code if isinstance(code, int) else int(bool(code)))
+        except OSError as error:
+            self._stream.write(f"tidytest: error: {error.strerror}\n")
+            return code or 1
+        return code
 
     @property
     def worker_orders(self) -> list[list[str]]:

@@ -42,6 +42,7 @@ class Replay:
         self._done = [False] * units
         self._next = 0
         self._test: Any = None
+        self._captured: list[tuple[str, str]] = []  # of a fixture; shown if that fails
         self._closed: ClosedContext | None = None
         self._source = Source(0, ())
         self._plain = 0  # successes that are not printed yet
@@ -60,6 +61,7 @@ class Replay:
             events.OUTCOME.encode(): self._outcome,
             events.CAPTURED.encode(): self._capture,
             events.POSITIONS.encode(): self._print_output,
+            events.PRINTED.encode(): self._print_recorded,
             events.CONTEXT.encode(): self._close_context,
             events.CLEAN_CONTEXT.encode(): self._close_clean_context,
             events.LEAK_FAILED.encode(): self._leak_failed,
@@ -71,6 +73,8 @@ class Replay:
             events.UNIT.encode(): self._begin_unit,
             events.UNIT_DONE.encode(): self._end_unit,
         }
+        if result.buffer:
+            self._handlers[events.FIXTURE.encode()] = self._begin_fixture
 
     # Events as they come
 
@@ -85,8 +89,8 @@ class Replay:
             code = line[:1].decode()
             if code == events.ENDING:
                 self._begin_unit(line)
-            elif code == events.POSITIONS:
-                self._print_output(line)
+            elif code in (events.POSITIONS, events.PRINTED):
+                self._handlers[line[:1]](line)
             elif code == events.OUTCOME and line not in self._outside:
                 self._outside.add(line)  # the same function fails in each worker
                 self._apply([line])
@@ -207,19 +211,33 @@ class Replay:
         test = self._tests[index] if index is not None else self._test
         if outcome.fixture:
             with capturing(self._result):
+                self._write_captured()
                 self._result.replay(fixture_error(outcome.id), outcome, text)
         else:
             self._test = test  # Python 3.12.1 does not start a test that it skips, but stops it
             self._result.replay(test, outcome, text)
 
     def _capture(self, line: bytes) -> None:
-        out, err = json.loads(line[1:])
-        sys.stdout.write(out)
-        sys.stderr.write(err)
+        self._captured.append(json.loads(line[1:]))
+        if self._test is not None:
+            self._write_captured()
+
+    def _begin_fixture(self, line: bytes) -> None:
+        self._captured.clear()  # of the fixture before it, which did not fail
+
+    def _write_captured(self) -> None:
+        for out, err in self._captured:
+            sys.stdout.write(out)
+            sys.stderr.write(err)
+        self._captured.clear()
 
     def _print_output(self, line: bytes) -> None:
         for fd, data in self._source.new_output([int(word) for word in line[1:].split()]):
             write_out(fd, data)
+
+    def _print_recorded(self, line: bytes) -> None:
+        fd, text = json.loads(line[1:])
+        write_out(fd, text.encode("utf-8", "surrogateescape"))
 
     def _close_context(self, line: bytes) -> None:
         self.closed.append(line)

@@ -13,24 +13,26 @@ from ..workers import events
 
 if TYPE_CHECKING:
     from ..pool.process import WorkerProcess
+    from ..pool.source import EventHandler
     from .replay import Replay
 
 Late = tuple[ContextReport, ...]
 
 
-def add_to_session(workers: Iterable[WorkerProcess], replay: Replay, session: Session) -> None:
+def add_to_session(
+    reports: Iterable[tuple[RunReport, Late]], replay: Replay, session: Session
+) -> None:
     """Add the reports of the workers' runs to the session of the whole run.
 
     Of a run that has stopped (`-f`), only what comes before the stop in serial order counts.
 
     Args:
-        workers: all that have ended.
+        reports: those of all workers, with what contexts left after they had closed.
         replay: what was replayed of them.
         session: of the whole run.
     """
     counted = _Counted(replay) if replay.is_partial else None
-    for worker in workers:
-        report, late = _report_of(worker, session)
+    for report, late in reports:
         if counted is not None:
             session.left_uncounted(report.leaks)
             report, late = counted.only(report), counted.only_late(late)
@@ -39,7 +41,16 @@ def add_to_session(workers: Iterable[WorkerProcess], replay: Replay, session: Se
         session.ended_elsewhere(RunReport(counted.summary))
 
 
-def _report_of(worker: WorkerProcess, session: Session) -> tuple[RunReport, Late]:
+def report_of(
+    worker: WorkerProcess, handler: EventHandler, session: Session
+) -> tuple[RunReport, Late]:
+    """Return the report of a worker that has ended, and what contexts left after they had closed.
+
+    Args:
+        worker: the worker.
+        handler: takes what it has printed at its end.
+        session: of the whole run; it learns which files the worker has kept.
+    """
     if not worker.report:
         from ..session.worker_report import report_of_dead
 
@@ -47,7 +58,7 @@ def _report_of(worker: WorkerProcess, session: Session) -> tuple[RunReport, Late
         return report_of_dead(closed, worker.rescued), ()
     report, late, kept, number, printed = json.loads(worker.report[1:])
     session.kept_elsewhere(kept, number)
-    worker.source.print_between(*printed)
+    handler.feed_outside(worker.source, events.printed_between(*printed))
     is_bare = isinstance(report, list)
     run = RunReport(Summary(*report)) if is_bare else RunReport.from_dict(report)
     return run, tuple(map(ContextReport.from_dict, late))

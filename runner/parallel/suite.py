@@ -33,6 +33,7 @@ from .replay import Replay
 from .replayed_result import ReplayedResult
 
 if TYPE_CHECKING:
+    from ..recording.run import RunRecording
     from .live import LiveLine
     from .retries import Retries
 
@@ -49,6 +50,9 @@ class ParallelSuite:
         words: those for unittest, to record with the order of each worker.
         listeners: those that follow the tests in the workers.
 
+    Attributes:
+        recording: writes the record of the run, if there is one.
+
     Raises:
         UsageError: the settings do not allow to run these tests in workers.
     """
@@ -60,6 +64,7 @@ class ParallelSuite:
         self, suite: Any, components: Components, session: Session, words: Sequence[str],
         listeners: Sequence[WorkerListener] = (),
     ) -> None:
+        self.recording: RunRecording | None = None
         self._number: int = suite.countTestCases()
         self._rounds = suite if isinstance(suite, Rounds) else None
         self._tests = list(suite) if self._rounds is not None else flatten(suite)
@@ -72,6 +77,7 @@ class ParallelSuite:
         self._run_word = os.urandom(4).hex()
         self._pool: Pool | None = None
         self._replay: Replay | None = None
+        self._sink: EventHandler | None = None
         settings = components.settings
         self._units = units_of(self._tests, settings.split)
         if self._workers > 1:  # else nothing has to be kept apart
@@ -108,8 +114,9 @@ class ParallelSuite:
     def _run(self, result: ReplayedResult) -> None:
         job = self._job(result)
         self._replay = replay = Replay(self._tests, len(self._units), result, self._session)
-        retries = self._retries(replay, result)
-        handler: EventHandler = retries or replay
+        self._sink = sink = self._recorded(replay, job)
+        retries = self._retries(sink, result)
+        handler: EventHandler = retries or sink
         live = self._live_line(handler, result.stream)
         self._pool = Pool(job, self._units, self._schedule, self._workers, live or handler)
         self._session.name_running = self._pool.names_running
@@ -129,7 +136,12 @@ class ParallelSuite:
             for attribute in ("_previousTestClass", "_moduleSetUpFailed"):
                 setattr(result, attribute, None)
 
-    def _retries(self, replay: Replay, result: ReplayedResult) -> Retries | None:
+    def _recorded(self, replay: Replay, job: Job) -> EventHandler:
+        if self.recording is None:
+            return replay
+        return self.recording.begin(self._tests, self._units, job.settings, replay)
+
+    def _retries(self, handler: EventHandler, result: ReplayedResult) -> Retries | None:
         most = self._components.settings.retries
         if not most:
             return None
@@ -139,7 +151,7 @@ class ParallelSuite:
             if result.failfast and self._pool is not None:
                 self._pool.stop()
 
-        return Retries(replay, self._schedule, self._units, most, note_failed)
+        return Retries(handler, self._schedule, self._units, most, note_failed)
 
     def _live_line(self, handler: EventHandler, stream: Any) -> LiveLine | None:
         if self._components.settings.progress or not is_live(stream):
@@ -187,10 +199,13 @@ class ParallelSuite:
         if self._pool is None or self._pool.is_closed:
             return
         self._pool.finish()
-        from .reports import add_to_session
+        from .reports import add_to_session, report_of
 
-        assert self._replay is not None
-        add_to_session(self._pool.ended, self._replay, self._session)
+        assert self._replay is not None and self._sink is not None
+        reports = [report_of(worker, self._sink, self._session) for worker in self._pool.ended]
+        add_to_session(reports, self._replay, self._session)
+        if self.recording is not None:
+            self.recording.add_workers(self._pool.ended, reports)
         for worker in self._pool.ended:
             for listener in self._listeners:
                 listener.absorb(worker.paths.collected)

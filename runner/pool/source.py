@@ -14,28 +14,23 @@ class Source:
 
     Args:
         number: that of the worker.
-        paths: the files of standard output and standard error, one if they are the same.
+        paths: the files of standard output and standard error, one if they are the same; none
+            where the events hold what was printed.
     """
 
     def __init__(self, number: int, paths: Sequence[str]) -> None:
         self.number = number
-        self._paths = paths
+        self.paths = paths
         self._read_to = [0] * len(paths)
 
     def skip_to(self, positions: Sequence[int]) -> None:
         """Leave out what was printed before: it belongs to another unit."""
         self._read_to = list(positions)
 
-    def print_between(self, start: Sequence[int], end: Sequence[int]) -> None:
-        """Print what was printed between two positions."""
-        self.skip_to(start)
-        for fd, data in self.new_output(end):
-            write_out(fd, data)
-
     def new_output(self, positions: Sequence[int]) -> list[tuple[int, bytes]]:
         """Return what was printed up to some positions: the descriptor, and the bytes."""
         found = []
-        for index, (path, end) in enumerate(zip(self._paths, positions, strict=True)):
+        for index, (path, end) in enumerate(zip(self.paths, positions, strict=True)):
             start = self._read_to[index]
             if end > start:
                 with contextlib.suppress(OSError), open(path, "rb") as file:

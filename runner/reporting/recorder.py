@@ -170,8 +170,7 @@ class Recorder(Listener):
             run=run,
             started=self._started,
             seconds=perf_counter() - self._clock,
-            python=f"{platform.python_version()} ({platform.python_implementation()},"
-            f" {platform.system()})",
+            python=python_and_system(),
             command=shlex.join([os.path.basename(sys.orig_argv[0]), *sys.orig_argv[1:]]),
             directory=self._directory,
             usage=tuple(samples),
@@ -198,6 +197,12 @@ class Recorder(Listener):
     def _time(self) -> float:
         """When the event happened, in seconds since the epoch."""
         return self._started + self._now - self._clock
+
+
+def python_and_system() -> str:
+    """Return the version of Python, its implementation and the system."""
+    kind, system = platform.python_implementation(), platform.system()
+    return f"{platform.python_version()} ({kind}, {system})"
 
 
 def _module_of(owner: str) -> str:

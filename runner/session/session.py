@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tempfiles import (
     Context,
     ContextReport,
+    RunReport,
+    Summary,
     open_contexts,
     original_os_functions,
     untracked,
@@ -24,7 +26,7 @@ from .outcomes import UNSUCCESSFUL, Outcome
 from .policy import Policy
 
 if TYPE_CHECKING:
-    from tempfiles import Finding, Leak, Modification, Retention, Run, RunReport, Scope, Source
+    from tempfiles import Finding, Leak, Modification, Retention, Run, Scope, Source
 
     from ..selection.completeness import Completeness
     from .memory import LeakMemory
@@ -79,6 +81,9 @@ class Session:
         worker: the number of the worker that has sent it.
         name_running: returns the ids of the tests that workers run now; None without workers.
         stop: called by a listener to end the run after the test under way; the adapter sets it.
+        own_report: what this process itself has created and left, without its workers, when the
+            run has ended.
+        found_late: what contexts left after they had closed, known leaks too.
     """
 
     def __init__(
@@ -102,6 +107,8 @@ class Session:
         self.moment: float | None = None
         self.name_running: Callable[[], str] | None = None
         self.worker = 0
+        self.own_report = RunReport(Summary())
+        self.found_late: list[ContextReport] = []
         self._late: list[ContextReport] = []
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
@@ -326,6 +333,7 @@ class Session:
         return self.retention.kept_contexts(), self.retention.registered_kept
 
     def _with_kept(self, report: RunReport) -> RunReport:
+        self.own_report = report
         if self._reports_of_workers:
             report = self._in_order(report.merge(*self._reports_of_workers))
         return report if self.retention is None else self.retention.mark_kept(report)
@@ -371,6 +379,8 @@ class Session:
         )  # fmt: skip
 
     def _note_late(self, late: Iterable[ContextReport]) -> None:
+        late = tuple(late)
+        self.found_late += late
         self.leaked.update(found.id for found in late if found.leaks)
         self._late += (self.policy.without_known(report, late=True) for report in late)
         self._late += self.policy.mistaken()

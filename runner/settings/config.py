@@ -45,6 +45,7 @@ class Config(NamedTuple):
     sarif: str | None = None
     leak_lines: bool = False
     github: bool | None = None
+    record: str | None = None
     monitor: str | None = None
     durations: int | None = None
     slowest_temp: int | None = None

@@ -74,6 +74,7 @@ _EXCLUSIVE = (
     ("pdb", "retries"),
     ("until-leak", "update-baseline"),
     ("until-leak", "retries"),
+    *(("record", name) for name in ("parity", "pdb", "until-leak")),
     ("version", "completion"),
     ("version", "show-settings"),
     ("completion", "show-settings"),
@@ -81,8 +82,8 @@ _EXCLUSIVE = (
 _OFF: dict[str, object] = {"keep": "never", "retries": 0, "jobs": 1}
 """The values that switch an option off where its default does, and is not empty."""
 OUTPUTS = (
-    "leak-json", "junit-xml", "html", "gitlab-quality", "sarif", "monitor", "leak-baseline",
-    "durations-file",
+    "leak-json", "junit-xml", "html", "gitlab-quality", "sarif", "record", "monitor",
+    "leak-baseline", "durations-file",
 )
 
 

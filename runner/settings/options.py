@@ -178,6 +178,8 @@ OPTIONS: tuple[Option, ...] = (
            "print a line FILE:LINE: MESSAGE for each line of code that leaks"),
     Option("github", SWITCH, REPORTS,
            "print annotations and a summary for GitHub (default under GitHub Actions)"),
+    Option("record", FILE_NAME, REPORTS,
+           "write all that the run knows, as it goes, for --merge", "FILE", allowed=COMMAND_LINE),
     Option("monitor", FILE_NAME, REPORTS,
            "record the disk usage of the temp directory during the run (.csv or .jsonl)", "FILE"),
     Option("durations", INTEGER, REPORTS, "show the N slowest tests (0 for all)", "N"),

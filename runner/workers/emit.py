@@ -142,7 +142,8 @@ class WorkerResult(TidyTestResult):
         if index is not None:
             self._add_line(f"{events.STARTED}{index} {now:.6f}")
         else:
-            self._add_line(events.line(events.FOREIGN, [now, *name_of(test), _short(test)]))
+            names = [now, *name_of(test), short_description(test)]
+            self._add_line(events.line(events.FOREIGN, names))
         self._is_plain = False
         self._elapsed = 0.0
         self._writer.flush()
@@ -277,7 +278,8 @@ class WorkerSession(Session):
         self.writer.add(events.line(events.SUCCEEDED, id))
 
 
-def _short(test: Any) -> str | None:
+def short_description(test: Any) -> str | None:
+    """Return the short description of a test; None where it has none."""
     try:
         text = test.shortDescription()
     except Exception:  # a user's method may raise anything

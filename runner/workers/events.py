@@ -29,6 +29,8 @@ CAPTURED = "b"
 """`b [OUT, ERR]`: more output that `-b` has captured."""
 POSITIONS = "@"
 """`@ OUT ERR`: how much the tests have printed so far."""
+PRINTED = "O"
+"""`O [FD, TEXT]`: what the tests have printed; it stands in records, where there are no files."""
 FIXTURE = "f"
 """`f NAME`: this fixture runs next, if there is one."""
 CONTEXT = "c"
@@ -68,6 +70,16 @@ def line(event: str, content: Any) -> str:
 def positions(numbers: Sequence[int]) -> str:
     """Return the line that says how much was printed."""
     return f"{POSITIONS}{' '.join(map(str, numbers))}"
+
+
+def printed_between(start: Sequence[int], end: Sequence[int]) -> list[bytes]:
+    """Return the lines that print, outside of all units, what lies between two positions."""
+    return [f"{ENDING} {' '.join(map(str, start))}".encode(), positions(end).encode()]
+
+
+def printed(fd: int, data: bytes) -> bytes:
+    """Return the line of what was printed to a descriptor; it may be no valid text."""
+    return line(PRINTED, [fd, data.decode("utf-8", "surrogateescape")]).encode()
 
 
 def has_left(report: ContextReport) -> bool:

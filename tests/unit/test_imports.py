@@ -234,8 +234,8 @@ LAYERS = {
     **{
         f"runner.{name}": number
         for number, names in enumerate((
-            "cli", "integrations", "dependence", "parallel", "pool", "workers", "scheduling",
-            "hosting", "listeners", "reporting", "formats",
+            "cli", "integrations", "dependence", "parallel", "recording", "pool", "workers",
+            "scheduling", "hosting", "listeners", "reporting", "formats",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
             "unittest_api source_code cache marks errors",

@@ -1,0 +1,163 @@
+"""The form of a record (`--record`): one JSON document a line, each with a key that names its kind.
+
+The header comes first, then the units with the names of their tests, then events as they come: the
+lines of `workers.events`, each as a list of its letter and its content. What each worker has left
+and the end of the run come last. `docs/record.schema.json` describes every line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tempfiles import ContextReport, RunReport
+
+from ..session.outcomes import CaseName
+from ..workers import events
+
+VERSION = 1
+_NUMBERS = frozenset((events.STARTED, events.PASSED, events.STOPPED))
+"""The events that hold numbers with blanks between them; the others hold JSON or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a record.
+
+    Attributes:
+        record: the version of the form.
+        tidytest: the version that has written it.
+        python: the version of Python and the system.
+        started: when the run started, in seconds since the epoch.
+        clock: the reading of `time.perf_counter` then; the events have such readings.
+        directory: the working directory of the run.
+        shard: the number of the shard and of all shards; None for a whole run.
+        suite: a hash of the ids of all loaded tests in their order, also of those of other shards.
+        deal: a hash of which unit is in which shard; empty for a whole run.
+        settings: those of the run that decide what its events are and its exit code.
+    """
+
+    record: int
+    tidytest: str
+    python: str
+    started: float
+    clock: float
+    directory: str
+    shard: tuple[int, int] | None
+    suite: str
+    deal: str
+    settings: Mapping[str, Any]
+
+    def line(self) -> str:
+        """Return the line of the header."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedUnit:
+    """A unit and its tests.
+
+    Attributes:
+        unit: its number in the run.
+        place: that of its first test in the whole suite, in which the shards are merged.
+        key: its name (see `scheduling.plan.Unit`).
+        tests: the names of its tests, each with its short description.
+    """
+
+    unit: int
+    place: int
+    key: str
+    tests: tuple[tuple[CaseName, str | None], ...]
+
+    def line(self) -> str:
+        """Return the line of the unit."""
+        tests = [[*names, short] for names, short in self.tests]
+        return json.dumps({"unit": self.unit, "place": self.place, "key": self.key, "tests": tests})
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnding:
+    """The last line of a record: a run without it was killed or interrupted.
+
+    Attributes:
+        code: its exit code.
+        seconds: how long it took.
+        report: what the process itself created and left, without its workers.
+        late: what contexts left after they had closed.
+        kept: how many registered files were kept.
+    """
+
+    code: int
+    seconds: float
+    report: RunReport
+    late: tuple[ContextReport, ...] = ()
+    kept: int = 0
+
+    def line(self) -> str:
+        """Return the line of the end."""
+        late = [report.to_dict() for report in self.late]
+        return json.dumps({"end": {
+            "code": self.code, "seconds": round(self.seconds, 6), "kept": self.kept,
+            "report": self.report.to_dict(), "late": late,
+        }})  # fmt: skip
+
+
+def events_line(unit: int | None, worker: int, lines: Iterable[bytes]) -> str:
+    """Return the line of some events.
+
+    Args:
+        unit: the number of their unit; None for the start and the end of a worker.
+        worker: the number of the worker.
+        lines: the events, as `workers.events` has them.
+    """
+    listed = ",".join(map(_as_json, lines))
+    return f'{{"events":[{listed}],"unit":{json.dumps(unit)},"worker":{worker}}}'
+
+
+def worker_line(worker: int, report: RunReport) -> str:
+    """Return the line of what a worker has created and left in all.
+
+    Args:
+        worker: its number.
+        report: of its run.
+    """
+    return json.dumps({"worker": worker, "report": report.to_dict()})
+
+
+def _as_json(line: bytes) -> str:
+    code, content = line[:1].decode(), line[1:].decode()
+    if code in _NUMBERS:
+        content = content.replace(" ", ",")
+    return f'["{code}",{content}]' if content else f'["{code}"]'
+
+
+def event_of(content: Sequence[Any], offset: int = 0, shift: float = 0.0) -> bytes:
+    """Return the line of an event from what a record has of it.
+
+    Args:
+        content: its letter and its content.
+        offset: is added to the index of each test.
+        shift: seconds to add to each time.
+
+    Raises:
+        ValueError: it is no event.
+    """
+    code, *rest = content
+    try:
+        if code == events.STARTED:
+            index, moment = rest
+            return f"{code}{index + offset} {moment + shift:.6f}".encode()
+        if code in _NUMBERS:
+            moment, seconds = rest
+            return f"{code}{moment + shift:.6f} {seconds:.6f}".encode()
+        if code == events.FOREIGN:
+            moment, *names = rest[0]
+            return events.line(code, [moment + shift, *names]).encode()
+        if code in (events.OUTCOME, events.ANNOTATED, events.FLAKY) and rest[0][0] is not None:
+            index, *others = rest[0]
+            return events.line(code, [index + offset, *others]).encode()
+        return (events.line(code, rest[0]) if rest else str(code)).encode()
+    except (TypeError, IndexError, KeyError) as error:
+        raise ValueError(f"not an event: {content!r}") from error

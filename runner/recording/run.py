@@ -1,0 +1,105 @@
+"""Record one run: its header, its events on their way to the result, its end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter, time
+from typing import Any
+
+from tempfiles import ContextReport, RunReport, __version__
+
+from ..execution.result import name_of
+from ..pool.process import WorkerProcess
+from ..pool.source import EventHandler
+from ..reporting.recorder import python_and_system
+from ..scheduling.plan import Unit, hash_of
+from ..session.session import Session
+from ..settings.config import Config
+from ..workers.emit import short_description
+from ..workers.worker import ResultSettings
+from .form import VERSION, Header, RecordedUnit, RunEnding
+from .writer import RecordedEvents, RecordFile
+
+DECISIVE = ("leaks", "retries", "flaky", "shuffle", "reverse", "repeat", "split", "functions")
+"""The settings that decide what the events of a run are, and whether it fails."""
+
+
+class RunRecording:
+    """Writes the record of a run.
+
+    Args:
+        settings: of the run.
+        is_filtered: whether tests of the loaded modules are left out.
+
+    Raises:
+        UsageError: the file cannot be written, or is there and no record.
+    """
+
+    def __init__(self, settings: Config, *, is_filtered: bool) -> None:
+        assert settings.record is not None
+        self._file = RecordFile(settings.record)
+        self._settings = {name: getattr(settings, name) for name in DECISIVE}
+        self._settings["filtered"] = is_filtered
+        self._started, self._clock = time(), perf_counter()
+        self._directory = os.getcwd()
+
+    @property
+    def path(self) -> str:
+        """The file, absolute."""
+        return self._file.path
+
+    def begin(
+        self, tests: Sequence[Any], units: Iterable[Unit], result: ResultSettings,
+        handler: EventHandler,
+    ) -> EventHandler:
+        """Write what is known before the tests run; return who takes the events.
+
+        Args:
+            tests: all tests of the run.
+            units: its units.
+            result: the settings of its result.
+            handler: takes the events when they are written.
+        """
+        settings = {**self._settings, "failfast": result.failfast, "buffer": result.buffer}
+        header = Header(
+            VERSION, __version__, python_and_system(), self._started, self._clock,
+            self._directory, None, hash_of(tests), "", settings,
+        )  # fmt: skip
+        self._file.begin(header, self._named(tests, units))
+        return RecordedEvents(self._file, handler)
+
+    def _named(self, tests: Sequence[Any], units: Iterable[Unit]) -> Iterator[RecordedUnit]:
+        for unit in units:
+            named = tuple(
+                (name_of(test), short_description(test))
+                for test in tests[unit.tests.start : unit.tests.stop]
+            )
+            yield RecordedUnit(unit.number, unit.tests.start, unit.key, named)
+
+    def add_workers(
+        self, workers: Iterable[WorkerProcess],
+        reports: Iterable[tuple[RunReport, Sequence[ContextReport]]],
+    ) -> None:
+        """Write what the workers have created and left.
+
+        Args:
+            workers: those that have ended.
+            reports: of their runs, in the same order.
+        """
+        for worker, (report, _) in zip(workers, reports, strict=True):
+            self._file.add_worker(worker.number, report)
+
+    def end(self, session: Session, code: int) -> None:
+        """Write the end of the run.
+
+        Args:
+            session: of the run; it has ended.
+            code: the exit code.
+
+        Raises:
+            OSError: the record could not be written.
+        """
+        own, late = session.own_report, tuple(session.found_late)
+        seconds = perf_counter() - self._clock
+        self._file.end(RunEnding(code, seconds, own, late, session.kept()[1]))
