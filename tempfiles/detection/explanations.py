@@ -10,7 +10,6 @@ from typing import NamedTuple
 from ..events import origins
 from ..fileops.measure import Extent, measure, type_of
 from ..observation.path_state import PathState
-from ..processes import watch as processes
 from ..processes.activity import Activity, ChildProcess
 from ..records import Child, Evidence, Leak, Origin, Unattributed, Where
 from ..registry.contexts import Context
@@ -131,18 +130,3 @@ def children_above(context: Context) -> list[ChildProcess]:
             children += parent.attachment.children
         parent = parent.parent
     return children
-
-
-def with_holders(leaks: list[Leak], context: Context) -> list[Leak]:
-    """Add to each leak the other processes that hold it open, if the context started any."""
-    activity: Activity | None = context.attachment
-    started = (activity is not None and activity.children) or children_above(context)
-    if not leaks or not started:
-        return leaks
-    own = f"pid {os.getpid()} "
-    found = processes.holders_of([leak.path for leak in leaks])
-    return [
-        replace(leak, open_by=tuple(h for h in found[leak.path] if not h.startswith(own)))
-        if leak.path in found else leak
-        for leak in leaks
-    ]

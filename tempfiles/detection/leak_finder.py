@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..fileops.identity import FileId, birth, file_id, file_id_with_birth
 from ..fileops.measure import measure
@@ -11,6 +12,7 @@ from ..observation.observer import Observer
 from ..observation.path_state import PathState
 from ..processes.activity import Activity, ChildProcess, activity_of
 from ..processes.survivors import SurvivorProcesses
+from ..processes.watch import holders_of
 from ..records import Evidence, Leak, Unattributed, Where
 from ..registry import contexts, registrations
 from ..registry.contexts import UNDECIDED, Context
@@ -18,12 +20,13 @@ from ..system import exit_handlers, syscalls
 from ..system.platform import RACY_NS
 from . import name_evidence as evidence
 from .child_creations import ChildCreations
-from .explanations import Examined, Explanations, children_above, with_holders
+from .explanations import Examined, Explanations, children_above
 from .ignore import Ignored
 from .leftovers import Leftovers
 from .project_tree import ProjectTree
 
 _TICK = RACY_NS / 1e9
+_MOST_ASKED = 20  # leaking contexts for which processes are read when they close
 
 
 class LeakFinder:
@@ -62,6 +65,7 @@ class LeakFinder:
         self.survivors: list[tuple[Context, ChildProcess]] = []
         self.child_creations = ChildCreations(observer, self.survivors, processes)
         self._alone = True
+        self._asks = _MOST_ASKED
         self._reach: exit_handlers.Reach | None = None  # from what closes now
         self.unattributed: dict[str, tuple[ChildProcess, ...]] = {}
         self._leaks_of_survivors: list[Leak] = []
@@ -77,10 +81,23 @@ class LeakFinder:
             leaks += self._in_tree(context, activity)
         if self.leftovers.concern(context.id):
             leaks += self.leftovers.take(context.id, lambda path: self._names(path, context))
-        leaks = with_holders(leaks, context)
+        leaks = self._with_holders(leaks)
         for leak in leaks:
             self._paths.update_report(leak)
         return tuple(leaks)
+
+    def _with_holders(self, leaks: list[Leak]) -> list[Leak]:
+        """Add to each leak the processes of the run that hold it open.
+
+        For the first leaking contexts only: to read a process takes longer than all else that a
+        leak costs. `Totals.note_holders` asks for the others, once.
+        """
+        pids = self._processes.pids() if leaks and self._asks else []
+        if not pids:
+            return leaks
+        self._asks -= 1
+        found = holders_of([leak.path for leak in leaks], pids)
+        return [replace(leak, open_by=tuple(found.get(leak.path, ()))) for leak in leaks]
 
     def _names(self, path: str, context: Context) -> bool:
         """Return whether a child process of a context is known to have created a path."""

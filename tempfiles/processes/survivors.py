@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,7 @@ class SurvivorProcesses:
         self.server_directories: set[str] = set()
         self.late: tuple[Context, ...] = ()
         self._were_late: list[Context] = []
+        self._servers: list[Process] = []
         self._has_waited = False
 
     def find(self, context: Context, activity: Activity) -> None:
@@ -59,7 +61,9 @@ class SurvivorProcesses:
                 self._alive.setdefault(owner, []).append(process)
                 if has_servers_command(process):
                     self._of_servers.setdefault(owner, []).append(process)
-            elif process.tmpdir is not None:
+                continue
+            self._servers.append(process)
+            if process.tmpdir is not None:
                 self.server_directories.add(process.tmpdir)
 
     def forget_ended(self) -> None:
@@ -117,6 +121,11 @@ class SurvivorProcesses:
     def survive(self, context: Context) -> bool:
         """Whether a process of a context was alive when it closed."""
         return context in self._alive
+
+    def pids(self) -> list[str]:
+        """Return the ids of the processes that were alive when their context closed."""
+        known = itertools.chain(self._servers, *self._alive.values())
+        return [str(process.pid) for process in known]
 
     def live(self, context: Context) -> bool:
         """Whether a process of a closed context is alive."""

@@ -201,16 +201,20 @@ def _with_ancestors(pid: int) -> set[int]:
     return found
 
 
-def holders_of(paths: Iterable[str]) -> dict[str, list[str]]:
+def holders_of(paths: Iterable[str], pids: Iterable[str] | None = None) -> dict[str, list[str]]:
     """Return the processes that hold any of some paths, or something below it, open, by path.
 
     Open files, mapped files, working directories and programs count, as `pid 4123 (redis-server)`.
     A path that no process holds is left out. Each process is examined once, whatever the number of
     paths.
+
+    Args:
+        paths: the paths.
+        pids: the processes to examine; None for all of the system.
     """
     wanted = {syscalls.real_path(path): path for path in paths}
     found: dict[str, list[str]] = {}
-    for pid in _pids() if wanted else ():
+    for pid in (_pids() if pids is None else pids) if wanted else ():
         held = {wanted[top] for name in _paths(pid) for top in with_parents(name) if top in wanted}
         if not held or (stat := procfs.stat(pid)) is None:
             continue

@@ -246,6 +246,7 @@ class Closing:
         late = (*self.close_late(), *self._close_again(contexts.root))
         self._finder.set_undecided_apart()
         self.totals.measure_again()
+        self.totals.note_holders(self._processes.pids())
         return late
 
     def close_leftovers(self, is_due: Callable[[str], bool]) -> tuple[ContextReport, ...]:

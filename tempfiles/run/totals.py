@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from ..fileops.measure import measure
 from ..observation.path_state import PathState
 from ..observation.paths import PathTable
+from ..processes.watch import holders_of
 from ..records import Leak, Modification, Rescued
 from ..recovery.rescue import location_after
 from ..reports import ContextReport, RemovalFailure, RemovalReport, Summary
@@ -76,6 +77,19 @@ class Totals:
                     state, bytes=extent.bytes, entries=extent.entries, files=extent.files,
                     written_by=written_by,
                 )
+
+    def note_holders(self, pids: Collection[str]) -> None:
+        """Add to each leak the processes that hold it open now, unless some are known already.
+
+        Args:
+            pids: the ids of the processes to examine.
+        """
+        unknown = {
+            state.path: state for state in self._reported
+            if state.reported is not None and not state.reported.open_by and self._is_last(state)
+        } if pids else {}
+        for path, holders in holders_of(unknown, pids).items():
+            _change(unknown[path], open_by=tuple(holders))
 
     def set_aside_removed(self) -> None:
         """Take out the leaks that a fixture around their context has removed since.

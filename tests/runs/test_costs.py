@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -60,6 +62,36 @@ REMOVES = """
             self.assertNotIn("tempfiles.run.close", sys.modules)
 """
 
+HELD = """
+    import sys, tempfile, unittest
+    from subprocess import DEVNULL, Popen
+
+    read = []
+    sys.addaudithook(
+        lambda event, args: event == "open" and str(args[0]).endswith("/maps") and read.append(1)
+    )
+
+    class T(unittest.TestCase):
+        def leak(self):
+            self.held, _ = tempfile.mkstemp(prefix="held-")
+
+        def start_sleep(self):
+            Popen(["sleep", "60"], pass_fds=[self.held], stdout=DEVNULL, stderr=DEVNULL)
+
+        def test_00(self):
+            self.leak()
+            self.start_sleep()
+
+        {leaking}
+
+        def test_98(self):
+            self.leak()
+            self.start_sleep()
+
+        def test_99_few_reads(self):
+            self.assertEqual(len(read), 20)
+"""
+
 
 def _numbers_of(source: str, *arguments: str) -> list[int]:
     done = subprocess.run(
@@ -110,6 +142,21 @@ class CloseCostTests(ProjectTestCase):
     def test_slowest_temp_counts_what_each_test_made_and_removed(self) -> None:
         outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")
         self.assertRegex(outcome.err, r"0 B +2 created  test_it.T.test_makes")
+
+    @unittest.skipUnless(os.path.isdir("/proc/self/fd"), "needs /proc")
+    def test_holders_of_leaks_are_asked_for_few_times(self) -> None:
+        tests = (f"def test_{number}(self): self.leak()" for number in range(10, 40))
+        self.write("test_it.py", HELD.replace("{leaking}", f"\n{' ' * 8}".join(tests)))
+        outcome = self.tidytest("--late-grace", "0", "--leak-json", "leaks.json")
+        report = json.loads((self.project / "leaks.json").read_text("utf-8"))
+        leaks = {one["context"][-2:]: one for one in report["leaks"]}
+        holders = [leaks[number]["open_by"][0] for number in ("00", "98")]
+        for holder in holders:
+            self.assertRegex(holder, r"pid \d+ \(sleep\)")
+            os.kill(int(holder.split()[1]), signal.SIGKILL)
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn(f"open by {holders[0]}", outcome.err)
+        self.assertNotIn("open_by", leaks["10"])
 
 
 if __name__ == "__main__":
