@@ -1,7 +1,6 @@
-"""Suggest a line of code that would have prevented a leak.
+"""The table of remedies: a line of code for each kind of leak, and where the line goes.
 
-A line without a comment about its place is pasted below the line that created the leak. It names
-the path to remove only if that is certain; otherwise it contains `...`, which removes nothing.
+The terminal, the page and `--fix` use the same table. The first row that fits a leak counts.
 """
 
 from __future__ import annotations
@@ -10,207 +9,219 @@ import ast
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from tempfiles import Leak
 
-from ..source_code import file_of_context, text_of, tree_of
-from .fixtures import fixture_remedy, is_of_pytest
-from .paste_site import (
-    AT_EXIT,
-    PasteSite,
-    Words,
-    is_function_test,
-    paste_site_of,
-    with_imports,
-)
-from .syntax import CallSite, call_sites, head, is_alone, path_of_result, source
+from ..source_code import text_of, tree_of
+from .site import Site, below_cwd, made_by, site_of
+from .syntax import SIMPLE, constants, imported_in, path_of_result, source
 
-_PATH_METHODS = ("open", "write_text", "write_bytes", "touch")
-_FILE_CALLS = {"open", "io.open", "os.open", *(f"pathlib.Path.{name}" for name in _PATH_METHODS)}
-_INSTEAD = {"mkdtemp": "TemporaryDirectory", "NamedTemporaryFile": "NamedTemporaryFile"}
-_NEW = "tempfile.TemporaryDirectory()"
-_SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.With, ast.AsyncWith)
+LONGEST = 100
+"""The most characters of a remedy."""
+
+Action = Literal["instead", "below", "first", "above", "words"]
+
+_OBJECTS = {"mkdtemp": "TemporaryDirectory", "NamedTemporaryFile": "NamedTemporaryFile"}
+"""The object that removes what a function of `tempfile` creates."""
+_MODULES = frozenset({
+    "atexit", "os", "pathlib", "shutil", "tempfile", "tempfiles", "unittest",
+})  # fmt: skip
 _FILE_NAME = re.compile(r"[\w.-]+")
+_AT_IMPORT = "it is created when the module is imported, outside of any test"
+_NO_PATH = "no variable has its path there"
+_NOT_OWN = "it is not created in a method of the test"
 _IN_FIXTURE = "# create it in setUpModule, setUpClass or setUp, and clean up there"
+_WITHIN = "# create it in a temporary directory, or remove it in a clean-up"
 
 
-def remedy(leaks: Sequence[Leak]) -> str:
-    """Return a line of code that would have prevented the leaks of one line of code."""
-    if is_of_pytest(leaks[0]):
-        return fixture_remedy(leaks)
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A line of code that prevents a leak.
+
+    Attributes:
+        code: one line of Python; a comment where no single line prevents the leak.
+        action: what the line does at its place: it stands instead of the call, below the statement,
+            first in the function, or above the function, as a decorator. `words`: it is a comment.
+        place: the same in words; empty directly below the statement.
+        imports: the modules that the line needs and its file lacks.
+        arguments: the fixtures of pytest that the test must take.
+        refusal: why `--fix` does not change the file; empty if it does.
+    """
+
+    code: str
+    action: Action
+    place: str = ""
+    imports: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    refusal: str = ""
+
+    @property
+    def line(self) -> str:
+        """The code with its place and its imports as a comment, as far as there is room."""
+        takes = f"the test takes {' and '.join(self.arguments)}" if self.arguments else ""
+        imports = "import " + ", ".join(self.imports) if self.imports else ""
+        words = [part for part in (self.place, takes, imports) if part]
+        while words and len(self.code) + len("; ".join(words)) + 4 > LONGEST:
+            words.pop()
+        return f"{self.code}  # {'; '.join(words)}" if words else self.code
+
+
+class Row(NamedTuple):
+    """One row of the table: what it fits, the code as a template, and where the code goes.
+
+    A template with a value that is unknown does not fit.
+    """
+
+    fits: Callable[[Site], object]
+    code: str
+    action: Action
+    arguments: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+_TABLE = (
+    Row(lambda site: site.is_at_import, "atexit.register({removal})", "below", refusal=_AT_IMPORT),
+    Row(lambda site: site.is_at_import, _IN_FIXTURE, "words", refusal=_AT_IMPORT),
+    Row(lambda site: site.is_kept, _IN_FIXTURE, "words",
+        refusal="its path may be kept in a cache, a global variable or another object"),
+    # In a method of the test: an object that removes what it creates, or a clean-up.
+    Row(lambda site: site.owner and site.has_object, "{enter}({object}({given}))", "instead"),
+    Row(lambda site: site.owner and site.creator == "TemporaryDirectory" and not site.is_with,
+        "{clean_up}({path}.cleanup)", "below"),
+    Row(lambda site: site.owner, "{clean_up}({removal})", "below"),
+    # In a function of pytest, which has no `self`.
+    Row(lambda site: site.takes_fixtures and site.is_in_default_directory,
+        "{call}({in_tmp_path})", "instead", ("tmp_path",)),
+    Row(lambda site: site.takes_fixtures and site.leak.where == "outside",
+        "monkeypatch.chdir(tmp_path)", "first", ("monkeypatch", "tmp_path")),
+    Row(lambda site: site.is_in_tests and not site.is_unittest,
+        "tempfiles.register_{kind}({path})", "below", refusal=_NOT_OWN),
+    # In other code, which the test redirects.
+    Row(lambda site: site.leak.where == "temp" and site.is_of_plain_function,
+        "@tempfiles.redirect()", "above", refusal=_NOT_OWN),
+    Row(lambda site: site.leak.where == "temp" and site.owner,
+        "{enter}(tempfiles.redirect())", "first", refusal=_NO_PATH),
+    Row(lambda site: site.leak.where == "temp",
+        "{enter}(tempfiles.redirect())", "first", refusal=_NOT_OWN),
+    Row(lambda site: site.owner,
+        "{enter}(tempfiles.redirect(chdir=True))", "first", refusal=_NO_PATH),
+    Row(lambda site: True,
+        "{enter}(tempfiles.redirect(chdir=True))", "first", refusal=_NOT_OWN),
+    Row(lambda site: True, _WITHIN, "words", refusal=_NOT_OWN),
+)  # fmt: skip
+
+
+def remedy(leaks: Sequence[Leak]) -> Remedy:
+    """Return what would have prevented the leaks of one line of code.
+
+    Args:
+        leaks: at least one; those of the most frequent scope are looked at.
+    """
     scope = Counter(leak.scope for leak in leaks).most_common(1)[0][0]
     leaks = [leak for leak in leaks if leak.scope == scope]
-    site = paste_site_of(leaks[0])
-    if site.is_at_import:
-        return with_imports(_at_import(leaks, site), site.file, site.line)
-    if site.outlives:
-        return _IN_FIXTURE
-    if is_function_test(leaks[0]):
-        return with_imports(_for_function(leaks[0]), site.file, site.line)
-    line = _line(leaks, site)
-    if site.hides(line):
-        return _IN_FIXTURE
-    if site.own:
-        return with_imports(line, site.file, site.line)
-    return with_imports(line, file_of_context(leaks[0].context), 0)
+    site = site_of(leaks[0])
+    values = _values(site, leaks)
+    fitting = ((row, _code(row, values)) for row in _TABLE if row.fits(site))
+    return next(_remedy(row, code, site) for row, code in fitting if code)
 
 
-def _line(leaks: Sequence[Leak], site: PasteSite) -> str:
-    words = site.words
-    line = _of_call(site, words) if site.can_clean_up else None
-    if line is None and _is_in_default_directory(site):
-        inner = f"{words.enter}({_NEW})"
-        line = f'{words.enter}(mock.patch("tempfile.tempdir", {inner}))  # {words.first}'
-    path = _fixed(leaks, site) if line is None and site.can_clean_up else None
-    if path is not None:
-        line = f"{words.clean_up}({_removal(site.leak, path, is_sure=site.is_once)})"
-    return line or _plain(site)
+def _remedy(row: Row, code: str, site: Site) -> Remedy:
+    if row.action == "words":
+        return Remedy(code, row.action, refusal=row.refusal)
+    is_here = row.action in ("instead", "below") or bool(site.owner)
+    file = site.file if is_here else site.test_file
+    imported = imported_in(file, site.functions if is_here else (), site.line)
+    imports = tuple(sorted(_names(code) & _MODULES - imported)) if text_of(file) else ()
+    place = {
+        "first": f"first in {site.first}",
+        "instead": f"instead of {_called(site)}",
+        "above": "above the test",
+    }.get(row.action, "")
+    return Remedy(code, row.action, place, imports, row.arguments, row.refusal)
 
 
-def _of_call(site: PasteSite, words: Words) -> str | None:
-    """Return what cleans up after a call of `tempfile`, if it is the only one on its line."""
-    leak, (module, _, creator) = site.leak, _call(site.leak).partition(".")
-    found = site.calls(creator) if module == "tempfile" else []
-    if len(found) != 1:
-        return None
-    if words.enter and (creator == "mkdtemp" or (leak.never_closed and creator in _INSTEAD)):
-        return _instead(site.file, found[0], f"tempfile.{_INSTEAD[creator]}", words.enter)
-    path = path_of_result(found[0], creator) if is_alone(site.file, found[0].statement) else None
-    if creator == "TemporaryDirectory" and path is not None:
-        is_entered = isinstance(found[0].statement, (ast.With, ast.AsyncWith))
-        return f"{words.clean_up}({path}.cleanup)" if not is_entered else None
-    # pathlib takes no bytes
-    if path is None or any(isinstance(each, bytes) for each in _constants(found[0].call)):
-        return None
-    return f"{words.clean_up}({_removal(leak, path, is_sure=site.is_once)})"
-
-
-def _instead(file: str, call_site: CallSite, function: str, enter: str) -> str:
-    """Return the replacement of a call, with the same arguments."""
-    name = source(file, call_site.call.func)
-    given = source(file, call_site.call)[len(name) :].strip()
-    return f"{enter}({function}{given})  # instead of {name}({'...' if given != '()' else ''})"
-
-
-def _is_in_default_directory(site: PasteSite) -> bool:
-    """Return whether the path was built from the default directory of `tempfile`."""
-    leak, (module, _, creator) = site.leak, _call(site.leak).partition(".")
-    if leak.where != "temp" or not site.functions or _is_of_child(leak):
-        return False
-    if module == "tempfile":
-        return not _says_where(site.nodes[0], site.calls(creator))
-    asking = [
-        each.statement for name in ("gettempdir", "mktemp") for each in call_sites(site.file, name)
-        if not _says_where(each.statement, [each])
-    ]  # fmt: skip
-    names: set[str] = set()
-    for node in ast.walk(site.functions[-1]):
-        if isinstance(node, ast.Assign) and (node in asking or names & _names(head(node))):
-            names |= {ast.unparse(target) for target in node.targets}
-    return site.nodes[0] in asking or not names.isdisjoint(_names(head(site.nodes[0])))
-
-
-def _names(nodes: Iterable[ast.AST]) -> set[str]:
-    return {node.id for node in nodes if isinstance(node, ast.Name)}
-
-
-def _says_where(statement: ast.AST, found: Sequence[CallSite]) -> bool:
-    """Return whether calls of `tempfile` in a statement may be given a directory."""
-    nodes = list(head(statement))
-    calls = [call_site.call for call_site in found] or [n for n in nodes if isinstance(n, ast.Call)]
-    return any(len(call.args) > 2 for call in calls) or any(
-        isinstance(node, ast.Starred)
-        or (isinstance(node, ast.keyword) and node.arg in ("dir", "args", "kwargs", None))
-        for node in nodes
-    )
-
-
-def _fixed(leaks: Sequence[Leak], site: PasteSite) -> str | None:
-    """Return the path as code if it is the same in each run and known below the line."""
-    leak, name, in_temp = leaks[0], os.path.basename(leaks[0].path), leaks[0].where == "temp"
-    is_below = bool(site.nodes) and isinstance(site.nodes[0], _SIMPLE)
-    # A directory made by other calls may be preexisting, with files of the user.
-    is_new = leak.type != "directory" or _call(leak) == "os.mkdir"
-    same = {os.path.basename(each.path) if in_temp else each.path for each in leaks}
-    path = name if in_temp else _in_project(leak.path)
-    text = text_of(site.file) + text_of(file_of_context(leak.context))
-    is_moved = re.search(r"\btempdir\b" if in_temp else "chdir", text)
-    if not (path and is_below and is_new and _is_in_source(name, site.file)):
-        return None
-    if is_moved or len(same) > 1:
-        return None
-    return f"os.path.join(tempfile.gettempdir(), {_quoted(path)})" if in_temp else _quoted(path)
-
-
-def _is_in_source(name: str, file: str) -> bool:
-    """Return whether a string in the source contains a file name."""
-    texts = map(str, _constants(tree_of(file)))
-    return any(name in _FILE_NAME.findall(text) for text in texts)
-
-
-def _constants(node: ast.AST) -> Iterator[object]:
-    return (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
-
-
-def _plain(site: PasteSite) -> str:
-    """Return a line that fits everywhere, in which the user must fill in the path."""
-    leak, words = site.leak, site.words
-    where = "" if site.can_clean_up else f"{words.first.removeprefix('first ')}: "
-    if leak.where == "temp" and _is_of_child(leak):
-        return f"{words.enter}({_NEW})  # {where}as TMPDIR of the child"
-    if leak.where == "outside" or (leak.origin is not None and not site.own):
-        return f"{words.clean_up}({_remove(leak)}, ...)  # {where}its path"
-    if leak.scope == "test" and _call(leak) in _FILE_CALLS:
-        owner, ending = words.enter.partition(".")[0], leak.path.rpartition(".")[2]
-        extension = ending if ending.isalnum() and ending.isascii() and len(ending) < 8 else "tmp"
-        create = f'{owner}.createTempFile(extension="{extension}")'
-        return f"{create}  # {where}use its path; needs TrackedTestCase"
-    return f"{words.enter}({_NEW})  # {where}create it in there"
-
-
-def _at_import(leaks: Sequence[Leak], site: PasteSite) -> str:
-    """Return the remedy for a line outside of all functions."""
-    line = _of_call(site, AT_EXIT)
-    path = _fixed(leaks, site)
-    if line is None and path is not None:
-        line = f"{AT_EXIT.clean_up}({_removal(leaks[0], path, is_sure=False)})"
-    return line or f"{AT_EXIT.clean_up}({_remove(leaks[0])}, ...)  # its path"
-
-
-def _for_function(leak: Leak) -> str:
-    """Return the remedy for a test that is a plain function, without `self`."""
-    if leak.where == "temp":
-        return f"with {_NEW} as directory: ...  # create it in there"
-    return f"{_remove(leak)}(...)  # its path; in a `finally`"
-
-
-def _removal(leak: Leak, path: str, is_sure: bool) -> str:
-    """Return the arguments of a clean-up; unless `is_sure`, the path may be gone by then."""
-    if leak.type == "directory":
-        return f"shutil.rmtree, {path}" + ("" if is_sure else ", ignore_errors=True")
-    return f"os.unlink, {path}" if is_sure else f"pathlib.Path({path}).unlink, missing_ok=True"
-
-
-def _remove(leak: Leak) -> str:
-    return "shutil.rmtree" if leak.type == "directory" else "os.unlink"
-
-
-def _call(leak: Leak) -> str:
-    return leak.origin.call if leak.origin is not None else leak.call
-
-
-def _is_of_child(leak: Leak) -> bool:
-    return _call(leak).startswith(("os.system", "subprocess ", "asyncio.")) or not _call(leak)
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if text.isprintable() and not {'"', "\\"} & set(text) else ascii(text)
-
-
-def _in_project(path: str) -> str:
-    try:
-        prefix = os.getcwd() + os.sep
-    except OSError:
+def _code(row: Row, values: dict[str, str]) -> str:
+    """Return the code of a row; empty where a value is unknown, or the line is too long."""
+    needed = set(re.findall(r"{(\w+)}", row.code)) - {"given"}
+    if not all(values[name] for name in needed):
         return ""
-    return path.removeprefix(prefix) if path.startswith(prefix) else ""
+    code = row.code.format_map(values)
+    return code if len(code) <= LONGEST and "\n" not in code else ""
+
+
+def _values(site: Site, leaks: Sequence[Leak]) -> dict[str, str]:
+    """Return what the templates of the table may name; what is unknown is empty."""
+    name = source(site.file, site.call.func) if site.call is not None else ""
+    given, path = _given(site), _path(site, leaks)
+    module = name.rpartition(".")[0] or "tempfile"
+    enter, clean_up = site.words
+    return {
+        "enter": enter, "clean_up": clean_up, "call": name, "given": given, "path": path,
+        "object": f"{module}.{_OBJECTS.get(site.creator, '')}",
+        "removal": _removal(site, path) if path else "",
+        "in_tmp_path": f"{given}, dir=tmp_path".removeprefix(", "),
+        "kind": "directory" if site.leak.type == "directory" else "file",
+    }  # fmt: skip
+
+
+def _called(site: Site) -> str:
+    name = source(site.file, site.call.func) if site.call is not None else ""
+    return f"{name}({'...' if _given(site) else ''})"
+
+
+def _given(site: Site) -> str:
+    """Return the arguments of the call."""
+    if site.call is None:
+        return ""
+    words = [(each.arg, each.value) for each in site.call.keywords]
+    return ", ".join([
+        *(source(site.file, each) for each in site.call.args),
+        *(f"{name}={source(site.file, value)}" if name else f"**{source(site.file, value)}"
+          for name, value in words),
+    ])  # fmt: skip
+
+
+def _removal(site: Site, path: str) -> str:
+    """Return the arguments of a clean-up that removes a path; the path may be gone by then."""
+    if site.leak.type == "directory":
+        return f"shutil.rmtree, {path}" + ("" if site.is_once else ", ignore_errors=True")
+    return f"os.unlink, {path}" if site.is_once else f"pathlib.Path({path}).unlink, missing_ok=True"
+
+
+def _path(site: Site, leaks: Sequence[Leak]) -> str:
+    """Return code for the path below the line; empty if the source does not tell it."""
+    if not site.is_alone or not isinstance(site.statement, SIMPLE):
+        return ""
+    if site.leak.where == "outside":
+        return _path_in_project(site, leaks)
+    if site.call is None or not site.creator or any(
+        isinstance(value, bytes) for value in constants(site.call)  # pathlib takes no bytes
+    ):
+        return ""
+    return path_of_result(site.statement, site.call, site.creator)
+
+
+def _path_in_project(site: Site, leaks: Sequence[Leak]) -> str:
+    """Return a path below the working directory as code, if the line creates it in each run.
+
+    It must stand in the source. A directory that other calls than `os.mkdir` have made may contain
+    files of the user.
+    """
+    leak, path = site.leak, below_cwd(site.leak.path)
+    is_new = leak.type != "directory" or made_by(leak) == "os.mkdir"
+    if not (path and is_new) or {each.path for each in leaks} != {leak.path}:
+        return ""
+    texts = map(str, constants(tree_of(site.file)))
+    is_named = any(os.path.basename(path) in _FILE_NAME.findall(text) for text in texts)
+    if not is_named or "chdir" in text_of(site.file):
+        return ""
+    is_plain = path.isprintable() and not {'"', "\\"} & set(path)
+    return f'"{path}"' if is_plain else ascii(path)
+
+
+def _names(code: str) -> set[str]:
+    tree = ast.parse(code.removeprefix("@"))
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

@@ -24,7 +24,7 @@ _open: list[tuple[str, Places]] = []
 
 
 @contextlib.contextmanager
-def redirect() -> Iterator[Path]:
+def redirect(*, chdir: bool = False) -> Iterator[Path]:
     """Create temporary files in a new directory, and remove it at the end of the block.
 
     Within the block, `tempfile.gettempdir()` is that directory: `tempfile.mkdtemp()`, `mkstemp()`
@@ -37,6 +37,9 @@ def redirect() -> Iterator[Path]:
     entered last and is still open, and the end of a block removes its own directory only. A path
     that another thread created in it no longer exists then.
 
+    Args:
+        chdir: also make it the working directory of the process, for code that writes there.
+
     Yields:
         The directory. A failure to remove it is logged, not raised.
 
@@ -45,7 +48,8 @@ def redirect() -> Iterator[Path]:
     """
     path = _enter()
     try:
-        yield Path(path)
+        with contextlib.chdir(path) if chdir else contextlib.nullcontext():
+            yield Path(path)
     finally:
         _leave(path)
         reclaim.discard(path)

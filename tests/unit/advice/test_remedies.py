@@ -12,9 +12,9 @@ from runner.advice.remedies import remedy
 from runner.advice.where_to_begin import advice
 from tempfiles.records import Leak, Origin, ResourceType, Scope, Where
 
-ENTER = "self.enterContext(tempfile.TemporaryDirectory())"
-TEMPDIR = f'self.enterContext(mock.patch("tempfile.tempdir", {ENTER}))'
-CALLER = "in the test or setUp that calls it"
+FIRST = "self.enterContext(tempfiles.redirect())  # first in test_it; import tempfiles"
+CHDIR = FIRST.replace("redirect()", "redirect(chdir=True)")
+CALLER = "its test or setUp"
 
 
 def leak(
@@ -29,8 +29,8 @@ def leak(
 class RemedyTests(unittest.TestCase):
     def assert_remedy(self, expected: str, *leaks: Leak) -> None:
         reported = remedy(leaks)
-        self.assertEqual(reported, expected)
-        ast.parse(reported)
+        self.assertEqual(reported.line, expected)
+        ast.parse(reported.code.removeprefix("@"))
 
     def written(self, *lines: str) -> str:
         """Return the file of a test with these lines, of which the first is the third there."""
@@ -41,56 +41,80 @@ class RemedyTests(unittest.TestCase):
 
     def test_in_a_test(self) -> None:
         for call, written, expected in (
-            ("open", "open(NAME)", 'self.createTempFile(extension="csv")  # use its path; '
-                                   "needs TrackedTestCase"),
-            ("shelve.open", "shelve.open(NAME)", f"{ENTER}  # create it in there; import tempfile"),
-            ("tempfile.mkstemp", "tempfile.mkstemp(dir=TOP)",
-             f"{ENTER}  # create it in there; import tempfile"),
-            ("tempfile.TemporaryDirectory", "with tempfile.TemporaryDirectory() as made: pass",
-             f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
-            ("os.mkdir", "os.mkdir(mktemp())",
-             f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
-            ("make", "make(gettempdir(), '/other')",
-             f"{TEMPDIR}  # first in test_it; from unittest import mock; import tempfile"),
-            ("subprocess tar", "run(['tar', gettempdir()])",
-             f"{ENTER}  # as TMPDIR of the child; import tempfile"),
+            ("open", "open(NAME)", FIRST),
+            ("shelve.open", "shelve.open(NAME)", FIRST),
+            ("tempfile.mkstemp", "tempfile.mkstemp(dir=TOP)", FIRST),
+            ("subprocess tar", "run(['tar', gettempdir()])", FIRST),
+            ("tempfile.mkdtemp", "self.top = tempfile.mkdtemp('a', dir=TOP)",
+             'self.enterContext(tempfile.TemporaryDirectory(\'a\', dir=TOP))'
+             "  # instead of tempfile.mkdtemp(...)"),
+            ("tempfile.NamedTemporaryFile", "f = NamedTemporaryFile(delete=False)",
+             "self.addCleanup(os.unlink, f.name)  # import os"),
+            ("tempfile.mkstemp", "for n in 'ab':\n            path = mkstemp()[1]",
+             "self.addCleanup(pathlib.Path(path).unlink, missing_ok=True)  # import pathlib"),
         ):  # fmt: skip
             with self.subTest(written):
-                self.assert_remedy(expected, leak(call, file=self.written(written)))
+                line = 3 + written.count("\n")
+                self.assert_remedy(expected, leak(call, file=self.written(written), line=line))
+
+    def test_in_pytest(self) -> None:
+        for call, where, written, expected in (
+            ("tempfile.mkdtemp", "temp", "top = tempfile.mkdtemp('a')",
+             "tempfile.mkdtemp('a', dir=tmp_path)"
+             "  # instead of tempfile.mkdtemp(...); the test takes tmp_path"),
+            ("open", "outside", "open('a.csv', 'w')",
+             "monkeypatch.chdir(tmp_path)"
+             "  # first in the test; the test takes monkeypatch and tmp_path"),
+            ("open", "temp", "open(NAME, 'w')",
+             "@tempfiles.redirect()  # above the test; import tempfiles"),
+        ):  # fmt: skip
+            file = self.written(written)
+            with self.subTest(written):
+                made = leak(call, file=file, context=f"{file}::T::test_it[a-b]", where=where)  # type: ignore[arg-type]
+                self.assert_remedy(expected, made)
+
+    def test_long_call_is_left_in_its_place(self) -> None:
+        text = f"tempfile.mkdtemp({'x' * 80!r})"
+        self.assert_remedy(FIRST, leak("tempfile.mkdtemp", file=self.written(text)))
 
     def test_arguments_are_left_alone(self) -> None:
         for call in ("h.emit(x.csv)", "open('x.csv') or open(y)", "log.error('x.csv')"):
             for name in ("open", "logging.Handler.emit", "logging.Logger.error"):
                 reported = remedy([leak(name, "/tmp/tidy-a/0/y.csv", file=self.written(call))])
-                self.assertNotIn("x.csv", reported)
+                self.assertNotIn("x.csv", reported.line)
 
     def test_remedy_for_other_code_is_pasted_into_its_caller(self) -> None:
+        file = self.written("pass")
         whose: tuple[tuple[Scope, str, str, str], ...] = (
-            ("test", "unit.test_a.T.test_it", "self.addCleanup", CALLER),
-            ("class", "unit.test_a.T", "cls.addClassCleanup", "in setUpClass"),
-            ("module", "unit.test_a", "unittest.addModuleCleanup", "in setUpModule"),
+            ("test", "unit.test_a.T.test_it", "self.enterContext", CALLER),
+            ("class", "unit.test_a.T", "cls.enterClassContext", "setUpClass"),
+            ("module", "unit.test_a", "unittest.enterModuleContext", "setUpModule"),
         )
-        for scope, context, clean_up, where in whose:
-            for kind, remove in (("directory", "shutil.rmtree"), ("file", "os.unlink")):
-                self.assert_remedy(
-                    f"{clean_up}({remove}, ...)  # {where}: its path",
-                    leak("make", "/tmp/tidy-a/0/tmpab3_x9z1", kind, file="shop.py",  # type: ignore[arg-type]
-                         function="export", scope=scope, context=context),
-                )  # fmt: skip
+        for scope, context, enter, where in whose:
+            made = leak("make", file=file, function="export", scope=scope, context=context, line=1)
+            code = f"{enter}(tempfiles.redirect())"
+            self.assert_remedy(f"{code}  # first in {where}; import tempfiles", made)
 
     def test_remedy_at_import_runs_at_exit(self) -> None:
-        made = leak("tempfile.mkdtemp", kind="directory", function="<module>", scope="run",
-                    context="run")  # fmt: skip
-        self.assert_remedy("atexit.register(shutil.rmtree, ...)  # its path", made)
+        path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "test_a.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("TOP = mkdtemp()\nmkdtemp()\n")
+        for line, expected in (
+            (1, "atexit.register(shutil.rmtree, TOP, ignore_errors=True)  # import atexit, shutil"),
+            (2, "# create it in setUpModule, setUpClass or setUp, and clean up there"),
+        ):
+            made = leak("tempfile.mkdtemp", kind="directory", function="<module>", scope="run",
+                        context="run", file=path, line=line)  # fmt: skip
+            self.assert_remedy(expected, made)
 
     def test_remedy_in_a_function_uses_no_self(self) -> None:
-        here = f"{__name__}.leak"
-        self.assert_remedy(
-            "with tempfile.TemporaryDirectory() as directory: ...  # create it in there",
-            leak("open", context=here),
-        )
-        self.assert_remedy("os.unlink(...)  # its path; in a `finally`",
-                           leak("open", context=here, where="outside"))  # fmt: skip
+        path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "test_a.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("def test_it():\n    fd, path = tempfile.mkstemp()\n    open(NAME)\n")
+        made = leak("tempfile.mkstemp", file=path, context="test_a.test_it", line=2)
+        self.assert_remedy("tempfiles.register_file(path)  # import tempfiles", made)
+        made = leak("open", file=path, context="test_a.test_it")
+        self.assert_remedy("@tempfiles.redirect()  # above the test; import tempfiles", made)
 
     def test_import_below_the_line_is_not_used(self) -> None:
         file = self.written("fd, p = tempfile.mkstemp()", "import os", "os.close(fd)")
@@ -99,16 +123,7 @@ class RemedyTests(unittest.TestCase):
 
     def test_variable_that_is_rebound_on_the_line_is_not_used(self) -> None:
         file = self.written("fd, p = tempfile.mkstemp(); p = 'settings.ini'")
-        self.assertNotIn("unlink, p)", remedy([leak("tempfile.mkstemp", file=file)]))
-
-    def test_remedy_for_a_child_uses_a_name_from_the_source(self) -> None:
-        file = self.written("import os, tempfile; os.system('touch $TMPDIR/out.txt')")
-        self.assert_remedy(
-            'self.addCleanup(os.unlink, os.path.join(tempfile.gettempdir(), "out.txt"))',
-            leak("os.system", "/tmp/tidy-a/0/out.txt", file=file),
-        )
-        self.assert_remedy(f"{ENTER}  # as TMPDIR of the child",
-                           leak("os.system", "/tmp/tidy-a/0/out", file=file))  # fmt: skip
+        self.assertNotIn("unlink", remedy([leak("tempfile.mkstemp", file=file)]).code)
 
     def test_outside_path_is_named_only_if_it_is_in_the_source(self) -> None:
         for path, reported in (
@@ -123,11 +138,11 @@ class RemedyTests(unittest.TestCase):
             with self.subTest(path):
                 file = self.written("import os", "by_variable('debug.log', 'é.log')")
                 made = leak("make", path, where="outside", file=file, line=4)
-                words = "  # its path" if reported == "..." else ""
-                self.assert_remedy(f"self.addCleanup(os.unlink, {reported}){words}", made)
+                line = CHDIR if reported == "..." else f"self.addCleanup(os.unlink, {reported})"
+                self.assert_remedy(line, made)
                 moved = self.written("import os", "os.chdir('debug.log é.log')")
                 made = leak("make", path, where="outside", file=moved, line=4)
-                self.assert_remedy("self.addCleanup(os.unlink, ...)  # its path", made)
+                self.assert_remedy(CHDIR, made)
 
 
 class DefectTests(unittest.TestCase):
@@ -137,9 +152,4 @@ class DefectTests(unittest.TestCase):
         with mock.patch("runner.advice.where_to_begin.remedy", side_effect=defect):
             reported = list(advice(leaks))
         line = "(no remedy, by a defect in tidytest: RuntimeError('on purpose'))"
-        self.assertIn(line, reported[3])
-        self.assertIn("  tests:", reported)
-
-
-if __name__ == "__main__":
-    unittest.main()
+        self.assertEqual([text.strip() for text in reported[2:]], [line])

@@ -42,6 +42,13 @@ class RedirectTests(IsolatedTestCase):
             raise ZeroDivisionError
         self.assertEqual(self.left(), [])
 
+    def test_working_directory_is_redirected_on_request(self) -> None:
+        before = os.getcwd()
+        with tempfiles.redirect(chdir=True) as directory:
+            self.assertEqual(os.path.realpath(directory), os.getcwd())
+        self.assertEqual(os.getcwd(), before)
+        self.assertEqual(self.left(), [])
+
     def test_decorated_function_has_a_directory_for_each_call(self) -> None:
         made = tempfiles.redirect()(tempfile.gettempdir)
         self.assertNotEqual(made(), made())
