@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
 import struct
 import time
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _SCOPE_NAMES = {number: scope for scope, number in SCOPES.items()}
 LARGEST = 16 << 20
 """The bytes of the largest journal that is read: of 100,000 preexisting files, and some more."""
-_LONGEST_LINE = 1 << 20
+_LINE = re.compile(rb"[^\n]{1,1048576}\n?")
 _LARGEST_NUMBER = 2**63
 # Not blocking: a FIFO of that name would wait for a writer for ever.
 OPEN = (
@@ -75,7 +76,7 @@ class JournalView:
 
 def read_current(root: str) -> Current | None:
     """Return the context that was current in a run; None where there was none."""
-    page = b"".join(_lines(root, CURRENT, SIZE))
+    page = _read(root, CURRENT, SIZE)
     if len(page) < SIZE or not page.startswith(MAGIC, 1) or page[0] >= len(OFFSETS):
         return None
     length, number, name = struct.unpack_from(SLOT, page, OFFSETS[page[0]])
@@ -94,14 +95,12 @@ def read_journal(root: str, *, deadline: float | None = None) -> JournalView:
     current = read_current(root)
     leaks: list[Leak] = []
     damaged = size = 0
-    for line in _lines(root, JOURNAL, LARGEST):
+    for line in _lines(root, JOURNAL):
         if deadline is not None and time.monotonic() >= deadline:
             return JournalView(current, tuple(leaks), damaged, complete=False)
         if line.startswith(_PREEXISTING):
             continue
         size += len(line)
-        if line == b"\n" and size <= MOST_BYTES:
-            continue
         if size > MOST_BYTES or line.startswith(_FULL):
             return JournalView(current, tuple(leaks), damaged, full=True)
         try:
@@ -116,7 +115,7 @@ def preexisting(root: str) -> Iterator[tuple[str, str]]:
 
     The paths are those that the run itself used.
     """
-    lines = chain(_lines(root, JOURNAL, LARGEST), _lines(root, FORKED, LARGEST))
+    lines = chain(_lines(root, JOURNAL), _lines(root, FORKED))
     for line in lines:
         if line.startswith(_PREEXISTING):
             try:
@@ -145,23 +144,26 @@ _PREEXISTING = b'{"' + PREEXISTING.encode()
 _FULL = b'{"' + FULL.encode()
 
 
-def _lines(root: str, name: str, limit: int) -> Iterator[bytes]:
-    """Yield the lines of a file of a root up to a number of bytes; long ones in several pieces."""
+def _lines(root: str, name: str) -> Iterator[bytes]:
+    """Yield the lines of a file of a root that are not empty; long ones in several pieces."""
+    return (found[0] for found in _LINE.finditer(_read(root, name, LARGEST)))
+
+
+def _read(root: str, name: str, limit: int) -> bytes:
+    """Return the first bytes of a file of a root; none if it is not a regular file of this user."""
     try:
         fd = os.open(os.path.join(root, name), OPEN)
     except OSError:
-        return
+        return b""
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id():
         os.close(fd)  # a directory cannot become a file object
-        return
+        return b""
     with open(fd, "rb") as file:
         try:
-            while limit > 0 and (line := file.readline(min(_LONGEST_LINE, limit))):
-                limit -= len(line)
-                yield line
+            return file.read(limit)
         except OSError:
-            return
+            return b""
 
 
 def _parse(line: bytes) -> Any:
