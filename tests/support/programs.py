@@ -22,7 +22,10 @@ SERVER = f"""
 import runpy, sys
 sys.path[0] = {str(Path(__file__).parent)!r}
 import fork_server
-runpy._run_module_as_main(fork_server.main())
+try:
+    runpy._run_module_as_main(fork_server.main())
+except SystemExit as error:
+    fork_server.end(error.code)
 """
 MODULES = ("runner", "tempfiles", "pytest")
 LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
