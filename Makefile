@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs site dist zoo parity hosts torture bench bench-quick clean
+.PHONY: help demo test lint types check docs site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ parity: $(READY)  ## compare with unittest, then -j 2 and -j 4 with the serial r
 
 hosts: $(READY)  ## run real suites under pytest with and without the plugin; downloads them
 	$(BIN)/python -m tests.campaigns.hosts
+
+hosts-matrix: $(READY)  ## run the tests of the plugins with older versions of their hosts
+	$(BIN)/python -m tests.campaigns.hosts_matrix
 
 torture: $(READY)  ## kill runs, race reapers and swap directories; takes minutes
 	$(BIN)/python -m tests.campaigns.torture_removal --full
