@@ -1,11 +1,13 @@
-"""The build: all is in setup.cfg, except the recorder of native programs, and what is compiled.
+"""The build: all is in setup.cfg, but the recorder of native programs, compiling, and README links.
 
 The recorder is optional: a C compiler builds it on Linux with glibc. `TIDYTEST_NATIVE=0` leaves it
 out, and the wheel is then a pure one; with `TIDYTEST_NATIVE=1` the build fails without it.
 """
 
 import compileall
+import configparser
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -75,7 +77,19 @@ def obstacle() -> str:
     return "" if shutil.which(compiler) else f"there is no C compiler {compiler!r}"
 
 
+def description() -> str:
+    """Return the README with the addresses of the repository in its links, as PyPI needs them."""
+    config = configparser.ConfigParser()
+    config.read("setup.cfg", encoding="utf-8")
+    found = re.search(r"Source = (\S+)", config["metadata"]["project_urls"])
+    source = found[1] if found else ""
+    with open("README.md", encoding="utf-8") as readme:
+        images = re.sub(r"(!\[[^]]*\]\()(?!https?:)", rf"\1{source}/raw/main/", readme.read())
+    return re.sub(r"(?<!!)(\[[^][]*\]\()(?!https?:)", rf"\1{source}/blob/main/", images)
+
+
 setup(
+    long_description=description(),
     ext_modules=recorder(),
     cmdclass={
         "bdist_wheel": LibraryWheel,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,10 @@ class SourceArchiveTests(unittest.TestCase):
         (archive,) = top.glob("*.tar.gz")
         with tarfile.open(archive) as tar:
             files = [member.name.partition("/")[2] for member in tar if member.isfile()]
+            metadata = tar.extractfile(f"{archive.name[:-7]}/PKG-INFO")
+            assert metadata is not None
+            links = re.findall(r"\]\((?!https://)[^)]*\)", metadata.read().decode())
+        self.assertEqual(links, [])  # PyPI has no files to which they could lead
         found = {name for name in files if "egg-info/" not in name} - MADE
         self.assertEqual(found ^ set(tracked()), set())
 
