@@ -171,8 +171,11 @@ class FormatTests(unittest.TestCase):
             self.assertEqual(len(prints), len(entries))
 
     def test_each_line_is_read_by_the_problem_matchers(self) -> None:
-        page = (Path(__file__).parents[2] / "docs/howto/tools.md").read_text("utf-8")
-        patterns = {json.loads(f'"{found}"') for found in re.findall(r'"regexp": "(.+)"', page)}
+        guides = Path(__file__).parents[2] / "docs/howto"
+        pages = [(guides / name).read_text("utf-8") for name in ("ci.md", "tools.md")]
+        found = re.findall(r'"regexp": "(.+)"', "".join(pages))
+        self.assertEqual(len(found), 2)
+        patterns = {json.loads(f'"{pattern}"') for pattern in found}
         self.assertEqual(len(patterns), 1)
         (pattern,) = patterns
         for report in self.reports():
