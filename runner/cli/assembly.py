@@ -92,14 +92,22 @@ class CommandLineComponents(Components):
         if is_empty(test) and self.recording is None:
             return test
         followers = [] if self.measurement is None else [self.measurement]
-        self.parallel = ParallelSuite(test, self, session, self.words, followers)
+        if self.settings.workers is None:
+            self.parallel = ParallelSuite(test, self, session, self.words, followers)
+        else:
+            from ..cluster.suite import ClusterSuite
+
+            self.parallel = suite = ClusterSuite(test, self, session, self.words, followers)
+            suite.sends_ids = self.selection is not None
         self.parallel.recording = self.recording
         return self.parallel
 
     def _needs_workers(self) -> bool:
         """Return whether workers are asked for, or anything that only they can do."""
         settings = self.settings
-        if settings.jobs > 1 or settings.retries or settings.timeout is not None:
+        if settings.jobs > 1 or settings.workers is not None or settings.retries:
+            return True
+        if settings.timeout is not None:
             return True
         if settings.record is not None:  # only workers send what it consists of
             return True

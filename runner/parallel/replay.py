@@ -30,6 +30,7 @@ class Replay:
     Attributes:
         closed: the events of the contexts that have closed so far.
         made_and_removed: how many paths the other contexts have created.
+        batches: whether a success is a dot and nothing else.
     """
 
     def __init__(
@@ -52,10 +53,11 @@ class Replay:
         self.made_and_removed = 0
         self._outside: set[bytes] = set()
         self._warnings = ShownWarnings()
-        self._batches = self._may_batch()
+        self.batches = self._may_batch()
         self._handlers: dict[bytes, Callable[[bytes], None]] = {
             events.STARTED.encode(): self._start,
             events.FOREIGN.encode(): self._start_foreign,
+            events.MACHINE.encode(): self._name_machine,
             events.PASSED.encode(): self._pass,
             events.STOPPED.encode(): self._stop,
             events.OUTCOME.encode(): self._outcome,
@@ -134,7 +136,7 @@ class Replay:
 
     def _apply(self, lines: list[bytes]) -> None:
         handlers = self._handlers
-        if not self._batches:
+        if not self.batches:
             for line in lines:
                 handlers.get(line[:1], _ignore)(line)
             return
@@ -184,6 +186,12 @@ class Replay:
         self._session.worker = self._source.number
         self._test = test
         self._result.startTest(test)
+
+    def _name_machine(self, line: bytes) -> None:
+        self._session.machine = machine = json.loads(line[1:])
+        if self._result.showAll:
+            self._result.stream.write(f"[{machine}] ")
+            self._result.stream.flush()
 
     def _pass(self, line: bytes) -> None:
         self._note_times(line)

@@ -12,8 +12,7 @@ from ..session.session import Session
 from ..workers import events
 
 if TYPE_CHECKING:
-    from ..pool.process import WorkerProcess
-    from ..pool.source import EventHandler
+    from ..pool.source import EndedWorker, EventHandler
     from .replay import Replay
 
 Late = tuple[ContextReport, ...]
@@ -42,7 +41,7 @@ def add_to_session(
 
 
 def report_of(
-    worker: WorkerProcess, handler: EventHandler, session: Session
+    worker: EndedWorker, handler: EventHandler, session: Session
 ) -> tuple[RunReport, Late]:
     """Return the report of a worker that has ended, and what contexts left after they had closed.
 

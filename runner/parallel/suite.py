@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import unittest
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tempfiles import untracked
 
@@ -17,7 +17,7 @@ from ..hosting.components import Components
 from ..marks import worker_setups
 from ..output.colour import is_live
 from ..pool.pool import Pool
-from ..pool.source import EventHandler
+from ..pool.source import EndedWorker, EventHandler
 from ..pool.starters import reason_against_fork
 from ..scheduling.durations import UnitDurations
 from ..scheduling.plan import units_of
@@ -31,6 +31,7 @@ from ..unittest_api import test_id
 from ..workers.worker import Job, ResultSettings
 from .replay import Replay
 from .replayed_result import ReplayedResult
+from .reports import add_to_session, report_of
 
 if TYPE_CHECKING:
     from ..recording.run import RunRecording
@@ -38,6 +39,37 @@ if TYPE_CHECKING:
     from .retries import Retries
 
 __unittest = True
+
+
+class AnyPool(Protocol):
+    """What runs the units of a run: local workers, or the machines of a cluster.
+
+    Attributes:
+        is_closed: whether nothing of the workers is left.
+        failures: what went wrong at the end of workers, in words.
+    """
+
+    failures: list[str]
+    is_closed: bool
+
+    @property
+    def ended(self) -> Sequence[EndedWorker]:
+        """The workers that have ended, with their last events."""
+
+    def run(self) -> None:
+        """Run all units."""
+
+    def stop(self) -> None:
+        """Start nothing more."""
+
+    def finish(self) -> None:
+        """Wait for the workers to end."""
+
+    def names_running(self) -> str:
+        """Return the ids of the tests under way."""
+
+    def remove_files(self) -> None:
+        """Remove what the workers have written."""
 
 
 class ParallelSuite:
@@ -75,7 +107,7 @@ class ParallelSuite:
         self._listeners = listeners
         self._has_custom_run = has_custom_run(suite)
         self._run_word = os.urandom(4).hex()
-        self._pool: Pool | None = None
+        self._pool: AnyPool | None = None
         self._replay: Replay | None = None
         self._sink: EventHandler | None = None
         settings = components.settings
@@ -83,7 +115,7 @@ class ParallelSuite:
         if self._workers > 1:  # else nothing has to be kept apart
             refuse_unknown(self._units, dict(settings.resources))
         self._durations = UnitDurations(components.directory, settings.durations_file)
-        self._schedule = self._new_schedule()
+        self._schedule = self._new_schedule(self._known())
         self._seconds = 0.0
 
     def countTestCases(self) -> int:
@@ -97,17 +129,20 @@ class ParallelSuite:
 
     def __call__(self, result: ReplayedResult) -> ReplayedResult:
         """Run the tests; return the result."""
-        reason = reason_against_fork()
-        if result.showAll and reason is not None and self._components.settings.workers_by == "auto":
-            result.stream.writeln(f"tidytest: workers are new processes: {reason}")
+        self._tell_start(result)
         if self._rounds is None:
             self._run(result)
         else:
             self._rounds.repeat(result, lambda: self._run_round(result))
         return result
 
+    def _tell_start(self, result: ReplayedResult) -> None:
+        reason = reason_against_fork()
+        if result.showAll and reason is not None and self._components.settings.workers_by == "auto":
+            result.stream.writeln(f"tidytest: workers are new processes: {reason}")
+
     def _run_round(self, result: ReplayedResult) -> None:
-        self._schedule = self._new_schedule()
+        self._schedule = self._new_schedule(self._known())
         self._run(result)
         self.finish()
 
@@ -118,7 +153,7 @@ class ParallelSuite:
         retries = self._retries(sink, result)
         handler: EventHandler = retries or sink
         live = self._live_line(handler, result.stream)
-        self._pool = Pool(job, self._units, self._schedule, self._workers, live or handler)
+        self._pool = self._new_pool(job, live or handler, result)
         self._session.name_running = self._pool.names_running
         begun = perf_counter()
         try:
@@ -169,15 +204,20 @@ class ParallelSuite:
             self._has_custom_run, self._run_word, self._words,
         )  # fmt: skip
 
-    def _new_schedule(self) -> Schedule:
-        known = self._durations.of_all(self._units)
+    def _known(self) -> dict[int, float]:
+        return self._durations.of_all(self._units)
+
+    def _new_schedule(self, known: Mapping[int, float]) -> Schedule:
         limits = dict(self._components.settings.resources)
         return Schedule(self._units, known, self._workers, limits)
+
+    def _new_pool(self, job: Job, handler: EventHandler, result: ReplayedResult) -> AnyPool:
+        return Pool(job, self._units, self._schedule, self._workers, handler)
 
     def bound_lines(self) -> list[str]:
         """Return a line about the unit that bound the length of the run, if there is one."""
         bound = self._schedule.bound(self._seconds)
-        return [] if bound is None or self._workers == 1 else [str(bound)]
+        return [] if bound is None or self._schedule.workers == 1 else [str(bound)]
 
     def remember_durations(self) -> None:
         """Write how long the units took, for the next run.
@@ -199,8 +239,6 @@ class ParallelSuite:
         if self._pool is None or self._pool.is_closed:
             return
         self._pool.finish()
-        from .reports import add_to_session, report_of
-
         assert self._replay is not None and self._sink is not None
         reports = [report_of(worker, self._sink, self._session) for worker in self._pool.ended]
         add_to_session(reports, self._replay, self._session)

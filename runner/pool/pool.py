@@ -180,6 +180,11 @@ class Pool:
                 worker.flag.set()
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether it has stopped before all units were over."""
+        return self._stopping
+
+    @property
     def _is_over(self) -> bool:
         if self._stopping:
             return all(worker.is_idle for worker in self._workers.values())

@@ -6,7 +6,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from ..workers.channel import Paths
+
+if TYPE_CHECKING:
+    from tempfiles import Rescued
 
 
 class Source:
@@ -58,6 +63,28 @@ class EventHandler(Protocol):
     @property
     def stops(self) -> bool:
         """Whether the run is to stop."""
+
+
+class EndedWorker(Protocol):
+    """A worker that has ended, here or on another machine.
+
+    Attributes:
+        number: of the worker; a replacement has that of the worker that died.
+        paths: its files.
+        source: where its events come from.
+        report: its last event; empty if it died.
+        contexts: the events of the contexts that it has closed.
+        rescued: the user's files that were moved out of its run root.
+        ran: the places of the tests that it has run, in its order.
+    """
+
+    number: int
+    paths: Paths
+    source: Source
+    report: bytes
+    contexts: list[bytes]
+    rescued: tuple[Rescued, ...]
+    ran: list[int]
 
 
 def write_out(fd: int, data: bytes) -> None:

@@ -76,7 +76,8 @@ class SpawnStarter:
         """Start a worker; see `WorkerStarter`."""
         shared = (self._wires.bell_in, self._wires.life) if CAN_FORK else ()
         fds = shared or (-1, -1)
-        words = [self._plan, str(number), json.dumps(paths), *map(str, fds)]
+        shown = self._job.first_worker + number
+        words = [self._plan, str(shown), json.dumps(paths), *map(str, fds)]
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         flush_output()
         with untracked(), self._job.run.starting_worker():

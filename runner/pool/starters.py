@@ -48,10 +48,8 @@ class ForkStarter:
             wires.close_in_worker()
             for fd in (work_in, *(worker.work for worker in others)):
                 os.close(fd)
-            run_forked(
-                self._job,
-                Place(number, self._job.run_word, paths, work, wires.bell_in, wires.life),
-            )
+            job, shown = self._job, self._job.first_worker + number
+            run_forked(job, Place(shown, job.run_word, paths, work, wires.bell_in, wires.life))
         os.close(work)
         with self._job.run.starting_worker():
             return WorkerProcess(number, pid, paths, park(work_in))

@@ -10,8 +10,7 @@ from typing import Any
 from tempfiles import ContextReport, RunReport, __version__
 
 from ..execution.result import name_of
-from ..pool.process import WorkerProcess
-from ..pool.source import EventHandler
+from ..pool.source import EndedWorker, EventHandler
 from ..reporting.recorder import python_and_system
 from ..scheduling.plan import Unit, hash_of
 from ..session.session import Session
@@ -78,7 +77,7 @@ class RunRecording:
             yield RecordedUnit(unit.number, unit.tests.start, unit.key, named)
 
     def add_workers(
-        self, workers: Iterable[WorkerProcess],
+        self, workers: Iterable[EndedWorker],
         reports: Iterable[tuple[RunReport, Sequence[ContextReport]]],
     ) -> None:
         """Write what the workers have created and left.

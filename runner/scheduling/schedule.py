@@ -17,8 +17,8 @@ from typing import NamedTuple
 from .plan import Unit
 from .resources import ResourceLimits
 
-_LEAST, _MOST = 0.02, 0.5
-"""Seconds of work in a chunk: at least, so that workers rarely wait for the parent; at most."""
+_MOST = 0.5
+"""Seconds that a unit takes about which nothing is known, and of a chunk for a local worker."""
 _MOST_UNKNOWN = 32
 """Units in a chunk of unknown ones, at most: each may last long, and the others wait for it."""
 _CHUNKS = 4
@@ -27,6 +27,23 @@ _UNIT_COSTS, _TEST_COSTS = 0.0002, 0.00002
 """Seconds that an empty unit, and an empty test, take at least."""
 _NOTABLE_SECONDS, _NOTABLE_SHARE = 0.3, 0.1
 """A bound is worth a line if splitting it saves so many seconds, and this share of the run."""
+
+
+class ChunkSize(NamedTuple):
+    """How much work goes to a worker in one chunk.
+
+    Attributes:
+        least: seconds of work, so that workers rarely wait for the parent.
+        most: seconds of work, unless one unit takes longer.
+        counts_units: whether the number of units is limited as well, by their share of the rest.
+    """
+
+    least: float = 0.02
+    most: float = _MOST
+    counts_units: bool = True
+
+
+LOCAL, CLUSTER = ChunkSize(), ChunkSize(5.0, 60.0, False)
 
 
 class Bound(NamedTuple):
@@ -62,25 +79,28 @@ class Schedule:
         known: how long units will take, in seconds, by their number; others are unknown.
         workers: the number of workers.
         limits: how many units may use a resource at the same time, by its name.
+        size: how much work goes to a worker in one chunk.
 
     Attributes:
         finished: the units that have run to their end, and how many seconds each took.
+        workers: the number of workers; on a cluster it may change.
     """
 
     def __init__(
         self, units: Iterable[Unit], known: Mapping[int, float], workers: int,
-        limits: Mapping[str, int] | None = None,
+        limits: Mapping[str, int] | None = None, size: ChunkSize = LOCAL,
     ) -> None:
         everything = list(units)
         if workers == 1:  # nothing has to be kept apart, and the order is that of the suite
             everything = [replace(unit, resources=frozenset(), serial=False) for unit in everything]
         parallel = [unit for unit in everything if not unit.serial]
-        self._workers = workers
+        self.workers = workers
+        self._size = size
         self._estimates = _Estimates(known)
         self._resources = ResourceLimits(limits or {})
         self.finished: list[tuple[Unit, float]] = []
         self._owners: dict[int, int] = {}  # the worker of each unit that is out
-        self._out: list[dict[int, Unit]] = [{} for _ in range(workers)]  # by worker and number
+        self._out: dict[int, dict[int, Unit]] = defaultdict(dict)  # by worker and number
         self._first: list[Unit] = []  # given back
         self._ranks = self._ranks_of(parallel)
         self._free = self._sorted(unit for unit in parallel if not unit.resources)
@@ -88,7 +108,7 @@ class Schedule:
         self._serial = deque(unit for unit in everything if unit.serial)
         self._estimates.add(self._free)
 
-    def take(self, worker: int, *, ahead: bool = False) -> list[Unit]:
+    def take(self, worker: int, *, ahead: bool = False, cores: int = 1) -> list[Unit]:
         """Return the units that a worker runs next, in this order; none if it has to wait.
 
         A worker that waits asks again after each `done` and `give_back` of any worker.
@@ -97,8 +117,9 @@ class Schedule:
             worker: the number of the worker.
             ahead: whether it still has units to run; then it gets more only if all are short, and
                 none that uses a resource.
+            cores: how many units the worker runs at the same time; those of other machines do.
         """
-        taken = self._take_ahead(worker) if ahead else self._take()
+        taken = self._take_ahead(worker) if ahead else self._take(cores)
         for unit in taken:
             self._owners[unit.number] = worker
             self._out[worker][unit.number] = unit
@@ -142,7 +163,7 @@ class Schedule:
             total: how long the run took, in seconds.
         """
         serial = sum(seconds for unit, seconds in self.finished if unit.serial)
-        longest = [(serial - serial / self._workers, "the serial tests", serial)]
+        longest = [(serial - serial / self.workers, "the serial tests", serial)]
         longest += self._longest_parallel(total - serial)
         saves, name, seconds = max(longest)
         if saves < max(_NOTABLE_SECONDS, _NOTABLE_SHARE * total):
@@ -160,7 +181,7 @@ class Schedule:
                 for use in unit.resources:
                     if use.exclusive:
                         chains[f"the tests of {use.name!r}"] += seconds
-        share = sum(units.values()) / self._workers
+        share = sum(units.values()) / self.workers
         two = nlargest(2, units.items(), key=lambda entry: entry[1])
         least = max(share, two[1][1]) if len(two) > 1 else share
         for name, seconds in two[:1]:
@@ -173,7 +194,7 @@ class Schedule:
         if worker is not None:
             self._resources.release(self._out[worker].pop(unit.number))
 
-    def _take(self) -> list[Unit]:
+    def _take(self, cores: int) -> list[Unit]:
         returned = next(filter(self._resources.allow, self._first), None)
         if returned is not None:
             self._first.remove(returned)
@@ -183,7 +204,7 @@ class Schedule:
             self._limited.remove(limited)
             return [limited]
         if self._free:
-            return self._chunk()
+            return self._chunk(cores)
         is_alone = not (self._owners or self._first or self._limited)
         return [self._serial.popleft()] if is_alone and self._serial else []
 
@@ -193,11 +214,13 @@ class Schedule:
         is_short = sum(map(self._estimates.of, pending)) < _MOST
         return self._chunk() if is_short and self._free and not self._first else []
 
-    def _chunk(self) -> list[Unit]:
+    def _chunk(self, cores: int = 1) -> list[Unit]:
         """Return the next units that may run at any time, as many as are worth a message."""
-        share = _CHUNKS * self._workers
-        seconds = min(_MOST, max(_LEAST, self._estimates.rest / share))
-        most = max(1, len(self._free) // share)
+        share = _CHUNKS * self.workers
+        size = self._size
+        seconds = min(size.most, max(size.least, self._estimates.rest / share))
+        seconds = cores * max(seconds, self._estimates.of(self._free[-1]) * (cores > 1))
+        most = max(1, len(self._free) // share) if size.counts_units else len(self._free)
         chunk: list[Unit] = []
         while self._free and len(chunk) < most:
             following = self._free[-1]
@@ -222,7 +245,7 @@ class Schedule:
 
         Units that cannot run at the same time take as long as one unit with the work of all.
         """
-        if self._workers == 1:
+        if self.workers == 1:
             return dict.fromkeys((unit.number for unit in units), (False, 0.0))
         chains: dict[str, float] = defaultdict(float)
         for unit in units:

@@ -79,6 +79,7 @@ class Session:
         moment: when the event happened that a worker has sent; None where the tests run here. It is
             a reading of `time.perf_counter`.
         worker: the number of the worker that has sent it.
+        machine: the machine of a cluster that ran the last test; empty without a cluster.
         name_running: returns the ids of the tests that workers run now; None without workers.
         stop: called by a listener to end the run after the test under way; the adapter sets it.
         own_report: what this process itself has created and left, without its workers, when the
@@ -107,6 +108,7 @@ class Session:
         self.moment: float | None = None
         self.name_running: Callable[[], str] | None = None
         self.worker = 0
+        self.machine = ""
         self.own_report = RunReport(Summary())
         self.found_late: list[ContextReport] = []
         self._late: list[ContextReport] = []

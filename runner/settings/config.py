@@ -61,6 +61,9 @@ class Config(NamedTuple):
     parity: bool = False
     pdb: bool = False
     jobs: int = 1
+    workers: str | None = None
+    workers_wait: float = 60.0
+    ship: bool = False
     timeout: float | None = None
     retries: int = 0
     flaky: str = "report"

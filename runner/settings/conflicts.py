@@ -56,6 +56,7 @@ _NEEDS = (
         "keep", lambda keep: keep != "never", "--keep on-failure or always", False,
     ),
     _Need(("flaky",), "retries", bool, "--retries"),
+    _Need(("workers-wait", "ship"), "workers", bool, "--workers"),
 )  # fmt: skip
 _EXCLUSIVE = (
     ("shuffle", "reverse"),
@@ -71,6 +72,7 @@ _EXCLUSIVE = (
     ("parity", "until-leak"),
     ("pdb", "jobs"),
     ("pdb", "timeout"),
+    *(("workers", other) for other in ("jobs", "replay", "parity", "pdb", "until-leak")),
     ("pdb", "retries"),
     ("until-leak", "update-baseline"),
     ("until-leak", "retries"),
@@ -133,7 +135,7 @@ def _require(settings: Settings, name: str, need: _Need) -> None:
     else:
         refused = mine.rank >= other.rank and mine.rank > FROM_FILE
     if refused:
-        value = BY_NAME[need.other].type.show(other.value) or "off"
+        value = BY_NAME[need.other].type.show(other.value or False) or "off"
         raise UsageError(
             f"{_named(settings, name)} needs {need.words}, and {need.other} is {value}"
             f" ({other.source})"
@@ -153,7 +155,8 @@ def _refuse_strict_without_baseline(settings: Settings) -> None:
 def _refuse_without_workers(settings: Settings) -> None:
     """Refuse options for several workers where there is one, unless `--jobs auto` means one."""
     for name in ("split", "resources", "durations-file"):
-        if settings[name].rank == FROM_ARGV and settings["jobs"].rank == DEFAULT:
+        ranks = (settings["jobs"].rank, settings["workers"].rank)
+        if settings[name].rank == FROM_ARGV and ranks == (DEFAULT, DEFAULT):
             raise UsageError(f"--{name} needs --jobs")
 
 

@@ -26,6 +26,7 @@ from .value_types import (
     SWITCH,
     TEMP_ROOT,
     TIME_LIMIT,
+    WORKERS,
     ValueType,
     choice,
     count,
@@ -212,6 +213,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("jobs", JOBS, PARALLEL,
            "run the tests in N worker processes (auto: one for each core that may be used);"
            " -j N is the short form", "N|auto"),
+    Option("workers", WORKERS, PARALLEL,
+           "run the tests on the workers of a dask.distributed cluster: the address or the file of"
+           " its scheduler, or dask for $DASK_SCHEDULER_ADDRESS; MODULE:FUNCTION is another engine",
+           "ADDRESS"),
+    Option("workers-wait", SECONDS, PARALLEL,
+           "how long to wait for a cluster that has no worker", "SECONDS"),
+    Option("ship", SWITCH, PARALLEL,
+           "send the project to the cluster's workers, which need no shared directory then"),
     Option("timeout", TIME_LIMIT, PARALLEL,
            "end each test that takes longer, with an error and the stacks of its threads",
            "SECONDS"),

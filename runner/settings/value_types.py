@@ -143,6 +143,15 @@ def _read_limit(text: str) -> float:
     return value
 
 
+def _read_workers(text: str) -> str:
+    is_engine = all(part.isidentifier() for part in text.replace(":", ".", 1).split("."))
+    if "://" not in text and not text.endswith(".json") and text != "dask" and (
+        not is_engine or ":" not in text
+    ):
+        raise ValueError
+    return _read_text(text)
+
+
 def _read_resource(text: str) -> tuple[str, int]:
     name, sign, most = (part.strip() for part in text.partition("="))
     if not (name and sign) or _read_integer(most) < 1:
@@ -192,6 +201,10 @@ SEED = ValueType("a whole number (the seed), true or false", _read_seed, (int, b
 JOBS = ValueType("a whole number of at least 1, or auto", _read_jobs, (int, str))
 SECONDS = ValueType("a number of seconds", _number_up_to(_INFINITE), (int, float))
 TIME_LIMIT = ValueType("a number of seconds above 0", _read_limit, (int, float))
+WORKERS = ValueType(
+    "the address of a scheduler such as tcp://HOST:8786, its .json file, dask or MODULE:FUNCTION",
+    _read_workers,
+)
 RESOURCE = ValueType("NAME=MAX, MAX at least 1", _read_resource, show=_show_resource)
 PERCENT = ValueType("a number from 0 to 100", _number_up_to(100), (int, float))
 SIZE = ValueType("a size such as 512M or 1G", parse_size, (str, int), show=_show_size)

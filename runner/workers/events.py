@@ -31,6 +31,8 @@ POSITIONS = "@"
 """`@ OUT ERR`: how much the tests have printed so far."""
 PRINTED = "O"
 """`O [FD, TEXT]`: what the tests have printed; it stands in records, where there are no files."""
+MACHINE = "m"
+"""`m TEXT`: which machine of a cluster runs the test, in which attempt."""
 FIXTURE = "f"
 """`f NAME`: this fixture runs next, if there is one."""
 CONTEXT = "c"
@@ -126,6 +128,12 @@ def moment_of(text: bytes) -> float | None:
 def foreign_id(text: bytes) -> str | None:
     """Return the id of the test in a line of `FOREIGN`; None for other lines."""
     return str(json.loads(text[1:])[1]) if text[:1].decode() == FOREIGN else None
+
+
+def moved_foreign(text: bytes, offset: float) -> bytes:
+    """Return a line of `FOREIGN` with a time that is later by some seconds."""
+    moment, *rest = json.loads(text[1:])
+    return line(FOREIGN, [moment + offset, *rest]).encode()
 
 
 def outcome_of(text: bytes) -> Outcome:

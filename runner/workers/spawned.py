@@ -57,7 +57,7 @@ def main() -> int:
     prepare(place)
     sys.argv[:] = plan.argv
     # The parent writes the reports, and removes what dead runs left.
-    asked = Config(**{name: _tuples(value) for name, value in plan.settings.items()})
+    asked = Config(**{name: as_tuples(value) for name, value in plan.settings.items()})
     settings = asked._replace(
         leak_json=None, junit_xml=None, gitlab_quality=None, sarif=None, leak_lines=False,
         github=False, reap=False,
@@ -72,8 +72,8 @@ def main() -> int:
     run = Run(run_settings._replace(guarded=False), components.detectors())
     run.open()
     with untracked():
-        suite = _loaded(asked, plan.words)
-    tests = _chosen(flatten(suite), plan.ids)
+        suite = load_suite(asked, plan.words)
+    tests = choose(flatten(suite), plan.ids)
     if tests is None:
         run.abandon()
         return DIFFERS
@@ -96,7 +96,7 @@ def _listeners(settings: Config, place: Place) -> list[Any]:
     return [measurement]
 
 
-def _loaded(settings: Config, words: Sequence[str]) -> Any:
+def load_suite(settings: Config, words: Sequence[str]) -> Any:
     """Return the suite that unittest loads for the same words as in the parent."""
     loader = unittest.defaultTestLoader
     if settings.functions:
@@ -113,7 +113,7 @@ def _loaded(settings: Config, words: Sequence[str]) -> Any:
     return Loading(module=None, argv=["tidytest", *words], testLoader=loader).test
 
 
-def _chosen(tests: Sequence[Any], ids: Sequence[str]) -> list[Any] | None:
+def choose(tests: Sequence[Any], ids: Sequence[str]) -> list[Any] | None:
     """Return the tests with some ids, in their order; None if one is missing."""
     waiting: dict[str, list[Any]] = defaultdict(list)
     for test in reversed(tests):
@@ -131,8 +131,9 @@ def _chosen(tests: Sequence[Any], ids: Sequence[str]) -> list[Any] | None:
     return found
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def as_tuples(value: Any) -> Any:
+    """Return a value of JSON with tuples in place of lists."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

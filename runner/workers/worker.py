@@ -87,7 +87,8 @@ class Job(NamedTuple):
 
     `tests` are all tests in serial order, and `settings` those of their result. `run` is the
     parent's, and `run_word` one word for it. `has_custom_run` says that a test may define `run`
-    without `TestCase.run`. `words` are the part of the command line for unittest.
+    without `TestCase.run`. `words` are the part of the command line for unittest. `first_worker` is
+    the number of the first worker; it is not 0 where other machines have workers too.
     """
 
     tests: Sequence[Any]
@@ -98,6 +99,7 @@ class Job(NamedTuple):
     has_custom_run: bool
     run_word: str
     words: Sequence[str] = ()
+    first_worker: int = 0
 
 
 def run_forked(job: Job, place: Place) -> NoReturn:

@@ -23,6 +23,8 @@ ONLY_IN = {
     "pytest": {f"runner.integrations.pytest.{name}" for name in (
         "plugin", "run", "contexts", "reports", "xdist",
     )},
+    "distributed": {"runner.engines.dask_engine"},
+    "dask": {"runner.engines.dask_engine"},  # which it needs
     "nose2": {"runner.integrations.nose2"},
     "django": {f"runner.integrations.django.{name}" for name in (
         "boundaries", "discover_runner", "parallel",
@@ -234,8 +236,9 @@ LAYERS = {
     **{
         f"runner.{name}": number
         for number, names in enumerate((
-            "cli", "integrations", "dependence", "parallel", "recording", "pool", "workers",
-            "scheduling", "hosting", "listeners", "reporting", "formats",
+            "cli", "integrations", "dependence", "cluster", "engines", "remote", "parallel",
+            "recording", "pool", "workers", "scheduling", "hosting", "listeners", "reporting",
+            "formats",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
             "unittest_api source_code cache marks errors",

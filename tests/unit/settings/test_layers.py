@@ -32,7 +32,7 @@ class PrecedenceTests(SettingsTestCase):
             "leaks": "fail", "keep": "always", "coverage-report": "html", "temp-root": "ram",
             "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9", "detect": "processes",
             "timeout": "9", "flaky": "fail", "split": "tests", "resources": "db=2",
-            "workers-by": "spawn", "jobs": "9",
+            "workers-by": "spawn", "jobs": "9", "workers": "tcp://a:1", "workers-wait": "9",
         }  # fmt: skip
         for option in OPTIONS:
             if option.allowed != "file":
@@ -44,7 +44,8 @@ class PrecedenceTests(SettingsTestCase):
             needed = {
                 "temp-root-min-free": "temp-root = 'ram'", "strict-baseline": "leak-baseline = 'x'",
                 "flaky": "retries = 1", "split": "jobs = 2", "resources": "jobs = 2",
-                "durations-file": "jobs = 2",
+                "durations-file": "jobs = 2", "workers-wait": "workers = 'dask'",
+                "ship": "workers = 'dask'",
             }.get(option.name, "coverage = true" if option.name.startswith("coverage-") else "")
             with self.subTest(option=option.name):
                 self.file(f"{option.name} = {native}", needed)

@@ -1,0 +1,424 @@
+"""Hand out chunks to the machines of a cluster, and take what they bring, as `pool.Pool` does.
+
+The parent keeps one chunk out for each machine. What a machine was running when it was lost runs
+once more elsewhere: each unit by itself, then test by test; what loses a third machine is given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from time import monotonic, perf_counter
+from typing import Any, NamedTuple
+
+from ..engines.engine import Engine
+from ..errors import UsageError
+from ..pool.source import EventHandler
+from ..remote.messages import (
+    Answer,
+    Call,
+    Chunk,
+    ChunkResult,
+    EngineError,
+    MachinePlan,
+    PlannedUnit,
+)
+from ..remote.versions import differing
+from ..scheduling.plan import Unit
+from ..scheduling.schedule import Schedule
+from ..unittest_api import test_id
+from ..workers import events
+from ..workers.worker import Job
+from .adopted import AdoptedWorker, translated, unpack_kept, with_machine
+from .losses import Losses
+from .machines import Machine
+
+_TICK = 0.05
+"""Seconds after which the parent looks around, if no answer comes."""
+_LOOK = 0.2
+"""Seconds between two looks at the list of machines."""
+_PATIENCE = 1.5
+"""Seconds without a machine after which a line says so."""
+_SILENCE = 45.0
+"""Seconds without a note after which a machine is lost. A note comes every 5 s; TCP repeats what a
+cut link of 20 s has lost after 26 s."""
+_END = 25.0
+"""Seconds that machines have to end their part of the run."""
+
+
+class Offer(NamedTuple):
+    """What the cluster is to run, and how.
+
+    Attributes:
+        job: the tests, and what belongs to the run.
+        units: all units.
+        plan: what each machine needs.
+        known: how long units will take, in seconds, by their number.
+        wait: how many seconds to wait for machines at most.
+        names_machines: whether each test is to name its machine.
+        say: prints a line for the user.
+    """
+
+    job: Job
+    units: Sequence[Unit]
+    plan: MachinePlan
+    known: dict[int, float]
+    wait: float
+    names_machines: bool
+    say: Callable[[str], None]
+
+
+class Cluster:
+    """The machines of one run, with the interface of `pool.Pool`.
+
+    Args:
+        offer: what to run.
+        schedule: decides which units run next.
+        engine: brings calls to machines.
+        handler: takes the events.
+
+    Attributes:
+        ended: the local workers of the machines, with their last events.
+        is_closed: whether nothing of them is left.
+        failures: what went wrong at the end of workers, in words.
+    """
+
+    def __init__(
+        self, offer: Offer, schedule: Schedule, engine: Engine, handler: EventHandler
+    ) -> None:
+        self._offer = offer
+        self._schedule = schedule
+        self._engine = engine
+        self._handler = handler
+        self._losses = Losses(offer.job.tests, handler)
+        self._machines: dict[str, Machine] = {}
+        self._refused: dict[str, str] = {}  # by address; lost ones that are still listed as well
+        self._answers: queue.SimpleQueue[tuple[Machine, Future[Answer]]] = queue.SimpleQueue()
+        self._numbers = self._files = self._workers = 0
+        self._looked = 0.0
+        self._alone_since: float | None = None
+        self._has_told = self._stopping = self._is_broken_off = False
+        self.ended: list[AdoptedWorker] = []
+        self.is_closed = False
+        self.failures: list[str] = []
+
+    # The life of the run
+
+    def run(self) -> None:
+        """Run all units.
+
+        Raises:
+            UsageError: there is no machine, or none for too long.
+            KeyboardInterrupt: ^C or SIGTERM came.
+        """
+        try:
+            while not self._is_over:
+                self._look_around()
+                self._give_work()
+                self._take_answers()
+                self._handler.advance()
+                if self._handler.stops:
+                    self.stop()
+        except BaseException:
+            self._break_off()
+            raise
+
+    @property
+    def _is_over(self) -> bool:
+        if self._stopping:
+            busy = any(machine.units for machine in self._machines.values())
+            return self._handler.stops or not busy
+        return self._schedule.is_over
+
+    def stop(self) -> None:
+        """Start nothing more."""
+        self._stopping = True
+
+    def _break_off(self) -> None:
+        self._stopping = self._is_broken_off = True
+        for unit in self._offer.units:
+            self._handler.finish_unit(unit.number)  # what has run is reported
+        self._handler.advance()
+
+    def finish(self) -> None:
+        """End the run on all machines, and let go of the engine."""
+        for machine in self._machines.values():
+            if machine.future is not None:
+                self._engine.cancel(machine.address, machine.future)
+        if self._engine.is_pinned:
+            self._end_machines()
+        self._engine.close()
+
+    def _end_machines(self) -> None:
+        waiting = 0
+        for machine in self._machines.values():
+            if machine.is_idle:
+                self._call(machine, Call(self._offer.plan.run, None, None, True, ""))
+                waiting += 1
+        deadline = monotonic() + (2.0 if self._is_broken_off else _END)
+        while waiting and (left := deadline - monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                machine, future = self._answers.get(timeout=left)
+                waiting -= machine.future is future
+
+    def names_running(self) -> str:
+        """Return the ids of the tests under way, as far as machines have said."""
+        machines = list(self._machines.values())
+        places = [place for machine in machines for place in machine.running]
+        return ", ".join(test_id(self._offer.job.tests[place]) for place in places)
+
+    def remove_files(self) -> None:
+        """Remove what was written for the workers, so that the run root is as without them."""
+        self.is_closed = True
+        for worker in self.ended:
+            for path in {*worker.paths}:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+
+    # Machines that come and go
+
+    def _look_around(self) -> None:
+        now = monotonic()
+        notes = self._engine.notes()
+        for note in notes or ():
+            for machine in self._machines.values():
+                machine.hear(note)
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        try:
+            addresses = set(self._engine.machines())
+        except EngineError as error:
+            raise UsageError(f"--workers: {error}; {self._progress()}") from None
+        for address in [address for address in self._refused if address not in addresses]:
+            del self._refused[address]
+        for machine in list(self._machines.values()):
+            if machine.address not in addresses:
+                self._lose(machine, "lost")
+            elif notes is not None and machine.future and now - machine.heard > _SILENCE:
+                self._lose(machine, f"silent for {_SILENCE:.0f} s")
+        for address in sorted(addresses - {*self._machines, *self._refused}):
+            self._machines[address] = Machine(self._numbers, address)
+            self._numbers += 1
+        self._watch_number(now)
+
+    def _watch_number(self, now: float) -> None:
+        """Wait for machines where there is none, but not for ever."""
+        if self._machines:
+            self._alone_since, self._has_told = None, False
+            return
+        if self._refused and not self.ended:
+            raise UsageError(f"--workers: {next(iter(self._refused.values()))}")
+        wait = self._offer.wait
+        if self._alone_since is None:
+            self._alone_since = now
+        alone = now - self._alone_since
+        if alone > min(wait, _PATIENCE) and not self._has_told:
+            self._has_told = True
+            self._offer.say(f"{self._engine.name} has no worker: waiting up to {wait:g} s")
+        if alone > wait:
+            raise UsageError(
+                f"--workers: {self._engine.name} has had no worker for {wait:g} s;"
+                f" {self._progress()}"
+            )
+
+    def _progress(self) -> str:
+        done = sum(len(unit.tests) for unit, _ in self._schedule.finished)
+        return f"{done:,} of {len(self._offer.job.tests):,} tests ran"
+
+    def _lose(self, machine: Machine, how: str, *, is_gone: bool = True) -> None:
+        """Have what a machine was running run elsewhere, and forget the machine if it is gone."""
+        if machine.future is not None:
+            self._engine.cancel(machine.address, machine.future)
+        started = machine.started
+        units = machine.take_units()
+        if is_gone:
+            del self._machines[machine.address]
+            self._refused[machine.address] = f"machine {machine.name} is {how}"
+            self._change_workers(-machine.cores)
+        if units and not self._stopping:
+            tests = sum(len(unit.tests) for unit in units)
+            self._offer.say(f"machine {machine.name} {how}: {tests:,} tests run again elsewhere")
+            for unit in units:
+                again = self._losses.lost(unit, machine, started)
+                self._go_on(unit, 0.0) if again is None else self._schedule.give_back([again])
+        elif is_gone and machine.cores and not self._stopping:
+            self._offer.say(f"machine {machine.name} {how}")
+
+    def _change_workers(self, cores: int) -> None:
+        self._workers += cores
+        self._schedule.workers = max(self._workers, 2)
+
+    # Calls
+
+    def _give_work(self) -> None:
+        for machine in self._machines.values():
+            if machine.future is not None:
+                continue
+            if not machine.cores:
+                machine.begin(os.urandom(6).hex(), [])
+                plan = self._offer.plan
+                ends = not self._engine.is_pinned
+                self._call(machine, Call(plan.run, plan, None, ends, machine.token))
+            elif not self._stopping:
+                self._send_chunk(machine)
+
+    def _send_chunk(self, machine: Machine) -> None:
+        units = self._schedule.take(machine.number, cores=machine.cores)
+        if not units:
+            return
+        machine.begin(os.urandom(6).hex(), [self._losses.part_of(unit) for unit in units])
+        known = self._offer.known
+        chunk = Chunk(
+            tuple(
+                PlannedUnit(
+                    unit.number, unit.key, unit.tests.start, unit.tests.stop,
+                    known.get(unit.number),
+                ) for unit in machine.units
+            ),
+            perf_counter(), machine.first_worker,
+        )  # fmt: skip
+        is_pinned = self._engine.is_pinned
+        plan = None if is_pinned else self._offer.plan
+        self._call(
+            machine, Call(self._offer.plan.run, plan, chunk, not is_pinned, machine.token)
+        )
+
+    def _call(self, machine: Machine, call: Call) -> None:
+        try:
+            machine.future = future = self._engine.submit(machine.address, call)
+        except Exception as error:  # the engine is about to be lost: the next look finds that
+            machine.future = future = Future()
+            future.set_exception(error)
+        future.add_done_callback(lambda done: self._answers.put((machine, done)))
+
+    def _take_answers(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            self._take(*self._answers.get(timeout=_TICK))
+            while True:
+                self._take(*self._answers.get_nowait())
+
+    def _take(self, machine: Machine, future: Future[Answer]) -> None:
+        if machine.future is not future:
+            return  # of a call that was given up: its chunk runs elsewhere
+        if future.cancelled():  # the scheduler has lost it
+            self._lose(machine, "lost")
+            return
+        error = future.exception()
+        if error is not None and not machine.units:
+            self._refuse(machine, f"{type(error).__name__}: {error}".partition("\n")[0])
+        elif error is not None:
+            self._lose(machine, f"lost ({type(error).__name__})")
+        else:
+            self._take_answer(machine, future.result())
+
+    def _take_answer(self, machine: Machine, answer: Answer) -> None:
+        if answer.refusal:
+            self._refuse(machine, answer.refusal)
+        elif answer.broke is not None and not machine.units:
+            self._refuse(machine, answer.broke)
+        elif answer.broke is not None:
+            self._lose(machine, f"lost: {answer.broke}", is_gone=False)
+            self._unprepare(machine)
+        elif machine.units and answer.result:
+            self._take_result(machine, pickle.loads(zlib.decompress(answer.result)))
+        elif machine.units and answer.facts is None:  # another process has its address
+            self._lose(machine, "lost", is_gone=False)
+            self._unprepare(machine)
+        elif machine.units or answer.facts is None:
+            self._schedule.give_back(machine.take_units())
+            self._unprepare(machine)
+        else:
+            self._welcome(machine, answer)
+
+    def _unprepare(self, machine: Machine) -> None:
+        self._change_workers(-machine.cores)
+        machine.cores, machine.future = 0, None
+
+    def _welcome(self, machine: Machine, answer: Answer) -> None:
+        assert answer.facts is not None
+        machine.future = None
+        machine.name = answer.facts.host
+        machine.cores = answer.facts.cores
+        machine.first_worker = self._workers
+        self._change_workers(machine.cores)
+        versions = differing(self._offer.plan.versions, answer.facts.versions)
+        if versions:
+            self._offer.say(f"machine {machine.name} has other versions: {versions}")
+        for line in answer.facts.remarks.splitlines():
+            self._offer.say(f"machine {machine.name}: {line.removeprefix('tidytest: ')}")
+
+    def _refuse(self, machine: Machine, why: str) -> None:
+        """Do without a machine that cannot run the tests."""
+        del self._machines[machine.address]
+        self._change_workers(-machine.cores)
+        line = f"machine {machine.name} cannot run the tests: {why}"
+        self._refused[machine.address] = line
+        if self._machines or self.ended:
+            self._offer.say(line)
+
+    # Results
+
+    def _take_result(self, machine: Machine, result: ChunkResult) -> None:
+        units = {unit.number: unit for unit in machine.take_units()}
+        offer = self._offer
+        workers = [self._adopted(machine, worker, result.moved) for worker in result.workers]
+        for number, place, lines in result.feeds:
+            lines = [translated(line, result.moved) for line in lines]
+            if offer.names_machines:
+                lines = [*with_machine(lines, machine.name, self._losses.again)]
+            if number is None:
+                self._handler.feed_outside(workers[place].source, lines)
+            else:
+                self._handler.feed(number, workers[place].source, lines)
+            if offer.job.settings.failfast and any(map(_is_failure, lines)):
+                self.stop()
+        components = offer.job.components
+        base = components.settings.keep_dir or offer.plan.temp
+        unpack_kept(result, base, offer.plan.kept)
+        self.failures += [f"machine {machine.name}: {text}" for text in result.failures]
+        self._finish_units(units, result)
+        if result.stopped:
+            self.stop()
+        if result.signal:
+            self._handler.advance()
+            signal.raise_signal(result.signal)
+
+    def _finish_units(self, units: dict[int, Unit], result: ChunkResult) -> None:
+        seconds: dict[int, float] = defaultdict(float)
+        for number, each in result.finished:
+            seconds[number] += each
+        for number, unit in units.items():
+            if number in seconds:
+                self._go_on(unit, seconds[number])
+            elif not result.stopped:
+                self._schedule.give_back([unit])
+
+    def _go_on(self, unit: Unit, seconds: float) -> None:
+        """Run the rest of a unit that runs in parts, or note that it is over."""
+        rest = self._losses.rest_of(unit)
+        if rest:
+            self._schedule.give_back([replace(unit, tests=rest)])
+        else:
+            self._schedule.done(unit, seconds)
+            self._handler.finish_unit(unit.number)
+
+    def _adopted(self, machine: Machine, result: Any, moved: dict[str, str]) -> AdoptedWorker:
+        self._files += 1
+        number = machine.first_worker + result.number
+        root = self._offer.job.run.root.path
+        worker = AdoptedWorker(result, number, root, self._files, moved)
+        self.ended.append(worker)
+        return worker
+
+
+def _is_failure(line: bytes) -> bool:
+    return line[:1] == b"a" and events.is_failure(line)

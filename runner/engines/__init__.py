@@ -1,0 +1,1 @@
+"""Engines that bring calls to machines: dask.distributed, or any executor."""
