@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..remote.messages import Answer, Call, EngineError, Note
-from ..remote.task import Site, perform
+from ..remote.task import TaskSite, perform
 
 _CONNECT = 10.0
 """Seconds in which the scheduler has to answer at the start."""
@@ -163,4 +163,4 @@ def perform_in_dask(call: Call, topic: str) -> Answer:
 
     host = worker.address.partition("://")[2].rpartition(":")[0]
     cores = int(worker.state.total_resources.get(_RESOURCE, worker.state.nthreads))
-    return perform(call, Site(host, max(cores, 1), worker.local_directory, is_cancelled, note))
+    return perform(call, TaskSite(host, max(cores, 1), worker.local_directory, is_cancelled, note))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 
 from ..remote.messages import Answer, Call
-from ..remote.task import Site, perform
+from ..remote.task import TaskSite, perform
 
 
 class ExecutorEngine:
@@ -53,7 +53,7 @@ class ExecutorEngine:
 
 def _perform_here(call: Call, cores: int) -> Answer:
     parent = os.getppid()
-    site = Site(
+    site = TaskSite(
         socket.gethostname(), cores, None, lambda: os.getppid() != parent, lambda note: None
     )
     return perform(call, site)

@@ -26,7 +26,7 @@ _GRACE = 20.0
 _NODE = f"{__package__}.node"
 
 
-class Site(NamedTuple):
+class TaskSite(NamedTuple):
     """Where a call is done.
 
     Attributes:
@@ -63,7 +63,7 @@ class Node:
         OSError: it cannot be started.
     """
 
-    def __init__(self, plan: MachinePlan, site: Site) -> None:
+    def __init__(self, plan: MachinePlan, site: TaskSite) -> None:
         self._scratch = Scratch(site.scratch)
         self._directory = plan.directory
         if plan.ship:
@@ -94,7 +94,7 @@ class Node:
             start_new_session=True,
         )  # fmt: skip
 
-    def ask(self, message: Chunk | None, token: str, site: Site) -> Any:
+    def ask(self, message: Chunk | None, token: str, site: TaskSite) -> Any:
         """Send a chunk to the process and return its answer; pass on its notes meanwhile.
 
         Args:
@@ -151,7 +151,7 @@ _facts: dict[str, Facts] = {}
 _lock = threading.Lock()
 
 
-def perform(call: Call, site: Site) -> Answer:
+def perform(call: Call, site: TaskSite) -> Answer:
     """Do a call, and return the answer."""
     with _lock:  # an engine may have several threads, and the machine's cores are for one call
         try:
@@ -174,7 +174,7 @@ class _RefusedError(Exception):
     """The machine cannot run these tests; the message says why."""
 
 
-def _perform(call: Call, site: Site) -> Answer:
+def _perform(call: Call, site: TaskSite) -> Answer:
     if call.run in _nodes and _nodes[call.run].has_ended:
         _end(call.run)
         return Answer(_facts[call.run])
@@ -188,7 +188,7 @@ def _perform(call: Call, site: Site) -> Answer:
     return Answer(_facts[call.run], result)
 
 
-def _begin(plan: MachinePlan, token: str, site: Site) -> None:
+def _begin(plan: MachinePlan, token: str, site: TaskSite) -> None:
     if plan.files and (differing := project.differences(plan.directory, plan.files)):
         raise _RefusedError(differing)
     for run in [*_nodes]:
