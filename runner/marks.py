@@ -87,8 +87,8 @@ def serial(marked: Marked) -> Marked:
 def resource(name: str, *, exclusive: bool = False) -> Callable[[Marked], Marked]:
     """Name a resource that the tests of a class, or one test, use; a decorator.
 
-    Tests that use a resource exclusively run while no other test uses it. Of the others, as many
-    run at the same time as the settings allow (`[tool.tidytest.resources]`).
+    A test that uses a resource exclusively runs while no other test uses it. The settings say how
+    many other tests may use it at the same time (`[tool.tidytest.resources]`).
 
     Args:
         name: the name of the resource.
@@ -111,7 +111,7 @@ def worker_setup(function: Setup) -> Setup:
     """Have each worker call a function once, before its first test; a decorator.
 
     A worker that replaces a dead one calls it again. A run without workers calls it once as well.
-    Of a generator function, the part after `yield` runs when the worker ends in order.
+    The part of a generator function after `yield` runs when the worker ends in order.
 
     Args:
         function: takes no argument; it may call `worker()`.

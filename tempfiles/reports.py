@@ -118,7 +118,7 @@ class RemovalReport(NamedTuple):
 
 
 class ContextReport(NamedTuple):
-    """What one context created and left, after it has closed.
+    """The report of a closed context: its numbers, its leaks, and what was removed.
 
     `made` counts the topmost entries that it created, `registered` those that were registered, and
     `bytes_made` is their size on disk, without holes.

@@ -50,7 +50,7 @@ class RunRetention:
 
     @property
     def name(self) -> str:
-        """What tells the directory of this run from others; a worker takes that of the parent."""
+        """The name of this run's directory among those of others; a worker takes that of the parent."""
         return self._name
 
     @name.setter

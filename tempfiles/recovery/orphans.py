@@ -30,7 +30,7 @@ def reap(
         same_device_as: look only on the file system of this directory, to make room on it.
 
     Returns:
-        What was removed, root by root. `complete` is false where the time was up.
+        The result, root by root. `complete` is false where the time was up.
     """
     from . import reap as reaping
 

@@ -37,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What became of one root.
+    """The result of reaping one root.
 
     Attributes:
         root: its path; of `remaining`, the path of the rest.
@@ -66,7 +66,7 @@ class Reaped:
 
 @dataclass(frozen=True, slots=True)
 class ReapReport:
-    """What a reap did, root by root; `remaining` is a plan of the roots that time did not allow."""
+    """The result of a reap, root by root; `remaining` is a plan of the roots that time did not allow."""
 
     roots: tuple[Reaped, ...] = ()
     remaining: Plan = field(default_factory=Plan)

@@ -151,7 +151,7 @@ class Run(RunContexts):
     # While it is open
 
     def exempt(self, context: Context) -> None:
-        """Report no leak of an open context. What it leaves is removed as ever, and nobody's leak.
+        """Report no leak of an open context. Its files are removed as ever, and no other's leak.
 
         For a test that the user has excluded from leak detection.
         """
@@ -176,7 +176,7 @@ class Run(RunContexts):
         """Return what lies in the root of a dead child that had reopened this run; remove nothing.
 
         Args:
-            pid: of the child.
+            pid: the process id of the child.
         """
         from ..errors import TempFilesError
         from ..recovery.dead_run import examine

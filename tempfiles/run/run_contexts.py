@@ -89,8 +89,8 @@ class RunContexts:
     def close(self, context: Context, before_removal: Listener | None = None) -> ContextReport:
         """Close a context and report what it left.
 
-        What it registered is removed. What it created, did not register and left is a leak: it is
-        reported now and removed at the end of the run, as later tests may rely on it.
+        Its registered paths are removed. A path that it created, did not register and left is a
+        leak: it is reported now and removed at the end of the run, as later tests may rely on it.
 
         Args:
             context: the context; its outer contexts stay open.
@@ -156,7 +156,7 @@ class RunContexts:
     def begin_part(self, context: Context, part: str | None) -> str | None:
         """Name the part of a context that runs now, such as a subtest.
 
-        What newly appeared before is attributed to the part that ran until now.
+        Paths that appeared before are attributed to the part that ran until now.
 
         Args:
             context: an open context.

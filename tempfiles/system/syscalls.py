@@ -70,8 +70,8 @@ if hasattr(os, "register_at_fork"):
 def original_os_functions() -> Iterator[None]:
     """Restore the functions of `os`, `os.path`, `io`, `time` and `builtins` for the block.
 
-    A test may have replaced them and not put them back, or replaced them for its class. What a run
-    has created must still be found and removed. This includes `original_process_state`. A block
+    A test may have replaced them and not put them back, or replaced them for its class. The run
+    must still find and remove what it has created. This includes `original_process_state`. A block
     within another one of the same thread does nothing: to compare all functions takes some time.
     """
     global _restored_by
