@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tempfiles import original_os_functions
 
-from ..output.colour import Painter
+from ..output.colour import Painter, without_colour
 from ..session.listener import Events
 from ..session.outcomes import CaseName, Outcome, Status
 from ..session.session import Session
@@ -218,14 +218,14 @@ class TidyTestResult(unittest.TextTestResult):
             failures[-1] = failed, "\n".join([details, *lines, ""])
 
     def _details(self, entries: Sequence[Any]) -> str:
-        """Return the traceback of the last entry without the output that `-b` adds to it."""
+        """Return the traceback of the last entry, without colours and the output that `-b` adds."""
         text: str = entries[-1][1] if entries else ""
         out, err = captured_output(self)
         for title, output in (("Stderr", err), ("Stdout", out)):
             if output:
                 output = output if output.endswith("\n") else f"{output}\n"
                 text = text.removesuffix(f"\n{title}:\n{output}")
-        return text
+        return without_colour(text)
 
     # Lines
 

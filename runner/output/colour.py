@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STYLES = {"leak": "YELLOW", "total": "CYAN"}
 
 
@@ -25,6 +27,11 @@ def wants_colour(stream: Any) -> bool:
         return False
     isatty = getattr(stream, "isatty", None)
     return isatty is not None and bool(isatty())
+
+
+def without_colour(text: str) -> str:
+    """Return text without colours, which unittest puts into tracebacks from Python 3.14 on."""
+    return _COLOUR.sub("", text) if "\x1b" in text else text
 
 
 def is_live(stream: Any) -> bool:

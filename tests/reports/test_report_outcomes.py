@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ElementTree
 
 from tempfiles.monitor import usage
@@ -40,6 +41,32 @@ class SizeTests(ProjectTestCase):
         self.assertRegex(outcome.err, r"file +holes +1\.0 MiB")
         outside = usage.take_sample(str(self.project), lambda name: name in ("holes", "mapped"))
         self.assertEqual(outside.bytes, both)
+
+
+class ColourTests(ProjectTestCase):
+    """The reports hold no colours where the terminal shows them: Python 3.14 stores both in one."""
+
+    def test_reports_of_coloured_tracebacks_are_plain_text(self) -> None:
+        self.write("test_a.py", """
+            import unittest
+            class T(unittest.TestCase):
+                def test_a(self): self.fail("why")
+                def test_b(self):
+                    with self.subTest(1): self.fail("why")
+                @unittest.expectedFailure
+                def test_c(self): self.fail("why")
+        """)
+        reports = ("--junit-xml", "out.xml", "--html", "out.html", "--github")
+        for words in ((), ("-j", "2")):
+            with self.subTest(words):
+                outcome = self.tidytest(*words, *reports, "test_a", FORCE_COLOR="1")
+                self.assertEqual("\x1b[" in outcome.err, sys.version_info >= (3, 14))
+                self.assertEqual(outcome.out.count("::error file=test_a.py,line="), 2, outcome.out)
+                for text in (outcome.out, *map(self.text_of, ("out.xml", "out.html"))):
+                    self.assertNotRegex(text, r"\[3\dm|\[0m")
+
+    def text_of(self, name: str) -> str:
+        return (self.project / name).read_text("utf-8")
 
 
 class SubtestTests(ProjectTestCase):
