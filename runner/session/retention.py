@@ -50,7 +50,7 @@ class RunRetention:
 
     @property
     def name(self) -> str:
-        """The name of this run's directory among those of others; a worker takes that of the parent."""
+        """The name of this run among the kept ones; a worker takes that of its parent."""
         return self._name
 
     @name.setter

@@ -66,7 +66,7 @@ class Reaped:
 
 @dataclass(frozen=True, slots=True)
 class ReapReport:
-    """The result of a reap, root by root; `remaining` is a plan of the roots that time did not allow."""
+    """The result of a reap, root by root; `remaining` is a plan of the roots that are left."""
 
     roots: tuple[Reaped, ...] = ()
     remaining: Plan = field(default_factory=Plan)

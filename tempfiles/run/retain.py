@@ -97,7 +97,7 @@ class Retention:
 
     @property
     def name(self) -> str:
-        """The part of the directory's name that differs between runs; settable before a file is kept.
+        """The part of its name that differs between runs; settable before a file is kept.
 
         Processes of one run that have the same name keep their files in the same directory.
         """

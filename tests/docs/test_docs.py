@@ -79,7 +79,7 @@ class EveryPageTests(unittest.TestCase):
         for page in PAGES:
             self.assertEqual(documentation.broken_links(page), [], page)
 
-    def test_pages_with_our_command_name_the_one_that_nothing_can_replace(self) -> None:
+    def test_pages_with_the_command_name_its_unshadowed_equal(self) -> None:
         for page in [*PAGES, documentation.PROJECT / "README.md"]:
             text = page.read_text(encoding="utf-8")
             if "python -m runner discover" in text:
