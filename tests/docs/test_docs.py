@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import re
@@ -120,6 +121,13 @@ class ReferenceTests(unittest.TestCase):
             text = (DOCS / "reference" / f"{package.__name__}.md").read_text(encoding="utf-8")
             silent = re.findall(r"^###+ (.*)\n\n```py\n[^`]*```\s+(?=#|<!--)", text, re.MULTILINE)
             self.assertEqual(silent, [])
+
+    def test_every_extra_is_on_the_page_about_the_installation(self) -> None:
+        config = configparser.ConfigParser()
+        config.read(documentation.PROJECT / "setup.cfg")
+        text = (DOCS / "install.md").read_text(encoding="utf-8")
+        named = set(re.findall(r"`(\w+)`", text[text.index("## Extras") :]))
+        self.assertLessEqual(set(config["options.extras_require"]), named)
 
     def test_the_settings_page_names_the_variables_right(self) -> None:
         from runner.settings.options import OPTIONS
