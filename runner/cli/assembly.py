@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unittest
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from ..listeners.coverage import Measurement
     from ..listeners.flaky import FlakyTests
     from ..listeners.usage_watch import Watcher
+    from ..parallel.merged import MergedSuite
     from ..parallel.suite import ParallelSuite
     from ..recording.run import RunRecording
     from ..selection.select import Selection
     from ..session.listener import Listener
     from ..session.session import Session
+    from .merging import Merging
 
 
 _PACKAGE = __name__.partition(".")[0]
@@ -35,6 +38,9 @@ class CommandLineComponents(Components):
         selection: chooses and orders the tests.
         parallel: runs the tests in workers.
         recording: writes the record of the run.
+        merging: the records that are replayed in place of running tests.
+        merged: replays them.
+        is_empty: whether the shard has no test.
         loaded: the ids of the loaded tests, if the baseline or the selection needs them at the end.
         words: the part of the command line for unittest.
         umask: the umask of the process before the tests.
@@ -49,11 +55,19 @@ class CommandLineComponents(Components):
         self.selection: Selection | None = None
         self.parallel: ParallelSuite | None = None
         self.recording: RunRecording | None = None
+        self.merging: Merging | None = None
+        self.merged: MergedSuite | None = None
         self.flaky: FlakyTests | None = None
+        self.is_empty = False
         self.loaded: frozenset[str] = frozenset()
         self.words = words
         self.umask = os.umask(0o077)
         os.umask(self.umask)  # it can only be read by setting it
+        if settings.merge:
+            from .merging import Merging
+
+            self.merging = Merging(settings)
+            settings = self.merging.settings(settings)
         super().__init__(settings)
 
     def _create(self) -> None:
@@ -65,16 +79,40 @@ class CommandLineComponents(Components):
             self.measurement = Measurement(settings)
         if settings.record is not None:
             from ..recording.run import RunRecording
-            from ..selection.completeness import is_filtered
 
-            filtered = is_filtered(settings, self.words)
-            self.recording = RunRecording(settings, is_filtered=filtered)
+            self.recording = RunRecording(settings, is_filtered=self.leaves_out_tests)
         if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
         if settings.monitor is not None or settings.html is not None:
             from ..listeners.usage_watch import Watcher
 
             self.watcher = Watcher(settings.monitor)
+
+    def arrange(self, test: Any) -> Any:
+        """Return the suite to run in place of the one that unittest has loaded."""
+        self.note_loaded(test)
+        if self.settings.shard is not None:
+            test = self._shard_of(test, self.settings.shard)
+        return test if self.selection is None else self.selection.arrange(test)
+
+    def _shard_of(self, test: Any, number: tuple[int, int]) -> Any:
+        from ..scheduling.durations import UnitDurations
+        from ..scheduling.shards import shard_of
+        from ..selection.order import arranged, flatten
+
+        settings, tests = self.settings, flatten(test)
+        file = settings.durations_file
+        durations = UnitDurations(self.directory, file) if file is not None else None
+        shard = shard_of(tests, number, settings.split, durations)
+        self.is_empty = not shard.tests
+        if self.is_empty:
+            print(f"tidytest: shard {number[0]} of {number[1]} has no test", file=sys.stderr)
+        if self.recording is not None:
+            order = {id(each): place for place, each in enumerate(
+                arranged(tests, settings.shuffle, settings.reverse))}
+            self.recording.shard = shard
+            self.recording.places = {id(each): order[id(each)] for each in shard.tests}
+        return unittest.TestSuite(shard.tests)
 
     def note_loaded(self, test: Any) -> None:
         """Record the ids of the loaded tests, to find at the end which tests no longer exist."""
@@ -84,7 +122,12 @@ class CommandLineComponents(Components):
             self.loaded = frozenset(ids_of(test))
 
     def in_workers(self, test: Any, session: Session) -> Any:
-        """Return what runs a suite in workers, if the settings ask for that; else the suite."""
+        """Return what runs a suite in workers, if the settings ask for that; else the suite.
+
+        With `--merge` that is what replays the records.
+        """
+        if self.merging is not None:
+            return self._merged(self.merging, session)
         if not self._needs_workers():
             return test
         from ..parallel.suite import ParallelSuite, is_empty
@@ -98,9 +141,36 @@ class CommandLineComponents(Components):
             from ..cluster.suite import ClusterSuite
 
             self.parallel = suite = ClusterSuite(test, self, session, self.words, followers)
-            suite.sends_ids = self.selection is not None
+            suite.sends_ids = self.selection is not None or self.settings.shard is not None
         self.parallel.recording = self.recording
         return self.parallel
+
+    def _merged(self, merging: Merging, session: Session) -> MergedSuite:
+        from ..parallel.merged import MergedSuite
+        from ..scheduling.durations import UnitDurations
+
+        if self.reports.recorder is not None:
+            merging.give_times(self.reports.recorder)
+        if merging.seed is not None:
+            print(f"tidytest: shuffled with --shuffle {merging.seed}", file=sys.stderr)
+        durations = UnitDurations(self.directory, self.settings.durations_file)
+        self.merged = MergedSuite(merging.records, session, durations)
+        self.note_loaded(self.merged)
+        return self.merged
+
+    @property
+    def elsewhere(self) -> ParallelSuite | MergedSuite | None:
+        """What runs or has run the tests in other processes."""
+        return self.parallel or self.merged
+
+    @property
+    def leaves_out_tests(self) -> bool:
+        """Whether the run leaves out tests of the modules that it loads."""
+        from ..selection.completeness import is_filtered
+
+        if self.merging is not None:
+            return self.merging.is_filtered
+        return is_filtered(self.settings, self.words)
 
     def _needs_workers(self) -> bool:
         """Return whether workers are asked for, or anything that only they can do."""

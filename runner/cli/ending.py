@@ -101,8 +101,9 @@ class Ending:
         components = self._components
         if components.watcher is not None:
             self._attempt(self._stop_watching)
-        if components.parallel is not None:
-            self._attempt(components.parallel.finish)
+        elsewhere = components.elsewhere
+        if elsewhere is not None:
+            self._attempt(elsewhere.finish)
         self._attempt(self._session.run.wait)
         has_run = self._result is not None
         if has_run:
@@ -117,8 +118,8 @@ class Ending:
             verdict = components.flaky.verdict()
             self._end.notes += verdict
             self._failed |= bool(verdict)
-        if components.parallel is not None:
-            self._end.notes += components.parallel.bound_lines()
+        if elsewhere is not None:
+            self._end.notes += elsewhere.bound_lines()
             self._attempt(self._remember_durations)
         if not self._attempt(self._print_summary) or self._end.report is None:
             self._report_remaining_root()
@@ -176,17 +177,18 @@ class Ending:
             self._end.finish_memory()
 
     def _remember_durations(self) -> None:
-        settings, parallel = self._components.settings, self._components.parallel
-        if parallel is None or settings.repeat is not None or settings.until_leak:
+        settings, elsewhere = self._components.settings, self._components.elsewhere
+        if elsewhere is None or settings.repeat is not None or settings.until_leak:
             return  # these durations are not those of an ordinary run
+        if settings.shard is not None:
+            return  # the other shards must be dealt by the same durations
         with warning_only(self._write):
-            parallel.remember_durations()
+            elsewhere.remember_durations()
 
     def _is_filtered(self) -> bool:
-        from ..selection.completeness import is_filtered
-
         components = self._components
-        return self._interrupted or is_filtered(components.settings, components.words)
+        is_part = self._interrupted or components.settings.shard is not None
+        return is_part or components.leaves_out_tests
 
     def _completeness(self) -> Completeness:
         from ..selection.completeness import Completeness, ContextIds

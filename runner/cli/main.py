@@ -6,6 +6,7 @@ import os
 import sys
 import unittest
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from os import getpid  # a test may have replaced it
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,8 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
 
 def _run(name: str, loaded: load.Loaded) -> ExitCode:
     if not loaded.config.parity:
-        return Program(name, loaded).run()
+        program = Program(name, loaded)
+        return program.print_list() if loaded.config.list else program.run()
     import subprocess
 
     from ..dependence.parity import Parity
@@ -124,9 +126,13 @@ class Program:
             # An exception may bring a forked child here; the run belongs to its parent.
             failed = getpid() == process and self._ending(session).run()
         selection = components.selection
-        if selection is not None and selection.is_empty:
+        if components.is_empty or (selection is not None and selection.is_empty):
             code = 0  # unittest has an exit code of its own for a run without tests
-        return self._recorded(session, code or int(failed))
+        code = code or int(failed)
+        if components.merging is not None and not code and (line := components.merging.failure()):
+            self._stream.write(f"{line}\n")
+            return 1
+        return self._recorded(session, code)
 
     def _recorded(self, session: Session, code: ExitCode) -> ExitCode:
         """Write the end of the record; return the exit code."""
@@ -140,6 +146,17 @@ class Program:
             return code or 1
         return code
 
+    def print_list(self) -> ExitCode:
+        """Print the ids of the tests that would run; return the exit code."""
+        from .listing import Lister
+
+        lister = Lister(self._components.arrange)
+        with suppress(SystemExit):
+            unittest.main(
+                module=None, argv=self._argv, testRunner=lister, **self._unittest_settings()
+            )
+        return lister.code
+
     @property
     def worker_orders(self) -> list[list[str]]:
         """The ids of the tests that each worker ran; empty where the tests ran in this process."""
@@ -147,7 +164,8 @@ class Program:
         return [] if parallel is None else [[*order.tests] for order in parallel.orders]
 
     def _ending(self, session: Session) -> Ending:
-        whole = self._has_run_all
+        merging = self._components.merging
+        whole = self._has_run_all and (merging is None or merging.is_whole)
         return Ending(self._components, session, self._result, self._stream, whole=whole)
 
     def _run_unittest(self, session: Session) -> ExitCode:
@@ -155,18 +173,19 @@ class Program:
             self._components.measurement.start()
         if self._components.watcher is not None:
             self._components.watcher.start(session.run.root.path, lambda: session.context_now)
+        merging = self._components.merging
         try:
-            unittest.main(
-                module=None, argv=self._argv, testRunner=self._runner_class(session),
-                **self._unittest_settings(),
-            )  # fmt: skip
+            with merging.clock() if merging is not None else nullcontext():
+                unittest.main(
+                    module=None, argv=self._argv, testRunner=self._runner_class(session),
+                    **self._unittest_settings(),
+                )  # fmt: skip
         except SystemExit as exit:
             return exit.code
         return 0
 
     def _runner_class(self, session: Session) -> Any:
         program = self
-        selection = self._components.selection
 
         class Runner(TidyTestRunner):
             def run(self, test: Any) -> Any:
@@ -175,8 +194,7 @@ class Program:
                 return result
 
             def arrange(self, test: Any) -> Any:
-                program._components.note_loaded(test)
-                arranged = selection.arrange(test) if selection is not None else test
+                arranged = program._components.arrange(test)
                 suite = program._components.in_workers(arranged, session)
                 self.resultclass = getattr(suite, "resultclass", self.resultclass)
                 return suite
@@ -190,6 +208,10 @@ class Program:
 
     def _unittest_settings(self) -> dict[str, Any]:
         given: dict[str, Any] = {}
+        if self._components.merging is not None:
+            from .merging import MergeLoader
+
+            given["testLoader"] = MergeLoader()
         if self._settings.functions:
             from ..execution.functions import FunctionLoader
 

@@ -70,8 +70,13 @@ class Components:
             from ..baseline.update import KnownLeaks
 
             self.known_leaks = KnownLeaks(settings)
-        if settings.leaks != "off" and os.path.lexists(cache.LEAKS):
+        if self.remembers_leaks and os.path.lexists(cache.LEAKS):
             self.read_memory()
+
+    @property
+    def remembers_leaks(self) -> bool:
+        """Whether leaks outside the temp directory are remembered for the next run."""
+        return self.settings.leaks != "off" and not self.settings.merge
 
     def _has_baseline(self) -> bool:
         chosen = self.settings.leak_baseline
@@ -94,7 +99,7 @@ class Components:
         memory: Callable[[], LeakMemory] | None = self.read_memory
         return kind(
             run, self.policy(), retention=self.retention.of_failed_tests, listeners=listeners,
-            memory=memory if self.settings.leaks != "off" else None,
+            memory=memory if self.remembers_leaks else None,
         )
 
     def policy(self) -> Policy:

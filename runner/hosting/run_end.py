@@ -54,7 +54,7 @@ class RunEnd:
     def _has_memory(self) -> bool:
         """Whether this run, an earlier one or one beside it has left something to remember."""
         components = self._components
-        if components.settings.leaks == "off":
+        if not components.remembers_leaks:
             return False
         path = os.path.join(components.directory, cache.LEAKS)
         return components.memory is not None or os.path.lexists(path)

@@ -13,7 +13,7 @@ from ..session.session import ClosedContext, Session
 from ..unittest_api import capturing, fixture_error, test_id
 from ..workers import events
 from ..workers.shown_warnings import ShownWarnings
-from .replayed_result import ReplayedResult, remote_test
+from .replayed_result import RemoteTests, ReplayedResult
 
 
 class Replay:
@@ -42,6 +42,7 @@ class Replay:
         self._waiting: list[list[tuple[Source, list[bytes]]]] = [[] for _ in range(units)]
         self._done = [False] * units
         self._next = 0
+        self._remote = RemoteTests()
         self._test: Any = None
         self._captured: list[tuple[str, str]] = []  # of a fixture; shown if that fails
         self._closed: ClosedContext | None = None
@@ -177,8 +178,8 @@ class Replay:
 
     def _start_foreign(self, line: bytes) -> None:
         moment, *names, short = json.loads(line[1:])
-        test = remote_test(CaseName(*names), short)
-        self._session.ran.add(test.names.id)
+        test = self._remote.test(CaseName(*names), short)
+        self._session.ran.add(test.id())
         self._begin(test, moment)
 
     def _begin(self, test: Any, moment: float) -> None:

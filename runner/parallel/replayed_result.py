@@ -87,33 +87,45 @@ class ReplayedResult(TidyTestResult):
 
 
 class _RemoteTest:
-    """A test that only the worker has: one of a suite that creates its tests itself."""
+    """A test that only another process has."""
 
+    __slots__ = ("recorded_names", "short")
     failureException = AssertionError
-    names: CaseName
+    recorded_names: CaseName
     short: str | None
 
     def id(self) -> str:
-        return self.names.id
+        return self.recorded_names.id
 
     def shortDescription(self) -> str | None:
         return self.short
 
     def __str__(self) -> str:
-        return self.names.description
+        return self.recorded_names.description
 
 
-def remote_test(names: CaseName, short: str | None) -> Any:
-    """Return what stands for a test that only the worker has.
+class RemoteTests:
+    """Creates what stands for tests that another process has, with a type for each class."""
 
-    Args:
-        names: its names.
-        short: its short description.
-    """
-    place = {"__module__": names.module, "__qualname__": names.class_name}
-    test = type("RemoteTest", (_RemoteTest,), place)()
-    test.names, test.short = names, short
-    return test
+    def __init__(self) -> None:
+        self._types: dict[tuple[str, str], type[_RemoteTest]] = {}
+
+    def test(self, names: CaseName, short: str | None) -> Any:
+        """Return what stands for a test.
+
+        Args:
+            names: its names.
+            short: its short description.
+        """
+        place = names.module, names.class_name
+        kind = self._types.get(place)
+        if kind is None:
+            names_of_kind = dict(zip(("__module__", "__qualname__"), place, strict=True))
+            kind = type("RemoteTest", (_RemoteTest,), {"__slots__": (), **names_of_kind})
+            self._types[place] = kind
+        test = kind()
+        test.recorded_names, test.short = names, short
+        return test
 
 
 class _RemoteSubTest(_SubTest):  # type: ignore[misc]

@@ -1,8 +1,8 @@
 """The form of a record (`--record`): one JSON document a line, each with a key that names its kind.
 
-The header comes first, then the units with the names of their tests, then events as they come: the
-lines of `workers.events`, each as a list of its letter and its content. What each worker has left
-and the end of the run come last. `docs/record.schema.json` describes every line.
+The header comes first, then the modules and units of the tests, then events as they come: the lines
+of `workers.events`, each as a list of its letter and its content. What each worker has left and the
+end of the run come last. `docs/record.schema.json` describes every line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from tempfiles import ContextReport, RunReport
 
-from ..session.outcomes import CaseName
 from ..workers import events
 
 VERSION = 1
@@ -56,6 +55,25 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedModule:
+    """A module that has tests.
+
+    Attributes:
+        module: its name.
+        file: relative to the working directory, if it is below it; empty if unknown.
+        classes: the names of the class and of its base classes, for each class of tests.
+    """
+
+    module: str
+    file: str
+    classes: Mapping[str, Sequence[str]]
+
+    def line(self) -> str:
+        """Return the line of the module."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedUnit:
     """A unit and its tests.
 
@@ -63,18 +81,17 @@ class RecordedUnit:
         unit: its number in the run.
         place: that of its first test in the whole suite, in which the shards are merged.
         key: its name (see `scheduling.plan.Unit`).
-        tests: the names of its tests, each with its short description.
+        tests: the names of each test (see `CaseName`), and its short description.
     """
 
     unit: int
     place: int
     key: str
-    tests: tuple[tuple[CaseName, str | None], ...]
+    tests: Sequence[Sequence[Any]]
 
     def line(self) -> str:
         """Return the line of the unit."""
-        tests = [[*names, short] for names, short in self.tests]
-        return json.dumps({"unit": self.unit, "place": self.place, "key": self.key, "tests": tests})
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True, slots=True)

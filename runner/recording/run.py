@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from time import perf_counter, time
 from typing import Any
 
@@ -13,11 +14,13 @@ from ..execution.result import name_of
 from ..pool.source import EndedWorker, EventHandler
 from ..reporting.recorder import python_and_system
 from ..scheduling.plan import Unit, hash_of
+from ..scheduling.shards import Shard
 from ..session.session import Session
 from ..settings.config import Config
+from ..source_code import file_of_context
 from ..workers.emit import short_description
 from ..workers.worker import ResultSettings
-from .form import VERSION, Header, RecordedUnit, RunEnding
+from .form import VERSION, Header, RecordedModule, RecordedUnit, RunEnding
 from .writer import RecordedEvents, RecordFile
 
 DECISIVE = ("leaks", "retries", "flaky", "shuffle", "reverse", "repeat", "split", "functions")
@@ -29,7 +32,11 @@ class RunRecording:
 
     Args:
         settings: of the run.
-        is_filtered: whether tests of the loaded modules are left out.
+        is_filtered: whether tests of the loaded modules are left out, besides other shards.
+
+    Attributes:
+        shard: the shard that is run; None for the whole suite.
+        places: the places of its tests in the whole suite, by their `id()`.
 
     Raises:
         UsageError: the file cannot be written, or is there and no record.
@@ -40,6 +47,8 @@ class RunRecording:
         self._file = RecordFile(settings.record)
         self._settings = {name: getattr(settings, name) for name in DECISIVE}
         self._settings["filtered"] = is_filtered
+        self.shard: Shard | None = None
+        self.places: Mapping[int, int] = {}
         self._started, self._clock = time(), perf_counter()
         self._directory = os.getcwd()
 
@@ -61,20 +70,29 @@ class RunRecording:
             handler: takes the events when they are written.
         """
         settings = {**self._settings, "failfast": result.failfast, "buffer": result.buffer}
+        shard = self.shard or Shard(None, (), hash_of(tests), "")
         header = Header(
             VERSION, __version__, python_and_system(), self._started, self._clock,
-            self._directory, None, hash_of(tests), "", settings,
+            self._directory, shard.number, shard.suite, shard.deal, settings,
         )  # fmt: skip
-        self._file.begin(header, self._named(tests, units))
+        self._file.begin(header, chain(self._modules(tests), self._units(tests, units)))
         return RecordedEvents(self._file, handler)
 
-    def _named(self, tests: Sequence[Any], units: Iterable[Unit]) -> Iterator[RecordedUnit]:
+    def _modules(self, tests: Sequence[Any]) -> Iterator[RecordedModule]:
+        classes: dict[str, dict[str, list[str]]] = {}
+        for kind in dict.fromkeys(map(type, tests)):
+            above = [each.__name__ for each in kind.__mro__]
+            classes.setdefault(kind.__module__, {})[kind.__qualname__] = above
+        for module, its_classes in classes.items():
+            file = file_of_context(module).removeprefix(os.path.join(self._directory, ""))
+            yield RecordedModule(module, file, its_classes)
+
+    def _units(self, tests: Sequence[Any], units: Iterable[Unit]) -> Iterator[RecordedUnit]:
         for unit in units:
-            named = tuple(
-                (name_of(test), short_description(test))
-                for test in tests[unit.tests.start : unit.tests.stop]
-            )
-            yield RecordedUnit(unit.number, unit.tests.start, unit.key, named)
+            of_unit = tests[unit.tests.start : unit.tests.stop]
+            named = [[*name_of(test), short_description(test)] for test in of_unit]
+            place = self.places.get(id(of_unit[0]), unit.tests.start)
+            yield RecordedUnit(unit.number, place, unit.key, named)
 
     def add_workers(
         self, workers: Iterable[EndedWorker],

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import islice
 
-from tempfiles import RunReport, try_draft, untracked
+from tempfiles import RunReport, untracked
 
 from ..errors import UsageError
 from ..pool.source import EventHandler, Source
 from ..workers import events
-from .form import Header, RecordedUnit, RunEnding, events_line, worker_line
+from ..workers.channel import park
+from .form import Header, RecordedModule, RecordedUnit, RunEnding, events_line, worker_line
 
 _AT_ONCE = 100
 """Units whose names are written at once."""
+_LONGEST_HEADER = 1 << 16  # bytes
 _UNIT, _POSITIONS = events.UNIT.encode(), events.POSITIONS.encode()
 _ENDING, _FINISHED = events.ENDING.encode(), events.FINISHED.encode()
 
@@ -25,7 +26,7 @@ class RecordFile:
     """The file of a record. An error of it never ends the run; `end` raises the first one.
 
     Args:
-        path: the file; a record that is there is replaced when the tests start.
+        path: the file; a record that is there is replaced.
 
     Raises:
         UsageError: the file cannot be written, or is there and no record.
@@ -33,30 +34,29 @@ class RecordFile:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._fd = -1
+        self._shown = os.path.relpath(path)
         self._error: OSError | None = None
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
         try:
-            if not os.path.exists(path):
-                try_draft(path)
-            elif os.path.isfile(path):
+            if os.path.isfile(path):
                 self._check_old()
+            with untracked():
+                self._fd = park(os.open(path, flags, 0o666))
         except OSError as error:
-            raise UsageError(f"--record: cannot write {path}: {error.strerror}") from None
+            raise UsageError(f"--record: cannot write {self._shown}: {error.strerror}") from None
 
     def _check_old(self) -> None:
-        with open(self.path, "r+b") as file:
-            if file.read(1) and not _is_header(file.readline(1 << 20)):
-                raise UsageError(f"--record: {self.path} is there and is no record: remove it")
+        with open(self.path, "rb") as file:
+            first = file.readline(_LONGEST_HEADER)
+        if first and not _is_header(first):
+            raise UsageError(f"--record: {self._shown} is there and is no record: remove it")
 
-    def begin(self, header: Header, units: Iterable[RecordedUnit]) -> None:
-        """Write what is known before the tests run."""
-        with suppress(OSError), untracked():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
-            self._fd = os.open(self.path, flags, 0o666)
+    def begin(self, header: Header, lines: Iterable[RecordedModule | RecordedUnit]) -> None:
+        """Write what is known before the tests run: the header, then modules and units."""
         self._write([header.line()])
-        rest = iter(units)
+        rest = iter(lines)
         while some := [*islice(rest, _AT_ONCE)]:
-            self._write(unit.line() for unit in some)
+            self._write(line.line() for line in some)
 
     def add_events(self, unit: int | None, source: Source, lines: Iterable[bytes]) -> None:
         """Write events of a unit, or of none; see `form.events_line`."""
@@ -73,11 +73,9 @@ class RecordFile:
             OSError: the record could not be written.
         """
         self._write([ending.line()])
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        os.close(self._fd)
         if self._error is not None:
-            cause = f"cannot write {self.path}: {self._error.strerror}"
+            cause = f"cannot write {self._shown}: {self._error.strerror}"
             raise OSError(self._error.errno, f"--record: {cause}")
 
     def _write(self, lines: Iterable[str]) -> None:
@@ -92,7 +90,7 @@ class RecordFile:
 
 def _is_header(line: bytes) -> bool:
     try:
-        return isinstance(json.loads(b"{" + line).get("record"), int)
+        return isinstance(json.loads(line).get("record"), int)
     except (ValueError, AttributeError, RecursionError):
         return False
 

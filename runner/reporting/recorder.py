@@ -78,7 +78,20 @@ class Recorder(Listener):
         self._started = time()
         self._clock = perf_counter()
         self._directory = os.getcwd()
+        self._seconds: float | None = None
+        self._python = python_and_system()
         self._run: RunControl | None = None
+
+    def take_over(self, started: float, seconds: float, python: str) -> None:
+        """Report a run of other processes, whose moments are seconds since the epoch.
+
+        Args:
+            started: when it started.
+            seconds: how long it took.
+            python: what `python_and_system` said there.
+        """
+        self._started = self._clock = started
+        self._seconds, self._python = seconds, python
 
     def run_started(self, run: RunControl, stream: Any) -> None:
         """Take the times from the run: they are those of the events."""
@@ -169,8 +182,8 @@ class Recorder(Listener):
             fixtures=tuple(self._fixtures),
             run=run,
             started=self._started,
-            seconds=perf_counter() - self._clock,
-            python=python_and_system(),
+            seconds=perf_counter() - self._clock if self._seconds is None else self._seconds,
+            python=self._python,
             command=shlex.join([os.path.basename(sys.orig_argv[0]), *sys.orig_argv[1:]]),
             directory=self._directory,
             usage=tuple(samples),

@@ -66,6 +66,13 @@ def reversed_order(tests: Iterable[Test]) -> list[Test]:
     return list(tests)[::-1]
 
 
+def arranged(tests: Iterable[Test], seed: int | None, reverse: bool) -> list[Test]:
+    """Return the tests in random order if there is a seed, or else perhaps in reverse order."""
+    if seed is not None:
+        return shuffled(tests, seed)
+    return reversed_order(tests) if reverse else list(tests)
+
+
 def repeated(tests: Iterable[Test], times: int) -> list[Test]:
     """Return each test several times in a row, each time as another object."""
     return [test if turn == 0 else fresh(test) for test in tests for turn in range(times)]

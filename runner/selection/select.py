@@ -103,8 +103,7 @@ class Selection:
         seed = self._settings.shuffle
         if seed is not None:
             self._print(f"shuffled with --shuffle {seed}")
-            return order.shuffled(tests, seed)
-        return order.reversed_order(tests) if self._settings.reverse else tests
+        return order.arranged(tests, seed, self._settings.reverse)
 
     def _print_round(self, number: int, tests: int) -> None:
         noun = "test" if tests == 1 else "tests"

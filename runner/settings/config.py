@@ -46,6 +46,7 @@ class Config(NamedTuple):
     leak_lines: bool = False
     github: bool | None = None
     record: str | None = None
+    merge: tuple[str, ...] = ()
     monitor: str | None = None
     durations: int | None = None
     slowest_temp: int | None = None
@@ -58,6 +59,8 @@ class Config(NamedTuple):
     repeat: int | None = None
     until_leak: bool = False
     replay: str | None = None
+    shard: tuple[int, int] | None = None
+    list: bool = False
     parity: bool = False
     pdb: bool = False
     jobs: int = 1

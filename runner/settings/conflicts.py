@@ -76,11 +76,20 @@ _EXCLUSIVE = (
     ("pdb", "retries"),
     ("until-leak", "update-baseline"),
     ("until-leak", "retries"),
+    *(("shard", name) for name in ("replay", "parity")),
+    *(("list", name) for name in ("record", "parity", "until-leak")),
     *(("record", name) for name in ("parity", "pdb", "until-leak")),
     ("version", "completion"),
     ("version", "show-settings"),
     ("completion", "show-settings"),
 )
+_WITH_MERGE = frozenset({
+    "merge", "leak-json", "junit-xml", "html", "gitlab-quality", "sarif", "leak-lines", "github",
+    "durations", "slowest-temp", "leak-baseline", "update-baseline", "strict-baseline",
+    "durations-file", "reap", "temp-root", "temp-root-min-free", "show-settings", "version",
+    "completion",
+})  # fmt: skip
+"""The options that have an effect with `--merge`; the others are those of the run itself."""
 _OFF: dict[str, object] = {"keep": "never", "retries": 0, "jobs": 1}
 """The values that switch an option off where its default does, and is not empty."""
 OUTPUTS = (
@@ -101,11 +110,15 @@ def settle(settings: Settings, arguments: Arguments) -> None:
     """
     for first, second in _EXCLUSIVE:
         _exclude(settings, first, second)
+    for name in BY_NAME.keys() - _WITH_MERGE:
+        _exclude(settings, "merge", name)
     for need in _NEEDS:
         for name in need.names:
             _require(settings, name, need)
     _refuse_strict_without_baseline(settings)
     _refuse_without_workers(settings)
+    if settings["shard"].value and settings["shuffle"].value is True:
+        raise UsageError("--shard needs one order for all shards: --shuffle SEED")
     if _is_active(settings, "progress") and arguments.is_verbose():
         if settings["progress"].rank == FROM_ARGV:
             raise UsageError("--progress and -v contradict each other")
@@ -156,7 +169,8 @@ def _refuse_without_workers(settings: Settings) -> None:
     """Refuse options for several workers where there is one, unless `--jobs auto` means one."""
     for name in ("split", "resources", "durations-file"):
         ranks = (settings["jobs"].rank, settings["workers"].rank)
-        if settings[name].rank == FROM_ARGV and ranks == (DEFAULT, DEFAULT):
+        is_used = name != "resources" and (settings["shard"].value or settings["merge"].value)
+        if settings[name].rank == FROM_ARGV and ranks == (DEFAULT, DEFAULT) and not is_used:
             raise UsageError(f"--{name} needs --jobs")
 
 

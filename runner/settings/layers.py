@@ -149,6 +149,8 @@ def _absolute(option: Option, value: Any, base: str) -> Any:
     """Make a path absolute that was written relative to a directory; return other values as is."""
     if not option.type.is_path or not value or value in option.type.words:
         return value
+    if option.many:
+        return tuple(os.path.join(base, os.path.expanduser(each)) for each in value)
     return os.path.normpath(os.path.join(base, os.path.expanduser(value)))
 
 

@@ -22,6 +22,7 @@ from .value_types import (
     RESOURCE,
     SECONDS,
     SEED,
+    SHARD,
     SIZE,
     SWITCH,
     TEMP_ROOT,
@@ -46,7 +47,8 @@ class Option:
     command line), ENVIRONMENT (also on the command line) or COMMAND_LINE. A `repeatable` option
     collects a tuple. If it `joins`, a stronger place adds to the values of weaker ones instead of
     replacing them. If it takes `commas`, one value may hold several. `value_optional` takes the
-    next word as its value only if that is an integer.
+    next word as its value only if that is an integer. If it takes `many`, all words up to the next
+    option are its values.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Option:
     joins: bool = False
     commas: bool = False
     value_optional: bool = False
+    many: bool = False
 
     @property
     def default(self) -> object:
@@ -112,7 +115,7 @@ class Option:
         """Return the text of a value, as `--show-settings` prints it."""
         if value is None:
             return "off" if self.is_switch or self.value_optional else "-"
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) and (self.repeatable or self.many):
             return ", ".join(map(self.type.show, value)) or "-"
         return self.type.show(value)
 
@@ -181,6 +184,9 @@ OPTIONS: tuple[Option, ...] = (
            "print annotations and a summary for GitHub (default under GitHub Actions)"),
     Option("record", FILE_NAME, REPORTS,
            "write all that the run knows, as it goes, for --merge", "FILE", allowed=COMMAND_LINE),
+    Option("merge", FILE_NAME, REPORTS,
+           "run nothing: write the end and the reports of a run from its records, one for each"
+           " shard", "FILE...", allowed=COMMAND_LINE, many=True),
     Option("monitor", FILE_NAME, REPORTS,
            "record the disk usage of the temp directory during the run (.csv or .jsonl)", "FILE"),
     Option("durations", INTEGER, REPORTS, "show the N slowest tests (0 for all)", "N"),
@@ -208,6 +214,11 @@ OPTIONS: tuple[Option, ...] = (
     Option("parity", SWITCH, SELECTION,
            "run serially, then shuffled in several workers, and name the tests that depend on"
            " others", allowed=COMMAND_LINE),
+    Option("shard", SHARD, SELECTION,
+           "run the part I of N of the suite, for machine I of N; see --durations-file", "I/N",
+           allowed=COMMAND_LINE),
+    Option("list", SWITCH, SELECTION, "print the ids of the tests that would run, and exit",
+           allowed=COMMAND_LINE),
     Option("pdb", SWITCH, SELECTION,
            "start the debugger at each failure", allowed=ENVIRONMENT),
     Option("jobs", JOBS, PARALLEL,
@@ -235,8 +246,8 @@ OPTIONS: tuple[Option, ...] = (
            "how many tests (or classes) that are marked with a resource may run at the same time",
            "NAME=MAX", repeatable=True, commas=True),
     Option("durations-file", FILE_NAME, PARALLEL,
-           "the file for the durations, which order the next run (default: in the cache"
-           " directory)", "FILE"),
+           "the file for the durations, which order the next run and deal it to shards (default:"
+           " in the cache directory)", "FILE"),
     Option("workers-by", choice("auto", "fork", "spawn"), PARALLEL,
            "start workers as forks of this process, as new processes, or as is possible",
            "auto|fork|spawn"),

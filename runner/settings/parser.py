@@ -104,10 +104,10 @@ def _add(group: argparse._ArgumentGroup, option: Option, opposites_help: str) ->
     else:
         group.add_argument(
             name,
-            action=_Collect if option.repeatable else "store",
+            action=_Collect if option.repeatable else "extend" if option.many else "store",
             type=option.from_argument,
-            nargs="?" if option.value_optional else None,
-            metavar=option.metavar.strip("[]"),
+            nargs="?" if option.value_optional else "+" if option.many else None,
+            metavar=option.metavar.strip("[]."),
             **settings,
         )
     if option.has_opposite:

@@ -163,6 +163,17 @@ def _show_resource(value: object) -> str:
     return "{}={}".format(*value) if isinstance(value, tuple) else str(value)
 
 
+def _read_shard(text: str) -> tuple[int, int]:
+    number, sign, shards = text.partition("/")
+    if not sign or not 1 <= _read_integer(number) <= _read_integer(shards):
+        raise ValueError
+    return int(number), int(shards)
+
+
+def _show_shard(value: object) -> str:
+    return "{}/{}".format(*value) if isinstance(value, tuple) else str(value)
+
+
 def _read_jobs(text: str) -> int:
     if text == "auto":
         return _usable_cores()
@@ -206,5 +217,6 @@ WORKERS = ValueType(
     _read_workers,
 )
 RESOURCE = ValueType("NAME=MAX, MAX at least 1", _read_resource, show=_show_resource)
+SHARD = ValueType("I/N, with I from 1 to N", _read_shard, show=_show_shard)
 PERCENT = ValueType("a number from 0 to 100", _number_up_to(100), (int, float))
 SIZE = ValueType("a size such as 512M or 1G", parse_size, (str, int), show=_show_size)

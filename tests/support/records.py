@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,10 @@ SUITE = {
 def lines_of(record: Path) -> list[Any]:
     """Return the documents of a record, one for each line."""
     return [json.loads(line) for line in record.read_text("utf-8").splitlines()]
+
+
+def normal(text: str) -> str:
+    """Return the output or a report of a run without what differs from run to run."""
+    text = re.sub(r"(/tidy-\w{8})+", "/tidy-*", text)
+    text = re.sub(r"(?<=[-/ \"])\w{8}(?=[\"/ '])|tmp\w{8}|0x\w+", "*", text)
+    return re.sub(r"in \d+\.\d+s|(time|timestamp|value)=\"[^\"]*\"|command=.*", "", text)

@@ -1,0 +1,178 @@
+"""Read the records of one run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tempfiles import ContextReport, RunReport
+
+from ..errors import UsageError
+from ..workers import events
+from .form import VERSION, Header, RecordedModule, RecordedUnit, RunEnding, event_of
+from .together import refuse_others
+
+Batch = tuple[int, list[bytes]]
+"""The number of a worker, and events of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a record holds.
+
+    The indices of tests count the tests of all records; times are seconds since the epoch.
+
+    Attributes:
+        path: the file.
+        header: its first line.
+        modules: the modules of its tests.
+        units: its units; their tests follow each other.
+        batches: the events of each unit, by its number.
+        before: the events before all units that are of none.
+        after: the later ones of none.
+        reports: what each worker has created and left.
+        ending: its last line; empty where the run was killed or interrupted.
+    """
+
+    path: str
+    header: Header
+    modules: list[RecordedModule] = field(default_factory=list)
+    units: list[RecordedUnit] = field(default_factory=list)
+    batches: dict[int, list[Batch]] = field(default_factory=dict)
+    before: list[Batch] = field(default_factory=list)
+    after: list[Batch] = field(default_factory=list)
+    reports: list[RunReport] = field(default_factory=list)
+    ending: list[RunEnding] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its shard and its file."""
+        if self.header.shard is None:
+            return self.path
+        number, shards = self.header.shard
+        return f"shard {number} of {shards} ({self.path})"
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took; of one that was killed, until its last test started or ended."""
+        if self.ending:
+            return self.ending[0].seconds
+        lines = (line for of_unit in self.batches.values() for _, batch in of_unit
+                 for line in batch)
+        moments = (events.moment_of(line) for line in lines)
+        return max((moment for moment in moments if moment), default=self.header.started) \
+            - self.header.started
+
+
+def read_all(paths: Sequence[str]) -> list[Record]:
+    """Read the records of all shards of a run, or of one whole run; return them in order.
+
+    Raises:
+        UsageError: a file is no record, or they do not belong together; the message is one line.
+    """
+    headers = [(path, _header(path)) for path in map(os.path.relpath, paths)]
+    refuse_others(headers)
+    records: list[Record] = []
+    first = 0
+    for path, header in sorted(headers, key=lambda entry: entry[1].shard or (0, 0)):
+        records.append(_read(Record(path, header), first))
+        first += sum(len(unit.tests) for unit in records[-1].units)
+    return records
+
+
+def _header(path: str) -> Header:
+    content = next(_documents(path), None)
+    if content is None:
+        raise UsageError(f"--merge: {path} is empty: its run ended before the tests were loaded")
+    if not isinstance(content, dict) or type(content.get("record")) is not int:
+        raise UsageError(f"--merge: {path} is no record, as --record writes it")
+    if content["record"] != VERSION:
+        raise UsageError(
+            f"--merge: {path} is a record of version {content['record']};"
+            f" this tidytest knows version {VERSION}"
+        )
+    try:
+        header = Header(**content)
+        shard = None if header.shard is None else (int(header.shard[0]), int(header.shard[1]))
+        return Header(**{**content, "shard": shard, "settings": dict(header.settings)})
+    except (TypeError, ValueError, IndexError):
+        raise _damaged(path, 1) from None
+
+
+def _documents(path: str) -> Iterator[Any]:
+    """Yield what the lines of a file hold; the last one may be cut off."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    yield json.loads(line)
+                except (ValueError, RecursionError):
+                    if number > 1 and not line.endswith("\n"):
+                        return
+                    raise _damaged(path, number) from None
+    except OSError as error:
+        raise UsageError(f"--merge: cannot read {path}: {error.strerror}") from None
+
+
+def _damaged(path: str, number: int) -> UsageError:
+    if number == 1:
+        return UsageError(f"--merge: {path} is no record, as --record writes it")
+    return UsageError(f"--merge: {path}:{number}: the record is damaged here")
+
+
+def _read(record: Record, first: int) -> Record:
+    """Read the lines after the header.
+
+    Args:
+        record: has the header only.
+        first: how many tests other records have.
+    """
+    lines = _documents(record.path)
+    next(lines)
+    tests = first
+    shift = record.header.started - record.header.clock
+    for number, line in enumerate(lines, 2):
+        try:
+            if "module" in line:
+                record.modules.append(RecordedModule(**line))
+            elif "tests" in line:
+                record.units.append(RecordedUnit(**line))
+                tests += len(line["tests"])
+            elif "events" in line:
+                batch = [event_of(event, first, shift) for event in line["events"]]
+                _check(batch, range(first, tests))
+                _batches(record, line["unit"]).append((int(line["worker"]), batch))
+            elif "report" in line:
+                record.reports.append(RunReport.from_dict(line["report"]))
+            else:
+                record.ending.append(_ending(**line["end"]))
+        except (TypeError, ValueError, KeyError, IndexError):
+            raise _damaged(record.path, number) from None
+    return record
+
+
+def _batches(record: Record, unit: int | None) -> list[Batch]:
+    if unit is not None:
+        return record.batches.setdefault(unit, [])
+    return record.after if record.batches else record.before
+
+
+def _check(lines: Sequence[bytes], tests: range) -> None:
+    """Raise ValueError where an event is not one that can be replayed."""
+    for line in lines:
+        code = line[:1].decode()
+        index = events.index_of(line)
+        if index is not None and index not in tests:
+            raise ValueError(line)
+        if code == events.OUTCOME:
+            events.outcome_of(line)
+        elif code in (events.CONTEXT, events.CLEAN_CONTEXT):
+            events.context_of(line)
+
+
+def _ending(**content: Any) -> RunEnding:
+    late = tuple(map(ContextReport.from_dict, content.pop("late")))
+    return RunEnding(**{**content, "report": RunReport.from_dict(content["report"]), "late": late})
