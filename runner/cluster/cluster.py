@@ -19,6 +19,8 @@ from dataclasses import replace
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
+from tempfiles import format_count
+
 from ..engines.engine import Engine
 from ..errors import UsageError
 from ..pool.source import EventHandler
@@ -100,7 +102,9 @@ class Cluster:
         self._handler = handler
         self._losses = Losses(offer.job.tests, handler)
         self._machines: dict[str, Machine] = {}
-        self._refused: dict[str, str] = {}  # by address; lost ones that are still listed as well
+        self._refused: dict[str, str] = {}  # why, by address
+        self._lost: set[str] = set()  # those that are still listed
+        self._trouble = ""
         self._answers: queue.SimpleQueue[tuple[Machine, Future[Answer]]] = queue.SimpleQueue()
         self._numbers = self._files = self._workers = 0
         self._looked = 0.0
@@ -194,18 +198,21 @@ class Cluster:
         if now - self._looked < _LOOK:
             return
         self._looked = now
+        addresses: set[str] = set()
+        self._trouble = f"{self._engine.name} has no worker"
         try:
-            addresses = set(self._engine.machines())
+            addresses.update(self._engine.machines())
         except EngineError as error:
-            raise UsageError(f"--workers: {error}; {self._progress()}") from None
-        for address in [address for address in self._refused if address not in addresses]:
-            del self._refused[address]
+            self._trouble = str(error)
+        self._refused = {a: why for a, why in self._refused.items() if a in addresses}
+        self._lost &= addresses
         for machine in list(self._machines.values()):
             if machine.address not in addresses:
                 self._lose(machine, "lost")
             elif notes is not None and machine.future and now - machine.heard > _SILENCE:
+                self._lost.add(machine.address)
                 self._lose(machine, f"silent for {_SILENCE:.0f} s")
-        for address in sorted(addresses - {*self._machines, *self._refused}):
+        for address in sorted(addresses - {*self._machines, *self._refused, *self._lost}):
             self._machines[address] = Machine(self._numbers, address)
             self._numbers += 1
         self._watch_number(now)
@@ -223,16 +230,13 @@ class Cluster:
         alone = now - self._alone_since
         if alone > min(wait, _PATIENCE) and not self._has_told:
             self._has_told = True
-            self._offer.say(f"{self._engine.name} has no worker: waiting up to {wait:g} s")
+            self._offer.say(f"{self._trouble}: waiting up to {wait:g} s")
         if alone > wait:
+            done = sum(len(unit.tests) for unit, _ in self._schedule.finished)
+            total = len(self._offer.job.tests)
             raise UsageError(
-                f"--workers: {self._engine.name} has had no worker for {wait:g} s;"
-                f" {self._progress()}"
+                f"--workers: {self._trouble}, for {wait:g} s; {done:,} of {total:,} tests ran"
             )
-
-    def _progress(self) -> str:
-        done = sum(len(unit.tests) for unit, _ in self._schedule.finished)
-        return f"{done:,} of {len(self._offer.job.tests):,} tests ran"
 
     def _lose(self, machine: Machine, how: str, *, is_gone: bool = True) -> None:
         """Have what a machine was running run elsewhere, and forget the machine if it is gone."""
@@ -242,14 +246,14 @@ class Cluster:
         units = machine.take_units()
         if is_gone:
             del self._machines[machine.address]
-            self._refused[machine.address] = f"machine {machine.name} is {how}"
             self._change_workers(-machine.cores)
         if units and not self._stopping:
-            tests = sum(len(unit.tests) for unit in units)
-            self._offer.say(f"machine {machine.name} {how}: {tests:,} tests run again elsewhere")
-            for unit in units:
-                again = self._losses.lost(unit, machine, started)
-                self._go_on(unit, 0.0) if again is None else self._schedule.give_back([again])
+            again = [self._losses.lost(unit, machine, started) for unit in units]
+            tests = format_count(sum(len(unit.tests) for unit in again if unit), "test")
+            what = f"{tests} run again elsewhere" if any(again) else "its tests are given up"
+            self._offer.say(f"machine {machine.name} {how}: {what}")
+            for unit, rest in zip(units, again, strict=True):
+                self._go_on(unit, 0.0) if rest is None else self._schedule.give_back([rest])
         elif is_gone and machine.cores and not self._stopping:
             self._offer.say(f"machine {machine.name} {how}")
 

@@ -13,6 +13,7 @@ from typing import Any
 from tempfiles import format_count, format_size, system_directory, untracked
 
 from ..engines.engine import Engine, engine_of
+from ..errors import UsageError
 from ..hosting.components import Components
 from ..parallel.replayed_result import ReplayedResult
 from ..parallel.suite import AnyPool, ParallelSuite
@@ -60,6 +61,14 @@ class ClusterSuite(ParallelSuite):
         assert workers is not None
         with untracked():
             self._engine: Engine = engine_of(workers)
+
+    def _run(self, result: ReplayedResult) -> None:
+        try:
+            super()._run(result)
+        except UsageError:  # the cluster is gone
+            if result.testsRun:
+                result.printErrors()
+            raise
 
     def _tell_start(self, result: ReplayedResult) -> None:
         """Say nothing: whether machines fork their workers is their own affair."""

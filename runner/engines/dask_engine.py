@@ -49,8 +49,10 @@ class DaskEngine:
             raise UsageError(
                 '--workers needs distributed: pip install "tidytest[dask]"'
             ) from None
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # the run says it in one line
-        address = _address_of(workers)
+        _silence()
+        self._distributed = distributed
+        self._asked = workers
+        self._address = address = _address_of(workers)
         self.name = address or workers
         self._client = _connected(distributed, workers, address)
         self._notes: list[Note] = []
@@ -65,8 +67,8 @@ class DaskEngine:
     def machines(self) -> Sequence[str]:
         """Return the addresses of the dask workers; see `Engine.machines`."""
         silent = time.monotonic() - self._seen
-        if silent > _LOST or self._client.status == "closed":
-            raise EngineError(f"the scheduler {self.name} does not answer any more")
+        if silent > _LOST or self._client.status != "running":
+            raise EngineError(f"the scheduler {self.name} does not answer")
         return self._workers
 
     def submit(self, machine: str, call: Call) -> Future[Answer]:
@@ -99,6 +101,9 @@ class DaskEngine:
         """Follow the list of workers, in a thread: an answer may take as long as a cut link."""
         while not self._is_closed.wait(_LOOK if self._workers else _LOOK / 5):
             with contextlib.suppress(Exception):  # no connection at the moment
+                if self._client.status == "closed":  # it has given up, and the run has not
+                    self._client = _connected(self._distributed, self._asked, self._address)
+                    self._executors.clear()
                 comm = self._client.scheduler_comm
                 if id(comm) != self._subscribed:
                     self._client.subscribe_topic(self._topic, self._take_note)
@@ -108,6 +113,13 @@ class DaskEngine:
 
     def _take_note(self, event: tuple[float, Any]) -> None:
         self._notes.append(Note(*event[1]))
+
+
+def _silence() -> None:
+    """Have the libraries log nothing: the run says it in one line."""
+    for name in ("asyncio", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _address_of(workers: str) -> str | None:
@@ -127,10 +139,12 @@ def _connected(distributed: Any, workers: str, address: str | None) -> Any:
     if address is None and not os.path.isfile(workers):
         raise UsageError(f"--workers: there is no file {workers}")
     where = {"scheduler_file": workers} if address is None else {"address": address}
+    client: Any = distributed.Client.__new__(distributed.Client)
     try:
-        client = distributed.Client(**where, timeout=_CONNECT, set_as_default=False)
+        client.__init__(**where, timeout=_CONNECT, set_as_default=False)
         ours, theirs = distributed.__version__, _version_of_scheduler(client)
     except Exception as error:  # of sockets, of TLS, of dask's own settings
+        client.status = "closed"  # else its finalizer waits for the scheduler
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UsageError(f"--workers: cannot connect to {address or workers}: {reason}") from None
     if ours != theirs:

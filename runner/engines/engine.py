@@ -26,7 +26,7 @@ class Engine(Protocol):
         """Return the machines that there are now.
 
         Raises:
-            EngineError: the engine is lost for good.
+            EngineError: the engine does not answer at the moment.
         """
 
     def submit(self, machine: str, call: Call) -> Future[Answer]:

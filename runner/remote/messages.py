@@ -16,7 +16,7 @@ _MOST = 1 << 20  # bytes to read at once
 
 
 class EngineError(Exception):
-    """The engine is lost; the message says how."""
+    """The engine does not answer; the message says which one."""
 
 
 class MachinePlan(NamedTuple):

@@ -35,7 +35,8 @@ class ChunkSize(NamedTuple):
     Attributes:
         least: seconds of work, so that workers rarely wait for the parent.
         most: seconds of work, unless one unit takes longer.
-        counts_units: whether the number of units is limited as well, by their share of the rest.
+        counts_units: whether the number of units is limited as well, by their share of the rest;
+            that of units about which nothing is known always is.
     """
 
     least: float = 0.02
@@ -220,7 +221,8 @@ class Schedule:
         size = self._size
         seconds = min(size.most, max(size.least, self._estimates.rest / share))
         seconds = cores * max(seconds, self._estimates.of(self._free[-1]) * (cores > 1))
-        most = max(1, len(self._free) // share) if size.counts_units else len(self._free)
+        limits_units = size.counts_units or self._estimates.is_unknown(self._free[-1])
+        most = max(1, cores * len(self._free) // share) if limits_units else len(self._free)
         chunk: list[Unit] = []
         while self._free and len(chunk) < most:
             following = self._free[-1]
