@@ -10,14 +10,12 @@ from collections.abc import Callable, Container, Sequence
 from ..observation.observer import Observer
 from ..observation.path_state import PathState
 from ..processes.activity import Activity, activity_of
+from ..processes.spawns import UNANNOUNCED
 from ..registry import contexts
 from ..registry.contexts import UNDECIDED, Context, encloses
 from ..roots.root import RunRoot
 from ..system import platform, syscalls
 from ..system.platform import RACY_NS
-
-# Modules of the standard library that create files without an event; subinterpreters have no hook.
-_NATIVE = frozenset(("_dbm", "_gdbm", "readline", "_interpreters", "_xxsubinterpreters"))
 
 
 class TempDirectoryScanner:
@@ -142,7 +140,7 @@ class TempDirectoryScanner:
 
     def _runs_native_code(self, context: Context) -> bool:
         """Whether this process may create files in a context without an event."""
-        if self._observer.spawns.native_modules or not _NATIVE.isdisjoint(sys.modules):
+        if self._observer.spawns.native_modules or not UNANNOUNCED.isdisjoint(sys.modules):
             return True
         around: Context | None = context
         while around is not None:

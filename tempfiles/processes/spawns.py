@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import child_ends
 from .activity import ChildProcess, activity_of, command_of
 
 _lock = new_lock()
+_COMPILED = tuple(EXTENSION_SUFFIXES)
 
 # From 3.13 on `subprocess.Popen`, which has an event of its own, may use `posix_spawn`.
 _REPORTED_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")
@@ -28,10 +30,22 @@ _MULTIPROCESSING = (
     "loky.backend.popen_loky_posix", "joblib.externals.loky.backend.popen_loky_posix",
 )
 
+UNANNOUNCED = frozenset(("_dbm", "_gdbm", "readline", "_interpreters", "_xxsubinterpreters"))
+"""Modules of the standard library that create files without an event."""
+
 PROCESS_EVENTS = (
     "subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty",
 )
 """The events of the start of a process."""
+
+
+def has_unannounced() -> bool:
+    """Return whether a module is imported already that may create files without an event."""
+    return not UNANNOUNCED.isdisjoint(sys.modules) or any(
+        str(getattr(module, "__file__", None)).endswith(_COMPILED)
+        and not origins.is_library(str(module.__file__))
+        for module in list(sys.modules.values())
+    )
 
 
 class SpawnObserver:
@@ -44,6 +58,7 @@ class SpawnObserver:
         before_unaudited: called once, before the first such work.
 
     Attributes:
+        before_unannounced: called before a module of `UNANNOUNCED` is imported.
         native_modules: whether a compiled module was imported that is not the standard library's.
         had_unaudited: whether there was any such work so far.
         works: how often such work has begun.
@@ -57,6 +72,7 @@ class SpawnObserver:
         self._trace = trace
         self._before_unaudited: Callable[[], None] | None = before_unaudited
         self._is_prepared = False
+        self.before_unannounced: Callable[[], None] = lambda: None
         self.native_modules = False
         self.had_unaudited = False
         self._late: list[tuple[contexts.Context, ChildProcess]] = []
@@ -89,6 +105,9 @@ class SpawnObserver:
         if args[1] and not origins.is_library(args[1]):
             self.native_modules = True
             self.goes_native(args)
+        elif args[0] in UNANNOUNCED:
+            with Patient(_lock):
+                self.before_unannounced()
 
     def _popens(self, args: tuple[Any, ...]) -> None:
         executable, argv, cwd, environment = args

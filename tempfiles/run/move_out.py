@@ -199,6 +199,7 @@ class UnprovenFiles:
         self._is_compared = False  # in this search
         self._lost: frozenset[str] = frozenset()
         self._names: frozenset[str] = frozenset()
+        self._may_miss_any = False
 
     def begin(self, works: int) -> None:
         """Begin a search: the project is compared again if a process may have changed it.
@@ -225,7 +226,7 @@ class UnprovenFiles:
                 self._compare()
             # What was seen may have been replaced since.
             is_in_doubt = bool(self._lost) or (not was_seen and self._is_doubted(name))
-        elif name in self._names:
+        elif name in self._names or self._may_miss_any:
             is_in_doubt = not was_seen
         else:
             is_new = was_seen or stat.S_ISDIR(status.st_mode) or not self._is_layered
@@ -233,11 +234,12 @@ class UnprovenFiles:
         return is_in_doubt and not self._tree.has_original(path, status)
 
     def _is_doubted(self, name: str) -> bool:
-        return self._is_layered or name in self._names
+        return self._is_layered or self._may_miss_any or name in self._names
 
     def _compare(self) -> None:
         """Find what the project and other directories miss, and no event explains."""
         self._is_compared = True
+        self._may_miss_any = self._tree.may_miss_any()
         is_copied = self._is_layered or self._is_apart
         self._lost = frozenset(
             os.path.basename(path) for path in filter(

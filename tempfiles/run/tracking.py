@@ -14,6 +14,7 @@ from ..events import origins
 from ..events.siblings import SiblingLog
 from ..observation.observer import Observer
 from ..processes.activity import Activity
+from ..processes.spawns import has_unannounced
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
@@ -76,11 +77,13 @@ class Tracking:
         self.made_and_removed = 0  # how many paths the contexts created that left nothing
 
     def _before_unaudited(self) -> None:
+        self._read_tree()  # what is missing at the end may lie in the run root
         if self._settings.tracks:
             self.observer.child_log.prepare()
             self.closing.remember_shared()
-        else:
-            self._tree.snapshot()  # what is missing at the end may lie in the run root
+
+    def _read_tree(self) -> None:
+        self._tree.snapshot(self.observer.paths.created_outside())
 
     @property
     def closing(self) -> Closing:
@@ -106,7 +109,9 @@ class Tracking:
         self._detectors.start(self._root.path)
         registrations.before_removal = self._move_preexisting_out
         if self._settings.tracks:
-            self._tree.snapshot()
+            self.observer.spawns.before_unannounced = self._read_tree
+            if self._settings.watch_modified or has_unannounced():
+                self._read_tree()
             if self._settings.leftovers:
                 self.closing.add_leftovers(self._settings.leftovers)
             if self._settings.watch_modified:

@@ -68,7 +68,8 @@ def mounts(table: str | None = None) -> dict[str, str]:
     `table` is the file to read, in the format of `/proc/self/mountinfo`.
     """
     try:
-        with open(table or MOUNT_TABLE, encoding="utf-8", errors="surrogateescape") as lines:
+        path = table or MOUNT_TABLE
+        with syscalls.open_file(path, encoding="utf-8", errors="surrogateescape") as lines:
             return dict(filter(None, map(_mount, lines)))
     except OSError:
         return {}
