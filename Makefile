@@ -5,6 +5,11 @@ JOBS ?= auto
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
+define NEW_VENV
+@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tidytest needs Python 3.11 or later: make PYTHON=python3.12")'
+$(PYTHON) -m venv --clear $(VENV)
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types check docs site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
 
@@ -12,12 +17,15 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): setup.cfg pyproject.toml $(wildcard setup.py tempfiles/events/recorder.c)
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tidytest needs Python 3.11 or later: make PYTHON=python3.12")'
-	$(PYTHON) -m venv --clear $(VENV)
+	$(NEW_VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## run a small suite that leaks in several ways
+$(BIN)/tidytest:
+	$(NEW_VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+
+demo: $(BIN)/tidytest  ## run a small suite that leaks in several ways
 	cd examples/leaky && ../../$(BIN)/python -m runner discover -v; rm -f debug.log
 
 test: $(READY)  ## run this project's tests with its own runner; a leak fails
