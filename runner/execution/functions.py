@@ -89,7 +89,7 @@ class FunctionLoader(unittest.TestLoader):
         UsageError: a test function is a generator, has parameters or needs an argument.
     """
 
-    def loadTestsFromModule(  # type: ignore[override]
+    def loadTestsFromModule(  # type: ignore[override,unused-ignore]
         self, module: ModuleType, *, pattern: str | None = None
     ) -> unittest.TestSuite:
         """Return the module's tests: its cases first, then its functions by name."""

@@ -18,6 +18,9 @@ from . import events
 _PLACES = {"default": "{0.filename}:{0.lineno}", "module": "{0.filename}", "once": ""}
 """What is one location for each action that shows a warning once a location."""
 
+_CHANGES = ("_filters_mutated_lock_held", "_filters_mutated")
+"""What is called when the filters change: from Python 3.14 on, and before."""
+
 
 class WarningSender:
     """Sends the warnings of a worker as events, in place of printing them.
@@ -36,16 +39,18 @@ class WarningSender:
         self._stderr = sys.stderr
         self._process = os.getpid()
         self._have_changed = False
-        module: Any = warnings  # the two functions are private, and have no type hints
+        module: Any = warnings  # the functions are private, and have no type hints
         self._show: Callable[[Any], None] = module._showwarnmsg_impl
-        self._change: Callable[[], None] = getattr(module, "_filters_mutated", _nothing)
         module._showwarnmsg_impl = self._send
-        if self._change is not _nothing:
-            module._filters_mutated = self._note_change
+        self._forget: Callable[[], None] = getattr(module, "_filters_mutated", _nothing)
+        changes = [name for name in _CHANGES if hasattr(module, name)]
+        if changes:
+            self._change: Callable[[], None] = getattr(module, changes[0])
+            setattr(module, changes[0], self._note_change)
 
     def begin_unit(self) -> None:
         """Forget what this process has shown: another worker may run what comes before."""
-        self._change()
+        self._forget()
         self._have_changed = False
 
     def end_unit(self) -> None:

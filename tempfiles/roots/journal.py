@@ -232,7 +232,8 @@ def _map(path: str) -> mmap.mmap:
         flock.hold(fd)
         if sys.version_info >= (3, 13):
             return mmap.mmap(fd, SIZE, trackfd=False)
-        with platform.only_high():
-            return mmap.mmap(fd, SIZE)
+        else:  # noqa: RET505 - mypy takes the rest for unreachable otherwise
+            with platform.only_high():
+                return mmap.mmap(fd, SIZE)
     finally:
         os.close(fd)

@@ -16,7 +16,8 @@ from runner.workers.shown_warnings import ShownWarnings, WarningSender
 class SenderTests(unittest.TestCase):
     def setUp(self) -> None:
         module: Any = warnings
-        for name in ("_showwarnmsg_impl", "_filters_mutated", "showwarning"):
+        replaced = ("_showwarnmsg_impl", "_filters_mutated", "_filters_mutated_lock_held")
+        for name in filter(module.__dict__.__contains__, (*replaced, "showwarning")):
             self.enterContext(mock.patch.object(module, name, getattr(module, name)))
         self.lines: list[str] = []
         self.stderr = self.enterContext(mock.patch("sys.stderr", io.StringIO()))
