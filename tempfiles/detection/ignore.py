@@ -49,7 +49,9 @@ class Ignored:
         self._exempt.add(path)
 
     def _add(self, globs: Sequence[str]) -> None:
-        self._patterns += [fnmatch.translate(glob.rstrip("/")) for glob in globs]
+        self._patterns += [
+            fnmatch.translate(os.path.normcase(glob.rstrip("/"))) for glob in globs
+        ]
         self._globs = re.compile("|".join(self._patterns)) if self._patterns else None
         self.has_globs = bool(self._patterns)
 
@@ -94,7 +96,7 @@ class Ignored:
             parts = relative.split(os.sep)
             # A glob that names a directory covers what lies in it.
             candidates += [os.sep.join(parts[: n + 1]) for n in range(len(parts))] + parts
-        return any(self._globs.fullmatch(candidate) for candidate in candidates)
+        return any(map(self._globs.fullmatch, map(os.path.normcase, candidates)))
 
     def _in_environment(self, path: str) -> bool:
         for directory in with_parents(path):

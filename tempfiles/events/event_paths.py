@@ -29,12 +29,13 @@ def absolute(path: Any, dir_fd: int, root: str) -> str | None:
             path = os.fsdecode(path)
         except TypeError:
             return None  # not a path: the call is about to fail
-    if not path.startswith(root) and not os.path.isabs(path):
+    # On Windows `\x` is on the drive of the working directory, which `join` adds.
+    if not path.startswith(root) and not (POSIX and os.path.isabs(path)):
         base = working_directory() if dir_fd == CWD else descriptor_path(dir_fd)
         if base is None:
             return None
         path = os.path.join(base, path)
-    if "//" in path or "/." in path or path.endswith("/"):
+    if not POSIX or "//" in path or "/." in path or path.endswith("/"):
         path = os.path.normpath(path)
     return str(path)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ntpath
 import os
 import tempfile
 import unittest
+from types import SimpleNamespace
 from unittest import mock
 
 from tempfiles.events import event_paths
@@ -52,6 +54,27 @@ class LinkTests(unittest.TestCase):
             self.assertEqual(event_paths.real(through, follow=False), f"{self.deep}/new")
             through = os.path.join(self.top, "link", "new")
             self.assertEqual(event_paths.real(through, follow=False), path)
+
+
+class WindowsTests(unittest.TestCase):
+    def test_paths_become_absolute_with_one_separator(self) -> None:
+        windows = SimpleNamespace(path=ntpath, sep="\\", fsdecode=os.fsdecode)
+        self.enterContext(mock.patch.object(event_paths, "os", windows))
+        self.enterContext(mock.patch.object(event_paths, "POSIX", False))
+        self.enterContext(
+            mock.patch.object(event_paths, "working_directory", lambda: "C:\\work")
+        )
+        for path, expected in {
+            "sub/a.txt": "C:\\work\\sub\\a.txt",
+            "..\\b": "C:\\b",
+            "D:/Temp/./x/": "D:\\Temp\\x",
+            b"D:\\x": "D:\\x",
+            "\\rooted": "C:\\rooted",
+            "\\\\host\\share/x": "\\\\host\\share\\x",
+        }.items():
+            with self.subTest(path):
+                found = event_paths.absolute(path, event_paths.CWD, "C:\\Temp\\tidy-1\\")
+                self.assertEqual(found, expected)
 
 
 if __name__ == "__main__":
