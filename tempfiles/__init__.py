@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
     from .formatting import *
     from .monitor.sampler import Monitor as Monitor
     from .monitor.sampler import Recording as Recording
+    from .monitor.timeline import *
     from .monitor.usage import Sample as Sample
     from .processes.running_processes import ProcessDetector as ProcessDetector
     from .records import *
@@ -75,6 +76,7 @@ _HOMES = {
     "fileops.write": "try_draft write_atomically",
     "formatting": "format_contents format_count format_size parse_size printable",
     "monitor.sampler": "Monitor Recording",
+    "monitor.timeline": "Lane Timeline draw_timeline",
     "monitor.usage": "Sample",
     "records": (
         "Child ContextRecord Finding Leak Leftover Modification Origin Rescued Resource Scope "

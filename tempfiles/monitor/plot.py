@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from html import escape
 
 from ..errors import SettingError
 from ..formatting import format_size
+from . import axes
 from .usage import Sample
 
 _ENDINGS = (".html", ".htm", ".svg")
@@ -42,9 +41,7 @@ td.number, th.number {{ text-align: right; }}
 
 WIDTH, HEIGHT = 960, 560
 _LEFT, _RIGHT = 84, 936
-_MOST_POINTS = 800
 _MOST_MARKS = 200
-_TICKS = 5
 
 _STYLE = """
 svg { background: #fcfcfb; font: 13px system-ui, sans-serif; }
@@ -118,13 +115,13 @@ def draw(samples: Sequence[Sample], directory: str) -> str:
         f'<title id="plot-title">{escape(heading)}</title>',
         f'<desc id="plot-summary">{escape(summary)}</desc>',
         f"<style>{_STYLE}</style>",
-        _text(24, 32, _shorten(heading, 90), "ink title"),
+        axes.text(24, 32, _shorten(heading, 90), "ink title"),
         *_paragraph(summary),
     ]
-    shown = thin(samples)
+    shown = axes.thin(samples)
     if shown:
         span = max(sample.timestamp for sample in shown) - shown[0].timestamp
-        time_axis = _time_axis(span)
+        time_axis = axes.time_axis("Time since the first sample", span)
         parts += _size_panel(shown, time_axis)
         parts += _entries_panel(shown, time_axis)
     return "\n".join([*parts, "</svg>"]) + "\n"
@@ -147,109 +144,33 @@ def summarise(samples: Sequence[Sample]) -> str:
     )
 
 
-def thin(samples: Sequence[Sample], most: int = _MOST_POINTS) -> list[Sample]:
-    """Return at most about `most` samples: the first, the last, and of each stretch between them
-    those with the most bytes and the most files, so that no peak is lost."""
-    if len(samples) <= most:
-        return list(samples)
-    width = math.ceil(2 * len(samples) / most)
-    kept = {0, len(samples) - 1}
-    for start in range(0, len(samples), width):
-        stretch = range(start, min(start + width, len(samples)))
-        kept.add(max(stretch, key=lambda index: samples[index].bytes))
-        kept.add(max(stretch, key=lambda index: samples[index].files))
-    return [samples[index] for index in sorted(kept)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Axis:
-    """A scale from 0 to `limit`, in units of `unit` named `label`, with a tick each `step`."""
-
-    label: str
-    unit: float
-    step: float
-    limit: float
-
-    def ticks(self) -> list[tuple[float, str]]:
-        count = math.floor(self.limit / self.step + 1e-9)
-        return [(n * self.step, f"{n * self.step / self.unit:,.10g}") for n in range(count + 1)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Panel:
-    """One pair of axes: where it lies (y of its top and bottom), and its scales."""
-
-    top: int
-    bottom: int
-    time: _Axis
-    value: _Axis
-
-    def x(self, seconds: float) -> float:
-        return round(_LEFT + seconds / self.time.limit * (_RIGHT - _LEFT), 1)
-
-    def y(self, value: float) -> float:
-        return round(self.bottom - value / self.value.limit * (self.bottom - self.top), 1)
-
-    def points(self, samples: Sequence[Sample], field: str) -> list[str]:
-        start = samples[0].timestamp
-        return [
-            f"{self.x(max(sample.timestamp - start, 0.0))},{self.y(getattr(sample, field))}"
-            for sample in samples
-        ]
-
-
-def _size_panel(samples: Sequence[Sample], time_axis: _Axis) -> list[str]:
-    panel = _Panel(116, 316, time_axis, _size_axis(max(sample.bytes for sample in samples)))
-    points = panel.points(samples, "bytes")
-    first, last = points[0].split(",")[0], points[-1].split(",")[0]
-    area = f"{first},{panel.bottom} {' '.join(points)} {last},{panel.bottom}"
+def _size_panel(samples: Sequence[Sample], time_axis: axes.Axis) -> list[str]:
+    size_axis = axes.size_axis(max(sample.bytes for sample in samples))
+    panel = axes.Panel(_LEFT, _RIGHT, 116, 316, time_axis, size_axis)
+    points = panel.points(samples, "bytes", samples[0].timestamp)
     peak = max(samples, key=lambda sample: sample.bytes)
     x, y = points[list(samples).index(peak)].split(",")
     return [
-        *_frame(panel),
-        f'<polygon class="area" points="{area}"/>',
-        _line(points, "bytes"),
+        *axes.frame(panel),
+        *axes.time_ticks(panel, panel.bottom),
+        *axes.area(panel, points),
         f'<circle class="peak" cx="{x}" cy="{y}" r="4"/>',
         *_marks(samples, points),
     ]
 
 
-def _entries_panel(samples: Sequence[Sample], time_axis: _Axis) -> list[str]:
+def _entries_panel(samples: Sequence[Sample], time_axis: axes.Axis) -> list[str]:
     most = max(max(sample.files, sample.directories) for sample in samples)
-    step = max(1.0, _round_step(most / _TICKS))
-    axis = _Axis("Entries (count)", 1, step, step * max(1, math.ceil(most / step)))
-    panel = _Panel(368, 508, time_axis, axis)
-    legend = []
-    for index, name in enumerate(("files", "directories")):
-        x = _RIGHT - 190 + index * 80
+    panel = axes.Panel(_LEFT, _RIGHT, 368, 508, time_axis, axes.count_axis(most))
+    parts = [*axes.frame(panel), *axes.time_ticks(panel, panel.bottom)]
+    for index, name in enumerate(("directories", "files")):
+        dashes = ' stroke-dasharray="6 4"' if name == "directories" else ""  # not by colour alone
+        x = _RIGHT - 110 - index * 80
         place = f'x1="{x}" x2="{x + 18}" y1="352" y2="352"'
-        legend.append(f'<line class="line {name}"{_dashes(name)} {place}/>')
-        legend.append(_text(x + 24, 356, name, "ink"))
-    lines = [_line(panel.points(samples, name), name) for name in ("directories", "files")]
-    return [*_frame(panel), *legend, *lines, _text(510, 550, time_axis.label, "ink", "middle")]
-
-
-def _frame(panel: _Panel) -> list[str]:
-    parts = [_text(24, panel.top - 12, panel.value.label, "ink")]
-    for value, label in panel.value.ticks():
-        y = panel.y(value)
-        css = "grid" if value else "axis"
-        parts.append(f'<line class="{css}" x1="{_LEFT}" x2="{_RIGHT}" y1="{y}" y2="{y}"/>')
-        parts.append(_text(_LEFT - 8, y + 4, label, "muted", "end"))
-    for value, label in panel.time.ticks():
-        parts.append(_text(panel.x(value), panel.bottom + 20, label, "muted", "middle"))
-    return parts
-
-
-def _line(points: Sequence[str], css: str) -> str:
-    if len(points) == 1:
-        x, y = points[0].split(",")
-        return f'<circle class="line {css}" cx="{x}" cy="{y}" r="3"/>'
-    return f'<polyline class="line {css}"{_dashes(css)} points="{" ".join(points)}"/>'
-
-
-def _dashes(name: str) -> str:
-    return ' stroke-dasharray="6 4"' if name == "directories" else ""  # not by colour alone
+        parts.append(f'<line class="line {name}"{dashes} {place}/>')
+        parts.append(axes.text(x + 24, 356, name, "ink"))
+        parts.append(axes.line(panel.points(samples, name, samples[0].timestamp), name, dashes))
+    return [*parts, axes.text(510, 550, time_axis.label, "ink", "middle")]
 
 
 def _marks(samples: Sequence[Sample], points: Sequence[str]) -> list[str]:
@@ -266,40 +187,6 @@ def _marks(samples: Sequence[Sample], points: Sequence[str]) -> list[str]:
     return marks
 
 
-def _text(x: float, y: float, text: str, css: str, anchor: str = "start") -> str:
-    return f'<text class="{css}" x="{x}" y="{y}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _time_axis(span: float) -> _Axis:
-    unit, name = next(
-        (unit, name) for unit, name in ((3600, "h"), (60, "min"), (1, "s")) if span >= 3 * unit
-        or unit == 1
-    )
-    axis = _axis(f"Time since the first sample ({name})", span or 1.0, unit)
-    return replace(axis, limit=span or 1.0)
-
-
-def _size_axis(most: int) -> _Axis:
-    names = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
-    power = next(
-        (power for power in range(len(names)) if most < 1024 ** (power + 1)), len(names) - 1
-    )
-    return _axis(f"Size ({names[power]})", most or 1, 1024**power)
-
-
-def _axis(label: str, most: float, unit: float) -> _Axis:
-    step = _round_step(most / unit / _TICKS) * unit
-    return _Axis(label, unit, step, step * math.ceil(most / step))
-
-
-def _round_step(least: float) -> float:
-    """Return the next of 1, 2, 5, 10, 20, ... that is no less."""
-    if least <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * 0.999999)
-
-
 def _title(directory: str) -> str:
     """Return the title of the curve of a directory."""
     return f"Temporary files in {directory}"
@@ -312,7 +199,7 @@ def _current_contexts(sample: Sample) -> str:
 
 def _paragraph(text: str) -> list[str]:
     lines = textwrap.wrap(text, 125, max_lines=2, placeholder=" …")
-    return [_text(24, 54 + 18 * index, line, "muted") for index, line in enumerate(lines)]
+    return [axes.text(24, 54 + 18 * index, line, "muted") for index, line in enumerate(lines)]
 
 
 def _shorten(text: str, most: int) -> str:

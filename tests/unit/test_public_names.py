@@ -13,7 +13,7 @@ FUNCTIONS = [
     "activate", "assert_tree", "catch_termination", "choose_location", "cleanup_all",
     "cleanup_context", "configure", "context", "contexts", "copy_to_temp",
     "create_nested_directory", "create_temp_directory", "create_with_content",
-    "current_context", "format_contents", "format_count", "format_size", "generate_temp_path",
+    "current_context", "draw_timeline", "format_contents", "format_count", "format_size", "generate_temp_path",
     "get_context_for_file", "get_registered_directories", "get_registered_files",
     "get_temp_dir", "has_orphans", "is_registered", "is_terminated", "keep", "leftover_of",
     "observed",
@@ -27,12 +27,13 @@ FUNCTIONS = [
 ]
 CLASSES = [
     "Child", "Context", "ContextRecord", "ContextReport", "Detector", "Example",
-    "Finding", "Leak",
+    "Finding", "Lane", "Leak",
     "Leftover",
     "Modification", "Monitor", "Origin", "ProcessDetector", "ReapReport", "Reaped", "Recording",
     "RemovalFailure", "RemovalReport", "Rescued", "Resource", "Retention", "RetentionSettings",
     "Run", "RunReport", "RunSettings", "Sample", "Settings", "SpecialFile", "Stats", "Summary",
-    "Symlink", "TempDirectory", "TempTree", "Terminated", "Unattributed", "Usage",
+    "Symlink", "TempDirectory", "TempTree", "Terminated", "Timeline",
+    "Unattributed", "Usage",
 ]
 CONSTANTS = ["CACHE_DIRECTORIES", "KEPT_PREFIX", "Scope", "Source", "__version__"]
 ERRORS = [

@@ -9,7 +9,8 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 from tempfiles.errors import SettingError
-from tempfiles.monitor.plot import WIDTH, draw, summarise, thin, write_plot
+from tempfiles.monitor.axes import thin
+from tempfiles.monitor.plot import WIDTH, draw, summarise, write_plot
 from tempfiles.monitor.usage import Sample, Share
 
 SVG = "{http://www.w3.org/2000/svg}"
