@@ -1,7 +1,8 @@
 """Write a run as one HTML page without external resources.
 
-The totals are in the markup; the script of the page draws the tables and the timeline from a block
-of JSON. This is the only import of jinja2.
+What a reader needs first is in the markup: the totals, the failures, where to begin, the timeline.
+The script of the page draws the tables, which filter and sort, from a block of JSON; without a
+script there are plain ones. This is the only import of jinja2.
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import textwrap
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from importlib import resources
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from tempfiles import Summary, format_count, format_size, printable
+from tempfiles import Leak, Summary, format_count, format_size, printable
 
-from ..session.outcomes import UNSUCCESSFUL
+from ..advice import worst_lines
 from ..session.records import SuiteReport
+from ..source_code import text_of
 from .destination import check, write_document
-from .html_data import document, leak_state
+from .html_data import document, leak_state, split_id, timeline
 
 __all__ = ["check", "render", "write"]
 
@@ -31,6 +36,10 @@ _SCRIPTS = (
     "report.js", "cells.js", "tables.js", "treemap.js", "timeline.js", "rows.js", "start.js",
 )  # fmt: skip
 _MOST_NOT_REMOVED = 100
+_MOST_FAILURES = 10
+_MOST_LINES = 4
+_AROUND = 2
+"""Lines of code that are shown above and below one that leaks."""
 
 
 def write(report: SuiteReport, destination: str | TextIO) -> None:
@@ -49,12 +58,20 @@ def render(report: SuiteReport) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    rows = document(report)
     return environment.from_string(_read("report.html")).render(
         style=Markup("\n".join(map(_read, _STYLES))),
         script=Markup(script),
         digest=digest,
-        document=Markup(_embedded(document(report))),
-        **_facts(report),
+        document=Markup(_embedded(rows)),
+        rows=rows,
+        timeline=Markup(timeline(report)),
+        format_count=format_count,
+        format_size=format_size,
+        **_totals(report, rows["tests"]),
+        **_failures(rows["tests"]),
+        **_where_to_begin(report),
+        **_about(report),
     )
 
 
@@ -68,66 +85,176 @@ def _embedded(document: dict[str, Any]) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _facts(report: SuiteReport) -> dict[str, Any]:
-    totals = report.run.summary
-    not_removed = [(failure.path, failure.cause) for failure in report.run.failures]
+class _Card(NamedTuple):
+    """A total that shows the rows behind it when it is clicked.
+
+    `filter` is the fragment of the page that shows them, and `notes` are lines of text, each with
+    a fragment or an empty text.
+    """
+
+    kind: str
+    number: int
+    words: str
+    filter: str
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+def _totals(report: SuiteReport, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    results = Counter(row["result"] for row in rows)
+    headline = [f"{results['failed']:,} failed"] if results["failed"] else []
+    title = list(headline)
+    leaked = report.run.summary.leaked
+    if not report.looked:
+        headline.append("leaks were not looked for")
+    elif leaked:
+        headline.append(f"{format_count(leaked, 'temporary file')} left behind")
+        title.append(format_count(leaked, "leak"))
+    else:
+        headline.append("nothing left behind")
     return {
-        "totals": totals,
+        "headline": ", ".join(headline).capitalize(),
+        "title": ", ".join([*title, format_count(len(report.tests), "test")]),
+        "cards": list(_cards(report, results)),
+        "explanation": _explanation(report),
+    }
+
+
+def _cards(report: SuiteReport, results: Counter[str]) -> Iterator[_Card]:
+    failed = results["failed"]
+    yield _Card("bad" if failed else "good", failed, "failed", "view=tests&facet=failed")
+    if report.looked:
+        yield _leaks_card(report, results["failed by leaks"])
+    for result in ("flaky", "skipped"):
+        if results[result]:
+            yield _Card(result, results[result], result, f"view=tests&facet={result}")
+    notes = [(f"in {_duration(report.seconds)}", "")]
+    if report.fixtures:
+        count = format_count(len(report.fixtures), "fixture")
+        notes.insert(0, (f"and {count} that did not succeed", ""))
+    tests = len(report.tests)
+    yield _Card("", tests, "test" if tests == 1 else "tests", "view=tests", tuple(notes))
+
+
+def _leaks_card(report: SuiteReport, failed: int) -> _Card:
+    totals = report.run.summary
+    states = Counter(leak_state(report, leak) for leak in report.run.leaks)
+    shown = [state for state in ("failing", "new", "known") if states[state]]
+    notes = [(f"{states[state]:,} {state}", f"view=leaks&state={state}") for state in shown]
+    if failed:
+        words = f"{format_count(failed, 'test')} failed by leaks"
+        notes.append((words, "view=tests&facet=failed+by+leaks"))
+    contexts = format_count(totals.leaking_contexts, "context")
+    size = (f"{format_size(totals.leaked_bytes)} by {contexts}", "view=contexts")
+    kind = "leaky" if totals.leaked else "good"
+    if shown == ["new"] and not failed:
+        notes = []
+    return _Card(kind, totals.leaked, "leaked", "view=leaks", (*notes, size))
+
+
+def _explanation(report: SuiteReport) -> str:
+    """Return what the states of leaks mean, for those that there are."""
+    parts = []
+    if report.known:
+        parts.append("Known leaks are in the baseline and fail no test. New leaks are not in it.")
+    if report.failing:
+        parts.append("Failing leaks are new and made a test or fixture fail.")
+    return " ".join(parts)
+
+
+def _failures(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    failed = [row for row in rows if row["result"] == "failed"]
+    shown = []
+    for row in failed[:_MOST_FAILURES]:
+        name, place = split_id(row["id"])
+        texts = [(heading, text.expandtabs(4)) for heading, text in row.get("texts", ())]
+        shown.append({**row, "name": name, "place": place, "texts": texts})
+    return {"failed": len(failed), "failures": shown}
+
+
+def _where_to_begin(report: SuiteReport) -> dict[str, Any]:
+    places: defaultdict[tuple[str, int], list[Leak]] = defaultdict(list)
+    for leak in report.run.leaks:
+        if leak.origin is not None and leak.key not in report.known:
+            places[leak.origin.file, leak.origin.line].append(leak)
+    worst = sorted(places.values(), key=lambda leaks: (-len(leaks), -_size(leaks)))[:_MOST_LINES]
+    return {
+        "lines": len(places),
+        "worst": [_worst_line(leaks, report.directory) for leaks in worst],
+    }
+
+
+def _worst_line(leaks: list[Leak], directory: str) -> dict[str, Any]:
+    line = next(worst_lines(leaks))  # of the caller with the most of them
+    origin = line.origin
+    caller = f"called from {origin.called_from}" if origin.called_from else ""
+    callers = len({leak.origin.called_from for leak in leaks if leak.origin is not None})
+    if callers > 1:
+        caller += f" and {format_count(callers - 1, 'other line')}"
+    function = f"in {origin.function}" if origin.function else ""
+    return {
+        "leaks": len(leaks),
+        "size": format_size(_size(leaks)),
+        "place": printable(f"{origin.file}:{origin.line}"),
+        "creator": printable("  ·  ".join(filter(None, (function, caller, origin.call)))),
+        "number": origin.line,
+        "code": _code_around(os.path.join(directory, origin.file), origin.line),
+        "remedy": printable(line.remedy),
+    }
+
+
+def _size(leaks: list[Leak]) -> int:
+    return sum(leak.bytes for leak in leaks)
+
+
+def _code_around(file: str, line: int) -> list[tuple[int, str]]:
+    """Return numbered lines of a source file around one; none if there is no such line."""
+    lines = text_of(file).expandtabs(4).splitlines()
+    if not 0 < line <= len(lines):
+        return []
+    first = max(1, line - _AROUND)
+    shown = textwrap.dedent("\n".join(lines[first - 1 : line + _AROUND])).split("\n")
+    return [(first + index, printable(text)) for index, text in enumerate(shown)]
+
+
+def _about(report: SuiteReport) -> dict[str, Any]:
+    not_removed = [(printable(each.path), printable(each.cause)) for each in report.run.failures]
+    return {
         "looked": report.looked,
         "interrupted": report.interrupted,
-        "states": _states(report),
-        "shares": _shares(totals),
-        **_test_facts(report),
-        "leaked_size": format_size(totals.leaked_bytes),
-        "peak": format_size(max((sample.bytes for sample in report.usage), default=0)),
-        "samples": len(report.usage),
-        "timed": bool(report.tests or report.usage),
-        "started": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started)),
-        "seconds": _duration(report.seconds),
-        "python": printable(report.python),
-        "command": printable(report.command),
-        "directory": printable(report.directory),
-        "format_count": format_count,
-        "not_removed": [
-            (printable(path), printable(cause))
-            for path, cause in not_removed[:_MOST_NOT_REMOVED]
-        ],
+        "caption": _caption(report),
+        "facts": (
+            ("Command", printable(report.command)),
+            ("In", printable(report.directory)),
+            ("Python", printable(report.python)),
+            ("Started", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started))),
+            ("Files and directories", _created(report.run.summary) if report.looked else ""),
+        ),
+        "not_removed": not_removed[:_MOST_NOT_REMOVED],
         "more_not_removed": max(0, len(not_removed) - _MOST_NOT_REMOVED),
     }
 
 
-def _shares(totals: Summary) -> list[tuple[str, int, str]]:
-    """Return what became of the created files: a class for the colour, a number, and words."""
-    parts = [
-        ("by-tests", totals.removed_by_tests, "removed by their tests"),
-        ("registered", totals.registered, "registered and removed"),
-        ("leaked", totals.leaked, "leaked"),
-    ]
-    return [part for part in parts if part[1]]
-
-
-def _states(report: SuiteReport) -> str:
-    """Return how many leaks are failing, new and known; empty if all are new."""
-    counts = Counter(leak_state(report, leak) for leak in report.run.leaks)
-    if set(counts) <= {"new"}:
-        return ""
-    shown = {"failing": counts["failing"], "new": counts["new"], "known": counts["known"]}
-    always = () if counts["failing"] else ("new",)
-    return ", ".join(
-        f"{number:,} {state}" for state, number in shown.items() if number or state in always
+def _created(totals: Summary) -> str:
+    parts = (
+        (totals.removed_by_tests, "removed by their tests"),
+        (totals.registered, "registered and removed"),
+        (totals.leaked, "leaked"),
     )
+    shown = [f"{number:,} {words}" for number, words in parts if number]
+    return ": ".join([f"{totals.made:,} created", *([", ".join(shown)] if shown else [])])
 
 
-def _test_facts(report: SuiteReport) -> dict[str, int]:
-    """Return counts of the records, in which a fixture that did not succeed is not a test."""
-    statuses: Counter[str] = Counter(record.status for record in report.records)
-    outcomes = (outcome.status for record in report.records for outcome in record.outcomes)
-    return {
-        "tests": len(report.tests),
-        "fixtures": len(report.fixtures),
-        "failed": sum(statuses[status] for status in UNSUCCESSFUL),
-        "skipped": Counter(outcomes)["skipped"],  # as many as unittest counts
-    }
+def _caption(report: SuiteReport) -> str:
+    """Return what the timeline shows."""
+    lanes = f"when tests ran{', failed and leaked' if report.looked else ' and failed'}"
+    if not report.usage:
+        return f"The lanes show {lanes}."
+    peak = format_size(max(sample.bytes for sample in report.usage))
+    samples = format_count(len(report.usage), "sample")
+    return (
+        f"The curve shows the bytes in the temp directory, at most {peak} in {samples}, "
+        f"the lanes {lanes}."
+    )
 
 
 def _duration(seconds: float) -> str:

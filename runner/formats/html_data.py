@@ -1,4 +1,4 @@
-"""Turn a run into the JSON from which the script of the HTML page draws tables and timeline.
+"""Turn a run into the rows that the HTML page shows, and into its timeline.
 
 All text is escaped here, so that control characters are visible. Empty fields of rows are left out
 where the script does not need them.
@@ -8,21 +8,37 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tempfiles import Finding, Leak, Modification, Origin, Sample, Unattributed, printable
+from tempfiles import (
+    Finding,
+    Lane,
+    Leak,
+    Modification,
+    Origin,
+    Sample,
+    Timeline,
+    Unattributed,
+    draw_timeline,
+    format_count,
+    printable,
+)
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.lines import leak_notes
+from ..session.outcomes import UNSUCCESSFUL
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _MOST_SAMPLES = 2_000
+_WIDTHS = {"wide": 1_150, "narrow": 420}
+"""Widths of the timeline in pixels; the style sheet shows one of them."""
 _TEXT = 20_000
 """Characters of a traceback or of captured output in the page."""
 _ALL_TEXT = 8_000_000
 """Characters of all of them together; the ones after that are shortened to `_SHORT_TEXT`."""
 _SHORT_TEXT = 400
+_Record = TestRecord | FixtureRecord
 _SLOT = re.compile(r"^.*?[/\\]tidy-[^/\\]+[/\\]\d+(?=[/\\]|$)")
 
 
@@ -47,6 +63,68 @@ def leak_state(report: SuiteReport, leak: Leak) -> str:
     if leak.key in report.known:
         return "known"
     return "failing" if leak.key in report.failing else "new"
+
+
+def result_of(record: _Record) -> str:
+    """Return what a test or fixture counts as in the totals of the page."""
+    if record.status in UNSUCCESSFUL:
+        return "failed"
+    if isinstance(record, TestRecord) and record.flaky is not None:
+        return "flaky"
+    return "skipped" if record.status == "skipped" else "passed"
+
+
+def split_id(id: str) -> tuple[str, str]:
+    """Return the last part of an id and the rest: `test_x` and `pkg.mod.Class`."""
+    separator = "::" if "::" in id else "."
+    before, _, last = ("", "", id) if " " in id and "::" not in id else id.rpartition(separator)
+    return last, before
+
+
+def timeline(report: SuiteReport) -> str:
+    """Return the timeline as SVG, for a wide and a narrow window; empty if nothing has a time."""
+    lanes = tuple(_lanes(report))
+    if not lanes and not report.usage:
+        return ""
+    ends = [stop for lane in lanes for _, stop in lane.spans]
+    ends += [sample.timestamp - report.started for sample in report.usage]
+    seconds = max(report.seconds, 1e-3, *ends)
+    words = [format_count(len(report.tests), "test")]
+    words += [f"{len(lane.spans):,} {lane.kind}" for lane in lanes if lane.kind != "ran"]
+    summary = f"Timeline of {seconds:.1f} s: {', '.join(words)}."
+    drawn = Timeline(summary, report.started, seconds, report.usage, lanes)
+    return "".join(
+        f'<div class="{name}">{draw_timeline(drawn, width)}</div>'
+        for name, width in _WIDTHS.items()
+    )
+
+
+def _lanes(report: SuiteReport) -> Iterator[Lane]:
+    """Yield a lane for each kind of test, so that colours need not be distinguished."""
+    leaking = set(_owners(report))
+    timed = [(record, place) for place, record in enumerate(report.records) if record.started]
+    timed.sort(key=lambda pair: pair[0].started)
+    workers = sorted({_worker(record) for record, _ in timed})
+    for number in workers:
+        label = f"Worker {number}" if len(workers) > 1 else "Tests"
+        ran = (record for record, _ in timed if _worker(record) == number)
+        yield Lane(label, "ran", _spans(ran, report.started))
+    failed = [record for record, _ in timed if result_of(record) == "failed"]
+    if failed:
+        yield Lane("Failed", "failed", _spans(failed, report.started), least=3)
+    leaked = [record for record, place in timed if place in leaking]
+    if leaked:
+        yield Lane("Leaks", "leaked", _spans(leaked, report.started), least=2)
+
+
+def _spans(records: Iterable[_Record], started: float) -> list[tuple[float, float]]:
+    return [
+        (at := record.started - started, at + getattr(record, "seconds", 0.0)) for record in records
+    ]
+
+
+def _worker(record: _Record) -> int:
+    return record.worker if isinstance(record, TestRecord) else 0
 
 
 def _owners(report: SuiteReport) -> list[int | None]:
@@ -124,10 +202,11 @@ def _tests(report: SuiteReport, left: Counter[int | None]) -> list[dict[str, Any
     return entries
 
 
-def _test(record: TestRecord | FixtureRecord, started: float) -> dict[str, Any]:
+def _test(record: _Record, started: float) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "id": printable(record.id),
         "status": record.status,
+        "result": result_of(record),
         "started": _round(record.started - started) if record.started else 0,
         "seconds": 0,
         "bytes": 0,
@@ -151,7 +230,7 @@ def _first_line(message: str) -> str:
     return printable(clip(message.strip("\n").partition("\n")[0], _SHORT_TEXT))
 
 
-def _texts(record: TestRecord | FixtureRecord, limit: int) -> list[tuple[str, str]]:
+def _texts(record: _Record, limit: int) -> list[tuple[str, str]]:
     """Return the blocks of text of a test, each with its heading."""
     found = []
     if record.message not in record.details and _first_line(record.message) != record.message:

@@ -118,6 +118,11 @@ class Browser:
         presses = [("keyDown", key), ("keyUp", key)] * times
         self._do_keys([("keyDown", shift), *presses, ("keyUp", shift)])
 
+    def paste(self) -> None:
+        """Paste what is on the clipboard, wherever the focus is."""
+        control = "\ue009"
+        self._do_keys([("keyDown", control), ("keyDown", "v"), ("keyUp", "v"), ("keyUp", control)])
+
     def _do_keys(self, events: list[tuple[str, str]]) -> None:
         actions = [{"type": kind, "value": key} for kind, key in events]
         self._post(f"{self._session}/actions",
@@ -145,8 +150,13 @@ class Browser:
         self._command("Input.dispatchMouseEvent", type="mouseMoved",
                       x=box["x"] + share * box["width"], y=box["y"] + box["height"] / 2)
 
-    def _command(self, name: str, **parameters: object) -> None:
-        self._post(f"{self._session}/goog/cdp/execute", {"cmd": name, "params": parameters})
+    def photograph(self) -> str:
+        """Return what the window shows as PNG, in base64."""
+        return str(self._command("Page.captureScreenshot", format="png")["data"])
+
+    def _command(self, name: str, **parameters: object) -> Any:
+        body = {"cmd": name, "params": parameters}
+        return self._post(f"{self._session}/goog/cdp/execute", body)
 
     def log(self) -> list[str]:
         """Return what the console has said since it was last asked."""

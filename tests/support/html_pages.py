@@ -60,12 +60,22 @@ def wordy() -> SuiteReport:
     return replace(report, tests=(test, *report.tests[1:]))
 
 
+def leaking_source() -> SuiteReport:
+    """Return a run whose leaks come from this file, so that the page shows its code."""
+    report = judged(2_000, 59)
+    line = leaking_source.__code__.co_firstlineno
+    leaks = [replace(leak, origin=Origin(__file__, line + index % 2, "leaking_source", "open"))
+             for index, leak in enumerate(report.run.leaks)]
+    return replace(report, run=report.run._replace(leaks=tuple(leaks)))
+
+
 REPORTS: dict[str, Callable[[], SuiteReport]] = {
     "large": lambda: sample(5_000, 1_000),
     "medium": lambda: sample(600, 150),
     "hostile": hostile,
     "empty": lambda: SuiteReport(run=RunReport(Summary())),
     "judged": judged,
+    "source": leaking_source,
     "repeated": repeated,
     "slow": slow,
     "wordy": wordy,

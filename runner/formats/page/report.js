@@ -3,6 +3,7 @@
 
 const data = JSON.parse(document.getElementById("document").textContent);
 const byId = (id) => document.getElementById(id);
+const isNarrow = matchMedia("(max-width: 760px)").matches;
 const FAILED = new Set(["failure", "error", "unexpected success"]);
 
 /** Create an element; strings become text, never markup. */
@@ -40,11 +41,11 @@ function duration(seconds) {
   return `${Math.floor(rounded / 60)} min ${String(rounded % 60).padStart(2, "0")} s`;
 }
 
-/** Split `pkg.mod.Class.test_x` into its last part and the rest. */
+/** Split `pkg.mod.Class.test_x`, or `tests/test_a.py::test_x[1.5]`, into its last part and the rest. */
 function splitId(id) {
-  if (id.includes(" ")) return [id, ""];
-  const dot = id.lastIndexOf(".");
-  return dot < 0 ? [id, ""] : [id.slice(dot + 1), id.slice(0, dot)];
+  const separator = id.includes("::") ? "::" : ".";
+  const at = separator === "." && id.includes(" ") ? -1 : id.lastIndexOf(separator);
+  return at < 0 ? [id, ""] : [id.slice(at + separator.length), id.slice(0, at)];
 }
 
 /** Return the end of a text, which says more about an id or a path than its start. */
@@ -63,7 +64,7 @@ function grouped(rows, key) {
 const sum = (rows, key) => rows.reduce((total, row) => total + row[key], 0);
 
 const FILTERS = ["state", "facet", "context", "run", "place", "dir"];
-const KEYS = ["view", "sort", "q", ...FILTERS];
+const KEYS = ["view", "sort", "by", "q", ...FILTERS];
 const NO_FILTERS = Object.fromEntries(["q", ...FILTERS].map((key) => [key, ""]));
 
 /** Read the state from the fragment; unknown views and columns are replaced later. */

@@ -1,6 +1,6 @@
 // The visible table: its head, the rows shown so far, and the details of rows.
 
-const FIRST_ROWS = 100;
+const FIRST_ROWS = isNarrow ? 20 : 50;
 const NEXT_ROWS = 500;
 let current = null;
 let selected = [];
@@ -36,7 +36,7 @@ function fillTable(state, rows) {
   byId("table").tBodies[0].replaceChildren();
   shown = 0;
   showRows(rows);
-  drawTreemap(current, selected);
+  drawTreemap(current, selected, state.by || "leaks");
 }
 
 function showRows(more) {
@@ -76,7 +76,8 @@ function filteredBy() {
 function rowElement(row) {
   const cells = current.columns.map((column, index) => {
     const content = column.cell(row, column.most);
-    const attributes = { "data-label": column.label, class: column.number && "number" };
+    const kinds = [column.number && "number", column.width < 15 && "short"].filter(Boolean);
+    const attributes = { "data-label": column.label, class: kinds.join(" ") || false };
     return index === 0 ? make("th", { scope: "row", role: "rowheader" }, ...content)
       : make("td", { role: "cell", ...attributes }, ...content);
   });

@@ -17,6 +17,16 @@ function followFragment() {
   byId("chips").replaceChildren(...chips());
   fillTable(state, history.state?.rows ?? FIRST_ROWS);
   openRows(history.state?.opened ?? []);
+  for (const link of document.querySelectorAll(".totals a")) {
+    if (isShown(link)) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** Return whether the table shows what a link selects, and nothing less. */
+function isShown(link) {
+  const wanted = new URLSearchParams(link.hash.slice(1));
+  return ["view", "q", ...FILTERS].every((key) => (wanted.get(key) ?? "") === state[key]);
 }
 
 /** Store in the history entry how many rows and which details are shown, and further values. */
@@ -124,11 +134,12 @@ function listenToTable() {
     }
     if (event.target.matches("button.unfold")) unfold(event.target);
   });
-  byId("tables").addEventListener("click", (event) => {
+  document.querySelector("main").addEventListener("click", (event) => {
     const link = event.target.closest("a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     if (link.hash !== location.hash) follow(link);
+    if (!byId("tables").contains(link)) focusTable();
   });
   byId("more").addEventListener("click", (event) => {
     const { rows } = event.target.dataset;
@@ -145,6 +156,7 @@ function listenToFilters() {
   for (const select of facetSelects()) {
     select.addEventListener("change", () => change({ [select.id]: select.value }));
   }
+  byId("by").addEventListener("change", (event) => change({ by: event.target.value }, true));
   byId("chips").addEventListener("click", (event) => {
     const chip = event.target.closest("button");
     if (!chip) return;
@@ -158,7 +170,23 @@ function listenToFilters() {
   });
 }
 
+/** Copy the code before a button; where that is refused it is selected, for the user to copy. */
+async function copy(button) {
+  const code = button.previousElementSibling;
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(code);
+    button.textContent = "Selected: copy with the keyboard";
+  }
+}
+
 function listenToPage() {
+  for (const button of document.querySelectorAll(".copy")) {
+    button.hidden = false;
+    button.addEventListener("click", () => copy(button));
+  }
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault();
     focusTable();
@@ -172,6 +200,8 @@ function listenToPage() {
 byId("views").append(...Object.entries(VIEWS).map(([name, view]) =>
   make("a", { href: linkTo({ view: name }), "data-view": name }, view.title, " ",
     make("small", {}, number((view.all = view.rows().slice()).length)))));
+for (const part of document.querySelectorAll(".tools, .theme")) part.hidden = false;
+if (isNarrow) for (const part of document.querySelectorAll(".fold")) part.open = false;
 followTheme();
 listenToTable();
 listenToFilters();

@@ -66,7 +66,7 @@ const VIEWS = {
   },
   tests: {
     ...tested, rows: () => data.tests, sort: "-seconds", names: { context: "Test" },
-    facets: { facet: ["status", "Status"] },
+    facets: { facet: ["result", "Result"] },
     columns: [text("id", "Test", 43, testCell), text("status", "Status", 14, statusCell),
       count("seconds", "Time", 13, barCell("seconds", duration, "time")),
       ...(!data.looked ? [] : [count("entries", "Created", 9), bytesColumn(14, "Bytes created", "created"),

@@ -1,8 +1,7 @@
-// The treemap: the bytes of the selected rows as tiles that link to their leaks.
+// The treemap: the selected rows as tiles that link to their leaks, by number or by bytes.
 
 const MOST_TILES = 16;
 const LEAST_TILE = 1 / 500;  // of the whole
-const ALL = 0.98;  // a treemap of which one tile takes more is hidden
 const MAP_HEIGHT = 168;  // pixels, as in the style sheet
 
 /** Lay out areas, largest first, in rows along the shorter side of a box, as square as possible. */
@@ -38,46 +37,48 @@ function longest(row, side) {
 }
 
 /** Return the groups of the tiles: the largest, and the rest as one. */
-function tileGroups(rows, key) {
-  const groups = [...grouped(rows.filter((row) => row.bytes > 0), (row) => row[key])]
+function tileGroups(rows, key, by) {
+  const groups = [...grouped(rows, (row) => row[key])]
     .map(([name, some]) => ({ name, bytes: sum(some, "bytes"),
       leaks: some.reduce((leaks, row) => leaks + (row.leaks ?? 1), 0) }))
-    .sort((a, b) => b.bytes - a.bytes);
-  const least = sum(groups, "bytes") * LEAST_TILE;
-  const large = groups.filter((group) => group.bytes >= least).length;
+    .filter((group) => group[by]).sort((a, b) => b[by] - a[by]);
+  const least = sum(groups, by) * LEAST_TILE;
+  const large = groups.filter((group) => group[by] >= least).length;
   const rest = groups.splice(Math.min(MOST_TILES, large));
   if (rest.length) {
     groups.push({ rest: rest.length, bytes: sum(rest, "bytes"), leaks: sum(rest, "leaks") });
   }
-  return groups.sort((a, b) => b.bytes - a.bytes);
+  return groups.sort((a, b) => b[by] - a[by]);
 }
 
-function tile(group, key) {
+function tile(group, key, by) {
   const words = group.rest ? `${number(group.rest)} more` : group.name || "not known";
   const short = key === "context" ? splitId(words)[0] : words.split("/").pop() || words;
-  const label = `${words}, ${size(group.bytes)}, ${plural(group.leaks, "leak", "leaks")}`;
-  const content = [make("b", {}, short), " ", make("span", {}, size(group.bytes))];
+  const leaks = plural(group.leaks, "leak", "leaks");
+  const label = `${words}, ${size(group.bytes)}, ${leaks}`;
+  const content = [make("b", {}, short), " ",
+    make("span", {}, by === "bytes" ? size(group.bytes) : leaks)];
   if (!group.name) return make("span", { class: "rest", title: label }, ...content);
   return make("a", { href: linkTo({ view: "leaks", [key]: group.name }), title: label,
     "aria-label": label }, ...content);
 }
 
-function drawTreemap(view, rows) {
+function drawTreemap(view, rows, by) {
   const [key, noun] = view.tiles ?? [];
-  const groups = key ? tileGroups(rows, key) : [];
+  const groups = key ? tileGroups(rows, key, by) : [];
   const map = byId("treemap");
-  map.hidden = groups.length < 2 || groups[0].bytes > ALL * sum(groups, "bytes");
-  if (map.hidden) return;
-  byId("treemap-title").textContent = `Bytes by ${noun}`;
-  const width = map.clientWidth || 1000;
-  const scale = (width * MAP_HEIGHT) / sum(groups, "bytes");
-  const boxes = squarify(groups.map((group) => group.bytes * scale),
+  map.hidden = !key || new Set(rows.map((row) => row[key])).size < 2;
+  byId("by").value = by;
+  byId("treemap-title").textContent = `Treemap by ${noun}`;
+  const width = map.querySelector("ul").clientWidth || 1000;
+  const scale = (width * MAP_HEIGHT) / sum(groups, by);
+  const boxes = squarify(groups.map((group) => group[by] * scale),
     { x: 0, y: 0, width, height: MAP_HEIGHT });
   const percent = (value, whole) => `${(100 * value) / whole}%`;
   map.querySelector("ul").replaceChildren(...groups.map((group, index) => {
     const box = boxes[index];
     const small = box.width < 48 || box.height < 22;
-    const item = make("li", { class: small && "small" }, tile(group, key));
+    const item = make("li", { class: small && "small" }, tile(group, key, by));
     Object.assign(item.style, { left: percent(box.x, width), top: percent(box.y, MAP_HEIGHT),
       width: percent(box.width, width), height: percent(box.height, MAP_HEIGHT) });
     return item;
