@@ -11,7 +11,7 @@ $(PYTHON) -m venv --clear $(VENV)
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
+.PHONY: help demo test lint types check docs screenshots site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ dist: $(READY)  ## build the wheel and the source archive into dist/, and check 
 
 # In the campaigns every run is a process of its own, not a fork of a preloaded interpreter.
 zoo parity torture: export FRESH_PROCESSES = 1
+
+screenshots: $(READY)  ## take the pictures in docs/images again; needs Chromium
+	$(BIN)/python docs/screenshots.py
 
 zoo: $(READY)  ## try every way to leak, each in its own run
 	$(BIN)/python -m tests.campaigns.zoo
