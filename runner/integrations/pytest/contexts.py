@@ -15,7 +15,7 @@ import pytest
 
 from tempfiles import Context
 
-from ...marks import leaks_of
+from ...marks import judges_leaks, leaks_of
 from ...session.session import ClosedContext, Session
 from ...unittest_api import examples_of
 from . import subtests as pytest_subtests
@@ -160,10 +160,12 @@ class PytestContexts:
                 return (yield)
             self._run.attribute_new_to(Context.current())
             with self._run.activate(context):
-                return (yield)
+                try:
+                    return (yield)
+                finally:
+                    self._run.attribute_new_to(context)
         finally:
             fixturedef.func = function
-            self._run.attribute_new_to(context)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -236,6 +238,8 @@ def _mode(node: Any) -> str | None:
     marker = node.get_closest_marker("leaks")
     if marker is not None:
         return _mode_of(marker)
+    if not judges_leaks():
+        return None
     marked = (getattr(each, "obj", None) for each in reversed(node.listchain()))
     return leaks_of(*marked)
 

@@ -96,15 +96,15 @@ class TestOutcomes:
 
     def add(self, report: pytest.TestReport, session: Session) -> None:
         """Add a report of a phase of a test."""
-        name = case_name(report.nodeid)
         if report.when == "setup" and self._recorder is not None:
-            self._recorder.test_started(name)
+            self._recorder.test_started(case_name(report.nodeid))
         if not report.passed:
             session.outcome(_outcome(report))
         if report.when == "teardown":
             self.number += 1
             session.tests_run += 1
             if self._recorder is not None:
+                name = case_name(report.nodeid)
                 self._recorder.test_stopped(name, report.capstdout, report.capstderr)
 
 
