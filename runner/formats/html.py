@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TextIO
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from tempfiles import Leak, Summary, format_count, format_size, printable
+from tempfiles import Leak, Origin, Summary, format_count, format_size, printable
 
 from ..advice import worst_lines
 from ..session.records import SuiteReport
@@ -197,7 +197,7 @@ def _worst_line(leaks: list[Leak], directory: str) -> dict[str, Any]:
         "place": printable(f"{origin.file}:{origin.line}"),
         "creator": printable("  ·  ".join(filter(None, (function, caller, origin.call)))),
         "number": origin.line,
-        "code": _code_around(os.path.join(directory, origin.file), origin.line),
+        "code": _code_around(directory, origin),
         "remedy": printable(line.remedy),
     }
 
@@ -206,13 +206,17 @@ def _size(leaks: list[Leak]) -> int:
     return sum(leak.bytes for leak in leaks)
 
 
-def _code_around(file: str, line: int) -> list[tuple[int, str]]:
-    """Return numbered lines of a source file around one; none if there is no such line."""
-    lines = text_of(file).expandtabs(4).splitlines()
-    if not 0 < line <= len(lines):
+def _code_around(directory: str, origin: Origin) -> list[tuple[int, str]]:
+    """Return the numbered lines of code around an origin; none if there is no such line.
+
+    The directory of the run may be one of another machine (`--merge`): then the present one counts.
+    """
+    source = text_of(os.path.join(directory, origin.file)) or text_of(origin.file)
+    lines = source.expandtabs(4).splitlines()
+    if not 0 < origin.line <= len(lines):
         return []
-    first = max(1, line - _AROUND)
-    shown = textwrap.dedent("\n".join(lines[first - 1 : line + _AROUND])).split("\n")
+    first = max(1, origin.line - _AROUND)
+    shown = textwrap.dedent("\n".join(lines[first - 1 : origin.line + _AROUND])).split("\n")
     return [(first + index, printable(text)) for index, text in enumerate(shown)]
 
 

@@ -130,6 +130,15 @@ class PageTests(unittest.TestCase):
         for hidden in ("copy", "moment", "tools", "theme"):
             self.assertRegex(page, rf'class="{hidden}"[^>]* hidden>')
 
+    def test_code_around_a_line_is_found_where_the_run_was_or_here(self) -> None:
+        directory, name = os.path.split(os.path.abspath(__file__))
+        with open(__file__, encoding="utf-8") as file:
+            first = [(number, next(file).rstrip("\n")) for number in range(1, 4)]
+        for top, path in ((directory, name), ("/nowhere", os.path.relpath(__file__))):
+            self.assertEqual(html._code_around(top, Origin(path, 1, "", "")), first)
+        for path, line in ((__file__, 0), (__file__, 10**6), ("nothing.py", 1)):
+            self.assertEqual(html._code_around(directory, Origin(path, line, "", "")), [])
+
     def test_a_run_of_nothing_is_a_page(self) -> None:
         page = html.render(SuiteReport())
         self.assertIn("Nothing left behind", page)
