@@ -11,7 +11,7 @@ $(PYTHON) -m venv --clear $(VENV)
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types check docs screenshots site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
+.PHONY: help demo test test-newer lint types check docs screenshots site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: $(BIN)/tidytest  ## run a small suite that leaks in several ways
 
 test: $(READY)  ## run this project's tests with its own runner; a leak fails
 	$(BIN)/python -m runner discover -s tests -t . --leaks fail -j $(JOBS)
+
+test-newer: $(READY)  ## run the tests on 3.14 and 3.15 from Debian unstable, in a chroot; needs root
+	$(BIN)/python -m tests.campaigns.newer
 
 lint: $(READY)  ## run ruff
 	$(BIN)/ruff check .
