@@ -21,7 +21,10 @@ def main() -> None:
     with _without_collecting():
         directories = [cwd, *_directories()]
         program: Any
-        if shadowing.shadowed("runner", directories) is not None:
+        users = shadowing.shadowed("runner", directories)
+        if users is not None:
+            name = os.path.relpath(users)
+            sys.stderr.write(f"tidytest: {name} hides tidytest from `python -m runner`, not here\n")
             program = shadowing.step_aside()
         else:
             from .cli import main as program

@@ -91,6 +91,23 @@ def fixture_error(description: str) -> Any:
     return _ErrorHolder(description)
 
 
+def leak_failure(text: str, kind: type[BaseException] = AssertionError) -> BaseException:
+    """Return an exception that reports leaks and nothing else.
+
+    Args:
+        text: its message.
+        kind: its class: the `failureException` of the test.
+    """
+    error = kind(text)
+    error._tidytest_leaks = True  # type: ignore[attr-defined]  # pickled with the exception
+    return error
+
+
+def is_leak_failure(error: BaseException) -> bool:
+    """Return whether an exception reports leaks and nothing else."""
+    return getattr(error, "_tidytest_leaks", False) is True
+
+
 def is_failure_of(failed: Any, test: Any, name: str) -> bool:
     """Return whether an entry of `errors` or `failures` belongs to a test or to its subtest.
 
@@ -112,7 +129,8 @@ def has_just_failed(result: Any, test: Any, name: str) -> bool:
         test: the test; None for a fixture.
         name: where `test` is None, the class or module of the fixture.
     """
-    last = [entries[-1][0] for entries in (result.errors, result.failures) if entries]
+    found = (result.errors, result.failures, getattr(result, "leaks", ()))
+    last = [entries[-1][0] for entries in found if entries]
     failed = any(is_failure_of(entry, test, name) for entry in last)
     return failed or succeeds_unexpectedly(result, test)
 

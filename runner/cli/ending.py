@@ -50,6 +50,7 @@ class Ending:
         self._failed = False
         self._steps = exit_steps.Steps()
         self._is_caught = is_interrupted_under_catch()
+        self._is_whole = whole
         self._interrupted = not whole or self._is_caught or is_terminated()
         self._end = RunEnd(components, session, self._completeness, self._is_filtered)
 
@@ -119,8 +120,11 @@ class Ending:
             self._end.notes += verdict
             self._failed |= bool(verdict)
         if elsewhere is not None:
-            self._end.notes += elsewhere.bound_lines()
+            if self._end.display(self._verbosity).mode == "full":
+                self._end.notes += elsewhere.bound_lines()
             self._attempt(self._remember_durations)
+        if not self._is_whole:  # unittest has printed no counts
+            self._attempt(self._add_counts)
         if not self._attempt(self._print_summary) or self._end.report is None:
             self._report_remaining_root()
         if components.measurement is not None:
@@ -165,8 +169,17 @@ class Ending:
         if os.path.lexists(root):
             self._write(f"Could not be removed: {root}: interrupted; the next run removes it\n")
 
+    def _add_counts(self) -> None:
+        leaks = self._end.report.leaks if self._end.report is not None else ()
+        counts = str(self._session.counts(leaks))
+        self._end.notes += [f"Up to the interrupt: {counts}"] if counts else []
+
     def _print_summary(self) -> None:
-        self._end.print_summary(self._stream, getattr(self._result, "verbosity", 1))
+        self._end.print_summary(self._stream, self._verbosity)
+
+    @property
+    def _verbosity(self) -> int:
+        return getattr(self._result, "verbosity", 1)
 
     def _stop_watching(self) -> None:
         assert self._components.watcher is not None

@@ -201,6 +201,7 @@ class Program:
 
             def _makeResult(self) -> Any:
                 program._result = super()._makeResult()
+                program._result.settings = program._settings
                 return program._result
 
         Runner.session = session

@@ -25,6 +25,7 @@ from ..unittest_api import (
     finish_event_loop,
     has_failed,
     has_just_failed,
+    leak_failure,
     leak_marks,
     raised,
     source_of,
@@ -46,13 +47,11 @@ class Boundaries:
     Attributes:
         session: opens and closes the contexts.
         running: the test under way, if its `run` is the patched one.
-        leak_failure: the last failure that reports leaks and nothing else.
     """
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.running: TestCase | None = None
-        self.leak_failure: BaseException | None = None
         self._result: Any = None
         self._class: Context | None = None
         self._module: Context | None = None
@@ -119,10 +118,8 @@ class Boundaries:
             return
         # A test that has failed already gets no second failure; a skipped test can still leak.
         if closed.failure is not None and not has_failed(outcome.result, test):
-            session.note_failure(closed)
             with outcome.testPartExecutor(test):
-                self.leak_failure = test.failureException(closed.failure)
-                raise self.leak_failure
+                raise leak_failure(closed.failure, test.failureException)
         self._keep_leaks(context, closed, test)
 
     def after_test(self, test: TestCase, token: Any) -> None:
@@ -153,9 +150,8 @@ class Boundaries:
     def _fail_ended(self, test: Any, closed: ClosedContext) -> None:
         """Add the failure that leaks are to the result, for a test that is over."""
         if closed.failure is not None:
-            self.session.note_failure(closed)
-            self.leak_failure = test.failureException(closed.failure)
-            self._result.addFailure(test, raised(self.leak_failure))
+            error = leak_failure(closed.failure, test.failureException)
+            self._result.addFailure(test, raised(error))
 
     @contextlib.contextmanager
     def in_subtest(self, test: TestCase) -> Iterator[None]:
@@ -220,8 +216,7 @@ class Boundaries:
         if closed.is_empty:
             return
         if closed.failure is not None:
-            self.session.note_failure(closed)
-            self.leak_failure = error = AssertionError(closed.failure)
+            error = leak_failure(closed.failure)
             with capturing(self._result):
                 suite._addClassOrModuleLevelException(  # type: ignore[attr-defined]
                     self._result, error, name, raised(error)

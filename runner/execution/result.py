@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import unittest
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tempfiles import original_os_functions
@@ -13,13 +13,16 @@ from tempfiles import original_os_functions
 from ..output.colour import Painter, without_colour
 from ..session.listener import Events
 from ..session.outcomes import CaseName, Outcome, Status
+from ..session.policy import Policy
 from ..session.session import Session
+from ..settings.config import Config
 from ..unittest_api import (
     captured_output,
     exception_text,
     is_failure_of,
     is_fixture_error,
     is_import_failure,
+    is_leak_failure,
     is_skipped_by_decorator,
     owner_id,
     subtest_description,
@@ -32,21 +35,32 @@ from .boundaries import Boundaries
 if TYPE_CHECKING:
     from tempfiles import ContextReport
 
+    from ..output.lines import Judged
+
 
 class TidyTestResult(unittest.TextTestResult):
     """A `TextTestResult` that also prints what contexts left.
 
-    With `-v` the lines stand under each test, else above the section of the failures.
+    With `-v` the lines stand under each test, else below the section of the failures.
+
+    Attributes:
+        leaks: the tests and fixtures that failed for their leaks only, with a text each, in the
+            form of unittest's `failures`, which does not contain them.
+        settings: say how many leaks to list.
     """
 
     session: Session | None = None
     boundaries: Boundaries | None = None
+    settings = Config()
+    _newline: bool
     _events = Events()  # of the session; empty without one
 
     def __init__(self, stream: Any, descriptions: bool, verbosity: int, **kwargs: Any) -> None:
         super().__init__(stream, descriptions, verbosity, **kwargs)
         self.verbosity = verbosity
         self._painter = Painter(stream)
+        self.leaks: list[tuple[Any, str]] = []
+        self._added: list[str] = []  # to what is printed of leaks
         self._unprinted: list[ContextReport] = []
         self._unexpected: list[tuple[Any, str]] = []  # unexpected successes with lines to add
 
@@ -114,13 +128,35 @@ class TidyTestResult(unittest.TextTestResult):
 
     def addError(self, test: Any, err: Any) -> None:
         """Add an error of a test or fixture; explain it where the disk is full."""
+        if is_leak_failure(err[1]):
+            self._add_leak(test, err)
+            return
         super().addError(test, err)
         self._add(test, "error", err, self.errors)
 
     def addFailure(self, test: Any, err: Any) -> None:
         """Add a failure; explain it where the disk is full."""
+        if is_leak_failure(err[1]):
+            self._add_leak(test, err)
+            return
         super().addFailure(test, err)
         self._add(test, "failure", err, self.failures)
+
+    @unittest.result.failfast
+    def _add_leak(self, test: Any, err: Any) -> None:
+        """Add a failure that is nothing but leaks, which is none of unittest's `failures`."""
+        self.leaks.append((test, self._exc_info_to_string(err, test)))  # type: ignore[attr-defined]
+        self._mirrorOutput = True
+        if self.showAll:
+            self._write_status(test, "LEAK")  # type: ignore[attr-defined]
+        elif self.dots:
+            self.stream.write("L")
+            self.stream.flush()
+        self._add(test, "leak", err, self.leaks)
+
+    def wasSuccessful(self) -> bool:
+        """Return whether nothing has failed, not for leaks either."""
+        return super().wasSuccessful() and not self.leaks
 
     def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
         """Add the outcome of a subtest; explain it where the disk is full."""
@@ -173,7 +209,6 @@ class TidyTestResult(unittest.TextTestResult):
         )  # fmt: skip
 
     def _note_broken_off(self, test: Any, message: str, how: str) -> None:
-        """Tell the listeners, not the session: the test has no outcome of its own."""
         outcome = self._outcome(test, "error", f"{message}: the run was {how} in this test", "")
         for notify in self._events.outcome:
             notify(outcome)
@@ -196,6 +231,9 @@ class TidyTestResult(unittest.TextTestResult):
         return True
 
     def _append(self, test: unittest.TestCase | None, name: str, text: str) -> bool:
+        if any(is_failure_of(failed, test, name) for failed, _ in self.leaks):
+            self._added.append(f"{name if test is None else test_id(test)}:\n{text}")
+            return True
         for failures in (self.errors, self.failures):
             for index in range(len(failures) - 1, -1, -1):
                 failed, details = failures[index]
@@ -208,8 +246,6 @@ class TidyTestResult(unittest.TextTestResult):
         return False
 
     def _explain_full_disk(self, session: Session, failures: list[Any], err: Any) -> None:
-        if self.boundaries is not None and err[1] is self.boundaries.leak_failure:
-            return
         lines: list[str] = []
         with contextlib.suppress(OSError):  # a test may have taken all descriptors
             lines = session.run.disk_full_lines(err[1])
@@ -248,42 +284,49 @@ class TidyTestResult(unittest.TextTestResult):
             self._print_after_test()
 
     def printErrors(self) -> None:
-        """Print the leaks that no failure reports, then the failures."""
-        failing = self.session.policy.failing_keys if self.session is not None else ()
-        self._unprinted = [
-            report for report in self._unprinted
-            if report.modifications or report.findings
-            or not all(leak.key in failing for leak in report.leaks)
-        ]
+        """Print the failures, what the listeners have to say, then the leaks."""
         with original_os_functions():  # a test may have broken the import of modules
-            self.print_rest()
-            self._print_errors()
+            for notify in self._events.run_finished:
+                notify()
+            super().printErrors()
+            for _, text in self._unexpected:
+                self.stream.write(text)
+            for lines in self._events.summary_lines:
+                for line in lines(self.showAll):
+                    self.stream.writeln(line)
+            self._print_listing()
 
-    def _print_errors(self) -> None:
-        super().printErrors()
-        for _, text in self._unexpected:
-            self.stream.write(text)
-        for line in self._summary_lines():
-            self.stream.writeln(line)
+    def printErrorList(self, flavour: str, errors: Any) -> None:
+        """Print the errors or the failures; colour their titles where unittest does not."""
+        if sys.version_info < (3, 14):
+            flavour = self._painter.paint(flavour, "failure")
+        super().printErrorList(flavour, errors)
 
-    def _summary_lines(self) -> Iterator[str]:
-        for lines in self._events.summary_lines:
-            yield from lines(self.showAll)
-
-    def print_rest(self, broken_off: bool = False) -> None:
-        """Print what is not printed yet, after the last test or where the run was broken off."""
+    def print_rest(self) -> None:
+        """Print what is not printed yet, where the run was broken off."""
         for notify in self._events.run_finished:
             notify()
-        if self._unprinted:
-            if self.dots or self.showAll:
-                self.stream.writeln()
-                self._newline = True
-            with original_os_functions():
-                self._print_titled()
-        elif broken_off and self.dots and self.testsRun:
+        if self.dots and self.testsRun:
             self.stream.writeln()  # end the line of dots
-        elif broken_off and self.showAll:
+        elif self.showAll:
             self._end_line()
+        with original_os_functions():
+            self._print_listing()
+
+    def _print_listing(self) -> None:
+        """Print the section of the leaks that are not printed yet."""
+        reports, self._unprinted = self._unprinted, []
+        if reports:
+            from ..session.summary import Display, section_lines
+
+            display = Display(self.settings, self.verbosity)
+            title, *lines = section_lines(
+                reports, display, self._painter, self._policy
+            ) or [""]
+            if title:
+                self._print([self.separator1, title, self.separator2, *lines, ""])
+        for text in self._added:
+            self.stream.writeln(text)
 
     def _print_after_test(self) -> None:
         """Have the end of the test under way print what it left."""
@@ -305,8 +348,10 @@ class TidyTestResult(unittest.TextTestResult):
 
             own = test_id(test)
             for report in self._unprinted:
-                lines = context_lines if report.id == own else titled_lines
-                self._print(lines(report, self._known))
+                if report.id == own:
+                    self._print(context_lines(report, self._policy.known_keys, self._painter))
+                else:
+                    self._print(titled_lines(report, self._judged, self._painter))
             self._unprinted.clear()
 
     def _end_line(self) -> None:
@@ -319,16 +364,22 @@ class TidyTestResult(unittest.TextTestResult):
         from ..output.lines import titled_lines
 
         for report in self._unprinted:
-            self._print(titled_lines(report, self._known))
+            self._print(titled_lines(report, self._judged, self._painter))
         self._unprinted.clear()
 
     @property
-    def _known(self) -> Container[tuple[str, str]]:
-        return self.session.policy.known_keys if self.session is not None else ()
+    def _policy(self) -> Policy:
+        return self.session.policy if self.session is not None else Policy(False)
+
+    @property
+    def _judged(self) -> Judged:
+        from ..output.lines import Judged
+
+        return Judged(self._policy.known_keys, self._policy.failing_keys)
 
     def _print(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self.stream.writeln(self._painter.paint(line, "leak"))
+            self.stream.writeln(line)
         self.stream.flush()
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tempfiles import Run, RunSettings
 
+from ..output.colour import Painter
 from ..session.policy import Policy
 from ..session.session import Session
+from ..settings.config import Config
 from ..unittest_api import HARNESS, fixture_error
 from .boundaries import Boundaries, installed
 from .result import TidyTestResult
@@ -18,6 +20,7 @@ from .result import TidyTestResult
 if TYPE_CHECKING:
     from tempfiles import RunReport
 
+_VERDICTS = {"FAILED": "failure", "OK": "ok"}
 _MARKS = f"{__name__.partition('.')[0]}.marks"  # imported if the tests use one
 
 
@@ -64,10 +67,11 @@ class TidyTestRunner(unittest.TextTestRunner):
         for found in late:
             message = session.policy.failure(found)
             if message is not None:
-                result.failures.append((fixture_error(f"leaked late ({found.id})"), message))
-        from ..session.summary import write_summary
+                result.leaks.append((fixture_error(f"leaked late ({found.id})"), message))
+        from ..session.summary import Display, write_summary
 
-        write_summary(self.stream, session.summary(self.report, late), self.verbosity)
+        summary = session.summary(self.report, late)
+        write_summary(self.stream, summary, Display(Config(), self.verbosity))
         return result
 
     def arrange(self, test: Any) -> Any:
@@ -76,18 +80,59 @@ class TidyTestRunner(unittest.TextTestRunner):
 
     def _run_in(self, session: Session, test: Any) -> Any:
         self._boundaries = boundaries = self.boundaries_class(session)
-        attached = _Attached(self.arrange(test), boundaries)
+        attached, stream = _Attached(self.arrange(test), boundaries), self.stream
         try:
             return super().run(attached)  # type: ignore[arg-type]
         except BaseException:
             attached.print_rest()
             raise
+        finally:
+            self.stream = stream
 
     def _makeResult(self) -> Any:
         result = super()._makeResult()
         if isinstance(result, TidyTestResult) and self._boundaries is not None:
             result.attach(self._boundaries)
+            stream: Any = _VerdictStream(self.stream, self._boundaries.session)
+            self.stream = stream  # the result keeps the stream itself
         return result
+
+
+class _VerdictStream:
+    """The stream of a runner. It colours the verdict, and adds the number of leaks to its counts.
+
+    Args:
+        stream: unittest's.
+        session: knows the leaks.
+    """
+
+    def __init__(self, stream: Any, session: Session) -> None:
+        self._stream = stream
+        self._session = session
+        self._painter = Painter(stream)
+        self._has_failed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        """Write a text; unittest writes the verdict and its counts one after the other."""
+        if self._has_failed and text == "\n":
+            self.writeln()
+            return
+        self._has_failed = "FAILED" in text
+        if text in _VERDICTS and sys.version_info < (3, 14):  # which colours it itself
+            text = self._painter.paint(text, _VERDICTS[text])
+        self._stream.write(text)
+
+    def writeln(self, text: str = "") -> None:
+        """Write a line."""
+        leaks = len(self._session.policy.failing_keys)
+        if self._has_failed and leaks:
+            counts = [text.strip().removeprefix("(").removesuffix(")"), f"leaks={leaks}"]
+            text = f" ({', '.join(filter(None, counts))})"
+        self._has_failed = False
+        self._stream.writeln(text)
 
 
 def _opened_run() -> Run | None:
@@ -116,7 +161,7 @@ class _Attached:
     def print_rest(self) -> None:
         """Print what is not printed yet, where the run was broken off."""
         if isinstance(self._result, TidyTestResult):
-            self._result.print_rest(broken_off=True)
+            self._result.print_rest()
 
     def __call__(self, result: Any) -> Any:
         self._result = result

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, TextIO
 
 from tempfiles import Leak, format_count, format_size, printable
 
 from ..output.escape import clip, printable_block, shorten
-from ..output.lines import leak_line, leak_notes
+from ..output.leaks import leak_line, leak_notes
 from ..output.tracebacks import failure_place, path_below
-from ..session.outcomes import UNSUCCESSFUL
+from ..session.outcomes import FAILURES
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .destination import ReportError, write_text
 from .destination import check as check_writable
@@ -68,7 +69,7 @@ def write(report: SuiteReport, destination: Step) -> None:
     lines = commands(report)
     try:
         if destination.summary and not _append_summary(report, destination.summary):
-            lines.append(_notice("the step's summary is full: it has no table of temporary files"))
+            lines.append(_notice("the step's summary is full: nothing is added"))
     finally:
         # A command must begin a line, and the tests may not have ended the last one.
         text = "".join(f"\n{line}" for line in lines)
@@ -86,54 +87,78 @@ def _append_summary(report: SuiteReport, path: str) -> bool:
 
 
 def summary(report: SuiteReport, limit: int = SUMMARY_LIMIT) -> str:
-    """Return the Markdown of the step's summary.
+    """Return the Markdown of the step's summary: the counts, failed tests, new leaks, known leaks.
 
     Args:
         report: of the run.
         limit: bytes of UTF-8 that the text may take; it is empty if that is too few.
     """
-    head = "".join(f"{line}\n" for line in _summary_head(report))
-    note = "\nand {:,} more, which the summary has no room for.\n"
-    room = limit - len(head.encode()) - len(note) - 20
-    if room < 0:
-        return ""
-    rows: list[str] = []
-    known = report.known
-    leaks = sorted(report.run.leaks, key=lambda leak: (leak.key in known, -leak.bytes))
-    for leak in leaks:
-        row = _summary_row(leak, leak.key in known)
-        room -= len(row.encode())
-        if room < 0:
-            break
-        rows.append(row)
-    left_out = len(leaks) - len(rows)
-    return head + "".join(rows) + (note.format(left_out) if left_out else "") + "\n"
+    text = _head(report)
+    for section in _sections(report):
+        text += section.fitting(limit - len(text.encode()))
+    return text if len(text.encode()) <= limit else ""
 
 
-def _summary_head(report: SuiteReport) -> Iterator[str]:
+def _head(report: SuiteReport) -> str:
     totals = report.run.summary
-    failed = sum(test.status in UNSUCCESSFUL for test in report.records)
-    flaky = f", {len(report.flaky):,} flaky" if report.flaky else ""
-    yield "### Temporary files"
-    yield ""
-    yield (
-        f"{format_count(totals.tests, 'test')}, {failed:,} failed{flaky}. {totals.made:,} created, "
-        f"{totals.removed_by_tests:,} removed by their tests, {totals.registered:,} registered and "
-        f"removed, **{totals.leaked:,} leaked** ({format_size(totals.leaked_bytes)})."
+    state = "interrupted: not all tests have run" if report.interrupted else ""
+    counts = ", ".join(filter(None, [format_count(totals.tests, "test"), str(report.counts)]))
+    head = f"### Tests{': ' * bool(state)}{state}\n\n{counts}.\n\n"
+    return head + (
+        f"Temporary files: {totals.made:,} created, {totals.removed_by_tests:,} removed by their "
+        f"tests, {totals.registered:,} registered and removed, **{totals.leaked:,} leaked** "
+        f"({format_size(totals.leaked_bytes)}).\n\n"
     )
-    yield ""
-    if report.run.leaks:
-        yield "| Left by | What | Size | Created at | Notes |"
-        yield "| --- | --- | ---: | --- | --- |"
 
 
-def _summary_row(leak: Leak, known: bool) -> str:
+class _Section(NamedTuple):
+    """A part of the summary, of which only so many rows are shown as there is room for."""
+
+    title: str
+    rows: list[str]
+    end: str = "\n"
+
+    def fitting(self, room: int) -> str:
+        """Return the text in at most so many bytes; it is empty if no row fits."""
+        note = "\nand {:,} more, which the summary has no room for.\n"
+        room -= len(f"{self.title}{note}{self.end}".encode()) + 20
+        shown: list[str] = []
+        for row in self.rows:
+            room -= len(row.encode())
+            if room < 0:
+                break
+            shown.append(row)
+        if not shown:
+            return ""
+        left_out = len(self.rows) - len(shown)
+        more = note.format(left_out) if left_out else ""
+        return "".join([self.title, *shown, more, self.end])
+
+
+def _sections(report: SuiteReport) -> Iterator[_Section]:
+    failed = [
+        f"- {_code(record.id)} {markdown(_first_line(record.message))}\n"
+        for record in report.records
+        if any(outcome.status in FAILURES for outcome in record.outcomes)
+    ]
+    yield _Section("#### Failed tests\n\n", failed)
+    flaky = [f"- {_code(test.id)} {markdown(test.note)}\n" for test in report.flaky]
+    yield _Section("#### Flaky tests\n\n", flaky)
+    leaks = sorted(report.run.leaks, key=lambda leak: -leak.bytes)
+    table = "| Left by | What | Size | Created at | Notes |\n| --- | --- | ---: | --- | --- |\n"
+    new = [_summary_row(leak) for leak in leaks if leak.key not in report.known]
+    yield _Section(f"#### New leaks ({len(new):,})\n\n{table}", new)
+    known = [_summary_row(leak) for leak in leaks if leak.key in report.known]
+    title = f"<details><summary>{format_count(len(known), 'known leak')} in the baseline</summary>"
+    yield _Section(f"{title}\n\n{table}", known, "\n</details>\n")
+
+
+def _summary_row(leak: Leak) -> str:
     created_at = leak.made_by.replace("  ", " ")
     owner = leak.context if leak.subtest is None else f"{leak.context} {leak.subtest}"
     name = leak.path + ("/" if leak.type == "directory" else "")
     cells = [_code(owner), f"{leak.type} {_code(name)}", format_size(leak.bytes), _code(created_at)]
-    notes = [*leak_notes(leak), *(["known (baseline)"] if known else [])]
-    return f"| {' | '.join([*cells, markdown('; '.join(notes))])} |\n"
+    return f"| {' | '.join([*cells, markdown('; '.join(leak_notes(leak)))])} |\n"
 
 
 def _code(text: str) -> str:
@@ -147,35 +172,29 @@ def markdown(text: str) -> str:
 
 
 def commands(report: SuiteReport) -> list[str]:
-    """Return the workflow commands, one a line: errors, warnings, and notices."""
-    errors = list(_errors(report))
-    warnings = [*_flaky_warnings(report), *_warnings(report)]
-    lines = [*errors[:MOST_ANNOTATIONS], *warnings[:MOST_ANNOTATIONS]]
-    more = []
-    if len(errors) > MOST_ANNOTATIONS:
-        more.append(format_count(len(errors) - MOST_ANNOTATIONS, "more failure"))
-    if len(warnings) > MOST_ANNOTATIONS:
-        nouns = "more leaking line of code", "more leaking lines of code"
-        if report.flaky:
-            nouns = "more warning", "more warnings"
-        more.append(format_count(len(warnings) - MOST_ANNOTATIONS, *nouns))
-    if more:
-        lines.append(_notice(" and ".join(more)))
+    """Return the workflow commands, one a line: failures, flaky tests, then leaking lines of code.
+
+    The summary has what GitHub would not show of them.
+    """
+    written: Counter[str] = Counter()
+    lines = []
+    for name, line in [*_errors(report), *_flaky_warnings(report), *_leak_commands(report)]:
+        written[name] += 1
+        if written[name] <= MOST_ANNOTATIONS:
+            lines.append(line)
     if report.interrupted:
         lines.append(_notice("the run was interrupted: not all tests have run"))
-    known = sum(leak.key in report.known for leak in report.run.leaks)
-    if known:
-        lines.append(_notice(f"{format_count(known, 'known leak')} in the baseline"))
     return lines
 
 
 def _notice(message: str) -> str:
-    return _command("notice", {"title": "tidytest"}, message)
+    return _command("notice", {"title": "tidytest"}, message)[1]
 
 
-def _command(name: str, properties: dict[str, str], message: str) -> str:
+def _command(name: str, properties: dict[str, str], message: str) -> tuple[str, str]:
+    """Return the name of a command and its line."""
     listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{name} {listed}::{_message(message)}"
+    return name, f"::{name} {listed}::{_message(message)}"
 
 
 def _message(text: str) -> str:
@@ -188,27 +207,13 @@ def _property(text: str) -> str:
     return text.replace("%", "%25").replace(":", "%3A").replace(",", "%2C")
 
 
-def _errors(report: SuiteReport) -> Iterator[str]:
-    failing = [leak for leak in report.run.leaks if leak.key in report.failing]
-    by_key = {leak.key: leak for leak in failing}
-    by_context: dict[str, list[Leak]] = {}
-    for leak in failing:
-        by_context.setdefault(leak.context, []).append(leak)
+def _errors(report: SuiteReport) -> Iterator[tuple[str, str]]:
     for record in report.records:
-        if isinstance(record, FixtureRecord):
-            leaks = by_context.get(record.owner, [])
-        else:
-            keys = ((record.id, path) for path in record.leaked_paths)
-            leaks = [by_key[key] for key in keys if key in by_key]
         for outcome in record.outcomes:
-            if outcome.status not in UNSUCCESSFUL:
+            if outcome.status not in FAILURES:
                 continue
-            if isinstance(outcome, SubtestRecord):
-                yield _error(outcome, f"{record.id} {outcome.description}".rstrip(), report)
-            elif leaks and _failure_place(outcome, report) is None:
-                yield _leak_error(outcome, leaks, report)
-            else:
-                yield _error(outcome, outcome.id, report)
+            id = f"{record.id} {getattr(outcome, 'description', '')}".rstrip()
+            yield _error(outcome, id, report)
 
 
 def _failure_place(record: _Record, report: SuiteReport) -> tuple[str, int] | None:
@@ -219,20 +224,11 @@ def _workspace(report: SuiteReport) -> str:
     return report.repository or report.directory
 
 
-def _error(record: _Record, id: str, report: SuiteReport) -> str:
+def _error(record: _Record, id: str, report: SuiteReport) -> tuple[str, str]:
     place = _failure_place(record, report)
     properties = _properties(*place, report) if place is not None else {}
     properties["title"] = f"{_kind(record)}: {id}"
     return _command("error", properties, record.message or record.details or record.status)
-
-
-def _leak_error(
-    record: TestRecord | FixtureRecord, leaks: list[Leak], report: SuiteReport
-) -> str:
-    """Return an error at the line of code whose leak is the failure."""
-    properties = _place(leaks, report)
-    properties["title"] = f"{_kind(record)}: {record.id}"
-    return _command("error", properties, "\n".join([_first_line(record.message), *_listed(leaks)]))
 
 
 def _first_line(text: str) -> str:
@@ -260,22 +256,21 @@ def _listed(leaks: list[Leak]) -> Iterator[str]:
         yield f"and {len(leaks) - _MOST_LISTED:,} more"
 
 
-def _warnings(report: SuiteReport) -> Iterator[str]:
-    """Yield a warning for each line of code that leaks, the one with most leaks first.
+def _leak_commands(report: SuiteReport) -> Iterator[tuple[str, str]]:
+    """Yield an annotation for each line of code with new leaks, the one with most leaks first.
 
-    Known leaks, and those that are in an error, are left out.
+    It is an error if some of them fail their tests, else a warning.
     """
     groups: dict[tuple[str, int] | str, list[Leak]] = {}
     for leak in report.run.leaks:
-        if leak.key in report.known or leak.key in report.failing:
-            continue
-        key = (leak.origin.file, leak.origin.line) if leak.origin else leak.context
-        groups.setdefault(key, []).append(leak)
+        if leak.key not in report.known:
+            key = (leak.origin.file, leak.origin.line) if leak.origin else leak.context
+            groups.setdefault(key, []).append(leak)
     for group in sorted(groups.values(), key=_weight):
-        yield _warning(group, report)
+        yield _leak_command(group, report)
 
 
-def _flaky_warnings(report: SuiteReport) -> Iterator[str]:
+def _flaky_warnings(report: SuiteReport) -> Iterator[tuple[str, str]]:
     """Yield a warning for each flaky test, at the line where it failed first."""
     for test in report.flaky:
         place = failure_place(test.details, report.directory, _workspace(report))
@@ -288,13 +283,14 @@ def _weight(leaks: list[Leak]) -> tuple[int, int]:
     return -len(leaks), -sum(leak.bytes for leak in leaks)
 
 
-def _warning(leaks: list[Leak], report: SuiteReport) -> str:
+def _leak_command(leaks: list[Leak], report: SuiteReport) -> tuple[str, str]:
+    name = "error" if any(leak.key in report.failing for leak in leaks) else "warning"
     properties = _place(leaks, report)
     total = format_size(sum(leak.bytes for leak in leaks))
     contexts = list(dict.fromkeys(leak.context for leak in leaks))
     owner = contexts[0] if len(contexts) == 1 else f"{len(contexts):,} contexts"
     properties["title"] = f"{format_count(len(leaks), 'temporary file')} left by {owner} ({total})"
-    return _command("warning", properties, "\n".join(_listed(leaks)))
+    return _command(name, properties, "\n".join(_listed(leaks)))
 
 
 def _append(content: bytes, path: str) -> None:

@@ -26,7 +26,7 @@ from tempfiles import (
 )
 
 from ..output.escape import clip, printable_block, shorten
-from ..output.lines import leak_notes
+from ..output.leaks import leak_notes
 from ..session.outcomes import UNSUCCESSFUL
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
@@ -49,6 +49,7 @@ def document(report: SuiteReport) -> dict[str, Any]:
     return {
         "seconds": _round(report.seconds),
         "looked": report.looked,
+        "counts": report.counts._asdict(),
         "leaks": [_leak(leak, leak_state(report, leak), owner) for leak, owner in leaks],
         "tests": _tests(report, Counter(owners)),
         "usage": _usage(report),

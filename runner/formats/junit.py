@@ -2,9 +2,9 @@
 
 A recorded subtest is a test case of its own, `test_x (n='a')`, so that the number of failures is
 that of unittest. The skip of a test that also failed is one as well, `test_x (skipped)`, because
-servers count a case that contains a skip as skipped. The schema allows properties of suites only:
-a leak is a property of the suite of its test, and a line in the output of that test. This is the
-only import of junitparser.
+servers count a case that contains a skip as skipped. A test that failed for its leaks only has a
+failure of the type `leak`. The schema allows properties of suites only: a leak is a property of the
+suite of its test, and a line in the output of that test. This is the only import of junitparser.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from junitparser import (
 from tempfiles import Leak
 
 from ..output.escape import clip, shorten
-from ..output.lines import leak_line
+from ..output.leaks import leak_line
 from ..session.outcomes import UNSUCCESSFUL
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from .destination import check, write_document
@@ -210,6 +210,8 @@ def _result(record: _Outcome) -> Failure | Error | Skipped:
     result: Failure | Error | Skipped
     if status in ("skipped", "expected failure"):
         result = Skipped(message, status)
+    elif status == "leak":
+        result = Failure(message, status)
     elif status == "error":
         result = Error(message, _exception(message, "Error"))
     else:

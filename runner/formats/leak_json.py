@@ -39,6 +39,7 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
         ReportError: it could not be written.
     """
     document = as_dictionary(report.run, interrupted=report.interrupted)
+    document["counts"] = report.counts._asdict()
     if report.flaky:
         document["flaky"] = [_entry(test, ("id", "failed", "message")) for test in report.flaky]
     write_text(json.dumps(document, indent=2) + "\n", destination)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tempfiles import ContextReport, RunReport
 
     from ..selection.completeness import Completeness
+    from ..session.summary import Display
 
 
 class RunEnd:
@@ -27,6 +28,7 @@ class RunEnd:
         is_filtered: whether tests of the loaded modules were left out.
 
     Attributes:
+        options: names the options of the host that list all leaks.
         report: the report of the run; None before `finish` or `judge`.
         late: what contexts left after they had closed.
         notes: lines for the summary.
@@ -38,6 +40,7 @@ class RunEnd:
         completeness: Callable[[], Completeness], is_filtered: Callable[[], bool],
     ) -> None:
         self._components = components
+        self.options = "--html or --leak-json"
         self._session = session
         self._completeness = completeness
         self._is_filtered = is_filtered
@@ -80,7 +83,7 @@ class RunEnd:
             message = policy.failure(late)
             if message is not None:
                 self.failed = True
-                policy.note_failed(late)
+                self._session.note_late_failure(late)
                 recorder = self._components.reports.recorder
                 if recorder is not None:
                     recorder.note_late(late.id, f"AssertionError: {message}")
@@ -112,18 +115,37 @@ class RunEnd:
         kept = any(True for _ in self._components.retention.lines())
         return not (found or self.late or self.notes or kept)
 
-    def print_summary(self, stream: Any, verbosity: int) -> None:
-        """Write the summary, if there is anything to say."""
+    def display(self, verbosity: int) -> Display:
+        """Return how much to print of the leaks.
+
+        Args:
+            verbosity: unittest's.
+        """
+        from ..session.summary import Display
+
+        return Display(self._components.settings, verbosity, self.options)
+
+    def print_summary(self, stream: Any, verbosity: int, *, names: bool = True) -> None:
+        """Write the summary, if there is anything to say.
+
+        Args:
+            stream: the text stream to write to.
+            verbosity: unittest's.
+            names: whether to name the failed tests, which some hosts do themselves.
+        """
         if self.report is None:
             return
         notes = [*self._components.retention.lines(), *self.notes]
-        known = self._session.policy.known
-        if self.report.is_empty and not (notes or self.late or known):
+        session = self._session
+        known, failures = session.policy.known, session.failures
+        if self.report.is_empty and not (notes or self.late or known or failures):
             return  # do not import the summary to print nothing
         from ..session.summary import write_summary
 
-        summary = self._session.summary(self.report, self.late)
-        write_summary(stream, summary, verbosity, notes)
+        summary = session.summary(self.report, self.late)
+        if not names:
+            summary = summary._replace(failed=())
+        write_summary(stream, summary, self.display(verbosity), notes)
 
     def write_reports(self, *, interrupted: bool) -> None:
         """Write the report files.
@@ -132,8 +154,8 @@ class RunEnd:
             ReportError: some could not be written; the message names each.
         """
         if self.report is not None:
-            policy = self._session.policy
-            self._components.reports.write(self.report, policy, interrupted=interrupted)
+            reports = self._components.reports
+            reports.write(self.report, self._session, interrupted=interrupted)
 
 
 @contextlib.contextmanager

@@ -17,8 +17,13 @@ OPTIONS = (
 SETTINGS = (
     *OPTIONS, "watch-modified", "strict-baseline", "late-grace", "reap", "guard", "keep-dir",
     "keep-runs", "keep-bytes", "temp-root", "temp-root-min-free", "detect", "html",
+    "leaks-shown", "show-unattributed", "summary",
 )
 """Settings that hold in other tools; the others are about how the runner runs tests."""
+
+
+HTML_OR_JSON = "--html-leaks or --leak-json"
+"""The options that list all leaks, where the tool has an option `--html` of its own."""
 
 
 def config_of(given: Mapping[str, object], ini: Mapping[str, str] | None = None) -> Config:

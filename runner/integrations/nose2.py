@@ -99,6 +99,7 @@ class TidyPlugin(events.Plugin):  # type: ignore[misc]
             self.components.reaper.begin(sys.stderr)
         self._begin(run)
         self._end = RunEnd(self.components, self.tests, self._completeness, self._is_filtered)
+        self._end.options = "--leak-json"
         TidyPlugin.judged, process = self, os.getpid()
         # Registered first, it runs last: exit handlers of tests may still use their files.
         atexit.register(lambda: self._remove() if os.getpid() == process else None)
@@ -146,11 +147,12 @@ class TidyPlugin(events.Plugin):  # type: ignore[misc]
         """Print what was left, and write the report files."""
         if TidyPlugin.judged is not self:
             return
-        from ..output.lines import titled_lines
+        from ..output.colour import Painter
+        from ..session.summary import section_lines
 
-        for report in self.closed.reports:
-            for line in titled_lines(report, self.tests.policy.known_keys):
-                event.stream.writeln(line)
+        display, painter = self._end.display(self.session.verbosity), Painter(event.stream)
+        for line in section_lines(self.closed.reports, display, painter, self.tests.policy):
+            event.stream.writeln(line)
         self._end.print_summary(event.stream, self.session.verbosity)
         try:
             self._end.write_reports(interrupted=is_terminated())
@@ -217,7 +219,6 @@ class TidyPlugin(events.Plugin):  # type: ignore[misc]
     def _close_layer(self, layer: Any, context: Context) -> None:
         closed = self.tests.close(context)
         if closed.failure is not None:
-            self.tests.note_failure(closed)
             error = AssertionError(f"layer {_layer_id(layer)}: {closed.failure}")
             self.session.testResult.addFailure(
                 fixture_error(f"tearDown ({_layer_id(layer)})"), raised(error)

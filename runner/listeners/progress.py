@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..session.listener import Listener, RunControl
-from ..session.outcomes import UNSUCCESSFUL, CaseName, Outcome
+from ..session.outcomes import FAILURES, CaseName, Outcome
 
 if TYPE_CHECKING:
     from tempfiles import ContextReport
@@ -51,7 +51,7 @@ class Progress(Listener):
 
     def outcome(self, outcome: Outcome) -> None:
         """Count the failures."""
-        self._failed += outcome.status in UNSUCCESSFUL
+        self._failed += outcome.status in FAILURES
 
     def context_closed(self, report: ContextReport, new: ContextReport) -> None:
         """Count the leaks."""

@@ -8,7 +8,13 @@ import sys
 from typing import Any
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_STYLES = {"leak": "YELLOW", "total": "CYAN"}
+_STYLES = {
+    "failure": ("Fore", "RED"), "ok": ("Fore", "GREEN"), "leak": ("Fore", "YELLOW"),
+    "name": ("Style", "BRIGHT"), "quiet": ("Style", "DIM"),
+}  # fmt: skip
+"""What a style means: a failure, no failure, a leak; what to look at first, and last."""
+_WIDTH = 80
+"""Columns where neither COLUMNS nor a terminal tells."""
 
 
 def wants_colour(stream: Any) -> bool:
@@ -42,21 +48,39 @@ def is_live(stream: Any) -> bool:
     return isatty is not None and bool(isatty())
 
 
-class Painter:
-    """Colours lines for one stream, or leaves them unchanged where colour is not wanted."""
+def width_of(stream: Any) -> int:
+    """Return how many columns the lines for a stream may take."""
+    if os.environ.get("COLUMNS", "").isdecimal():
+        return int(os.environ["COLUMNS"]) or _WIDTH
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _WIDTH
+    except (AttributeError, OSError, ValueError):
+        return _WIDTH
 
-    def __init__(self, stream: Any) -> None:
-        self._on = wants_colour(stream)
+
+class Painter:
+    """Colours text for one stream, or leaves it unchanged where colour is not wanted.
+
+    Args:
+        stream: the stream; None for text without colour and of any width.
+
+    Attributes:
+        width: how many columns a line may take.
+    """
+
+    def __init__(self, stream: Any = None) -> None:
+        self.width = sys.maxsize if stream is None else width_of(stream)
+        self._on = stream is not None and wants_colour(stream)
         if self._on:
             import colorama
 
             colorama.just_fix_windows_console()
 
-    def paint(self, line: str, style: str) -> str:
-        """Return a line in a style: `leak` or `total`."""
-        if not self._on:
-            return line
+    def paint(self, text: str, style: str) -> str:
+        """Return a text in a style: `failure`, `ok`, `leak`, `name` or `quiet`."""
+        if not (self._on and text):
+            return text
         import colorama
 
-        colour: str = getattr(colorama.Fore, _STYLES[style])
-        return f"{colour}{line}{colorama.Style.RESET_ALL}"
+        kind, name = _STYLES[style]
+        return f"{getattr(getattr(colorama, kind), name)}{text}{colorama.Style.RESET_ALL}"

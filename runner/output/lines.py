@@ -1,48 +1,55 @@
-"""Format records as lines: under a test, at the end of a run, and one line a leak in reports."""
+"""Format records as lines: under a test, and at the end of a run."""
 
 from __future__ import annotations
 
 import os
-import time
+import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tempfiles import format_contents, format_count, format_size, printable
 
-from .escape import clip
+from .colour import Painter
+from .leaks import kind_name, leak_name, leak_rows, relative
 
 if TYPE_CHECKING:  # a run without leaks needs none of the records
     from tempfiles import ContextReport, Leak, Modification, RunReport, Unattributed
 
 _PLURALS = {"class": "classes"}
 _TITLES = {"run": "the run, outside its tests", "session": "the session, in its fixtures"}
-_MOST_ALIKE = 50
-"""Leaks of one line of code that are listed under a context; the reports list all of them."""
+_MOST_IN_MESSAGE = 50
+"""Leaks that the message of a failure lists; the reports list all of them."""
 _MOST_LINES = 10
 """Lines of one kind at the end of a run."""
+_MOST_NAMES = 20
+"""Names of failed tests at the end of a run."""
 _MOST_WRITERS = 3
 """Other tests that are named as writers of a leaked directory; the JSON report has all of them."""
-_MOST_CHILDREN = 5
-"""Processes that are named as possible creators of a leak under its test."""
-_SUBTEST = 400
-_KINDS = {"file": "file", "directory": "dir", "symlink": "link", "socket": "sock"}
+PLAIN = Painter()
+"""For lines without colour, of any width."""
 
 
-def context_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
+def context_lines(
+    report: ContextReport, known: Container[tuple[str, str]] = (), painter: Painter = PLAIN
+) -> Iterator[str]:
     """Yield the lines about one context, indented by two.
 
     Args:
         report: of the context.
         known: the keys of the leaks that are in the baseline.
+        painter: of the stream.
     """
     for where, place in (("temp", "in"), ("outside", "outside")):
         leaks = [leak for leak in report.leaks if leak.where == where]
         if leaks:
-            size = format_size(sum(leak.bytes for leak in leaks))
-            yield f"  left {len(leaks)} {place} the temp directory ({size}):"
-            yield from _leak_lines(leaks, known)
+            title = f"  left {len(leaks):,} {place} the temp directory ({_size(leaks)}):"
+            yield painter.paint(title, "leak")
+            yield from leak_rows(leaks, known, painter)
+    yield from _other_lines(report)
+
+
+def _other_lines(report: ContextReport) -> Iterator[str]:
     if report.modifications:
         yield f"  changed {len(report.modifications)} of the project's files:"
         for modification in report.modifications:
@@ -54,16 +61,70 @@ def context_lines(report: ContextReport, known: Container[tuple[str, str]] = ())
 
 def failure_message(report: ContextReport) -> str:
     """Return the message with which a leaking test fails."""
-    return "\n".join(line[2:] for line in context_lines(report))
+    more = len(report.leaks) - _MOST_IN_MESSAGE
+    shown = report._replace(leaks=report.leaks[:_MOST_IN_MESSAGE])
+    lines = [line[2:] for line in context_lines(shown)]
+    return "\n".join([*lines, f"... and {more:,} more"] if more > 0 else lines)
 
 
-def titled_lines(report: ContextReport, known: Container[tuple[str, str]] = ()) -> Iterator[str]:
-    """Yield the name of a context, then `context_lines`; nothing if it left and changed nothing."""
+class Judged(NamedTuple):
+    """The keys of the leaks that are in the baseline, and of those that fail their contexts."""
+
+    known: Container[tuple[str, str]] = ()
+    failing: Container[tuple[str, str]] = ()
+
+
+_UNJUDGED = Judged()
+
+
+def titled_lines(
+    report: ContextReport, judged: Judged = _UNJUDGED, painter: Painter = PLAIN
+) -> Iterator[str]:
+    """Yield the name of a context and what it left; nothing if it left and changed nothing."""
+    if not (report.leaks or report.modifications or report.findings):
+        return
     scope = "" if report.scope == "test" else f"{report.scope} "
-    if report.leaks or report.modifications or report.findings:
-        title = _TITLES.get(report.scope)
-        yield title or f"{scope}{printable(report.id)}"
-        yield from context_lines(report, known)
+    title = _TITLES.get(report.scope) or f"{scope}{printable(report.id)}"
+    more = f"  {len(report.leaks):,} left, {_size(report.leaks)}" if len(report.leaks) > 1 else ""
+    failed = "LEAK: " if any(leak.key in judged.failing for leak in report.leaks) else ""
+    yield painter.paint(f"{failed}{title}", "leak") + painter.paint(more, "quiet")
+    yield from leak_rows(report.leaks, judged.known, painter)
+    yield from _other_lines(report)
+
+
+def listing(
+    reports: Iterable[ContextReport], painter: Painter, limit: tuple[int, str] = (0, ""),
+    judged: Judged = _UNJUDGED,
+) -> Iterator[str]:
+    """Yield the titled lines of contexts.
+
+    Args:
+        reports: of the contexts.
+        painter: of the stream.
+        limit: how many leaks to list, 0 for all, and where the others are listed.
+        judged: which leaks are known, and which fail.
+    """
+    most, where = limit
+    room, left_out = most or sys.maxsize, 0
+    for report in reports:
+        shown = report._replace(leaks=report.leaks[:room])
+        room -= len(shown.leaks)
+        left_out += len(report.leaks) - len(shown.leaks)
+        yield from titled_lines(shown, judged, painter)
+    if left_out:
+        yield painter.paint(f"... and {left_out:,} more: {where}", "leak")
+
+
+def listing_title(leaks: Sequence[Leak]) -> str:
+    """Return the title of a section that lists what contexts left."""
+    if not leaks:
+        return "FOUND"
+    by = counted_contexts({(leak.scope, leak.context) for leak in leaks})
+    return f"LEAKS: {len(leaks):,} left by {by}, {_size(leaks)}"
+
+
+def _size(leaks: Iterable[Leak]) -> str:
+    return format_size(sum(leak.bytes for leak in leaks))
 
 
 def totals_line(report: RunReport, kept: int = 0) -> str:
@@ -74,14 +135,15 @@ def totals_line(report: RunReport, kept: int = 0) -> str:
         kept: how many registered paths were kept instead of removed.
     """
     summary = report.summary
+    removed = summary.registered - kept
     parts = [
         f"{summary.made} created",
-        f"{summary.removed_by_tests} removed by their tests",
-        f"{summary.registered - kept} registered and removed",
-        *([f"{kept} registered and kept"] if kept else []),
+        f"{summary.removed_by_tests} removed by their tests" * bool(summary.removed_by_tests),
+        f"{removed} registered and removed" * bool(removed),
+        f"{kept} registered and kept" * bool(kept),
         _leaked_text(report),
     ]
-    return "Temporary files: " + ", ".join(parts)
+    return "Temporary files: " + ", ".join(filter(None, parts))
 
 
 def _leaked_text(report: RunReport) -> str:
@@ -108,20 +170,15 @@ def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def ending_lines(report: RunReport, verbose: bool) -> Iterator[str]:
-    """Yield the lines about the run as a whole, except its totals.
-
-    Args:
-        report: of the run.
-        verbose: list unattributed paths in directories that other programs use, too.
-    """
-    yield from _unattributed_lines(report.unattributed, verbose)
+def ending_lines(report: RunReport) -> Iterator[str]:
+    """Yield the lines about the run as a whole, except its totals."""
+    yield from _unattributed_lines(report.unattributed)
     for found in report.rescued:
-        name = _relative(found.source) if found.source else os.path.basename(found.was)
+        name = relative(found.source) if found.source else os.path.basename(found.was)
         yield f"{printable(name)} existed before the run: moved to {printable(found.path)}"
     yield from _first_lines(_written_line(leak) for leak in report.leaks if leak.written_by)
     yield from _first_lines(
-        f"Not removed: {printable(_relative(leak.path))}: {printable(leak.reason)}"
+        f"Not removed: {printable(relative(leak.path))}: {printable(leak.reason)}"
         for leak in report.leaks if leak.reason
     )
     yield from _first_lines(
@@ -136,138 +193,46 @@ def _written_line(leak: Leak) -> str:
     more = len(leak.written_by) - _MOST_WRITERS
     names = ", ".join(map(printable, leak.written_by[:_MOST_WRITERS]))
     names += f" and {more} more" if more > 0 else ""
-    return f"{_name(leak)} holds {contents}, also written by {names}"
+    return f"{leak_name(leak)} holds {contents}, also written by {names}"
 
 
-def _unattributed_lines(found: Sequence[Unattributed], verbose: bool) -> Iterator[str]:
+def _unattributed_lines(found: Sequence[Unattributed]) -> Iterator[str]:
     for place, where in (("shared directories", "outside"), ("the temp directory", "temp")):
-        yield from _unattributed_in(place, [e for e in found if e.where == where], verbose)
+        paths = [entry for entry in found if entry.where == where]
+        if paths:
+            yield f"New in {place}, not attributed to any test ({len(paths)}):"
+            yield from _first_lines(
+                f"    {kind_name(entry.type)}  {printable(entry.path)}" for entry in paths
+            )
 
 
-def _unattributed_in(place: str, found: list[Unattributed], verbose: bool) -> Iterator[str]:
-    if found:
-        named = [e for e in found if verbose or e.where == "temp" or _relative(e.path) != e.path]
-        listed = named[:_MOST_LINES]
-        hint = ":" if listed else "; -v lists them"
-        yield f"New in {place}, not attributed to any test ({len(found)}){hint}"
-        for entry in listed:
-            yield f"    {_KINDS.get(entry.type, entry.type)}  {printable(entry.path)}"
-        if listed and len(found) > len(listed):
-            yield f"    ... and {len(found) - len(listed)} more"
+def failed_lines(names: Sequence[str]) -> Iterator[str]:
+    """Yield the names of failed tests below a title; none if there are none."""
+    if names:
+        yield f"Failed tests ({len(names):,}):"
+        yield from _first_lines((f"  {printable(name)}" for name in names), _MOST_NAMES)
 
 
-def _first_lines(lines: Iterable[str]) -> Iterator[str]:
+def _first_lines(lines: Iterable[str], most: int = _MOST_LINES) -> Iterator[str]:
     listed = list(lines)
-    yield from listed[:_MOST_LINES]
-    if len(listed) > _MOST_LINES:
-        yield f"    ... and {len(listed) - _MOST_LINES} more"
+    yield from listed[:most]
+    if len(listed) > most:
+        yield f"    ... and {len(listed) - most:,} more"
 
 
-def _leak_lines(leaks: Sequence[Leak], known: Container[tuple[str, str]]) -> Iterator[str]:
-    alike: dict[str, list[Leak]] = {}
-    for leak in leaks:
-        alike.setdefault(leak.made_by, []).append(leak)
-    hidden = {id(leak) for group in alike.values() for leak in group[_MOST_ALIKE:]}
-    yield from _rows([leak for leak in leaks if id(leak) not in hidden], known)
-    for group in alike.values():
-        if more := group[_MOST_ALIKE:]:
-            size = format_size(sum(leak.bytes for leak in more))
-            yield f"    ... and {len(more):,} more, {size}  {printable(more[0].made_by)}".rstrip()
+def folded(line: str, width: int) -> str:
+    """Return a line with line ends between its words where it is longer than the terminal."""
+    if len(line) <= width:
+        return line
+    import textwrap
 
-
-def _rows(leaks: Sequence[Leak], known: Container[tuple[str, str]]) -> Iterator[str]:
-    rows = [_row(leak) for leak in leaks]
-    names = max(len(name) for _, name, _, _ in rows)
-    sizes = max(len(size) for _, _, size, _ in rows)
-    for (kind, name, size, made_by), leak in zip(rows, leaks, strict=True):
-        yield f"    {kind:<4}  {name:<{names}}  {size:>{sizes}}  {made_by}".rstrip()
-        if leak.key in known:
-            yield "          known (baseline)"
-        yield from _notes(leak)
-
-
-def _row(leak: Leak) -> tuple[str, str, str, str]:
-    kind = _KINDS.get(leak.type, leak.type)
-    size = format_size(leak.bytes)
-    if leak.type == "directory":
-        contents = format_contents(leak.entries, leak.files)
-        size = contents if leak.entries == 1 else f"{contents} {size}"
-    return kind, _name(leak), size, printable(leak.made_by)
-
-
-def _name(leak: Leak) -> str:
-    name = os.path.basename(leak.path) if leak.where == "temp" else _relative(leak.path)
-    return printable(name) + ("/" if leak.type == "directory" else "")
-
-
-def _notes(leak: Leak) -> Iterator[str]:
-    if leak.subtest is not None:
-        yield f"          in subtest {printable(leak.subtest)}"
-    if len(leak.children) > _MOST_CHILDREN:
-        leak = replace(leak, children=leak.children[:_MOST_CHILDREN])
-    for note in _facts(leak):
-        yield f"          {note}"
-    if leak.origin is not None:
-        for frame in leak.origin.trace:
-            yield f"          {printable(frame)}"
-
-
-def _facts(leak: Leak) -> Iterator[str]:
-    """Yield what is unusual about how a leak came about, a few words each, escaped."""
-    if leak.never_closed:
-        yield "its object was never closed"
-    yield from (f"open by {printable(process)}" for process in leak.open_by)
-    if leak.children:
-        yield "created by one of: " + "; ".join(printable(c.command) for c in leak.children)
-    if leak.since:
-        yield f"still there since {_day(leak.since)}"
-
-
-def leak_line(leak: Leak) -> str:
-    """Return a leak as one line: `file /tmp/x/a.csv 1.2 KiB, created at a.py:4 in f  open`."""
-    parts = [f"{leak.type} {printable(leak.path)} {format_size(leak.bytes)}"]
-    if leak.type == "directory":
-        parts.append(format_contents(leak.entries, leak.files))
-    if leak.subtest is not None:
-        parts.append(f"in subtest {printable(clip(leak.subtest, _SUBTEST))}")
-    if leak.origin is not None:
-        parts.append(f"created at {printable(str(leak.origin))}")
-    elif leak.call:
-        parts.append(f"created by {printable(leak.call)}")
-    parts.extend(leak_notes(leak))
-    return ", ".join(parts)
-
-
-def leak_notes(leak: Leak) -> list[str]:
-    """Return what is unusual about a leak: a few words each, escaped."""
-    notes = ["outside the temp directory"] if leak.where == "outside" else []
-    notes.extend(_facts(leak))
-    if leak.outcome == "failed":
-        notes.append("could not be removed")
-    elif leak.outcome != "removed":
-        notes.append(f"{leak.outcome}: {printable(leak.reason)}" if leak.reason else leak.outcome)
-    notes.extend(f"held a preexisting file, now at {printable(path)}" for path in leak.rescued)
-    return notes
-
-
-def _day(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(moment))
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False,
+        replace_whitespace=False,
+    )  # fmt: skip
 
 
 def _modification_text(modification: Modification) -> str:
     what = f" ({', '.join(modification.what)})" if modification.what else ""
-    return f"{modification.change}  {printable(_relative(modification.path))}{what}"
-
-
-def _relative(path: str) -> str:
-    try:
-        prefix = os.getcwd() + os.sep
-    except OSError:
-        return path
-    return path[len(prefix) :] if path.startswith(prefix) else path
-
-
-def all_lines(reports: Iterable[ContextReport]) -> Iterator[str]:
-    """Yield the titled lines of several contexts."""
-    for report in reports:
-        yield from titled_lines(report)
+    return f"{modification.change}  {printable(relative(modification.path))}{what}"

@@ -10,6 +10,7 @@ from typing import Any
 from tempfiles import printable
 
 from ..pool.source import EventHandler, Source
+from ..session.outcomes import FAILURES
 from ..unittest_api import test_id
 from ..workers import events
 
@@ -100,7 +101,7 @@ class LiveLine:
             self._start(source, str(events.foreign_id(line)), perf_counter())
         elif code in (events.PASSED, events.STOPPED):
             self._done.add(self._running.pop(source, ("", 0.0))[0])
-        elif code == events.OUTCOME and events.is_failure(line):
+        elif code == events.OUTCOME and events.is_failure(line, FAILURES):
             self._failed.add(events.outcome_of(line).id)
         elif code == events.CONTEXT:
             self._leaks += len(events.context_of(line).leaks)

@@ -273,9 +273,7 @@ class Replay:
         self._result.annotate(test, owner, text)
 
     def _note_flaky(self, line: bytes) -> None:
-        test = FlakyTest(*json.loads(line[1:])[1:])
-        for notify in self._session.events.flaky:
-            notify(test)
+        self._session.note_flaky(FlakyTest(*json.loads(line[1:])[1:]))
 
     def _warn(self, line: bytes) -> None:
         key, have_changed, text = json.loads(line[1:])

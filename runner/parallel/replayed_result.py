@@ -52,6 +52,8 @@ class ReplayedResult(TidyTestResult):
             self.addError(test, err)
         elif outcome.status == "failure":
             self.addFailure(test, err)
+        elif outcome.status == "leak":
+            self._add_leak(test, err)
         elif outcome.status == "skipped":
             self.addSkip(test, outcome.message)
         elif outcome.status == "expected failure":

@@ -22,7 +22,7 @@ _LASTING = frozenset(
     event.encode()
     for event in (
         events.UNIT, events.POSITIONS, events.CONTEXT, events.CLEAN_CONTEXT, events.WRITTEN,
-        events.WARNING, events.UNIT_DONE,
+        events.WARNING, events.UNIT_DONE, events.LEAK_FAILED,
     )
 )  # fmt: skip
 """The events of a failed attempt that count in any case: files and output do not go away."""

@@ -13,8 +13,8 @@ from .reporters import REPORTERS, load, missing
 if TYPE_CHECKING:
     from tempfiles import RunReport, Sample
 
-    from ..session.policy import Policy
     from ..session.records import SuiteReport
+    from ..session.session import Session
     from .recorder import Recorder
 
 
@@ -81,12 +81,12 @@ class Reports:
             except ReportError as error:
                 raise UsageError(f"--{name}: {error}") from None
 
-    def write(self, run: RunReport, policy: Policy, *, interrupted: bool = False) -> None:
+    def write(self, run: RunReport, session: Session, *, interrupted: bool = False) -> None:
         """Write all reports, also if one of them cannot be written.
 
         Args:
             run: the report of the whole run.
-            policy: knows which leaks are known, and which failed a test.
+            session: has the counts, and knows which leaks are known and which fail.
             interrupted: whether the run was interrupted.
 
         Raises:
@@ -98,7 +98,7 @@ class Reports:
 
         from ..formats.destination import ReportError
 
-        report = self._report(run, policy, interrupted)
+        report = self._report(run, session, interrupted)
         failed: list[str] = []
         for name, destination in self._destinations.items():
             try:
@@ -110,7 +110,7 @@ class Reports:
         if failed:
             raise ReportError("; ".join(failed))
 
-    def _report(self, run: RunReport, policy: Policy, interrupted: bool) -> SuiteReport:
+    def _report(self, run: RunReport, session: Session, interrupted: bool) -> SuiteReport:
         from dataclasses import replace
 
         from ..session.records import SuiteReport
@@ -120,5 +120,6 @@ class Reports:
             report = self.recorder.suite_report(run, self.samples)
         return replace(
             report, looked=self._looked, interrupted=interrupted, repository=self._repository,
-            known=frozenset(policy.known_keys), failing=frozenset(policy.failing_keys),
+            known=frozenset(session.policy.known_keys),
+            failing=frozenset(session.policy.failing_keys), counts=session.counts(run.leaks),
         )  # fmt: skip

@@ -17,7 +17,8 @@ from ..session.outcomes import CaseName, FlakyTest, Outcome, Status
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _SEVERITY: tuple[Status, ...] = (
-    "success", "expected failure", "skipped", "unexpected success", "failure", "error",
+    "success", "expected failure", "skipped", "unexpected success", "leak", "failure",
+    "error",
 )  # fmt: skip
 
 
@@ -143,7 +144,7 @@ class Recorder(Listener):
         module = _module_of(id) or id
         self._fixtures.append(
             FixtureRecord(
-                f"leaked late ({id})", "leaked late", id, module, "failure", time(),
+                f"leaked late ({id})", "leaked late", id, module, "leak", time(),
                 message, details,
             )
         )  # fmt: skip

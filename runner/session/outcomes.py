@@ -3,11 +3,45 @@
 from typing import Literal, NamedTuple
 
 Status = Literal[
-    "success", "failure", "error", "skipped", "expected failure", "unexpected success"
+    "success", "failure", "error", "skipped", "expected failure", "unexpected success", "leak"
 ]
+"""`leak` is a failure that is nothing but leaks (`--leaks fail`)."""
 
-UNSUCCESSFUL: frozenset[str] = frozenset({"failure", "error", "unexpected success"})
+FAILURES: frozenset[str] = frozenset({"failure", "error", "unexpected success"})
+"""The statuses that make a run fail, whatever it leaks."""
+
+UNSUCCESSFUL: frozenset[str] = FAILURES | {"leak"}
 """The statuses that make a run fail."""
+
+
+class Counts(NamedTuple):
+    """The counts of a run: every output takes them from `Session.counts`.
+
+    Failures, errors and skips are counted as unittest counts them, with subtests and fixtures.
+    `failed_for_leaks` are the tests and fixtures that failed for their leaks only; they are none of
+    the failures. `leaks` are the new leaks, `known_leaks` those in the baseline.
+    """
+
+    tests: int = 0
+    failures: int = 0
+    errors: int = 0
+    skipped: int = 0
+    expected_failures: int = 0
+    unexpected_successes: int = 0
+    failed_for_leaks: int = 0
+    flaky: int = 0
+    leaks: int = 0
+    known_leaks: int = 0
+
+    @property
+    def failed(self) -> int:
+        """Everything that makes the run fail, whatever it leaks."""
+        return self.failures + self.errors + self.unexpected_successes
+
+    def __str__(self) -> str:
+        """Return the counts that are not zero, in the form of unittest: `failures=2, leaks=37`."""
+        shown = {**self._asdict(), "tests": 0, "failed_for_leaks": 0}
+        return ", ".join(f"{name.replace('_', ' ')}={n}" for name, n in shown.items() if n)
 
 
 class CaseName(NamedTuple):

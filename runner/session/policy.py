@@ -21,7 +21,7 @@ class Policy:
     Attributes:
         known: the number of leaks that the baseline knows.
         new: the number of new leaks.
-        failing_keys: the keys of the leaks that a failure reports.
+        failing_keys: the keys of the leaks that fail their contexts.
     """
 
     def __init__(self, fails: bool, ledger: Ledger | None = None) -> None:
@@ -62,7 +62,7 @@ class Policy:
         return self._known_keys
 
     def note_failed(self, new: ContextReport) -> None:
-        """Record that a failure reports these leaks."""
+        """Record that these leaks fail their context."""
         self.failing_keys.update(leak.key for leak in new.leaks)
 
     def failure(self, new: ContextReport, fails: bool | None = None) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from tempfiles import RunReport, Sample, Summary
 
-from .outcomes import FlakyTest, Status
+from .outcomes import Counts, FlakyTest, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +150,12 @@ class SuiteReport:
         directory: the working directory of the run.
         usage: samples of the disk usage of the temp directory.
         known: the keys of the leaks that are in the baseline.
-        failing: the keys of the leaks that failed a test or fixture.
+        failing: the keys of the leaks that fail their contexts.
         looked: whether the run looked for leaks at all.
         interrupted: whether it was interrupted before its end.
         repository: the top of the repository, where it is known.
         flaky: the tests and fixtures that failed before they passed (`--retries`).
+        counts: what every output counts in the same way.
     """
 
     tests: tuple[TestRecord, ...] = ()
@@ -172,6 +173,7 @@ class SuiteReport:
     interrupted: bool = False
     repository: str = ""
     flaky: tuple[FlakyTest, ...] = ()
+    counts: Counts = field(default_factory=Counts)
 
     @property
     def records(self) -> tuple[TestRecord | FixtureRecord, ...]:

@@ -7,6 +7,7 @@ around each module, class and test, and reports each outcome.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,7 +23,7 @@ from tempfiles import (
 )
 
 from .listener import Events, Listener
-from .outcomes import UNSUCCESSFUL, Outcome
+from .outcomes import FAILURES, UNSUCCESSFUL, Counts, FlakyTest, Outcome, Status
 from .policy import Policy
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Session:
         leaked: the ids of the contexts that left something.
         interrupted: the ids of the contexts that were broken off, before they could clean up.
         failed: the ids of the tests, classes and modules with an unsuccessful outcome.
+        failures: the ids of those among them that failed not only for their leaks, in order.
+        counted: how often each outcome other than success has come.
+        flaky: the number of flaky tests and fixtures.
         incomplete: the ids of those that failed, were skipped or were expected to fail: they may
             create less than they would otherwise.
         load_failed: whether a test module could not be imported.
@@ -100,6 +104,9 @@ class Session:
         self.leaked: set[str] = set()
         self.interrupted: set[str] = set()
         self.failed: set[str] = set()
+        self.failures: dict[str, None] = {}
+        self.counted: Counter[Status] = Counter()
+        self.flaky = 0
         self.incomplete: set[str] = set()
         self.load_failed = False
         self.tests_run = 0
@@ -162,6 +169,7 @@ class Session:
         """
         if interrupted:
             self.interrupted.add(context.id)
+            self.counted["error"] += context.scope == "test"  # as in the reports
         closed = None
         if self.retention is not None:
             closed = self._close_and_keep(context, self.retention, failed)
@@ -176,6 +184,8 @@ class Session:
                 new = self.policy.without_known(report)
                 closed = ClosedContext(report, new, self._failure(context, new))
             self._notify(closed)
+            if closed.failure is not None and not interrupted:
+                self.note_failure(closed)
         return closed
 
     def _notify(self, closed: ClosedContext) -> None:
@@ -270,8 +280,13 @@ class Session:
         return self.policy.failure(new, self._fails.pop(context, None) if self._fails else None)
 
     def note_failure(self, closed: ClosedContext) -> None:
-        """Record that a failure of the test tool reports the leaks of a context."""
+        """Record that the leaks of a context fail it, also where it has failed already."""
         self.policy.note_failed(closed.new)
+
+    def note_late_failure(self, new: ContextReport) -> None:
+        """Record that the run fails for what a context left after it had closed."""
+        self.policy.note_failed(new)
+        self.counted["leak"] += 1
 
     def keep_leaks(
         self, context: Context, closed: ClosedContext, failed: bool,
@@ -290,6 +305,9 @@ class Session:
 
     def outcome(self, outcome: Outcome) -> None:
         """Record an outcome other than success, and notify the listeners."""
+        self.counted[outcome.status] += 1
+        if outcome.status in FAILURES:
+            self.failures[outcome.owner] = None
         if outcome.status in UNSUCCESSFUL:
             self.failed.add(outcome.owner)
         if outcome.status != "unexpected success":
@@ -297,6 +315,12 @@ class Session:
         self.load_failed |= outcome.load_failure
         for notify in self.events.outcome:
             notify(outcome)
+
+    def note_flaky(self, test: FlakyTest) -> None:
+        """Record that a test failed and then passed, and notify the listeners."""
+        self.flaky += 1
+        for notify in self.events.flaky:
+            notify(test)
 
     def succeeded(self, id: str) -> None:
         """Record that a test came to its end with success, after its context closed."""
@@ -359,6 +383,20 @@ class Session:
             findings=tuple(sorted(report.findings, key=rank)),
         )
 
+    def counts(self, leaks: Iterable[Leak]) -> Counts:
+        """Return the counts of the run, from which every output takes them.
+
+        Args:
+            leaks: all leaks of the run.
+        """
+        keys = [leak.key for leak in leaks]
+        known = sum(key in self.policy.known_keys for key in keys)
+        of = self.counted
+        return Counts(
+            self.tests_run, of["failure"], of["error"], of["skipped"], of["expected failure"],
+            of["unexpected success"], of["leak"], self.flaky, len(keys) - known, known,
+        )  # fmt: skip
+
     def interrupted_line(self) -> str:
         """Return the line that says how many tests ran before the run was interrupted."""
         ran, total = self.tests_run, None
@@ -376,8 +414,9 @@ class Session:
         policy = self.policy
         failing = (len(found.leaks) for found in late if policy.failure(found) is not None)
         return RunSummary(
-            report, late, sum(failing), policy.known, policy.new, frozenset(policy.known_keys),
+            report, self.counts(report.leaks), late, sum(failing), frozenset(policy.known_keys),
             self.retention.registered_kept if self.retention is not None else 0,
+            tuple(self.failures),
         )  # fmt: skip
 
     def _note_late(self, late: Iterable[ContextReport]) -> None:

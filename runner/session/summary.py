@@ -1,76 +1,187 @@
 """Print the end of a run: leaks found after their contexts closed, advice, baseline, totals."""
 
-from collections.abc import Iterable, Iterator
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tempfiles import printable
+
 from ..output.colour import Painter
+from ..output.leaks import relative
+from ..output.lines import (
+    Judged,
+    ending_lines,
+    failed_lines,
+    folded,
+    listing,
+    listing_title,
+    totals_line,
+)
+from ..settings.config import Config
+from .outcomes import Counts
 
 if TYPE_CHECKING:
-    from tempfiles import ContextReport, RunReport
+    from tempfiles import ContextReport, Leak, RunReport
 
+    from .policy import Policy
 
 class RunSummary(NamedTuple):
     """What the end of a run prints.
 
     `late` are the new leaks that contexts left after they had closed, and `late_failures` the
-    number of those that fail the run. `known` and `new` are the numbers of leaks with and without
-    an entry of the baseline. `kept` is the number of registered files and directories that were
-    kept instead of removed.
+    number of those that fail the run. `known_keys` are the keys of the leaks in the baseline.
+    `kept` is the number of registered files and directories that were kept instead of removed.
+    `failed` are the names of the tests that failed not only for their leaks.
     """
 
-    report: "RunReport"
-    late: tuple["ContextReport", ...] = ()
+    report: RunReport
+    counts: Counts
+    late: tuple[ContextReport, ...] = ()
     late_failures: int = 0
-    known: int = 0
-    new: int = 0
     known_keys: frozenset[tuple[str, str]] = frozenset()
     kept: int = 0
+    failed: tuple[str, ...] = ()
+
+    @property
+    def new_leaks(self) -> list[Leak]:
+        """The leaks that no baseline knows."""
+        return [leak for leak in self.report.leaks if leak.key not in self.known_keys]
+
+
+class Display(NamedTuple):
+    """How much to print.
+
+    `verbosity` is unittest's, `options` names those of the host that list all leaks.
+    """
+
+    settings: Config
+    verbosity: int = 1
+    options: str = "--html or --leak-json"
+
+    @property
+    def mode(self) -> str:
+        """How much the end of the run prints: `full`, `short` or `none`; with -q never `full`."""
+        mode = self.settings.summary
+        return "short" if self.verbosity < 1 and mode == "full" else mode
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether all there is to tell is printed (`-v`)."""
+        return self.verbosity > 1
+
+    @property
+    def most(self) -> int:
+        """How many leaks to list; 0 for all."""
+        return 0 if self.is_verbose else self.settings.leaks_shown
+
+    @property
+    def where(self) -> str:
+        """Where all leaks are listed: the files of this run, or the options that write some."""
+        written = (self.settings.html, self.settings.leak_json)
+        names = [printable(relative(path)) for path in written if path and path != "-"]
+        return f"see {' and '.join(names)}" if names else self.options
+
+
+def section_lines(
+    reports: Sequence[ContextReport], display: Display, painter: Painter, policy: Policy
+) -> list[str]:
+    """Return the title of the section on what contexts left, and its lines; there may be none.
+
+    Args:
+        reports: of the contexts.
+        display: how much to print.
+        painter: of the stream.
+        policy: knows which leaks are known, and which fail.
+    """
+    judged = Judged(policy.known_keys, policy.failing_keys)
+    shown = [*listing(reports, painter, (display.most, display.where), judged)]
+    if display.mode != "full" or not shown:
+        return []
+    title = listing_title([leak for report in reports for leak in report.leaks])
+    return [painter.paint(title, "leak"), *shown]
 
 
 def write_summary(
-    stream: Any, summary: RunSummary, verbosity: int, notes: Iterable[str] = ()
+    stream: Any, summary: RunSummary, display: Display, notes: Iterable[str] = ()
 ) -> None:
     """Write the end of a run, the totals last.
 
     Args:
         stream: the text stream to write to.
         summary: what to write.
-        verbosity: unittest's; 0 (`-q`) writes no advice.
+        display: how much of it to write.
         notes: lines of the caller, written above the totals.
     """
     painter = Painter(stream)
-    lines = (*_late_lines(summary), *_advice(summary, verbosity), *notes, *_verdict(summary))
-    for line in lines:
-        stream.write(painter.paint(line, "leak") + "\n")
-    if not summary.report.is_empty:
-        from ..output.lines import ending_lines, totals_line
-
-        ending = ending_lines(summary.report, verbosity > 1)
-        for line in (*ending, totals_line(summary.report, summary.kept)):
-            stream.write(painter.paint(line, "total") + "\n")
+    lines: list[Iterable[str]] = []
+    if display.mode == "full":
+        lines.append(_failed_for_leaks(summary.counts, painter))
+        lines += _late_lines(summary, display, painter), _advice(summary, painter)
+        lines.append(_known(summary.counts))
+    lines.append(painter.paint(folded(note, painter.width), "leak") for note in notes)
+    lines.append(_verdict(summary.late_failures, painter))
+    if display.mode == "full":
+        lines.append(_ending(summary, display, painter))
+    elif display.mode == "short":
+        lines.append(_short(summary, display, painter))
+    for line in chain.from_iterable(lines):
+        stream.write(f"{line}\n")
     stream.flush()
 
 
-def _late_lines(summary: RunSummary) -> Iterator[str]:
+def _short(summary: RunSummary, display: Display, painter: Painter) -> Iterator[str]:
+    """Yield one line: what leaked, and where to look."""
+    if not summary.new_leaks:
+        yield from _known(summary.counts)
+        return
+    known = summary.counts.known_leaks
+    title = listing_title(summary.new_leaks) + (f" ({known:,} known)" if known else "")
+    yield painter.paint(f"{title}; {display.where}", "leak")
+
+
+def _late_lines(summary: RunSummary, display: Display, painter: Painter) -> Iterator[str]:
     if summary.late:
-        from ..output.lines import all_lines
-
-        yield from all_lines(summary.late)
-
-
-def _verdict(summary: RunSummary) -> Iterator[str]:
-    number = summary.late_failures
-    if number:
-        noun = "leak was" if number == 1 else "leaks were"
-        yield f"FAILED: {number} {noun} found after the tests (--leaks fail)"
+        yield painter.paint("Found after the tests:", "leak")
+        yield from listing(summary.late, painter, (display.most, display.where))
 
 
-def _advice(summary: RunSummary, verbosity: int) -> Iterator[str]:
-    leaks = summary.report.leaks
-    if verbosity > 0 and len(leaks) > 2:
+def _advice(summary: RunSummary, painter: Painter) -> Iterator[str]:
+    if len(summary.new_leaks) > 2:
         from ..advice import advice
 
-        yield from advice([leak for leak in leaks if leak.key not in summary.known_keys])
-    if summary.known:
-        total = summary.known + summary.new
-        yield f"Known leaks: {summary.known} of {total} are in the baseline"
+        for number, line in enumerate(advice(summary.new_leaks)):
+            line = folded(line, painter.width) if number < 2 else line  # not the remedy
+            yield painter.paint(line, "leak") if number == 0 else line
+
+
+def _known(counts: Counts) -> Iterator[str]:
+    if counts.known_leaks:
+        total = counts.leaks + counts.known_leaks
+        yield f"Known leaks: {counts.known_leaks:,} of {total:,} are in the baseline"
+
+
+def _failed_for_leaks(counts: Counts, painter: Painter) -> Iterator[str]:
+    number = counts.failed_for_leaks
+    if number:
+        line = f"{number:,} failed for leaks only (--leaks fail), not counted as failures"
+        yield painter.paint(line, "leak")
+
+
+def _verdict(number: int, painter: Painter) -> Iterator[str]:
+    if number:
+        noun = "leak was" if number == 1 else "leaks were"
+        line = f"FAILED: {number} {noun} found after the tests (--leaks fail)"
+        yield painter.paint(line, "failure")
+
+
+def _ending(summary: RunSummary, display: Display, painter: Painter) -> Iterator[str]:
+    report = summary.report
+    if not (display.settings.show_unattributed or display.is_verbose):
+        ours = (entry for entry in report.unattributed if entry.where == "temp")
+        report = report._replace(unattributed=tuple(ours))
+    yield from (folded(line, painter.width) for line in ending_lines(report))
+    yield from (painter.paint(line, "failure") for line in failed_lines(summary.failed))
+    if not report.is_empty:
+        yield painter.paint(folded(totals_line(report, summary.kept), painter.width), "quiet")

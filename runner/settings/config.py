@@ -51,6 +51,9 @@ class Config(NamedTuple):
     durations: int | None = None
     slowest_temp: int | None = None
     progress: bool = False
+    leaks_shown: int = 20
+    show_unattributed: bool = False
+    summary: str = "full"
     functions: bool = False
     last_failed: bool = False
     leaked_last: bool = False

@@ -41,7 +41,7 @@ _NEEDS = (
         ("leak-trace", "leak-ignore", "watch-modified", "detect", "trace-children",
          "clean-outside", "leak-baseline", "update-baseline", "strict-baseline", "until-leak",
          "leaked-last", "late-grace", "leak-json", "gitlab-quality", "sarif", "leak-lines",
-         "slowest-temp", "keep"),
+         "slowest-temp", "keep", "leaks-shown", "show-unattributed"),
         "leaks", lambda leaks: leaks != "off", "--leaks report or fail",
     ),
     _Need(

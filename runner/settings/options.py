@@ -129,6 +129,7 @@ SELECTION = "which tests, in which order"
 PARALLEL = "parallel runs, timeouts, retries"
 COVERAGE = "coverage"
 TEMP_DIRECTORY = "location of the temp directory"
+PRINTED = "what the end of a run prints"
 GENERAL = "settings and shell"
 
 OPTIONS: tuple[Option, ...] = (
@@ -194,6 +195,14 @@ OPTIONS: tuple[Option, ...] = (
            "show the N tests that wrote the most temporary bytes (0 for all)", "N"),
     Option("progress", SWITCH, REPORTS,
            "show one live line instead of dots, on a terminal"),
+    Option("leaks-shown", count(0), PRINTED,
+           "list at most N leaks (0 for all, as with -v)", "N"),
+    Option("show-unattributed", SWITCH, PRINTED,
+           "also list what appeared in shared directories and is attributed to no test, as with"
+           " -v"),
+    Option("summary", choice("full", "short", "none"), PRINTED,
+           "list the leaks and where to begin, print one line on the leaks (as with -q), or print"
+           " nothing about them", "full|short|none"),
     Option("functions", SWITCH, SELECTION,
            "also run the plain test_* functions of modules"),
     Option("last-failed", SWITCH, SELECTION,

@@ -268,7 +268,7 @@ class WorkerSession(Session):
     writer: EventWriter
 
     def note_failure(self, closed: ClosedContext) -> None:
-        """Record, and send, that a failure reports the leaks of the last context."""
+        """Record, and send, that the leaks of the last context fail it."""
         super().note_failure(closed)
         self.writer.add(events.LEAK_FAILED)
 

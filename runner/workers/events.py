@@ -6,7 +6,7 @@ Most tests pass: their two lines hold numbers only. Others hold JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from tempfiles import ContextReport
@@ -40,7 +40,7 @@ CONTEXT = "c"
 CLEAN_CONTEXT = "C"
 """`C [ID, SCOPE, MADE, REGISTERED, BYTES]`: a context has closed and left nothing."""
 LEAK_FAILED = "n"
-"""`n`: a failure reports the leaks of the last context."""
+"""`n`: the leaks of the last context fail it."""
 SUCCEEDED = "k"
 """`k ID`: a test came to its end with success."""
 ANNOTATED = "t"
@@ -141,9 +141,9 @@ def outcome_of(text: bytes) -> Outcome:
     return Outcome(*json.loads(text[1:])[2:])
 
 
-def is_failure(text: bytes) -> bool:
+def is_failure(text: bytes, statuses: Set[str] = UNSUCCESSFUL) -> bool:
     """Return whether the outcome in a line makes the run fail."""
-    return outcome_of(text).status in UNSUCCESSFUL
+    return outcome_of(text).status in statuses
 
 
 def seconds_of(text: bytes) -> float:

@@ -128,8 +128,8 @@ class ReportTests(PytestTestCase):
 
     def test_leaks_of_fixtures_fail_the_session_only(self) -> None:
         outcome = self.pytest("--leaks", "fail", "-k", "test_clean or test_one", code=1)
-        self.assertIn("FAILED tests/test_a.py::TestClass::test_one - left 1 in", outcome.out)
-        self.assertNotIn("FAILED tests/test_a.py::test_clean", outcome.out)
+        self.assertIn("LEAK: tests/test_a.py::TestClass::test_one\n", outcome.out)
+        self.assertNotIn("tests/test_a.py::test_clean", section(outcome))
         outcome = self.pytest("--leaks", "fail", "-k", "test_clean", code=1)
         self.assertIn("1 passed", outcome.out)
         self.assertIn("the session, in its fixtures", section(outcome))
@@ -283,11 +283,12 @@ class FailTests(PytestTestCase):
             "test_leaks": leak, "test_fails": "assert 0", "test_skipped": leak,
         })
         self.assertIn("1 xfailed", outcome.out)
-        self.assertIn("ERROR" not in outcome.out and "3 failed", outcome.out)
+        self.assertIn("ERROR" not in outcome.out and "1 failed", outcome.out)
+        self.assertIn("2 leaked", outcome.out)
         self.assertNotIn("test_off", section(outcome))
         self.assertIn("test_report", section(outcome))
         self.assertIn("leaked files (found after teardown)", outcome.out)
-        self.assertIn("test_a.py:3: ", outcome.out)  # the place of the failure is the leak's line
+        self.assertIn("test_a.py:3 in leave", section(outcome))
 
     def test_a_mark_fails_a_test_of_a_session_that_reports(self) -> None:
         self.write("test_a.py", """\
@@ -312,7 +313,7 @@ class FailTests(PytestTestCase):
         self.assertIn("stopping after 1 failures", stopped.out)
         self.pytest("--leaks", "fail", code=1)
         again = self.pytest("--leaks", "fail", "--lf", "-v", code=1)
-        self.assertIn("test_a.py::test_leaks FAILED", again.out)
+        self.assertIn("test_a.py::test_leaks LEAK", again.out)
         self.assertNotIn("test_a.py::test_clean", again.out)
 
 

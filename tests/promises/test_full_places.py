@@ -94,7 +94,7 @@ class FullPlaceTests(ProjectTestCase):
         prepare = IN_PROJECT.format("size=64k", FILL)
         outcome = self.run_after(prepare, "-m", "runner", "--leaks", "fail", "test_full")
         self.assertEqual(outcome.code, 1)
-        self.assertIn("FAIL: test_2_leaves", outcome.err)
+        self.assertRegex(outcome.err, r"LEAK: \S*test_2_leaves")
         self.assertNotIn("tidytest: error", outcome.err)
 
 

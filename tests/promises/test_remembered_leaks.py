@@ -65,7 +65,7 @@ class FailsAgainTests(RememberedTestCase):
                 self.suite(body)
                 for number in range(3):
                     err = self.fails()
-                    self.assertIn("FAIL: test_writes", err)
+                    self.assertRegex(err, r"LEAK: \S*test_writes")
                     self.assertEqual(err.count("result.txt"), err.count("result.txt") or 1, err)
                     self.assertIn("1 leaked by 1 test (left)", err, number)
                 self.remove_leak()
@@ -116,7 +116,7 @@ class FailsAgainTests(RememberedTestCase):
         skip = "@unittest.skip('')\n        def test_writes"
         self.write("test_a.py", SUITE.format(FIXED).replace("def test_writes", skip))
         err = self.fails()
-        self.assertIn("FAIL: test_writes", err)
+        self.assertRegex(err, r"LEAK: \S*test_writes")
         self.assertIn("still there since", err)
 
     def test_a_run_of_other_tests_does_not_fail_for_it(self) -> None:

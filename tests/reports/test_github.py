@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runner.formats import github
 from runner.formats.destination import ReportError
+from runner.session.outcomes import Counts
 from runner.session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import RunReport, Summary
@@ -113,11 +114,21 @@ class CommandTests(unittest.TestCase):
         self.assertTrue(properties["title"].startswith("30 temporary files left by 30 contexts"))
         self.assertTrue(message.endswith("\nand 25 more"))
 
+    def test_failures_come_first_then_lines_of_code_then_nothing(self) -> None:
+        known, new = replace(LEAK, path="/tmp/known"), replace(LEAK, path="/tmp/new")
+        failing = replace(LEAK, path="/tmp/fails", origin=replace(ORIGIN, line=50))
+        leaking = TestRecord("m.C.test_y", "m", "C", "test_y", "leak", message="left 1")
+        report = SuiteReport(
+            tests=(leaking, self.failed), run=left(failing, known, new), directory=self.project,
+            known=frozenset({known.key}), failing=frozenset({failing.key}),
+        )
+        found = [(name, of["line"]) for name, of, _ in map(parsed, github.commands(report))]
+        self.assertEqual(found, [("error", "12"), ("error", "50"), ("warning", "41")])
+
     def test_no_more_is_written_than_github_shows(self) -> None:
         report = sample(3_000, 500)
         kinds = [parsed(line)[0] for line in github.commands(report)]
-        self.assertEqual(kinds, ["error"] * 10 + ["warning"] * 10 + ["notice"])
-        self.assertRegex(github.commands(report)[-1], r"::\d+ more failures and \d+ more leaking")
+        self.assertEqual(kinds, ["error"] * 10 + ["warning"] * 10)
 
     def test_no_text_can_end_a_command_or_begin_one(self) -> None:
         leak = replace(LEAK, path=HOSTILE, context=HOSTILE, subtest=HOSTILE,
@@ -154,11 +165,25 @@ class SummaryTests(unittest.TestCase):
         github.check(self.step)
         github.write(SuiteReport(run=left(LEAK)), self.step)
         lines = self.path.read_text().splitlines()
-        self.assertEqual(lines[:3], ["before", "", "### Temporary files"])
+        self.assertEqual(lines[:3], ["before", "", "### Tests"])
         self.assertIn(
             "| <code>m.C.test_x</code> | file <code>/tmp/x.csv</code> | 1.2 KiB | "
             "<code>tests/test_a.py:41 in test_x open</code> |  |", lines,
         )
+
+    def test_it_names_failures_and_new_leaks_and_folds_known_ones(self) -> None:
+        known = [replace(LEAK, path=f"/tmp/known{n}") for n in range(57)]
+        text = github.summary(SuiteReport(
+            tests=(FAILED, replace(FAILED, id="m.C.test_y", status="leak")),
+            run=left(LEAK, *known), known=frozenset(leak.key for leak in known),
+            counts=Counts(tests=2, failures=1, leaks=1, known_leaks=57), interrupted=True,
+        ))
+        self.assertRegex(text, "^### Tests: interrupted.*\n\n3 tests, failures=1, leaks=1, known")
+        failed = "- <code>m.C.test_x</code> AssertionError: 1 != 2\n"
+        self.assertIn(f"#### Failed tests\n\n{failed}\n", text)
+        shown, folded = text.split("<details><summary>57 known leaks in the baseline</summary>")
+        self.assertEqual((shown.count("/tmp/"), folded.count("/tmp/known")), (1, 57))
+        self.assertIn("#### New leaks (1)\n", shown)
 
     def test_a_run_without_leaks_has_no_table(self) -> None:
         self.assertNotIn("|", github.summary(SuiteReport()))

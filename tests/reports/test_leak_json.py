@@ -18,6 +18,7 @@ except ImportError:  # a test-only dependency
     jsonschema = None
 
 from runner.formats import leak_json
+from runner.session.outcomes import Counts
 from runner.session.records import SuiteReport
 from tempfiles.records import Child, Finding, Leak, Modification, Origin, Rescued, Unattributed
 from tempfiles.reports import RemovalFailure, RunReport, Summary
@@ -65,6 +66,7 @@ class ContentTests(unittest.TestCase):
                        "context": "pkg.test_mod.Class.test_method", "scope": "test",
                        "origin": None, "evidence": "scanned", "where": "temp",
                        "outcome": "removed"}],
+            "counts": Counts()._asdict(),
         })
 
     def test_optional_facts_are_in_further_keys(self) -> None:

@@ -33,8 +33,8 @@ class BaselineTests(ProjectTestCase):
         self.write("test_new.py", suite(range(1)).replace("Old", "New"))
         outcome = self.tidytest("--leaks", "fail")
         self.assertEqual(outcome.code, 1)
-        self.assertIn("FAIL: test_0 (test_new.New.test_0)", outcome.err)
-        self.assertIn("FAILED (failures=1)", outcome.err)
+        self.assertIn("LEAK: test_new.New.test_0\n", outcome.err)
+        self.assertIn("FAILED (leaks=1)", outcome.err)
 
     def test_moved_lines_and_another_order_change_nothing(self) -> None:
         self.adopt()

@@ -43,7 +43,7 @@ class ExampleTests(unittest.TestCase):
         workshop = self.copy("adopted")
         status, printed = workshop.type("rm .tidytest-leaks.json; make")
         self.assertNotEqual(status, 0)
-        self.assertIn("FAILED (failures=5, errors=1)", printed)
+        self.assertIn("FAILED (leaks=6)", printed)
 
     def test_adopted_writes_the_very_baseline_it_brings(self) -> None:
         workshop = self.copy("adopted")

@@ -54,7 +54,7 @@ class ExitHandlerTests(ProjectTestCase):
             with self.subTest(way):
                 self.write("test_a.py", HEAD.format(body))
                 outcome = self.tidytest("--leaks", "fail")
-                self.assertIn("FAIL: test (test_a.T.test)", outcome.err)
+                self.assertIn("LEAK: test_a.T.test\n", outcome.err)
                 self.assertIn("1 leaked by 1 test", outcome.err)
 
     def test_what_a_handler_does_not_remove_after_all_fails_the_run(self) -> None:
@@ -62,7 +62,7 @@ class ExitHandlerTests(ProjectTestCase):
         outcome = self.tidytest("--leaks", "fail")
         self.assertEqual(outcome.code, 1, outcome.err)
         self.assertIn("FAILED: 1 leak was found after the tests", outcome.err)
-        self.assertIn("1 created, 0 removed by their tests", outcome.err)
+        self.assertIn("1 created", outcome.err)
         self.assertIn("1 leaked by 1 test", outcome.err)
 
 

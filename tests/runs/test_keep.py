@@ -104,7 +104,7 @@ class KeepTests(KeepTestCase):
         outcome = self.keep("--keep", "on-failure", "--leak-json", "out.json", "test_a")
         self.assertEqual(
             outcome.err.splitlines()[-1],
-            "Temporary files: 3 created, 0 removed by their tests, 1 registered and removed,"
+            "Temporary files: 3 created, 1 registered and removed,"
             " 2 registered and kept, none leaked",
         )
         summary = json.loads((self.project / "out.json").read_text())["summary"]

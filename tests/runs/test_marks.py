@@ -71,8 +71,8 @@ class MarksTests(ProjectTestCase):
                              ("fail", {"test_fail", "test_own_mark", "test_plain"})):
             with self.subTest(mode):
                 outcome = self.tidytest("--leaks", mode, "test_a")
-                found = {line.split()[1] for line in outcome.err.splitlines()
-                         if line.startswith("FAIL: ")}
+                found = {line.rpartition(".")[2] for line in outcome.err.splitlines()
+                         if line.startswith("LEAK: ")}
                 self.assertEqual(found, failed)
                 for name in ("report-", "fail-", "plain-", "own-"):
                     self.assertIn(f" {name}", outcome.err)

@@ -201,8 +201,8 @@ class NormalisingTests(unittest.TestCase):
         text = (
             "test_a (m.C.test_a) ... ok\n"
             "  left 2 in the temp directory (49.2 KiB):\n"
-            "    file  report.csv            1.2 KiB\n"
-            "    dir   tmpe0vyjb9s/  3 files 48.0 KiB\n"
+            "    file    1.2 KiB  report.csv\n"
+            "    dir    48.0 KiB  tmpe0vyjb9s/  3 files\n"
             "test_b (m.C.test_b) ... ok\n"
             "Temporary files: 4 created, 2 removed by their tests\n"
         )
@@ -210,9 +210,12 @@ class NormalisingTests(unittest.TestCase):
         self.assertEqual(normalising.without_leaks(text), kept)
 
     def test_takes_out_the_section_on_leaks_of_a_run_without_v(self) -> None:
-        leaks = "m.C.test_a\n  left 1 in the temp directory (0 B):\n    file  x  0 B\n"
-        text = ".F\n" + leaks + leaks + "\n======\nFAIL: test_b\n"
-        self.assertEqual(normalising.without_leaks(text), ".F\n======\nFAIL: test_b\n")
+        leak = "m.C.test_a\n    file        0 B  x\n          m.py:3  open\n"
+        leaks = "=====\nLEAKS: 2 left by 2 tests, 0 B\n-----\n" + leak + leak + "\n"
+        text = ".F\n=====\nFAIL: test_b\n\n" + leaks + "-----\nRan 2 tests\n"
+        self.assertEqual(
+            normalising.without_leaks(text), ".F\n=====\nFAIL: test_b\n\n-----\nRan 2 tests\n"
+        )
 
     def test_keeps_frames_of_the_users_code(self) -> None:
         text = (
@@ -226,11 +229,11 @@ class NormalisingTests(unittest.TestCase):
     def test_takes_out_of_a_second_run_what_differs_in_each(self) -> None:
         text = (
             "  left 1 in the temp directory (0 B):\n"
-            "    dir   {name}/  empty  m.py:4 in test  tempfile.mkdtemp\n"
+            "    dir         0 B  {name}/  empty  m.py:4 in test  tempfile.mkdtemp\n"
             "Ran 1 test in {time}s\n"
             "New in shared directories, not attributed to any test (1):\n"
             "    dir  /tmp/{name}\n"
-            "Temporary files: 1 created, 0 removed by their tests, 1 leaked by 1 test (removed)\n"
+            "Temporary files: 1 created, 1 leaked by 1 test (removed)\n"
         )
         one = text.format(name="shared-e8fd5pxu", time="0.001")
         other = text.format(name="shared-x80d016r", time="1.234")

@@ -47,7 +47,7 @@ class QuirkTests(QuirkCase):
         self.assertEqual(self.contexts(leaks), ["T.test_a"])
         failed = self.tidytest("--leaks", "fail", "test_a")
         self.assertEqual(failed.code, 1)
-        self.assertIn("FAIL: test_a (test_a.T.test_a)", failed.err)
+        self.assertIn("LEAK: test_a.T.test_a\n", failed.err)
         self.assertNotIn("Traceback", failed.err)
 
     def test_retries_on_one_instance(self) -> None:
@@ -245,7 +245,7 @@ class ProgrammaticRunTests(ProjectTestCase):
                 suite = unittest.defaultTestLoader.loadTestsFromTestCase(T)
                 runner = TidyTestRunner(stream=stream, verbosity=2, leaks=leaks)
                 result = runner.run(suite)
-                print(len(result.failures), runner.report.summary.leaked)
+                print(len(result.failures), len(result.leaks), runner.report.summary.leaked)
                 assert "left 1 in the temp directory" in stream.getvalue()
                 assert stream.getvalue().rstrip().endswith("leaked by 1 test (removed)")
             assert (tempfile.gettempdir(), os.environ["TMPDIR"]) == before
@@ -253,7 +253,7 @@ class ProgrammaticRunTests(ProjectTestCase):
                 TidyTestRunner(leaks="nonsense")
             except ValueError: print("refused")
         """)
-        self.assertEqual(outcome.out, "0 1\n1 1\nrefused\n", outcome.err)
+        self.assertEqual(outcome.out, "0 0 1\n0 1 1\nrefused\n", outcome.err)
 
     def test_unittest_main_with_the_class_or_an_instance(self) -> None:
         for runner in ("TidyTestRunner", "TidyTestRunner(verbosity=2)"):
@@ -289,7 +289,7 @@ class ProgrammaticRunTests(ProjectTestCase):
                     super().__init__(*args, leaks="fail", **kwargs)
                 def run(self, test):
                     result = super().run(test)
-                    print(len(result.mine), len(result.failures))
+                    print(len(result.mine), len(result.leaks))
                     return result
             class Foreign(TidyTestRunner):
                 resultclass = unittest.TextTestResult

@@ -132,7 +132,7 @@ class SamePathTests(ProjectTestCase):
         document = json.loads((self.project / "leaks.json").read_text())
         summary, found = document["summary"], document["leaks"]
         self.assertNotIn("ERROR", outcome.err)
-        failures = outcome.err.count("FAIL: ")
+        failures = sum(map(int, re.findall(r"leaks=(\d+)", outcome.err)))
         self.assertEqual(failures, len(found) + set_aside, outcome.err)
         self.assertEqual(summary["leaked"], len(found))
         self.assertGreaterEqual(summary["removed_by_tests"], 0)
@@ -192,7 +192,7 @@ class SamePathTests(ProjectTestCase):
                 self.assertEqual(self.leaks(tidied), [])
                 self.write("test_it.py", FIXTURES.format(where=place, last=""))
                 reported = self.tidytest().err
-                self.assertRegex(reported, r"\n +dir +ours/ .* in setUpClass  pathlib")
+                self.assertRegex(reported, r"  (\./)?ours/ .*\n? .* in setUpClass  pathlib")
                 self.assertIn(" 1 leaked by 1 class", reported)
 
     def test_a_path_removed_by_its_fixture_belongs_to_the_next(self) -> None:
@@ -220,9 +220,8 @@ class SamePathTests(ProjectTestCase):
         self.leaks(suite("temp", FILE, ANEW[0]))
         self.tidytest("-q", "--update-baseline", "test_it.T.test_1")
         outcome = self.tidytest("--leaks", "fail", "--github", "--junit-xml", "junit.xml")
-        self.assertIn("FAILED (failures=1)", outcome.err)
+        self.assertIn("FAILED (leaks=1)", outcome.err)
         self.assertEqual(re.findall("::error .*(test_.)", outcome.out), ["test_2"])
-        self.assertIn("1 known leak in the baseline", outcome.out)
         report = (self.project / "junit.xml").read_text()
         self.assertEqual(report.count('name="known-leak:'), 1)
 

@@ -55,7 +55,8 @@ class ShadowingTests(ProjectTestCase):
                 outcome = self.script("-v", "--leaks", "fail", "--junit-xml", "out.xml",
                                       "--html", "out.html", "--keep", "never", "test_a")
                 self.assertEqual(outcome.code, 1, outcome.err)
-                self.assertIn("AssertionError: left 1 in the temp directory", outcome.err)
+                self.assertIn("left 1 in the temp directory", outcome.err)
+                self.assertIn(f"tidytest: {name} hides tidytest from", outcome.err)
                 self.assertTrue((self.project / "out.html").exists())
                 path.unlink()
 

@@ -116,9 +116,8 @@ class UnsharedLeakTests(SharedLeakCase):
         self.write_tests("random", "random", "random")
         outcome = self.tidytest("-q", "--leaks", "fail", "--leak-json", "out.json")
         self.assertEqual(outcome.code, 1, outcome.err)
-        self.assertIn("\ntest_a.A.test_1\n  left 1 in the temp directory", outcome.err)
         self.assertIn("FAILED: 1 leak was found after the tests (--leaks fail)\n", outcome.err)
-        self.assertIn("Known leaks: 2 of 3 are in the baseline\n", outcome.err)
+        self.assertIn("LEAKS: 1 left by 1 test, 0 B (2 known); see out.json\n", outcome.err)
         self.adopt()
         self.assertEqual(self.entries(), [f"test_a.A.test_{number}" for number in (1, 2, 3)])
         self.assertHolds()
@@ -130,7 +129,7 @@ class UnsharedLeakTests(SharedLeakCase):
         self.write_tests("random", "random", "random")
         outcome = self.tidytest(*STRICT)
         self.assertEqual(outcome.code, 1, outcome.err)
-        self.assertIn("FAIL: test_3", outcome.err)
+        self.assertRegex(outcome.err, r"LEAK: \S*test_3")
 
 
     def test_leak_that_takes_a_random_entry_is_named(self) -> None:
@@ -138,10 +137,10 @@ class UnsharedLeakTests(SharedLeakCase):
         self.adopt()
         self.suite("test_a", "makers.touch('db-e5f6a7b8')", "makers.touch('db-qwertyui')",
                    more="import makers")
-        outcome = self.tidytest("-q", "--leaks", "fail")
+        outcome = self.tidytest("--leaks", "fail")
         self.assertEqual(outcome.code, 1, outcome.err)
-        self.assertIn("\ntest_a.A.test_1\n  left 1 in the temp directory", outcome.err)
-        self.assertNotIn("FAIL: test_2", outcome.err)
+        self.assertIn("Found after the tests:\ntest_a.A.test_1\n    file ", outcome.err)
+        self.assertNotIn("LEAK: test_a.A.test_2", outcome.err)
 
 
 class ManyLeakTests(SharedLeakCase):
@@ -179,7 +178,7 @@ class UpdateTests(SharedLeakCase):
         self.write_tests("odd odd odd", "odd")
         outcome = self.tidytest(*STRICT, "--repeat", "2")
         self.assertEqual(outcome.code, 1, outcome.err)
-        self.assertIn("FAILED (failures=2)", outcome.err)
+        self.assertIn("FAILED (leaks=2)", outcome.err)
 
 
 class SharedNameTests(SharedLeakCase):

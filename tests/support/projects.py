@@ -40,7 +40,9 @@ class ProjectTestCase(unittest.TestCase):
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of a run."""
-        unwanted = ("TIDYTEST_", "GITHUB_", "COVERAGE", "FORCE_COLOR", "PYTHON", "NO_COLOR")
+        unwanted = (
+            "TIDYTEST_", "GITHUB_", "COVERAGE", "FORCE_COLOR", "PYTHON", "NO_COLOR", "COLUMNS",
+        )  # fmt: skip
         kept = {k: v for k, v in os.environ.items() if not k.startswith(unwanted) and k != "CI"}
         temp = {name: str(self.base) for name in ("TMPDIR", "TEMP", "TMP")}
         return {**kept, **temp, "PYTHONPATH": REPOSITORY, "PYTHONDONTWRITEBYTECODE": "1", **more}

@@ -4,7 +4,7 @@
 const data = JSON.parse(document.getElementById("document").textContent);
 const byId = (id) => document.getElementById(id);
 const isNarrow = matchMedia("(max-width: 760px)").matches;
-const FAILED = new Set(["failure", "error", "unexpected success"]);
+const FAILED = new Set(["failure", "error", "unexpected success", "leak"]);
 
 /** Create an element; strings become text, never markup. */
 function make(tag, attributes = {}, ...children) {

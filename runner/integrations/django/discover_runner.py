@@ -24,7 +24,7 @@ from ...selection.completeness import Completeness, ContextIds, ids_of
 from ...session.session import Session
 from ...settings.options import BY_NAME
 from ...unittest_api import HARNESS
-from ..host_settings import OPTIONS, SETTINGS, config_of
+from ..host_settings import HTML_OR_JSON, OPTIONS, SETTINGS, config_of
 from .boundaries import DjangoBoundaries, DjangoResult, opened_at_call
 from .parallel import TidyParallelTestSuite
 
@@ -97,6 +97,7 @@ class TidyDiscoverRunner(DiscoverRunner):
         recorder = components.reports.recorder
         self.session = session = components.session(run, [recorder] if recorder else [])
         end = RunEnd(components, session, self._completeness, self._is_filtered)
+        end.options = HTML_OR_JSON
         # Registered first, it runs last: exit handlers of tests may still use their files.
         atexit.register(lambda: self._remove(end) if os.getpid() == process else None)
         run.open()
@@ -129,7 +130,8 @@ class TidyDiscoverRunner(DiscoverRunner):
         """Run the suite with a context for each test, class and module."""
         assert self.session is not None
         TidyRunner = type("TidyRunner", (TidyTestRunner,), {
-            "session": self.session, "resultclass": DjangoResult,
+            "session": self.session,
+            "resultclass": type("Result", (DjangoResult,), {"settings": self._components.settings}),
             "boundaries_class": DjangoBoundaries,
         })
         self.test_runner = TidyRunner

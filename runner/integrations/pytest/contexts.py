@@ -129,7 +129,6 @@ class PytestContexts:
         if is_test:
             node.stash[_LEFT] = closed
         if closed.failure is not None:
-            self._session.note_failure(closed)
             self._closed.has_failed = self._closed.has_failed or not is_test
         if self._session.retention is not None and not closed.is_empty:
             has_failed |= closed.failure is not None

@@ -118,6 +118,8 @@ def case_name(id: str) -> CaseName:
 
 def _outcome(report: pytest.TestReport) -> Outcome:
     status: Status = "failure" if report.when == "call" else "error"
+    if is_leak_failure(report):
+        status = "leak"
     message = str(report.longrepr or "").rpartition("\n")[2]
     if report.skipped:
         expected = hasattr(report, "wasxfail")
@@ -127,11 +129,17 @@ def _outcome(report: pytest.TestReport) -> Outcome:
     return Outcome(report.nodeid, report.nodeid, status, message, report.longreprtext)
 
 
+def is_leak_failure(report: pytest.TestReport) -> bool:
+    """Return whether a test failed for its leaks only."""
+    return getattr(report, "tidytest_leaked", False)
+
+
 def fail_call(call: pytest.TestReport, closed: ClosedContext) -> None:
     """Make the call of a test a failure for its leaks; an expected failure stays one."""
     if hasattr(call, "wasxfail"):
         return
     call.outcome = "failed"
+    call.tidytest_leaked = True  # type: ignore[attr-defined]  # xdist sends it
     call.longrepr = _representation(call, closed)
 
 

@@ -21,10 +21,10 @@ from ...hosting.run_end import RunEnd, warning_only
 from ...session.session import Session
 from ...settings.config import Config
 from ...unittest_api import HARNESS
-from ..host_settings import SETTINGS, config_of
+from ..host_settings import HTML_OR_JSON, SETTINGS, config_of
 from .contexts import PytestContexts
 from .node_ids import NodeCompleteness
-from .reports import ClosedContexts, TestOutcomes
+from .reports import ClosedContexts, TestOutcomes, is_leak_failure
 from .summary import print_summary
 from .xdist import Controller, is_controller, is_worker, siblings
 
@@ -84,6 +84,7 @@ class PytestRun:
         self._temp_root = os.environ.get(_TEMP_ROOT)
         self._process = os.getpid()
         self._end = RunEnd(components, self.session, self._completeness, self._is_filtered)
+        self._end.options = HTML_OR_JSON
         self._pytest: pytest.Session | None = None
         self._is_over = False
         self._open()
@@ -120,6 +121,11 @@ class PytestRun:
         """Count the tests, and record their outcomes."""
         self.outcomes.add(report, self.session)
         return (yield)
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        """Count the tests that failed for their leaks only apart from the failures."""
+        is_call = report.when == "call" and report.failed
+        return ("leaked", "L", "LEAK") if is_call and is_leak_failure(report) else None
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember the session, which knows the items."""

@@ -29,13 +29,12 @@ def print_summary(
         session: its session.
         closed: the contexts that closed.
     """
-    verbosity = terminal.config.get_verbosity() + 1
-    lines = list(_lines(end, session, closed, verbosity))
+    lines = list(_lines(terminal, end, session, closed))
     kept = _kept_line(terminal.config)
     if not lines and not kept:
         return
     if lines:
-        terminal.section("leaked files (tidytest)", yellow=True)
+        terminal.write_sep("=", "leaked files (tidytest)", yellow=True)
     for line in lines:
         terminal.write_line(line)
     if kept:
@@ -43,20 +42,20 @@ def print_summary(
 
 
 def _lines(
-    end: RunEnd, session: Session, closed: ClosedContexts, verbosity: int
+    terminal: Any, end: RunEnd, session: Session, closed: ClosedContexts
 ) -> Iterator[str]:
-    from ...output.lines import titled_lines
+    from ...output.colour import Painter
+    from ...session.summary import section_lines
 
-    known, failing = session.policy.known_keys, session.policy.failing_keys
-    for report, new in closed.reports:
-        shown = report if verbosity > 1 else new
-        is_reported = shown.leaks and all(leak.key in failing for leak in shown.leaks)
-        if shown.scope != "test" or not is_reported or verbosity > 1:
-            yield from titled_lines(shown, known)
+    verbosity = terminal.config.get_verbosity() + 1
+    painter = Painter()
+    painter.width = terminal._tw.fullwidth
+    shown = [report if verbosity > 1 else new for report, new in closed.reports]
+    yield from section_lines(shown, end.display(verbosity), painter, session.policy)
     if end.is_silent:
         return
     text = io.StringIO()
-    end.print_summary(text, verbosity)
+    end.print_summary(text, verbosity, names=False)
     yield from text.getvalue().splitlines()
 
 

@@ -22,28 +22,28 @@ _FRAME = re.compile(
     re.MULTILINE,
 )
 _SUMMARY = re.compile(
-    r"^(?:Temporary files: |Interrupted: |New in shared directories|Where to begin:).*\n"
-    r"(?:  .*\n)*", re.MULTILINE,
+    r"^(?:Temporary files: |Interrupted: |Up to the interrupt: |New in shared directories"
+    r"|Where to begin:|Failed tests ).*\n(?:  .*\n)*", re.MULTILINE,
 )
 # How deep a recursion goes depends on the frames below it, and those are the runner's.
 # An interrupt: unittest goes on in the line of the tests.
 _BROKEN_LINE = re.compile(r"^([.FEsxu]+|test.* \.\.\. )\n?Traceback ", re.MULTILINE)
 _REPEATED = re.compile(r"\[Previous line repeated \d+ more times\]")
 _LEAKS = re.compile(r"^  left \d+ in .*:\n(?:    .*\n)*", re.MULTILINE)
-# Without -v each block has its context above it, and a blank line follows the last.
-_SECTION = re.compile(
-    r"(?:^(?! )(?!.* \.\.\. ).+\n(?:  left \d+ in .*:\n(?:    .*\n)*)+)+\n?", re.MULTILINE
-)
+# Without -v a section lists them; where it follows the dots, unittest's own rule follows it.
+_SECTION = re.compile(r"^=+\nLEAKS: .*\n-+\n(?:.+\n)*\n", re.MULTILINE)
+_OF_FIXTURES = re.compile(r"^(?:class|module) \S+.*\n(?:    .*\n)+", re.MULTILINE)  # with -v
 # Names in the temp directory, where it is named in full and in the lines on leaks.
 _IN_TEMP = re.compile(r"<base>/t/[^\s'\",:;)\]]+")
 # What other programs of the machine have created meanwhile, which the end of a run may list; and
 # the totals, where they are printed for that alone.
 _STRANGERS = re.compile(
     r"^New in shared directories.*\n(?:    .*\n)*"
-    r"(?:Temporary files: 0 created, 0 removed by their tests, 0 registered and removed, "
-    r"none leaked\n)?", re.MULTILINE,
+    r"(?:Temporary files: 0 created, none leaked\n)?", re.MULTILINE,
 )
-_LEAK_LINE = re.compile(r"^( {4}(?:dir|file|link|sock|fifo|other)) +(\S+) +", re.MULTILINE)
+_LEAK_LINE = re.compile(
+    r"^( {4}(?:dir|file|link|sock|fifo|other) +[\d.]+ [KMGT]?i?B)  (\S+)", re.MULTILINE
+)
 
 
 def message(text: str, base: str) -> str:
@@ -73,7 +73,7 @@ def rerun(text: str, base: str) -> str:
     """
     text = _STRANGERS.sub("", message(text, base))
     text = _IN_TEMP.sub(lambda found: name(found[0]), text)
-    text = _LEAK_LINE.sub(lambda found: f"{found[1]} {name(found[2])} ", text)
+    text = _LEAK_LINE.sub(lambda found: f"{found[1]} {name(found[2])}", text)
     text = _SECONDS.sub("0.000s", text)
     return _DURATIONS.sub(lambda found: "".join(sorted(found[0].splitlines(True))), text)
 
@@ -85,7 +85,8 @@ def path(text: str, base: str) -> str:
 
 def without_leaks(text: str) -> str:
     """Take the runner's additional lines, the leaks and the summary, out of an output."""
-    return _SUMMARY.sub("", _LEAKS.sub("", _SECTION.sub("", text)))
+    text = _OF_FIXTURES.sub("", _LEAKS.sub("", _SECTION.sub("", text)))
+    return _BROKEN_LINE.sub(r"\1Traceback ", _SUMMARY.sub("", text))
 
 
 def name(path: str) -> str:

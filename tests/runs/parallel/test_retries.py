@@ -82,7 +82,7 @@ class ReportTests(RetriesTestCase):
             "-j2", "-v", "--retries=3", "test_a.A", ATTEMPTS=str(self.attempts)
         )
         self.assertEqual(outcome.out, "attempt 1\nattempt 2\n")
-        self.assertIn("file  left.txt", outcome.err)
+        self.assertIn("0 B  left.txt", outcome.err)
         self.assertEqual(outcome.err.count("FAIL: test_3"), 1)
         self.assertEqual(self.count("1"), 1)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unittest
 
-from runner.output.lines import context_lines, leak_line, leak_notes
+from runner.output.leaks import leak_line, leak_notes
+from runner.output.lines import context_lines
 from tempfiles.records import Leak, Origin
 from tempfiles.reports import ContextReport
 

@@ -47,8 +47,8 @@ class PoolRunTests(ProjectTestCase):
         outcome = self.tidytest("-v", "--leaks", "fail")
         self.assertEqual(outcome.code, 1)
         self.assertRegex(outcome.err, r"test_1 \(test_it.T.test_1\) ... ok")
-        self.assertRegex(outcome.err, r"test_2 \(test_it.T.test_2\) ... FAIL")
-        self.assertRegex(outcome.err, r"test_3 \(test_it.T.test_3\) ... FAIL")
+        self.assertRegex(outcome.err, r"test_2 \(test_it.T.test_2\) ... LEAK")
+        self.assertRegex(outcome.err, r"test_3 \(test_it.T.test_3\) ... LEAK")
         self.assertIn("in subtest [part]", outcome.err)
 
     def test_pools_are_wrapped_at_the_first_thread(self) -> None:

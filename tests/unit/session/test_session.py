@@ -76,7 +76,7 @@ class HostTests(ProjectTestCase):
             "report, late, summary = end(session)\n"
             "print(json.dumps([names(closed.new.leaks), 'x' in closed.failure, clean.is_empty,\n"
             "    clean.failure, sorted(session.ran), sorted(session.leaked),\n"
-            "    report.summary.tests, summary.new, summary.known, late]))\n"
+            "    report.summary.tests, summary.counts.leaks, summary.counts.known_leaks, late]))\n"
         )
         test = "test_a.py::test_b[1]"
         self.assertEqual(
@@ -94,7 +94,8 @@ class HostTests(ProjectTestCase):
             "session.succeeded('a')\n"
             "report, late, summary = end(session)\n"
             "print(json.dumps([names(closed.report.leaks), names(closed.new.leaks),\n"
-            "    summary.known, summary.new, len(summary.known_keys), sorted(ledger.ended)]))\n"
+            "    summary.counts.known_leaks, summary.counts.leaks, len(summary.known_keys),\n"
+            "    sorted(ledger.ended)]))\n"
         )
         self.assertEqual(found, [["new-one", "x"], ["new-one"], 1, 1, 1, ["a"]])
 
