@@ -66,9 +66,10 @@ screenshots: $(READY)  ## take the pictures in docs/images again; needs Chromium
 zoo: $(READY)  ## try every way to leak, each in its own run
 	$(BIN)/python -m tests.campaigns.zoo
 
-parity: $(READY)  ## compare with unittest, then -j 2 and -j 4 with the serial run
+parity: $(READY)  ## compare with unittest, then -j 2, -j 4 and merged shards with the serial run
 	$(BIN)/python -m tests.campaigns.parity
 	$(BIN)/python -m tests.campaigns.parity --parallel
+	$(BIN)/python -m tests.campaigns.parity --shards 3
 
 hosts: $(READY)  ## run real suites under pytest with and without the plugin; downloads them
 	$(BIN)/python -m tests.campaigns.hosts

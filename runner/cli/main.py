@@ -6,7 +6,7 @@ import os
 import sys
 import unittest
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from os import getpid  # a test may have replaced it
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from ..errors import UsageError
 from ..execution.runner import TidyTestRunner
 from ..session.session import Session
 from ..settings import load
+from ..settings.config import BAZEL_VARIABLES
 from .assembly import CommandLineComponents
 from .ending import Ending
 
@@ -38,11 +39,12 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         sys.argv[0] = f"{os.path.basename(sys.executable)} -m unittest"
     loaded = None
     try:
-        code: ExitCode = 0
-        if not _print_help(name, words):
-            loaded = load.load(words, cwd=os.getcwd(), environ=os.environ)
-            if not _print_instead_of_run(loaded):
-                code = _run(name, loaded)
+        with _words_of(words) as words:
+            code: ExitCode = 0
+            if not _print_help(name, words):
+                loaded = load.load(words, cwd=os.getcwd(), environ=os.environ)
+                if not _print_instead_of_run(loaded):
+                    code = _run(name, loaded)
     except (UsageError, TempFilesError) as error:
         message = str(error) if loaded is None else loaded.with_source(str(error))
         print(f"tidytest: error: {message}", file=sys.stderr)
@@ -60,6 +62,15 @@ def main(argv: Sequence[str] | None = None, name: str = "python -m runner") -> N
         finally:
             first.__context__, first.__traceback__ = as_in_unittest
     sys.exit(code)
+
+
+def _words_of(words: list[str]) -> AbstractContextManager[list[str]]:
+    """Provide the command line, with what Bazel asks for in the environment."""
+    if BAZEL_VARIABLES.isdisjoint(os.environ):
+        return nullcontext(words)
+    from .bazel import honoured
+
+    return honoured(words, os.environ)
 
 
 def _run(name: str, loaded: load.Loaded) -> ExitCode:

@@ -10,6 +10,11 @@ VARIABLES = "TIDYTEST_"
 NO_SETTINGS = frozenset({"TIDYTEST_WORKER", "TIDYTEST_RUN", "TIDYTEST_NATIVE"})
 """Variables of that prefix which set nothing: workers and their children get the first two, the
 last one is for the build of the package."""
+BAZEL_VARIABLES = frozenset({
+    "TEST_TOTAL_SHARDS", "TEST_SHARD_INDEX", "TEST_SHARD_STATUS_FILE", "XML_OUTPUT_FILE",
+    "TEST_PREMATURE_EXIT_FILE", "TEST_TMPDIR", "TESTBRIDGE_TEST_ONLY",
+})  # fmt: skip
+"""The variables of Bazel that a run follows (see `cli.bazel`)."""
 DEFAULT_BASELINE = ".tidytest-leaks.json"
 """The file of known leaks in the working directory, where `leak_baseline` names none."""
 

@@ -83,22 +83,27 @@ class RecordingTests(unittest.TestCase):
 
 
 class ParallelParityTests(unittest.TestCase):
-    """A parallel run is the serial run, but for times, random names and the listed exceptions."""
+    """Parallel runs and merged shards are the serial run, but for times, random names and the
+    listed exceptions."""
 
-    def hold(self, job: Job, workers: int = 2) -> None:
-        sides = parallel.serial(sys.executable), parallel.parallel(sys.executable, workers)
-        verdict = parallel.excused(campaign.check(*sides, job, parallel.differences))
-        self.assertEqual([str(difference) for difference in verdict.differences], [])
+    def hold(self, job: Job, *, shards: bool = False) -> None:
+        sides = [parallel.parallel(sys.executable, 2)]
+        sides += [parallel.sharded(sys.executable, 2)] if shards else []
+        for verdict in campaign.check_each(
+            parallel.serial(sys.executable), sides, job, parallel.differences
+        ):
+            found = parallel.excused(verdict).differences
+            self.assertEqual([str(difference) for difference in found], [])
 
     def test_module_of_the_standard_library(self) -> None:
-        self.hold(modules.job("test_fileinput"))
+        self.hold(modules.job("test_fileinput"), shards=True)
 
     def test_generated_suites(self) -> None:
         quick = ("-v test_ends", "-v test_classes", "-b test_output", "-v test_leaks")
         for job in suites.jobs(sys.version_info[:2]):
             if job.name in quick:
                 with self.subTest(job.name):
-                    self.hold(job)
+                    self.hold(job, shards="leaks" in job.name)
 
     def test_each_kind_of_difference_is_seen(self) -> None:
         report = {"summary": {"tests": 1}, "leaks": [leak("t/tmp1234abcd")]}

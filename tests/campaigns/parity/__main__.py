@@ -1,6 +1,7 @@
 """python -m tests.campaigns.parity: hold `python -m runner` against `python -m unittest`.
 
-With `--parallel`, hold `python -m runner -j 2` and `-j 4` against the serial run.
+With `--parallel`, hold `python -m runner -j 2` and `-j 4` against the serial run; with
+`--shards N`, N merged shards.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(modules.available((options.python or [sys.executable])[0])))
         return 0
     for python in options.python or [sys.executable]:
-        ours, theirs = ("runner -j N", "runner") if options.parallel else (
-            options.candidate, "unittest")
+        ours, theirs = options.candidate, "unittest"
+        if options.parallel or options.shards:
+            ours, theirs = "runner --merge" if options.shards else "runner -j N", "runner"
         print(f"\n{_version(python, full=True)}: python -m {ours} against python -m {theirs}",
               flush=True)
         for verdict in _verdicts(python, options):
@@ -64,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
         help="of the parallel runs (repeatable; default: 2 and 4); 0 is the serial run again, which"
              " proves the comparison",
     )
+    parser.add_argument(
+        "--shards", type=int, default=0, metavar="N",
+        help="compare N merged shards with the serial run, in place of parallel runs",
+    )
     parser.add_argument("--suites", action="store_true", help="only the generated suites")
     parser.add_argument("--third-party", action="store_true", help="only nose2's own suite")
     parser.add_argument("--list", action="store_true", help="list the modules and stop")
@@ -82,7 +88,7 @@ def _verdicts(python: str, options: argparse.Namespace) -> Iterator[Verdict]:
         chosen = options.modules or modules.available(python)
         jobs = [modules.job(name) for name in chosen]
         yield from _checked(_comparison(python, options, outcomes), jobs, options.jobs)
-    if options.third_party or (everything and options.parallel):
+    if options.third_party or (everything and (options.parallel or options.shards)):
         with tempfile.TemporaryDirectory(prefix="par-") as directory:
             inside, job = thirdparty.prepare(python, Path(directory))
             yield from _checked(_comparison(inside, options, outcomes), [job], 1)
@@ -106,9 +112,11 @@ class Comparison:
 
 
 def _comparison(python: str, options: argparse.Namespace, compare: Compare) -> Comparison:
-    if options.parallel:
+    if options.parallel or options.shards:
         candidates = tuple(parallel.parallel(python, workers)
                            for workers in options.workers or parallel.WORKERS)
+        if options.shards:
+            candidates = (parallel.sharded(python, options.shards),)
         return Comparison(
             parallel.serial(python), candidates, parallel.differences, parallel.excused
         )

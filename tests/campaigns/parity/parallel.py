@@ -1,4 +1,4 @@
-"""Compare a parallel run (`-j N`) with the serial run of the same runner.
+"""Compare a parallel run (`-j N`), or merged shards, with the serial run of the same runner.
 
 Everything must be equal but for times and random names: both streams line by line, the leak report,
 the JUnit report, the exit code, and what is left on disk. `EXCEPTIONS` lists what may differ.
@@ -85,6 +85,13 @@ def parallel(python: str, workers: int) -> Side:
     """Return the side that runs the tests in so many workers; 0 is the serial side."""
     options = ("-j", str(workers)) if workers else ()
     return Side(python, "runner", options, wants_report=True, wants_junit=True, wants_events=False)
+
+
+def sharded(python: str, shards: int) -> Side:
+    """Return the side that runs so many shards and merges their records."""
+    program = "tests.campaigns.parity.sharded"
+    return Side(python, program, (str(shards),), wants_report=True, wants_junit=True,
+                wants_events=False)
 
 
 def differences(one: Run, other: Run) -> list[Difference]:

@@ -178,9 +178,10 @@ def _arguments(side: Side, job: Job, place: _Place) -> list[str]:
         options += ["--leak-json", str(place.out / "leaks")]
     if side.wants_junit:
         options += ["--junit-xml", str(place.out / "junit")]
+    first = [] if side.program in ("runner", "unittest") else [options.pop(0)]
     if job.arguments[:1] == ("discover",):
-        return ["discover", *options, *job.arguments[1:]]
-    return [*options, *job.arguments]
+        return [*first, "discover", *options, *job.arguments[1:]]
+    return [*first, *options, *job.arguments]
 
 
 def _environment(side: Side, place: _Place) -> dict[str, str]:
