@@ -74,15 +74,17 @@ class TempDirectoryScanner:
         """
         is_empty = False
         names: list[str] = []
+        slot = self._slot
         # A context that created something here has changed it: that need not be asked.
-        if made[0].path.startswith(self._slot) or self.changed():
+        if made[0].path.startswith(slot) or self.changed():
             names = self._watched.names()
             is_empty = not names and len(self._root.slots) == 1
         for state in made:
-            is_gone = state.is_nested or (is_empty and state.path.startswith(self._slot))
+            is_gone = state.is_nested or (is_empty and state.path.startswith(slot))
             if not is_gone and syscalls.lexists(state.path):
                 return True
-        return self._has_unknown(names)  # last: a context that leaves something need not ask
+        # Last: a context that leaves something need not ask.
+        return bool(names) and self._has_unknown(names)
 
     def _has_unknown(self, names: list[str]) -> bool:
         known = self._paths.get
@@ -190,13 +192,17 @@ class Watched:
         lost: called when a test has closed the descriptor, and perhaps others.
     """
 
-    __slots__ = ("_inode", "_lost", "_open", "_stamp", "path")
+    __slots__ = ("_empty_size", "_inode", "_lost", "_open", "_stamp", "path")
 
     def __init__(self, path: str, lost: Callable[[], None] = lambda: None) -> None:
         self._lost = lost
         self.path = path
         self._stamp = -1
-        self._inode = syscalls.stat(path).st_ino
+        status = syscalls.stat(path)
+        self._inode = status.st_ino
+        # Where the directory above it, which is not empty, is larger, the size tells (tmpfs, XFS).
+        tells = status.st_size < syscalls.stat(os.path.dirname(path)).st_size
+        self._empty_size = status.st_size if tells and not listing(path) else -1
         self._open: int | str = platform.park_directory(path)
 
     def changed(self) -> bool:
@@ -222,7 +228,7 @@ class Watched:
         status = self._status()
         if status is None:
             return []
-        names = listing(self.path)
+        names = [] if status.st_size == self._empty_size else listing(self.path)
         stamp = status.st_mtime_ns
         self._stamp = stamp if syscalls.time_ns() - stamp > RACY_NS else -1
         return names

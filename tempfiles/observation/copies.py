@@ -12,14 +12,14 @@ _MOST_COPIES = 4  # of one file that are known: the last ones
 
 
 class Copies:
-    """The copies that events have announced, by the path of the original."""
+    """The copies that events have announced.
+
+    Attributes:
+        targets: the paths of the copies, by that of the original; always the same dictionary.
+    """
 
     def __init__(self) -> None:
-        self._targets: dict[str, list[str]] = {}
-
-    def __bool__(self) -> bool:
-        """Whether anything was copied."""
-        return bool(self._targets)
+        self.targets: dict[str, list[str]] = {}
 
     def announce(self, source: str, target: str) -> None:
         """Record that a file is about to be copied.
@@ -28,9 +28,9 @@ class Copies:
             source: absolute, without links on its way.
             target: the same.
         """
-        targets = [path for path in self._targets.get(source, ()) if path != target]
-        self._targets[source] = [*targets, target][-_MOST_COPIES:]
+        targets = [path for path in self.targets.get(source, ()) if path != target]
+        self.targets[source] = [*targets, target][-_MOST_COPIES:]
 
     def true_copies(self, path: str) -> list[str]:
         """Return the copies that have the content that a file has now."""
-        return [target for target in self._targets.get(path, ()) if has_same_content(path, target)]
+        return [target for target in self.targets.get(path, ()) if has_same_content(path, target)]

@@ -78,6 +78,8 @@ class Observer:
         self.paths.preexisting.had_unaudited = lambda: self.spawns.had_unaudited
         self.removed: RemovedBytes | None = None
         self.siblings = SiblingLog(os.path.join(root, NAME), writes=False)
+        self._identities = self.paths.identities
+        self._copied = self.paths.preexisting.copied
         self._trace = trace
         self._context = context_now
         self._depth = self.root.count(os.sep) + 1  # of the topmost entries
@@ -167,15 +169,16 @@ class Observer:
 
     def _opens(self, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
-        if not may_create(mode, flags):
+        if not flags & os.O_CREAT and (flags or not may_create(mode, flags)):
             return
         frame = sys._getframe(2)
         if type(path) is int:
             self.spawns.opens_pipe(frame)
             return
-        if origins.tries_to_write(frame):
+        if frame.f_globals.get("tempdir", "") is None and origins.tries_to_write(frame):
             return
-        self._opens_copied(args)
+        if self._copied:
+            self._opens_copied(args)
         if mode is not None or os.path.isabs(path):
             self._create(path, "open" if mode is not None else "os.open", frame)
             return
@@ -200,7 +203,7 @@ class Observer:
         """Follow what existed before the run; return whether the rename can succeed."""
         if not event_paths.may_become(source, target):
             return False
-        if self.paths.preexisting.has_copies:
+        if self._copied:
             self.paths.lost(target)
         self.paths.moved(source, target)
         return True
@@ -226,12 +229,12 @@ class Observer:
 
     def _opens_copied(self, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
-        if self.paths.preexisting.has_copies and may_create(mode, flags) and type(path) is not int:
+        if self._copied and may_create(mode, flags) and type(path) is not int:
             self._removes_copied((path, event_paths.CWD))
 
     def _removes_copied(self, args: tuple[Any, ...]) -> None:
         path = event_paths.absolute(args[0], args[1], self.root)
-        if path is not None and self.paths.preexisting.has_copies:
+        if path is not None and self._copied:
             self.paths.lost(path)
 
     def _moves(self, args: tuple[Any, ...]) -> None:
@@ -267,12 +270,13 @@ class Observer:
         self._create(args[1], args[0], sys._getframe(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
-        self.settle()
+        if self._identities is not None:
+            self._identities.settle()
         path = event_paths.absolute(args[0], args[1], self.root)
         if path is None:
             return
         context = self._context()
-        if self.paths.preexisting.has_copies:
+        if self._copied:
             self.paths.lost(path)
         self.paths.removed(path, context)
         if self.removed is not None and not origins.tries_to_write(sys._getframe(2)):
@@ -306,14 +310,15 @@ class Observer:
         self, path: Any, call: str, frame: FrameType, dir_fd: int = event_paths.CWD
     ) -> None:
         """Record that a call is about to create a path, unless that is known or no new file."""
-        self.settle()
+        if self._identities is not None:
+            self._identities.settle()
         if self.removed is not None:
             self.removed.settle()
         if (
             type(path) is str and path.startswith(self.root)
             and path.count(os.sep) == self._depth and path[-1] not in _UNUSUAL_ENDS
         ):
-            self._create_in_temp(path, call, frame)
+            self._create_topmost(path, call, frame)
             return
         absolute = event_paths.absolute(path, dir_fd, self.root)
         if absolute is None:
@@ -334,7 +339,10 @@ class Observer:
     def _create_in_temp(self, path: str, call: str, frame: FrameType) -> None:
         if path.count(os.sep) != self._depth:
             self._create_through_link(path, call, frame)
-            return
+        else:
+            self._create_topmost(path, call, frame)
+
+    def _create_topmost(self, path: str, call: str, frame: FrameType) -> None:
         context = self._context()
         if self.paths.get(path) is None or self.new_paths.accepts_in_temp(path, call, context):
             self._record(path, call, frame, context)

@@ -360,6 +360,24 @@ class PathTable:
             if state.maker is not None and not state.path.startswith(self.root):
                 self.preexisting.add_forgotten(state.path)
 
+    def forget_removed(self, context: Context) -> int | None:
+        """Drop the records of a context if it has removed all that it created.
+
+        Returns:
+            How many paths these were; None, with nothing dropped, if there is more to know of one.
+        """
+        states, made, root = self._states, self._by_maker.get(context, ()), self.root
+        for state in made:
+            if state.removed_by is None or state.waits or not state.path.startswith(root):
+                return None
+            if state.replaces or state.preexisting or states.get(state.path) is not state:
+                return None
+        number = len(made)
+        for state in made:
+            states.pop(state.path, None)  # another thread may have done it
+        self._by_maker.pop(context, None)
+        return number
+
     def forget_all(self, context: Context) -> None:
         """Drop the records of a context that has left nothing."""
         for state in self._take_settled(context):

@@ -76,6 +76,7 @@ class PreexistingFiles:
         keeps_all: follow copies outside the run root too: they may be removed (`--clean-outside`).
 
     Attributes:
+        copied: what was copied into the run root; empty if nothing was.
         before_moved_in: called with the new path and the one before the run, before such a file
             comes into the run root.
         had_unaudited: whether the run may have created files without an event. What is younger than
@@ -93,6 +94,7 @@ class PreexistingFiles:
         self._moved: dict[str, PathState] = {}  # those that lie elsewhere than before the run
         self._originals: dict[str, Original] = {}  # by the path before the run
         self._copies = Copies()
+        self.copied = self._copies.targets
         self._forgotten: set[str] = set()
 
     def __bool__(self) -> bool:
@@ -137,11 +139,6 @@ class PreexistingFiles:
         is_removed = self._keeps_all or target.startswith(self._root)
         if is_removed and not source.startswith(self._root):
             self._copies.announce(event_paths.real(source, follow=True), target)
-
-    @property
-    def has_copies(self) -> bool:
-        """Whether a file was copied into the run root."""
-        return bool(self._copies)
 
     def note_loss(self, path: str, is_of_run: Callable[[str], bool]) -> None:
         """Record that the content of a path is about to be lost: its copies are the user's then.

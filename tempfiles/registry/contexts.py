@@ -143,9 +143,11 @@ def reporting_context() -> Context:
     inside a test only decides when its registered paths are removed. A thread or task that outlives
     its context and may take work from others, in a way that is not followed, belongs to none.
     """
-    context = current()
+    known = _current.get()
+    # Inline, as `current` and `_host_context`, whose calls cost: each event comes here.
+    context = known if known is not None and known is _innermost else current()
     while context.scope == "context" and context.parent is not None:
-        context = context.parent  # as `_host_context`, whose call costs: each event comes here
+        context = context.parent
     if context.closed and _follows_threads and threads.may_take_work(sys._getframe(1)):
         return UNDECIDED
     return context

@@ -177,8 +177,12 @@ class Tracking:
             return not (self.temp_directory.changed() and self.temp_directory.has_new())
         if self._settings.measure_made or self.temp_directory.holds(made):
             return False
-        self.made_and_removed += self._count(context)
-        self.observer.paths.forget_all(context)
+        paths = self.observer.paths
+        number = None if self.ignored.has_globs else paths.forget_removed(context)
+        if number is None:
+            number = self._count(context)
+            paths.forget_all(context)
+        self.made_and_removed += number
         context.attachment = None
         return True
 

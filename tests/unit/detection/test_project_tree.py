@@ -1,4 +1,4 @@
-"""The project tree: names where there are few, times of birth in most directories of a large one."""
+"""The project tree: names where there are few, else times of birth."""
 
 from __future__ import annotations
 
