@@ -23,7 +23,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 _PART = re.compile(r"<!-- api: ([^>]*?) -->\n.*?<!-- end of api -->", re.DOTALL)
 _HEADING = re.compile(r"^(#+) ", re.MULTILINE)
-_SECTION = re.compile(r"^(Args|Attributes|Raises|Returns):\n((?:    .*\n|\n)+)", re.MULTILINE)
+_SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields):\n((?:    .*\n|\n)+)", re.M)
 _TITLES = {"Args": "Arguments", "Attributes": "Attributes", "Raises": "Raises"}
 _WIDTH = 88  # of a signature on one line
 
@@ -61,12 +61,6 @@ def fill(page: str, product: str) -> str:
         return f"<!-- api: {match[1]} -->\n\n{text}\n<!-- end of api -->"
 
     return _PART.sub(part, page)
-
-
-def listed(page: str) -> list[str]:
-    """Return the names that the comments of a page list."""
-    found = " ".join(match[1] for match in _PART.finditer(page))
-    return found.replace(",", " ").replace(".*", "").split()
 
 
 def _entry(product: str, name: str, heading: str) -> Iterator[str]:
@@ -163,9 +157,11 @@ def _signature(found: Found, name: str) -> str:
     if isinstance(node, ast.ClassDef):
         return _class(found, node)
     if isinstance(node, ast.Assign | ast.AnnAssign):
-        return found.text(node)
+        return ast.get_source_segment(found.module.read_text("utf-8"), node) or ""
     kinds = {found.text(decorator).rpartition(".")[2] for decorator in node.decorator_list}
     result = f" -> {_type(found, node.returns)}" if node.returns is not None else ""
+    if "contextmanager" in kinds:
+        result = result.replace("Iterator[", "AbstractContextManager[")
     if "property" in kinds:
         return name + result.replace(" ->", ":")
     bound = "." in name and "staticmethod" not in kinds
@@ -181,7 +177,7 @@ def _class(found: Found, node: ast.ClassDef) -> str:
         if isinstance(part, ast.FunctionDef) and part.name == "__init__":
             return _call(f"class {node.name}", _parameters(found, part.args)[1:], "")
     bases = [found.text(base) for base in node.bases]
-    public = ", ".join(base for base in bases if base[0] != "_")
+    public = ", ".join(base for base in bases if base[0] != "_").replace("type(Path())", "Path")
     return f"class {node.name}({public})" if public else f"class {node.name}"
 
 
@@ -268,8 +264,8 @@ def _markdown(doc: str) -> str:
 
 def _section(match: re.Match[str]) -> str:
     text = textwrap.dedent(match[2]).strip("\n")
-    if match[1] == "Returns":
-        return f"Returns: {text}\n\n"
+    if match[1] not in _TITLES:
+        return f"{match[1]}: {text}\n\n"
     items = re.sub(
         r"^(\w[\w., *]*): ",
         lambda item: f"- {', '.join(f'`{name}`' for name in item[1].split(', '))}: ",

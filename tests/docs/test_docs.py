@@ -121,6 +121,8 @@ class ReferenceTests(unittest.TestCase):
             text = (DOCS / "reference" / f"{package.__name__}.md").read_text(encoding="utf-8")
             silent = re.findall(r"^###+ (.*)\n\n```py\n[^`]*```\s+(?=#|<!--)", text, re.MULTILINE)
             self.assertEqual(silent, [])
+            self.assertNotRegex(text, r"(?m)^[A-Z]\w+:\n    ")  # a section of a docstring
+            self.assertNotRegex(text, r"\b(StrPath|ResourceType)\b")  # private names of types
 
     def test_every_extra_is_on_the_page_about_the_installation(self) -> None:
         config = configparser.ConfigParser()
