@@ -10,7 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -44,14 +44,17 @@ def stop() -> None:
 class Reach:
     """The paths that the handlers have within reach now: as an argument, or in a variable.
 
-    They are read once, to ask for many paths: a handler may hold many objects.
+    They are read once, with the first question: a handler may hold many objects.
     """
 
-    def __init__(self) -> None:
-        self._texts: dict[str, set[str]] = {}  # by the last part of the path
+    @cached_property
+    def _texts(self) -> dict[str, set[str]]:
+        """The paths by their last part."""
+        texts: dict[str, set[str]] = {}
         for handler in _registered:
             for text in _paths_in(_starts(*handler)):
-                self._texts.setdefault(os.path.basename(text), set()).add(text)
+                texts.setdefault(os.path.basename(text), set()).add(text)
+        return texts
 
     def may_remove(self, path: str) -> bool:
         """Return whether a handler may remove an absolute path."""
