@@ -24,6 +24,7 @@ from markupsafe import Markup
 from tempfiles import Leak, Origin, Summary, format_count, format_size, printable
 
 from ..advice import worst_lines
+from ..session.outcomes import Counts
 from ..session.records import SuiteReport
 from ..source_code import text_of
 from .destination import check, write_document
@@ -121,9 +122,10 @@ def _totals(report: SuiteReport, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _cards(report: SuiteReport, results: Counter[str]) -> Iterator[_Card]:
     failed = results["failed"]
-    yield _Card("bad" if failed else "good", failed, "failed", "view=tests&facet=failed")
+    kind = "bad" if failed else "good"
+    yield _Card(kind, failed, "failed", "view=tests&facet=failed", tuple(_kinds(report.counts)))
     if report.looked:
-        yield _leaks_card(report, results["failed by leaks"])
+        yield _leaks_card(report, results["failed for leaks"])
     for result in ("flaky", "skipped"):
         if results[result]:
             yield _Card(result, results[result], result, f"view=tests&facet={result}")
@@ -135,14 +137,25 @@ def _cards(report: SuiteReport, results: Counter[str]) -> Iterator[_Card]:
     yield _Card("", tests, "test" if tests == 1 else "tests", "view=tests", tuple(notes))
 
 
+def _kinds(counts: Counts) -> Iterator[tuple[str, str]]:
+    """Yield what failed as unittest counts it, with subtests."""
+    for number, noun, plural in (
+        (counts.failures, "failure", ""),
+        (counts.errors, "error", ""),
+        (counts.unexpected_successes, "unexpected success", "unexpected successes"),
+    ):
+        if number:
+            yield format_count(number, noun, plural), ""
+
+
 def _leaks_card(report: SuiteReport, failed: int) -> _Card:
     totals = report.run.summary
     states = Counter(leak_state(report, leak) for leak in report.run.leaks)
     shown = [state for state in ("failing", "new", "known") if states[state]]
     notes = [(f"{states[state]:,} {state}", f"view=leaks&state={state}") for state in shown]
     if failed:
-        words = f"{format_count(failed, 'test')} failed by leaks"
-        notes.append((words, "view=tests&facet=failed+by+leaks"))
+        words = f"{format_count(failed, 'test')} failed for leaks"
+        notes.append((words, "view=tests&facet=failed+for+leaks"))
     contexts = format_count(totals.leaking_contexts, "context")
     size = (f"{format_size(totals.leaked_bytes)} by {contexts}", "view=contexts")
     kind = "leaky" if totals.leaked else "good"
@@ -157,7 +170,10 @@ def _explanation(report: SuiteReport) -> str:
     if report.known:
         parts.append("Known leaks are in the baseline and fail no test. New leaks are not in it.")
     if report.failing:
-        parts.append("Failing leaks are new and made a test or fixture fail.")
+        parts.append(
+            "Failing leaks are new and made a test or fixture fail. Those that failed for nothing "
+            "else are not counted as failed."
+        )
     return " ".join(parts)
 
 

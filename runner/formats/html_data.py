@@ -27,7 +27,7 @@ from tempfiles import (
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.leaks import leak_notes
-from ..session.outcomes import UNSUCCESSFUL
+from ..session.outcomes import FAILURES
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
 
 _MOST_SAMPLES = 2_000
@@ -68,8 +68,10 @@ def leak_state(report: SuiteReport, leak: Leak) -> str:
 
 def result_of(record: _Record) -> str:
     """Return what a test or fixture counts as in the totals of the page."""
-    if record.status in UNSUCCESSFUL:
+    if record.status in FAILURES:
         return "failed"
+    if record.status == "leak":
+        return "failed for leaks"
     if isinstance(record, TestRecord) and record.flaky is not None:
         return "flaky"
     return "skipped" if record.status == "skipped" else "passed"

@@ -18,6 +18,7 @@ try:
 except ImportError as error:
     raise unittest.SkipTest("jinja2 is not installed") from error
 
+from runner.session.outcomes import Counts, Status
 from runner.session.records import SuiteReport, TestRecord
 from tempfiles.records import Child, Leak, Modification, Origin, Unattributed
 from tempfiles.reports import RemovalFailure, RunReport, Summary
@@ -160,6 +161,20 @@ class PageTests(unittest.TestCase):
         self.assertIn("Known leaks are in the baseline", page)
         for word in (" new</a>", "Known leaks"):
             self.assertNotIn(word, html.render(sample(5, 5)))
+
+    def test_tests_that_failed_for_leaks_are_apart_from_failures(self) -> None:
+        statuses: dict[str, Status] = {"a": "failure", "b": "leak", "c": "leak"}
+        tests = [TestRecord(f"m.C.{name}", "m", "C", name, status=status, message=name)
+                 for name, status in statuses.items()]
+        leak = replace(LEAK, context="m.C.b")
+        report = SuiteReport(tuple(tests), run=RunReport(Summary(leaked=1), (leak,)),
+                             failing=frozenset({leak.key}), counts=Counts(3, 1, failed_for_leaks=2))
+        page = html.render(report)
+        self.assertIn("<b>1</b> failed</a>", page)
+        self.assertIn("<small>1 failure</small>", page)
+        self.assertIn(">2 tests failed for leaks</a>", page)
+        self.assertEqual(page.count('<details class="failure">'), 1)
+        self.assertIn("failed for nothing else are not counted as failed", page)
 
     def test_page_without_leak_detection_gives_no_number_of_leaks(self) -> None:
         page = Page(html.render(replace(sample(20, 0), looked=False)))
