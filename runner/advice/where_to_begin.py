@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +16,10 @@ _FEWEST_LEAKS = 5
 
 
 class WorstLine(NamedTuple):
-    """A line of code that created leaks, the leaks, and the line of code that prevents them."""
+    """A line of code that created leaks, the leaks, and the line of code that prevents them.
+
+    `called_from` of the origin is empty where the test's line is not the same for all.
+    """
 
     leaks: Sequence[Leak]
     origin: Origin
@@ -26,10 +29,11 @@ class WorstLine(NamedTuple):
 def worst_lines(leaks: Sequence[Leak]) -> Iterator[WorstLine]:
     """Yield the lines of code that created leaks, those with the most leaks first.
 
-    Each remedy is computed when it is asked for, which reads the source.
+    Each remedy is computed when it is asked for, which reads the source. It is that of the line of
+    a test from which most of the leaks come.
     """
-    for group in by_line(leaks):
-        yield WorstLine(group, _origin(group), _remedy(group))
+    for group in _grouped(leaks, lambda origin: (origin.file, origin.line)):
+        yield WorstLine(group, _origin(group), _remedy(by_line(group)[0]))
 
 
 def advice(leaks: Sequence[Leak]) -> Iterator[str]:
@@ -53,10 +57,14 @@ def by_line(leaks: Sequence[Leak]) -> list[list[Leak]]:
     helper in the test's own file counts as one line: it is the place for a change. The group with
     the most leaks comes first.
     """
+    return _grouped(leaks, _line_and_caller)
+
+
+def _grouped(leaks: Sequence[Leak], key: Callable[[Origin], Hashable]) -> list[list[Leak]]:
     groups: defaultdict[Hashable, list[Leak]] = defaultdict(list)
     for leak in leaks:
         if leak.origin is not None:
-            groups[_line_and_caller(leak.origin)].append(leak)
+            groups[key(leak.origin)].append(leak)
     return sorted(groups.values(), key=lambda group: (-len(group), -sum(x.bytes for x in group)))
 
 

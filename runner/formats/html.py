@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import os
 import textwrap
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any, NamedTuple, TextIO
@@ -21,9 +22,9 @@ from typing import Any, NamedTuple, TextIO
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from tempfiles import Leak, Origin, Summary, format_count, format_size, printable
+from tempfiles import Origin, Summary, format_count, format_size, printable
 
-from ..advice import worst_lines
+from ..advice import WorstLine, worst_lines
 from ..session.outcomes import Counts
 from ..session.records import SuiteReport
 from ..source_code import text_of
@@ -188,38 +189,30 @@ def _failures(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _where_to_begin(report: SuiteReport) -> dict[str, Any]:
-    places: defaultdict[tuple[str, int], list[Leak]] = defaultdict(list)
-    for leak in report.run.leaks:
-        if leak.origin is not None and leak.key not in report.known:
-            places[leak.origin.file, leak.origin.line].append(leak)
-    worst = sorted(places.values(), key=lambda leaks: (-len(leaks), -_size(leaks)))[:_MOST_LINES]
+    leaks = [leak for leak in report.run.leaks if leak.key not in report.known]
+    worst = itertools.islice(worst_lines(leaks), _MOST_LINES)
     return {
-        "lines": len(places),
-        "worst": [_worst_line(leaks, report.directory) for leaks in worst],
+        "lines": len({(leak.origin.file, leak.origin.line) for leak in leaks if leak.origin}),
+        "worst": [_worst_line(line, report.directory) for line in worst],
     }
 
 
-def _worst_line(leaks: list[Leak], directory: str) -> dict[str, Any]:
-    line = next(worst_lines(leaks))  # of the caller with the most of them
+def _worst_line(line: WorstLine, directory: str) -> dict[str, Any]:
     origin = line.origin
     caller = f"called from {origin.called_from}" if origin.called_from else ""
-    callers = len({leak.origin.called_from for leak in leaks if leak.origin is not None})
+    callers = len({leak.origin.called_from for leak in line.leaks if leak.origin})
     if callers > 1:
-        caller += f" and {format_count(callers - 1, 'other line')}"
+        caller = f"called from {callers:,} lines"
     function = f"in {origin.function}" if origin.function else ""
     return {
-        "leaks": len(leaks),
-        "size": format_size(_size(leaks)),
+        "leaks": len(line.leaks),
+        "size": format_size(sum(leak.bytes for leak in line.leaks)),
         "place": printable(f"{origin.file}:{origin.line}"),
         "creator": printable("  ·  ".join(filter(None, (function, caller, origin.call)))),
         "number": origin.line,
         "code": _code_around(directory, origin),
         "remedy": printable(line.remedy),
     }
-
-
-def _size(leaks: list[Leak]) -> int:
-    return sum(leak.bytes for leak in leaks)
 
 
 def _code_around(directory: str, origin: Origin) -> list[tuple[int, str]]:

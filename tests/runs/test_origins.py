@@ -140,7 +140,7 @@ class CallerTests(OriginCase):
         self.assertEqual(found["h"], (line, ""))
         self.assertIn(f"paths.py:3 in write  open, called from {at['a']}\n", self.outcome.err)
 
-    def test_where_to_begin_groups_by_the_line_that_differs(self) -> None:
+    def test_where_to_begin_counts_every_caller_of_a_line(self) -> None:
         found = self.places(paths=PATHS + "def other(path): os.mkdir(path)\nimport os\n",
                             test_it=HEAD + """\
     def test_1(self):
@@ -150,8 +150,8 @@ class CallerTests(OriginCase):
         self.assertEqual(len(found), 10)
         start = self.outcome.err[self.outcome.err.index("Where to begin:"):]
         self.assertEqual(
-            re.findall(r"^Where to begin: (.+), .+\n  (\S+) in .* (\S+)$", start, re.M),
-            [("4 of 10 leaks", "paths.py:3", f"test_it.py:{FIRST + 1}")],
+            re.findall(r"^Where to begin: (.+), .+\n  (\S+) in write  (.+)$", start, re.M),
+            [("7 of 10 leaks", "paths.py:3", "open")],
         )
 
     def test_example_of_a_doctest_is_named_at_its_place(self) -> None:
