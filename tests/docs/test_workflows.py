@@ -77,7 +77,7 @@ def kind(text: str) -> str:
     """Return the schema of an example; empty for a part of a file."""
     words = re.findall(r"^(\w[\w-]*):", text, re.MULTILINE)
     if "jobs" in words:
-        return "github-workflows"
+        return "circle-ci" if "version" in words else "github-workflows"
     return "gitlab-ci" if "script:" in text else ""
 
 
