@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = {
     "runner": (
-        "cli", "integrations", "dependence", "cluster", "engines", "remote", "parallel",
-        "recording", "pool", "workers", "scheduling", "hosting", "listeners", "reporting",
-        "formats", "execution", "session", "baseline", "selection", "settings", "advice", "output",
+        "cli", "integrations", "fix", "dependence", "cluster", "engines", "remote",
+        "parallel", "recording", "pool", "workers", "scheduling", "hosting", "listeners",
+        "reporting", "formats", "execution", "session", "baseline", "selection", "settings", "advice", "output",
     ),
     "tempfiles": (
         "commands", "run", "detection", "observation", "processes", "events", "recovery",

@@ -18,11 +18,12 @@ DIRECTORY = ".tidytest_cache"
 """The cache directory in the working directory of a run."""
 OLD_STATE = ".tidytest-state.json"
 """What earlier versions kept in the working directory; the next write of the tests removes it."""
-TESTS, LEAKS, DURATIONS = (
-    os.path.join(DIRECTORY, name) for name in ("tests.json", "leaks.jsonl", "durations.json")
+TESTS, LEAKS, DURATIONS, LAST = (
+    os.path.join(DIRECTORY, name)
+    for name in ("tests.json", "leaks.jsonl", "durations.json", "last-leaks.jsonl")
 )
 """The files in it, from the working directory: failed and leaking tests, leaks that exist still,
-and how long the parts of the suite took."""
+how long the parts of the suite took, and the leaks of the last run by line of code."""
 
 _IGNORE = "# Created by tidytest.\n*\n"
 _TAG = (
@@ -84,7 +85,7 @@ def lines(directory: str, name: str) -> list[str]:
 
     Args:
         directory: the working directory of the run.
-        name: `LEAKS`.
+        name: `LEAKS` or `LAST`.
     """
     try:
         _refuse_others(directory)

@@ -32,7 +32,7 @@ _MODULES = frozenset({
 _FILE_NAME = re.compile(r"[\w.-]+")
 _AT_IMPORT = "it is created when the module is imported, outside of any test"
 _NO_PATH = "no variable has its path there"
-_NOT_OWN = "it is not created in a method of the test"
+_NOT_OWN = "it is not created by the code of the test itself"
 _IN_FIXTURE = "# create it in setUpModule, setUpClass or setUp, and clean up there"
 _WITHIN = "# create it in a temporary directory, or remove it in a clean-up"
 
@@ -61,7 +61,7 @@ class Remedy:
     @property
     def line(self) -> str:
         """The code with its place and its imports as a comment, as far as there is room."""
-        takes = f"the test takes {' and '.join(self.arguments)}" if self.arguments else ""
+        takes = f"takes {' and '.join(self.arguments)}" if self.arguments else ""
         imports = "import " + ", ".join(self.imports) if self.imports else ""
         words = [part for part in (self.place, takes, imports) if part]
         while words and len(self.code) + len("; ".join(words)) + 4 > LONGEST:

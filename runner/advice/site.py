@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tempfiles import Leak
 
 from ..source_code import file_of_context, text_of, tree_of
-from .syntax import FUNCTIONS, Function, Nodes, called_in, calls_of, head, statement_at
+from .syntax import FUNCTIONS, Function, Nodes, called, called_in, calls_of, head, statement_at
 
 _OF_MODULE = frozenset({"setUpModule", "tearDownModule"})
 _FIXTURES = frozenset({"setUpClass", "tearDownClass", *_OF_MODULE})
@@ -110,10 +110,19 @@ class Site(NamedTuple):
         return self.file == self.test_file or os.path.basename(self.file) == "conftest.py"
 
     @property
+    def is_in_setup(self) -> bool:
+        """Whether the line runs before the test, in a fixture of pytest or a set-up method."""
+        return any(
+            each.name.lower().startswith("setup") or "fixture" in _decorators(each)
+            for each in self.functions
+        )
+
+    @property
     def takes_fixtures(self) -> bool:
-        """Whether the line is in a test function of pytest."""
+        """Whether the line is in a test function of pytest, or in a fixture for one test."""
         names = [each.name for each in self.functions]
-        is_test = self.leak.scope == "test" and names == [_name(self.leak)]
+        is_fixture = len(names) == 1 and "fixture" in _decorators(self.functions[0])
+        is_test = self.leak.scope == "test" and (names == [_name(self.leak)] or is_fixture)
         return is_test and not self.is_unittest and is_of_pytest(self.leak)
 
     @property
@@ -123,7 +132,7 @@ class Site(NamedTuple):
         nodes = (node for node in ast.walk(tree_of(self.test_file)) if isinstance(node, FUNCTIONS))
         found = next((node for node in nodes if node.name == name), None)
         is_test = self.leak.scope == "test" and not self.is_unittest
-        return is_test and isinstance(found, ast.FunctionDef)
+        return is_test and isinstance(found, ast.FunctionDef) and not self.is_in_setup
 
     @property
     def is_kept(self) -> bool:
@@ -169,10 +178,11 @@ class Site(NamedTuple):
 def site_of(leak: Leak) -> Site:
     """Return the place of a leak; an empty one if its source cannot be read."""
     origin = leak.origin
-    nodes = statement_at(origin.file, origin.line) if origin is not None else ()
+    name = made_by(leak).rpartition(".")[2]
+    nodes = statement_at(origin.file, origin.line, name) if origin is not None else ()
     if origin is None or not nodes:
         return Site(leak, is_unittest=not is_of_pytest(leak))
-    calls = calls_of(origin.file, nodes[0], made_by(leak).rpartition(".")[2])
+    calls = calls_of(origin.file, nodes[0], name, origin.line)
     call = calls[0] if len(calls) == 1 else None
     test_file = _test_file(leak, origin.file)
     classes = _classes(leak, (test_file, origin.file))
@@ -193,6 +203,10 @@ def is_of_pytest(leak: Leak) -> bool:
     """Return whether pytest ran the context of a leak: its id is a node id."""
     id = leak.context
     return "::" in id or id.endswith(".py") or leak.scope in ("session", "package")
+
+
+def _decorators(function: Function) -> set[str]:
+    return {called(each) for each in function.decorator_list}
 
 
 def _name(leak: Leak) -> str:

@@ -18,17 +18,25 @@ _PARTS = {"mkstemp": "[1]", "NamedTemporaryFile": ".name"}
 """The part of the result of a creator that is the path."""
 
 
-def statement_at(file: str, line: int) -> Nodes:
-    """Return the innermost statement that contains a line, and the nodes around it, if any."""
+def statement_at(file: str, line: int, name: str) -> Nodes:
+    """Return the innermost statement that contains a line, and the nodes around it, if any.
+
+    Args:
+        file: the source file.
+        line: the line number.
+        name: of several statements on the line the one that calls this function is returned.
+    """
     found: Nodes = (tree_of(file),)
-    while True:
+    while len(found) < 2 or not calls_of(file, found[0], name, line):
         inner = [
             node for node in _statements_in(found[0])
             if node.lineno <= line <= (node.end_lineno or line)
         ]  # fmt: skip
         if not inner:
             return found if len(found) > 1 else ()
-        found = (inner[-1], *found)
+        calling = [node for node in inner if calls_of(file, node, name, line)]
+        found = ([*inner, *calling][-1], *found)
+    return found
 
 
 def _statements_in(node: ast.AST) -> Iterator[ast.stmt]:
@@ -47,8 +55,8 @@ def head(statement: ast.AST) -> Iterator[ast.AST]:
             yield from ast.walk(node)
 
 
-def calls_of(file: str, statement: ast.AST, name: str) -> list[ast.Call]:
-    """Return the calls of a function in a statement, by its name or an alias of its import."""
+def calls_of(file: str, statement: ast.AST, name: str, line: int) -> list[ast.Call]:
+    """Return the calls on a line of a statement of a function or an alias of its import."""
     aliases = {
         each.asname for node in ast.walk(tree_of(file)) if isinstance(node, ast.ImportFrom)
         for each in node.names if each.name == name and each.asname
@@ -56,6 +64,7 @@ def calls_of(file: str, statement: ast.AST, name: str) -> list[ast.Call]:
     return [
         node for node in head(statement)
         if isinstance(node, ast.Call) and called(node) in {name, *aliases}
+        and node.lineno <= line <= (node.end_lineno or line)
     ]  # fmt: skip
 
 

@@ -74,16 +74,28 @@ def _words_of(words: list[str]) -> AbstractContextManager[list[str]]:
 
 
 def _run(name: str, loaded: load.Loaded) -> ExitCode:
-    if not loaded.config.parity:
+    if not (loaded.config.parity or loaded.config.fix):
         program = Program(name, loaded)
         return program.print_list() if loaded.config.list else program.run()
     import subprocess
 
-    from ..dependence.parity import Parity
-
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     command = [sys.executable, *flags, "-m", f"{__package__}.recorded"]
+    if loaded.config.fix:
+        return _fix(name, loaded, command)
+    from ..dependence.parity import Parity
+
     return Parity(name, loaded, command).run(sys.stderr)
+
+
+def _fix(name: str, loaded: load.Loaded, command: Sequence[str]) -> ExitCode:
+    """Fix what the last run has left, or the run of the tests that the command line names."""
+    from ..fix.fix import Fix, is_fed
+
+    code: ExitCode = 0
+    if any(not word.startswith("-") for word in loaded.remaining) and not is_fed(loaded):
+        code = Program(name, loaded).run()
+    return Fix(loaded, command).run() or code
 
 
 class Program:

@@ -16,7 +16,7 @@ import shlex
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 from tempfiles import Terminated, printable
@@ -91,6 +91,12 @@ class Runs:
         settings = _quiet(self._settings)._replace(shuffle=None, replay=path)
         return self._start(settings, [], shown=False).record
 
+    def below(self, ids: Iterable[str]) -> RunRecord:
+        """Run the tests with these ids or in the classes and modules with them; print nothing."""
+        words = [*self._words, *(word for id in sorted(ids) for word in ("-k", id))]
+        settings = _quiet(self._settings)._replace(leaks="report", shuffle=None)
+        return self._start(settings, words, shown=False).record
+
     def _start(
         self, settings: Config, words: Sequence[str], *, shown: bool = True
     ) -> _Ended:
@@ -109,7 +115,7 @@ class Runs:
         except (OSError, ValueError):
             tail = " / ".join(output.splitlines()[-_TAIL:])
             raise UsageError(
-                f"--parity: a run ended with exit code {process.returncode} and no record: {tail}"
+                f"a run of the tests ended with exit code {process.returncode}: {tail}"
             ) from None
 
 

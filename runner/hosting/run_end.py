@@ -96,7 +96,7 @@ class RunEnd:
             self.failed |= failed
 
     def finish_memory(self) -> None:
-        """Forget the leaks of earlier runs that are gone, and remember the others.
+        """Forget the leaks of earlier runs that are gone; remember the others, and those of this.
 
         Raises:
             OSError: the cache cannot be written.
@@ -104,6 +104,18 @@ class RunEnd:
         if self.report is not None and self._components.memory is not None:
             leaks = self.report.leaks
             self.notes += self._components.memory.finish(leaks, self._completeness())
+        if self.report is not None and self._components.settings.leaks != "off":
+            self._remember_lines(self.report)
+
+    def _remember_lines(self, report: RunReport) -> None:
+        """Remember the lines of code that leak, for `--fix`."""
+        components = self._components
+        last = os.path.join(components.directory, cache.LAST)
+        if os.path.lexists(last) or (report.leaks and os.access(components.directory, os.W_OK)):
+            from ..advice.last_leaks import LastRun, write
+
+            words = getattr(components, "words", None)
+            write(components.directory, LastRun([*report.leaks], words))
 
     @property
     def is_silent(self) -> bool:

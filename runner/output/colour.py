@@ -10,9 +10,10 @@ from typing import Any
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _STYLES = {
     "failure": ("Fore", "RED"), "ok": ("Fore", "GREEN"), "leak": ("Fore", "YELLOW"),
-    "name": ("Style", "BRIGHT"), "quiet": ("Style", "DIM"),
+    "name": ("Style", "BRIGHT"), "quiet": ("Style", "DIM"), "hunk": ("Fore", "CYAN"),
 }  # fmt: skip
-"""What a style means: a failure, no failure, a leak; what to look at first, and last."""
+"""What a style means: a failure, no failure, a leak; what to look at first, and last; where
+a diff goes on."""
 _WIDTH = 80
 """Columns where neither COLUMNS nor a terminal tells."""
 

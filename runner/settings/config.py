@@ -82,6 +82,10 @@ class Config(NamedTuple):
     resources: tuple[tuple[str, int], ...] = ()
     durations_file: str | None = None
     workers_by: str = "auto"
+    fix: bool = False
+    diff: bool = False
+    apply: bool = False
+    force: bool = False
     coverage: bool = False
     coverage_report: tuple[str, ...] = ("term",)
     coverage_fail_under: float | None = None

@@ -57,6 +57,8 @@ _NEEDS = (
     ),
     _Need(("flaky",), "retries", bool, "--retries"),
     _Need(("workers-wait", "ship"), "workers", bool, "--workers"),
+    _Need(("diff", "apply"), "fix", bool, "--fix"),
+    _Need(("force",), "apply", bool, "--apply"),
 )  # fmt: skip
 _EXCLUSIVE = (
     ("shuffle", "reverse"),
@@ -65,6 +67,8 @@ _EXCLUSIVE = (
     ("pdb", "parity"),
     *((name, other) for name in ("replay", "parity")
       for other in ("reverse", "repeat", "last-failed", "leaked-last", "update-baseline")),
+    ("diff", "apply"),
+    *(("fix", name) for name in ("replay", "parity", "pdb", "until-leak")),
     ("replay", "shuffle"),
     ("replay", "jobs"),
     ("parity", "retries"),

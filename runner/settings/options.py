@@ -127,6 +127,7 @@ KEEPING = "keeping files of failed tests"
 REPORTS = "reports"
 SELECTION = "which tests, in which order"
 PARALLEL = "parallel runs, timeouts, retries"
+FIXING = "changing the tests"
 COVERAGE = "coverage"
 TEMP_DIRECTORY = "location of the temp directory"
 PRINTED = "what the end of a run prints"
@@ -260,6 +261,17 @@ OPTIONS: tuple[Option, ...] = (
     Option("workers-by", choice("auto", "fork", "spawn"), PARALLEL,
            "start workers as forks of this process, as new processes, or as is possible",
            "auto|fork|spawn"),
+    Option("fix", SWITCH, FIXING,
+           "show changes of test code that prevent the leaks of the last run, of the run that the"
+           " command line asks for, or of --leak-json FILE; runs no tests otherwise",
+           allowed=COMMAND_LINE),
+    Option("diff", SWITCH, FIXING, "only show the changes, as a diff; the default of --fix",
+           allowed=COMMAND_LINE),
+    Option("apply", SWITCH, FIXING,
+           "change the files, run their tests again, and take back what did not help",
+           allowed=COMMAND_LINE),
+    Option("force", SWITCH, FIXING, "change files also where the git tree is not clean",
+           allowed=COMMAND_LINE),
     Option("coverage", SWITCH, COVERAGE,
            "measure coverage, with the project's own coverage settings"),
     Option("coverage-report", choice("term", "html", "xml", "json"), COVERAGE,

@@ -20,6 +20,7 @@ ONLY_IN = {
     "markupsafe": {"runner.formats.html"},  # which comes with it
     "tqdm": {"runner.listeners.progress", "tempfiles.commands.progress"},
     "shtab": {"runner.settings.help"},
+    "libcst": {"runner.fix.rewrite"},
     "pytest": {f"runner.integrations.pytest.{name}" for name in (
         "plugin", "run", "contexts", "reports", "xdist",
     )},
@@ -236,9 +237,9 @@ LAYERS = {
     **{
         f"runner.{name}": number
         for number, names in enumerate((
-            "cli", "integrations", "dependence", "cluster", "engines", "remote", "parallel",
-            "recording", "pool", "workers", "scheduling", "hosting", "listeners", "reporting",
-            "formats",
+            "cli", "integrations", "fix", "dependence", "cluster", "engines", "remote",
+            "parallel", "recording", "pool", "workers", "scheduling", "hosting", "listeners",
+            "reporting", "formats",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
             "unittest_api source_code cache marks errors",

@@ -61,10 +61,10 @@ class RemedyTests(unittest.TestCase):
         for call, where, written, expected in (
             ("tempfile.mkdtemp", "temp", "top = tempfile.mkdtemp('a')",
              "tempfile.mkdtemp('a', dir=tmp_path)"
-             "  # instead of tempfile.mkdtemp(...); the test takes tmp_path"),
+             "  # instead of tempfile.mkdtemp(...); takes tmp_path"),
             ("open", "outside", "open('a.csv', 'w')",
              "monkeypatch.chdir(tmp_path)"
-             "  # first in the test; the test takes monkeypatch and tmp_path"),
+             "  # first in the test; takes monkeypatch and tmp_path"),
             ("open", "temp", "open(NAME, 'w')",
              "@tempfiles.redirect()  # above the test; import tempfiles"),
         ):  # fmt: skip
@@ -86,14 +86,15 @@ class RemedyTests(unittest.TestCase):
     def test_remedy_for_other_code_is_pasted_into_its_caller(self) -> None:
         file = self.written("pass")
         whose: tuple[tuple[Scope, str, str, str], ...] = (
-            ("test", "unit.test_a.T.test_it", "self.enterContext", CALLER),
-            ("class", "unit.test_a.T", "cls.enterClassContext", "setUpClass"),
+            ("test", "unit.test_a.U.test_it", "self.enterContext", CALLER),
+            ("class", "unit.test_a.U", "cls.enterClassContext", "setUpClass"),
             ("module", "unit.test_a", "unittest.enterModuleContext", "setUpModule"),
         )
         for scope, context, enter, where in whose:
-            made = leak("make", file=file, function="export", scope=scope, context=context, line=1)
-            code = f"{enter}(tempfiles.redirect())"
-            self.assert_remedy(f"{code}  # first in {where}; import tempfiles", made)
+            made = leak("make", file=file, function="export", scope=scope, context=context)
+            code = f"{enter}(tempfiles.redirect())  # first in {where}"
+            imports = "; import tempfiles" if scope != "module" else ""  # no room: and unittest
+            self.assert_remedy(code + imports, made)
 
     def test_remedy_at_import_runs_at_exit(self) -> None:
         path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "test_a.py")
