@@ -115,7 +115,8 @@ class RunEnd:
             from ..advice.last_leaks import LastRun, write
 
             words = getattr(components, "words", None)
-            write(components.directory, LastRun([*report.leaks], words))
+            with contextlib.suppress(OSError):  # the memory of tests and leaks warns of it
+                write(components.directory, LastRun([*report.leaks], words))
 
     @property
     def is_silent(self) -> bool:

@@ -23,7 +23,7 @@ class CacheTests(ProjectTestCase):
         self.write("test_a.py", LEAKING.format(""))
         self.assertEqual(self.tidytest().code, 0)
         cache = self.project / ".tidytest_cache"
-        names = {".gitignore", "CACHEDIR.TAG", "tests.json"}
+        names = {".gitignore", "CACHEDIR.TAG", "tests.json", "last-leaks.jsonl"}
         self.assertEqual(names, set(os.listdir(cache)))
         self.assertIn("Signature: 8a477f597d28d172789f06886806bc55",
                       (cache / "CACHEDIR.TAG").read_text())

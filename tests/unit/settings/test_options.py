@@ -62,7 +62,10 @@ class OptionsTests(unittest.TestCase):
 
     def test_only_these_options_are_no_settings(self) -> None:
         only = {option.name for option in OPTIONS if option.allowed == COMMAND_LINE}
-        self.assertEqual(only, {"show-settings", "version", "completion", "parity", "replay"})
+        self.assertEqual(only, {
+            "show-settings", "version", "completion", "parity", "replay", "record", "merge",
+            "shard", "list", "fix", "diff", "apply", "force",
+        })
 
 
 if __name__ == "__main__":
