@@ -270,7 +270,7 @@ class SharedDirectories:
         for place, before in self._before.items():
             for name in sorted(_listing(place) - before):
                 path = os.path.join(place, name)
-                if _is_own(path):
+                if is_own(path):
                     yield path
 
 
@@ -311,7 +311,8 @@ def _listing(place: str) -> frozenset[str]:
         return frozenset()
 
 
-def _is_own(path: str) -> bool:
+def is_own(path: str) -> bool:
+    """Return whether a path belongs to the user of this process."""
     try:
         return not hasattr(os, "getuid") or syscalls.lstat(path).st_uid == os.getuid()
     except OSError:

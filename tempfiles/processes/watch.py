@@ -188,9 +188,26 @@ def others_work_in(directory: str, root: str) -> bool:
         stat = procfs.stat(pid)
         if stat is None or stat.state in "ZX" or pid in own:
             continue
-        if os.getpid() not in _with_ancestors(pid) and not watch.is_of_run(str(pid)):
+        if not _is_of_run(pid, watch):
             return True
     return False
+
+
+def held_by_others(paths: Iterable[str], root: str) -> set[str]:
+    """Return the paths that processes hold open, none of which is of this run.
+
+    Args:
+        paths: the paths.
+        root: the run root.
+    """
+    held = holders_of(paths)
+    watch = ProcessWatch(root)
+    ours = [pid for pid in _pids() if _is_of_run(int(pid), watch)] if held else []
+    return set(held) - set(holders_of(held, ours))
+
+
+def _is_of_run(pid: int, watch: ProcessWatch) -> bool:
+    return os.getpid() in _with_ancestors(pid) or watch.is_of_run(str(pid))
 
 
 def _with_ancestors(pid: int) -> set[int]:

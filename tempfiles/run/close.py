@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING
 
 from ..detection.ignore import Ignored
 from ..detection.leak_finder import LeakFinder
-from ..detection.project_tree import FileStates, ProjectTree, SharedDirectories, shared_directories
+from ..detection.project_tree import (
+    FileStates,
+    ProjectTree,
+    SharedDirectories,
+    is_own,
+    shared_directories,
+)
 from ..detection.temp_dir import TempDirectoryScanner
 from ..observation.observer import Observer
 from ..processes.activity import activity_of
 from ..processes.survivors import SurvivorProcesses
+from ..processes.watch import held_by_others
 from ..records import Leak, Leftover, Modification, Unattributed
 from ..recovery import in_use
 from ..registry import cleanup, contexts
@@ -348,9 +355,12 @@ class Closing:
         return self.run_report(tests)
 
     def _unattributed(self) -> tuple[Unattributed, ...]:
-        found = dict(self._finder.unattributed)
+        unattributed = self._finder.unattributed
+        found = {path: children for path, children in unattributed.items() if is_own(path)}
         if self._shared is not None:
-            found.update({path: () for path in self._shared.new() if self._is_foreign(path)})
+            foreign = [path for path in self._shared.new() if self._is_foreign(path)]
+            held = held_by_others(foreign, self._root.path)
+            found.update({path: () for path in foreign if path not in held})
         undecided = self._finder.undecided
         found = {path: children for path, children in found.items() if path not in undecided}
         described = self._finder.explanations.describe_unattributed(found)

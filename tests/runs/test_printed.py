@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import unittest
 
 from tests.support.projects import ProjectTestCase
@@ -36,7 +39,11 @@ SMALL = """
         def test_leaks(self): tempfile.mkdtemp(prefix="first-")
         def test_leaks_again(self): tempfile.mkdtemp(prefix="again-")
 """
-RULE = "-" * 70
+NEIGHBOUR = """
+import glob, os, sys, time
+while not glob.glob(os.path.join(sys.argv[1], "secret-*")): time.sleep(0.01)
+with open(os.path.join(sys.argv[1], "foreign"), "w"): sys.stdin.read()
+"""
 
 
 class ManyLeaksTests(ProjectTestCase):
@@ -128,6 +135,32 @@ class FewLeaksTests(ProjectTestCase):
         plain = self.on_terminal("--leaks", "fail", "test_a", NO_COLOR="1")
         self.assertNotIn("\x1b[", plain)
         self.assertEqual(words_of(plain), words_of(re.sub(r"\x1b\[\d*m", "", shown)))
+
+
+class UnattributedTests(ProjectTestCase):
+    """A child creates a file of a name that nothing tells, another program one that it holds."""
+
+    def test_new_files_of_shared_directories_are_listed_if_asked_for(self) -> None:
+        self.write("test_a.py", """
+            import os, subprocess, time, unittest
+            class T(unittest.TestCase):
+                def test_a(self):
+                    subprocess.run(["sh", "script"], env={**os.environ, "IN": os.environ["BASE"]})
+                    while not os.path.exists(os.path.join(os.environ["BASE"], "foreign")):
+                        time.sleep(0.01)
+        """)
+        self.write("script", 'name=sec; touch "$IN/${name}ret-$$"\n')
+        title = "New in shared directories, not attributed to any test (1):\n    file  "
+        for words in ([], ["-v"], ["--show-unattributed"]):
+            with self.subTest(words), subprocess.Popen([sys.executable, "-c", NEIGHBOUR, self.base],
+                                                       stdin=subprocess.PIPE) as neighbour:
+                outcome = self.run_python("-m", "runner", *words, "test_a", BASE=str(self.base))
+                neighbour.communicate()
+            self.assertEqual(title in outcome.err, bool(words), outcome.err)
+            self.assertEqual("secret-" in outcome.err, bool(words))
+            self.assertNotIn("foreign", outcome.err)
+            for name in os.listdir(self.base):
+                os.unlink(self.base / name)
 
 
 def words_of(text: str) -> str:
