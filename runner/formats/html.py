@@ -169,11 +169,11 @@ def _explanation(report: SuiteReport) -> str:
     """Return what the states of leaks mean, for those that there are."""
     parts = []
     if report.known:
-        parts.append("Known leaks are in the baseline and fail no test. New leaks are not in it.")
+        parts.append("Known leaks are in the baseline and fail no test. New ones are not in it.")
     if report.failing:
         parts.append(
-            "Failing leaks are new and made a test or fixture fail. Those that failed for nothing "
-            "else are not counted as failed."
+            "Failing leaks are new and made a test fail. A test that failed for nothing else is "
+            "not counted as failed."
         )
     return " ".join(parts)
 

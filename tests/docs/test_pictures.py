@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 from tests.support import documentation
 
@@ -18,10 +20,17 @@ import terminal  # noqa: E402
 def words(drawing: str) -> str:
     """Return the text in the drawing of a terminal."""
     lines = ElementTree.fromstring(drawing).iter("{http://www.w3.org/2000/svg}text")
-    return "".join("".join(line.itertext()) + "\n" for line in lines)
+    return "".join(" ".join(map(str.strip, line.itertext())) + "\n" for line in lines)
 
 
 class PictureTests(unittest.TestCase):
+    def test_terminal_shows_what_is_printed_today(self) -> None:
+        directory = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        printed = screenshots.printed(screenshots.COMMAND, directory)
+        today = words(terminal.draw(screenshots.COMMAND, printed, screenshots.COLUMNS))
+        shown = words((screenshots.IMAGES / screenshots.TERMINAL).read_text("utf-8"))
+        self.assertIsNone(documentation.difference(shown, today), "run `make screenshots`")
+
     def test_each_picture_is_used(self) -> None:
         pages = [documentation.PROJECT / "README.md", *DOCS.rglob("*.md")]
         text = "".join(page.read_text("utf-8") for page in pages if "_build" not in page.parts)
@@ -39,7 +48,7 @@ class DrawingTests(unittest.TestCase):
 
     def test_long_lines_are_wrapped_where_a_terminal_wraps_them(self) -> None:
         self.assertEqual(words(terminal.draw("x", "a" * 45 + "\x1b[32mb\x1b[0m", 20)),
-                         "$ x\n" + "a" * 20 + "\n" + "a" * 20 + "\naaaaab\n")
+                         "$ x\n" + "a" * 20 + "\n" + "a" * 20 + "\naaaaa b\n")
 
 
 if __name__ == "__main__":

@@ -174,7 +174,7 @@ class PageTests(unittest.TestCase):
         self.assertIn("<small>1 failure</small>", page)
         self.assertIn(">2 tests failed for leaks</a>", page)
         self.assertEqual(page.count('<details class="failure">'), 1)
-        self.assertIn("failed for nothing else are not counted as failed", page)
+        self.assertIn("failed for nothing else is not counted as failed", page)
 
     def test_page_without_leak_detection_gives_no_number_of_leaks(self) -> None:
         page = Page(html.render(replace(sample(20, 0), looked=False)))

@@ -197,7 +197,7 @@ class LookTests(PageCase):
         top = "return document.getElementById('table').getBoundingClientRect().top"
         for page in ("source", "judged", "medium", "empty"):
             self.show(page)
-            self.assertLess(self.run_script(top), 700, page)
+            self.assertLess(self.run_script(top), 750, page)
             folded = "return document.querySelectorAll('.fold[open]').length"
             self.assertEqual(self.run_script(folded), 0)
         self.browser.resize(1280)
