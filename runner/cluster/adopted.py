@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -52,6 +53,20 @@ class AdoptedWorker:
             if content:
                 with open(path, "wb") as written:
                     written.write(content)
+        if result.collected:
+            _move_measured(self.paths.collected, moved)
+
+
+def _move_measured(path: str, moved: Mapping[str, str]) -> None:
+    """Put the paths of the parent into the coverage data of a machine."""
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(path)) as data, data:
+        for there, here in moved.items():
+            data.execute(
+                "update file set path = ? || substr(path, ?) where substr(path, 1, ?) = ?",
+                (here, len(there) + 1, len(there) + 1, there + os.sep),
+            )
 
 
 def translated(line: bytes, moved: Mapping[str, str]) -> bytes:

@@ -27,7 +27,8 @@ from ..scheduling.schedule import CLUSTER, Schedule
 from ..selection.recorded_order import WorkerOrder
 from ..session.listener import WorkerListener
 from ..session.session import Session
-from ..settings.config import DEFAULT_BASELINE
+from ..settings.config import DEFAULT_BASELINE, Config
+from ..settings.conflicts import OUTPUTS
 from ..unittest_api import test_id
 from ..workers.worker import Job
 from .cluster import Cluster, Offer
@@ -86,7 +87,8 @@ class ClusterSuite(ParallelSuite):
             result.stream.write(f"{line_ends}tidytest: {text}\n")
             result.stream.flush()
 
-        names = not self._replay.batches or bool(settings.retries or self.recording)
+        is_told = self.recording is not None or self._components.reports.has_any
+        names = not self._replay.batches or bool(settings.retries) or is_told
         plan = self._plan(job, say)
         offer = Offer(job, self._units, plan, self._known(), settings.workers_wait, names, say)
         return Cluster(offer, self._schedule, self._engine, handler)
@@ -95,11 +97,12 @@ class ClusterSuite(ParallelSuite):
         components, directory = self._components, self._components.directory
         ship = files = ids = b""
         with untracked():
+            names = project.list_files(directory, _outputs(components.settings))
             if components.settings.ship:
-                ship, number = project.pack(directory)
-                say(f"ships {format_count(number, 'file')}, {format_size(len(ship))}")
+                ship = project.pack(directory, names)
+                say(f"ships {format_count(len(names), 'file')}, {format_size(len(ship))}")
             else:
-                files = project.digests_of(directory)
+                files = project.digests_of(directory, names)
         if self.sends_ids:
             ids = zlib.compress(json.dumps([test_id(test) for test in job.tests]).encode())
         flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
@@ -114,6 +117,13 @@ class ClusterSuite(ParallelSuite):
     def orders(self) -> list[WorkerOrder]:
         """Nothing: a worker of another machine ran parts of many chunks."""
         return []
+
+
+def _outputs(settings: Config) -> set[str]:
+    """Return the files that the run itself writes, which may lie in the project."""
+    return {getattr(settings, name.replace("-", "_")) for name in OUTPUTS} - {
+        settings.leak_baseline
+    }
 
 
 def _paths_in(directory: str) -> list[str]:

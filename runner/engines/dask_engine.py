@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..remote.messages import Answer, Call, EngineError, Note
 from ..remote.task import TaskSite, perform
 
-_CONNECT = 10.0
+_CONNECT = 5.0
 """Seconds in which the scheduler has to answer at the start."""
 _LOST = 45.0
 """Seconds without an answer of the scheduler after which the run gives it up. TCP repeats what a
@@ -170,7 +170,8 @@ def perform_in_dask(call: Call, topic: str) -> Answer:
 
     def is_cancelled() -> bool:
         task = worker.state.tasks.get(key)
-        return task is None or task.state == "cancelled"
+        is_closing = worker.status.name not in ("running", "paused")
+        return is_closing or task is None or task.state == "cancelled"
 
     def note(content: Note) -> None:
         worker.log_event(topic, [*content])

@@ -227,7 +227,7 @@ def _workspace(report: SuiteReport) -> str:
 def _error(record: _Record, id: str, report: SuiteReport) -> tuple[str, str]:
     place = _failure_place(record, report)
     properties = _properties(*place, report) if place is not None else {}
-    properties["title"] = f"{_kind(record)}: {id}"
+    properties["title"] = f"{_kind(record)}: {id}{_machine(record)}"
     return _command("error", properties, record.message or record.details or record.status)
 
 
@@ -237,6 +237,11 @@ def _first_line(text: str) -> str:
 
 def _kind(record: _Record) -> str:
     return {"failure": "FAIL", "error": "ERROR"}.get(record.status, record.status)
+
+
+def _machine(record: _Record) -> str:
+    machine = record.machine if isinstance(record, TestRecord) else ""
+    return f" [{machine}]" if machine else ""
 
 
 def _place(leaks: list[Leak], report: SuiteReport) -> dict[str, str]:

@@ -240,6 +240,7 @@ def _texts(record: _Record, limit: int) -> list[tuple[str, str]]:
         found.append(("Message", record.message))
     found.append(("Traceback", record.details))
     if isinstance(record, TestRecord):
+        found.append(("Machine", record.machine))
         if record.flaky is not None:
             found.append(("Traceback of its first failure", record.flaky.details))
         found += [(f"Also: {other.status}", _text_of(other)) for other in record.others]

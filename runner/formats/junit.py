@@ -181,7 +181,8 @@ def _cases(record: TestRecord | FixtureRecord, leaks: list[_LeakLine]) -> Iterat
     failed = [outcome for outcome in ended if outcome.status in UNSUCCESSFUL]
     case = _case(record)
     case.result = [_result(outcome) for outcome in failed or ended]
-    _append_text(case, SystemOut, _lines(leaks) + _flaky_text(record) + record.stdout)
+    notes = _lines(leaks) + _flaky_text(record) + _machine_text(record)
+    _append_text(case, SystemOut, notes + record.stdout)
     _append_text(case, SystemErr, record.stderr)
     yield case
     if isinstance(record, TestRecord):
@@ -234,6 +235,11 @@ def _flaky_text(record: TestRecord | FixtureRecord) -> str:
     if isinstance(record, FixtureRecord) or record.flaky is None:
         return ""
     return f"flaky: {record.flaky.note}\n{shorten(record.flaky.details, _LIMIT // 4 - 1_000)}"
+
+
+def _machine_text(record: TestRecord | FixtureRecord) -> str:
+    machine = record.machine if isinstance(record, TestRecord) else ""
+    return f"machine: {machine}\n" if machine else ""
 
 
 def _append_text(

@@ -39,6 +39,10 @@ def write(report: SuiteReport, destination: str | TextIO) -> None:
         ReportError: it could not be written.
     """
     document = as_dictionary(report.run, interrupted=report.interrupted)
+    machines = report.machines
+    for leak in document["leaks"]:
+        if leak["context"] in machines:
+            leak["machine"] = machines[leak["context"]]
     document["counts"] = report.counts._asdict()
     if report.flaky:
         document["flaky"] = [_entry(test, ("id", "failed", "message")) for test in report.flaky]

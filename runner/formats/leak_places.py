@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
@@ -58,6 +58,7 @@ def leak_places(report: SuiteReport) -> list[LeakPlace]:
     for leak in report.run.leaks:
         groups.setdefault(_key(leak, report), []).append(leak)
     alike: Counter[str] = Counter()
+    machines = report.machines
     places = []
     for (path, line, call), leaks in sorted(groups.items()):
         file = _shown(path, report) if path else _PROJECT
@@ -65,7 +66,8 @@ def leak_places(report: SuiteReport) -> list[LeakPlace]:
         alike[text] += 1
         fingerprint = sha256(f"{text}\0{alike[text]}".encode("utf-8", "surrogatepass")).hexdigest()
         places.append(LeakPlace(
-            file, line, fingerprint, tuple(leaks), _state(leaks, report), _message(leaks, report)
+            file, line, fingerprint, tuple(leaks), _state(leaks, report),
+            _message(leaks, report, machines),
         ))  # fmt: skip
     return places
 
@@ -105,17 +107,22 @@ def _state(leaks: list[Leak], report: SuiteReport) -> Literal["known", "new", "f
     return "known" if all(leak.key in report.known for leak in leaks) else "new"
 
 
-def _message(leaks: list[Leak], report: SuiteReport) -> str:
-    return printable(" ".join(_words(leaks, report)))
+def _message(leaks: list[Leak], report: SuiteReport, machines: Mapping[str, str]) -> str:
+    return printable(" ".join(_words(leaks, report, machines)))
 
 
-def _words(leaks: list[Leak], report: SuiteReport) -> Iterator[str]:
+def _words(
+    leaks: list[Leak], report: SuiteReport, machines: Mapping[str, str]
+) -> Iterator[str]:
     contexts = {(leak.scope, leak.context) for leak in leaks}
     yield f"{format_count(len(leaks), 'temporary file')} left by"
     yield leaks[0].context if len(contexts) == 1 else counted_contexts(contexts)
     yield f"({format_size(sum(leak.bytes for leak in leaks))}):"
     origin = leaks[0].origin
     yield f"{origin.call} in {origin.function}" if origin is not None else _without_line(leaks[0])
+    on = sorted({machines[leak.context] for leak in leaks if leak.context in machines})
+    if on:
+        yield f"[{'; '.join(on)}]"
     known = sum(leak.key in report.known for leak in leaks)
     if known:
         yield "[known]" if known == len(leaks) else f"[{known:,} known]"

@@ -10,7 +10,7 @@ import stat
 import subprocess
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from tempfiles import untracked
 
@@ -20,16 +20,20 @@ _MOST_NAMED = 3
 _LEFT_OUT = ("__pycache__", "node_modules", "site-packages")
 
 
-def list_files(directory: str) -> list[str]:
+def list_files(directory: str, without: Container[str] = ()) -> list[str]:
     """Return the files of a project: what git tracks, and what is neither tracked nor ignored.
 
     Without git, all but hidden directories and those of installed packages.
 
     Args:
         directory: the working directory of the run.
+        without: the absolute paths of files to leave out.
     """
     with untracked():
-        return sorted(name for name in set(_names(directory)) if _is_shipped(directory, name))
+        return sorted(
+            name for name in set(_names(directory))
+            if os.path.join(directory, name) not in without and _is_shipped(directory, name)
+        )  # fmt: skip
 
 
 def _names(directory: str, prefix: str = "") -> Iterator[str]:
@@ -69,9 +73,9 @@ def _is_shipped(directory: str, name: str) -> bool:
     return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
 
 
-def digests_of(directory: str) -> bytes:
-    """Return the digest of each file of a project, for `differences`."""
-    found = {name: _digest(os.path.join(directory, name)) for name in list_files(directory)}
+def digests_of(directory: str, names: Iterable[str]) -> bytes:
+    """Return the digests of files of a project, for `differences`."""
+    found = {name: _digest(os.path.join(directory, name)) for name in names}
     return zlib.compress(json.dumps(found).encode())
 
 
@@ -103,10 +107,9 @@ def _digest(path: str) -> str:
         return ""
 
 
-def pack(directory: str) -> tuple[bytes, int]:
-    """Return a project as a zip, and how many files it has."""
+def pack(directory: str, names: Iterable[str]) -> bytes:
+    """Return files of a project as a zip."""
     buffer = io.BytesIO()
-    names = list_files(directory)
     with untracked(), zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in names:
             path = os.path.join(directory, name)
@@ -115,7 +118,7 @@ def pack(directory: str) -> tuple[bytes, int]:
             info.external_attr = mode << 16
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, _content(path, mode))
-    return buffer.getvalue(), len(names)
+    return buffer.getvalue()
 
 
 def _content(path: str, mode: int) -> bytes:

@@ -81,6 +81,11 @@ class Reports:
             except ReportError as error:
                 raise UsageError(f"--{name}: {error}") from None
 
+    @property
+    def has_any(self) -> bool:
+        """Whether a report is to be written."""
+        return bool(self._destinations)
+
     def write(self, run: RunReport, session: Session, *, interrupted: bool = False) -> None:
         """Write all reports, also if one of them cannot be written.
 
@@ -122,4 +127,5 @@ class Reports:
             report, looked=self._looked, interrupted=interrupted, repository=self._repository,
             known=frozenset(session.policy.known_keys),
             failing=frozenset(session.policy.failing_keys), counts=session.counts(run.leaks),
+            machines=session.machines,
         )  # fmt: skip

@@ -106,7 +106,9 @@ class Recorder(Listener):
         """Finish the record of a test."""
         draft = self._draft(test.id)
         self._drafts.remove(draft)
-        self._tests.append(draft.record(test, (stdout, stderr), self._now))
+        record = draft.record(test, (stdout, stderr), self._now)
+        machine = self._run.machine if self._run is not None else ""
+        self._tests.append(replace(record, machine=machine) if machine else record)
 
     def outcome(self, outcome: Outcome) -> None:
         """Add an outcome of a test, of a subtest or of a fixture."""

@@ -25,6 +25,10 @@ class RunControl(Protocol):
     def worker(self) -> int:
         """The number of the worker that has sent the event; 0 where the tests run here."""
 
+    @property
+    def machine(self) -> str:
+        """The machine of a cluster that ran the last test, and in which attempt; else empty."""
+
     def has_leaked_late(self) -> bool:
         """Return whether a context left something new after it closed."""
 

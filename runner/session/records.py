@@ -7,6 +7,7 @@ it: it may contain control characters and lone surrogates, and each reporter mus
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tempfiles import RunReport, Sample, Summary
@@ -52,6 +53,7 @@ class TestRecord:
             cleanup or a skip after a failed subtest.
         flaky: how it failed before it passed (`--retries`); else None.
         worker: the number of the worker that ran it.
+        machine: the machine of a cluster that ran it, and in which attempt; empty without one.
     """
 
     __test__ = False  # pytest would collect a class of this name
@@ -74,6 +76,7 @@ class TestRecord:
     others: tuple[SubtestRecord, ...] = ()
     flaky: FlakyTest | None = None
     worker: int = 0
+    machine: str = ""
 
     @property
     def class_id(self) -> str:
@@ -155,6 +158,7 @@ class SuiteReport:
         interrupted: whether it was interrupted before its end.
         repository: the top of the repository, where it is known.
         flaky: the tests and fixtures that failed before they passed (`--retries`).
+        machines: the machine of a cluster where a context has left something, by its id.
         counts: what every output counts in the same way.
     """
 
@@ -173,6 +177,7 @@ class SuiteReport:
     interrupted: bool = False
     repository: str = ""
     flaky: tuple[FlakyTest, ...] = ()
+    machines: Mapping[str, str] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
 
     @property

@@ -84,6 +84,7 @@ class Session:
             a reading of `time.perf_counter`.
         worker: the number of the worker that has sent it.
         machine: the machine of a cluster that ran the last test; empty without a cluster.
+        machines: the machine where a context has left something, by its id.
         name_running: returns the ids of the tests that workers run now; None without workers.
         stop: called by a listener to end the run after the test under way; the adapter sets it.
         own_report: what this process itself has created and left, without its workers, when the
@@ -116,6 +117,7 @@ class Session:
         self.name_running: Callable[[], str] | None = None
         self.worker = 0
         self.machine = ""
+        self.machines: dict[str, str] = {}
         self.own_report = RunReport(Summary())
         self.found_late: list[ContextReport] = []
         self._late: list[ContextReport] = []
@@ -252,6 +254,8 @@ class Session:
         new = self.policy.without_known(report)
         closed = ClosedContext(report, new)
         self._order.setdefault((report.scope, report.id), len(self._order))
+        if self.machine and report.leaks:
+            self.machines[report.id] = self.machine
         self._notify(closed)
         return closed
 

@@ -13,14 +13,46 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.support.programs import REPOSITORY
 
-TIMEOUT = 60.0  # seconds; on a busy machine it takes 3 until the first process is there
+
+class Forks:
+    """A process that has imported distributed, and forks processes of dask.
+
+    Args:
+        top: the directory for all that they write.
+        prefix: a command to start it with, as `ip netns exec NAME`.
+    """
+
+    def __init__(self, top: Path, prefix: Sequence[str] = ()) -> None:
+        environment = {**os.environ, "PYTHONPATH": REPOSITORY, "TMPDIR": str(top)}
+        self._process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", __name__], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True, cwd=top,
+        )  # fmt: skip
+        self._pids: list[int] = []
+
+    def start(self, kind: str, words: Sequence[str]) -> int:
+        """Start a scheduler or a worker; return its process id."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write("\0".join([kind, *words]) + "\n")
+        self._process.stdin.flush()
+        self._pids.append(int(self._process.stdout.readline()))
+        return self._pids[-1]
+
+    def close(self) -> None:
+        """Kill all."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        for pid in self._pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
 
 
 class DaskCluster:
@@ -28,30 +60,35 @@ class DaskCluster:
 
     Args:
         workers: how many workers to start at first.
-        options: for each worker.
+        host: the address of the scheduler.
+        prefixes: commands to start the processes of the scheduler, and of the workers, with.
 
     Attributes:
         address: of the scheduler.
         top: the directory with the working directory, scratch and log of each process.
+        scheduler: the process id of the scheduler.
+        workers: those of the workers.
     """
 
-    def __init__(self, workers: int = 0, options: Sequence[str] = ("--nthreads", "1")) -> None:
+    def __init__(
+        self, workers: int = 0, host: str = "127.0.0.1",
+        prefixes: tuple[Sequence[str], ...] = ((),),
+    ) -> None:
         self._count = workers
-        self._options = options
+        self._host = host
+        self._prefixes = prefixes
         self.port = free_port()
-        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.address = f"tcp://{host}:{self.port}"
         self._exit = contextlib.ExitStack()
         self.scheduler = 0
         self.workers: list[int] = []
 
     def __enter__(self) -> DaskCluster:
         self.top = Path(self._exit.enter_context(tempfile.TemporaryDirectory(prefix="dask-")))
-        environment = {**os.environ, "PYTHONPATH": REPOSITORY, "TMPDIR": str(self.top)}
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, env=environment, text=True, cwd=self.top,
-        )  # fmt: skip
-        self._exit.callback(self._close)
+        forks = [Forks(self.top, prefix) for prefix in self._prefixes]
+        for each in forks:
+            self._exit.callback(each.close)
+        self._for_scheduler, self._for_workers = forks[0], forks[-1]
         self.start_scheduler()
         for _ in range(self._count):
             self.add_worker()
@@ -60,34 +97,18 @@ class DaskCluster:
     def __exit__(self, *exception: object) -> None:
         self._exit.close()
 
-    def _close(self) -> None:
-        for pid in (*self.workers, self.scheduler):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert self._server.stdin is not None and self._server.stdout is not None
-        self._server.stdin.close()
-        self._server.wait()
-        self._server.stdout.close()
-
     def start_scheduler(self) -> None:
         """Start the scheduler, or start it again, at the same address."""
-        self.scheduler = self._start("scheduler", [
-            "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--no-show",
+        self.scheduler = self._for_scheduler.start("scheduler", [
+            "--host", self._host, "--port", str(self.port), "--no-dashboard", "--no-show",
         ])  # fmt: skip
-        deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port)).close()
-                return
-            time.sleep(0.02)
-        raise TimeoutError(self.log("scheduler"))
 
     def add_worker(self, *options: str) -> int:
         """Start a worker; return its process id."""
         name = f"worker-{len(self.workers)}"
-        pid = self._start("worker", [
+        pid = self._for_workers.start("worker", [
             self.address, "--no-dashboard", "--no-nanny", "--local-directory",
-            str(self.top / name), *(options or self._options),
+            str(self.top / name), *(options or ("--nthreads", "1")),
         ])  # fmt: skip
         self.workers.append(pid)
         return pid
@@ -97,18 +118,8 @@ class DaskCluster:
         os.kill(pid, signal.SIGKILL)
 
     def left(self) -> list[str]:
-        """Return what runs have left in the temp directory of the machines."""
-        return [str(path) for path in self.top.rglob("tid*") if path.name != "tidytest"]
-
-    def log(self, name: str) -> str:
-        """Return what processes of a kind have said."""
-        return "".join(path.read_text() for path in self.top.glob(f"{name}*.log"))
-
-    def _start(self, kind: str, words: Sequence[str]) -> int:
-        assert self._server.stdin is not None and self._server.stdout is not None
-        self._server.stdin.write("\0".join([kind, *words]) + "\n")
-        self._server.stdin.flush()
-        return int(self._server.stdout.readline())
+        """Return what runs have left in the temp directories of the machines."""
+        return [str(path) for path in self.top.rglob("tid*")]
 
 
 def free_port() -> int:
