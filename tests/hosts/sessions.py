@@ -12,7 +12,8 @@ from typing import Any
 from tests.support.programs import Outcome
 from tests.support.projects import ProjectTestCase
 
-OTHERS = ("randomly", "rerunfailures", "flaky", "anyio", "asyncio", "pytest_forked", "timeout")
+OTHERS = ("randomly", "rerunfailures", "flaky", "anyio", "asyncio", "pytest_forked", "timeout",
+          "django")
 """Plugins that may be installed: a test switches on those that it is about."""
 
 

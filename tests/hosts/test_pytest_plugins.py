@@ -98,5 +98,87 @@ class RerunTests(PytestTestCase):
         self.assertEqual(contexts, ["test_a.py::test_a"] * 2 + ["test_a.py::test_b"] * 3)
 
 
+@unittest.skipUnless(
+    has("flaky") and has("pytest_timeout"),
+    "flaky or pytest-timeout is not installed: pip install 'tidytest[hosts]'",
+)
+class FlakyAndTimeoutTests(PytestTestCase):
+    plugins = ("flaky", "timeout")
+
+    def test_each_run_of_a_test_owns_what_it_leaves(self) -> None:
+        self.write("test_a.py", """\
+            import tempfile, time, flaky, pytest
+            number = 0
+            @flaky.flaky(max_runs=3)
+            def test_flaky():
+                global number
+                number += 1
+                if number < 3:
+                    tempfile.mkdtemp(prefix=f"run{number}-")
+                    assert number == 3
+            @pytest.mark.timeout(0.2)
+            def test_slow():
+                tempfile.mkdtemp(prefix="slow-")
+                time.sleep(60)
+            def test_clean(): pass
+            """)
+        outcome = self.pytest("--leaks", "fail", code=1)
+        self.assertIn("1 failed, 2 passed", outcome.out)
+        self.assertIn("FAILED test_a.py::test_slow - Failed: Timeout", outcome.out)
+        self.assertEqual(self.leaks, {
+            "run1": ("test", "test_a.py::test_flaky", "test_a.py:8"),
+            "run2": ("test", "test_a.py::test_flaky", "test_a.py:8"),
+            "slow": ("test", "test_a.py::test_slow", "test_a.py:12"),
+        })
+
+
+@unittest.skipUnless(has("pytest_forked"), "pytest-forked is not installed")
+@unittest.skipIf(version("pytest") >= "9", "pytest-forked does not run tests with pytest 9")
+class ForkedTests(PytestTestCase):
+    plugins = ("pytest_forked",)
+
+    def test_a_child_reports_to_the_test_that_it_runs(self) -> None:
+        self.write("test_a.py", """\
+            import tempfile
+            def test_leak(): tempfile.mkdtemp(prefix="forked-")
+            def test_clean(): pass
+            """)
+        outcome = self.pytest("--forked", "--leaks", "fail", code=1)
+        self.assertIn("2 passed", outcome.out)
+        self.assertEqual(set(self.leaks), {"forked"})
+        self.assertEqual(self.leaks["forked"][1], "test_a.py::test_leak")
+
+
+@unittest.skipUnless(
+    has("pytest_django"), "pytest-django is not installed: pip install 'tidytest[hosts]'"
+)
+class DjangoTests(PytestTestCase):
+    plugins = ("django",)
+
+    def test_tests_with_a_database_own_their_files(self) -> None:
+        self.write("settings.py", """\
+            SECRET_KEY = "x"
+            DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3",
+                                     "TEST": {"NAME": "test.sqlite3"}}}
+            """)
+        self.write("test_a.py", """\
+            import tempfile, pytest
+            from django.test import TestCase
+            class Case(TestCase):
+                @classmethod
+                def setUpTestData(cls): tempfile.mkdtemp(prefix="data-")
+                def test_a(self): tempfile.mkdtemp(prefix="case-")
+            @pytest.mark.django_db
+            def test_b(settings):
+                settings.MEDIA_ROOT = tempfile.mkdtemp(prefix="media-")
+            """)
+        self.pytest(DJANGO_SETTINGS_MODULE="settings", code=0)
+        self.assertEqual(self.leaks, {
+            "data": ("class", "test_a.py::Case", "test_a.py:5"),
+            "case": ("test", "test_a.py::Case::test_a", "test_a.py:6"),
+            "media": ("test", "test_a.py::test_b", "test_a.py:9"),
+        })
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -28,6 +28,25 @@ _LEFT = pytest.StashKey[ClosedContext]()
 _CALL = pytest.StashKey[pytest.TestReport]()
 
 
+class _Later:
+    """Stands for `log=True`, and has that answered with no: the report is logged later.
+
+    The flaky plugin asks it only about reports that it does not hide.
+
+    Attributes:
+        phase: the phase of the last report.
+        phases: those of the reports that would be logged now.
+    """
+
+    def __init__(self) -> None:
+        self.phase: str | None = None
+        self.phases: set[str | None] = set()
+
+    def __bool__(self) -> bool:
+        self.phases.add(self.phase)
+        return False
+
+
 class PytestContexts:
     """Opens and closes the contexts of a session that runs tests.
 
@@ -45,6 +64,7 @@ class PytestContexts:
         self._process = os.getpid()
         self._contexts: dict[Any, Context] = {}
         self._protocol: Any = None
+        self._later = _Later()
 
     def pytest_sessionstart(self) -> None:
         """Have the reports of a test logged after its teardown, which decides on its leaks."""
@@ -54,11 +74,13 @@ class PytestContexts:
         self._protocol = original = runner.runtestprotocol
 
         def log_later(item: pytest.Item, log: bool = True, nextitem: Any = None) -> Any:
-            if not self._may_fail(item):
+            if not log or not self._may_fail(item):
                 return original(item, log=log, nextitem=nextitem)
-            reports = original(item, log=False, nextitem=nextitem)
-            for report in reports if log else ():
-                item.ihook.pytest_runtest_logreport(report=report)
+            self._later = later = _Later()
+            reports = original(item, log=later, nextitem=nextitem)
+            for report in reports:
+                if report.when in later.phases:
+                    item.ihook.pytest_runtest_logreport(report=report)
             return reports
 
         runner.runtestprotocol = log_later
@@ -173,6 +195,7 @@ class PytestContexts:
         if os.getpid() != self._process:
             return report
         item.stash[_HAS_FAILED] = item.stash.get(_HAS_FAILED, False) or report.failed
+        self._later.phase = report.when
         if report.when != "teardown":
             item.stash[_CALL] = report
             return report
