@@ -92,8 +92,8 @@ class RerunTests(PytestTestCase):
             def test_b(): tempfile.mkdtemp(prefix="always-")
             """)
         outcome = self.pytest("--leaks", "fail", "--reruns", "2", code=1)
-        self.assertIn("1 failed, 1 passed, 4 rerun", outcome.out)
-        self.assertIn("FAILED test_a.py::test_b", outcome.out)
+        self.assertIn("1 passed, 4 rerun, 1 leaked", outcome.out)
+        self.assertIn("LEAK: test_a.py::test_b", outcome.out)
         contexts = [leak["context"] for leak in self.document["leaks"]]
         self.assertEqual(contexts, ["test_a.py::test_a"] * 2 + ["test_a.py::test_b"] * 3)
 

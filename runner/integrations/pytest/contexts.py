@@ -71,7 +71,8 @@ class PytestContexts:
         from _pytest import runner
 
         self._stop_naming = pytest_subtests.follow(self._run)
-        self._protocol = original = runner.runtestprotocol
+        original: Any = runner.runtestprotocol  # not `bool` alone is passed as `log`
+        self._protocol = original
 
         def log_later(item: pytest.Item, log: bool = True, nextitem: Any = None) -> Any:
             if not log or not self._may_fail(item):
