@@ -112,7 +112,7 @@ class LookTests(PageCase):
         for theme in ("dark", "light"):
             self.browser.prefer(theme)
             for fragment in ("", "#view=tests&sort=status"):
-                self.show("medium", fragment)
+                self.show("source", fragment)
                 pairs = self.run_script(EVERY_WORD)
                 self.assertGreater(len(pairs), 50)
                 faint = [words for words, *shades in pairs if contrast(*shades) < 4.5]
