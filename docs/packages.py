@@ -15,7 +15,8 @@ ORDER = {
     "runner": (
         "cli", "integrations", "fix", "dependence", "cluster", "engines", "remote",
         "parallel", "recording", "pool", "workers", "scheduling", "hosting", "listeners",
-        "reporting", "formats", "execution", "session", "baseline", "selection", "settings", "advice", "output",
+        "reporting", "formats", "execution", "session", "baseline", "selection", "settings",
+        "advice", "output",
     ),
     "tempfiles": (
         "commands", "run", "detection", "observation", "processes", "events", "recovery",
