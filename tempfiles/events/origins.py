@@ -298,14 +298,32 @@ def describe(trail: Trail, base: str) -> Origin | None:
     """
     if trail.code is None:
         return None
+    # Many files are created in one line. The codes are compared by identity: to hash one is slow.
+    caller, line = trail.caller or (None, 0)
+    codes = id(trail.code), id(trail.callee), id(caller)
+    key = (*codes, trail.line, line, trail.call, trail.module, base)
+    if not trail.frames and key in _described:
+        return _described[key][1]
+    origin = _describe(trail, trail.code, base)
+    if not trail.frames and len(_described) < _MOST_DESCRIBED:
+        _described[key] = trail, origin
+    return origin
+
+
+_MOST_DESCRIBED = 1_000
+_described: dict[tuple[object, ...], tuple[Trail, Origin]] = {}
+"""The origins by what they describe; the trail keeps its codes, and so their identities, alive."""
+
+
+def _describe(trail: Trail, code: CodeType, base: str) -> Origin:
     from ..records import Origin
 
-    name = trail.code.co_filename
+    name = code.co_filename
     file, first = _examples.get(name, (name, 1))
     return Origin(
         file=relative(file, base),
         line=first + trail.line - 1,
-        function=trail.code.co_name,
+        function=code.co_name,
         call=call_name(trail),
         trace=tuple(
             f"{relative(code.co_filename, base)}:{line} in {code.co_name}"
