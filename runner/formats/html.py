@@ -152,17 +152,18 @@ def _kinds(counts: Counts) -> Iterator[tuple[str, str]]:
 def _leaks_card(report: SuiteReport, failed: int) -> _Card:
     totals = report.run.summary
     states = Counter(leak_state(report, leak) for leak in report.run.leaks)
-    shown = [state for state in ("failing", "new", "known") if states[state]]
-    notes = [(f"{states[state]:,} {state}", f"view=leaks&state={state}") for state in shown]
+    notes = []
+    if states["failing"] or states["known"]:
+        shown = [state for state in ("failing", "new", "known") if states[state] or state == "new"]
+        notes = [(f"{states[state]:,} {state}", f"view=leaks&state={state}") for state in shown]
     if failed:
         words = f"{format_count(failed, 'test')} failed for leaks"
         notes.append((words, "view=tests&facet=failed+for+leaks"))
-    contexts = format_count(totals.leaking_contexts, "context")
-    size = (f"{format_size(totals.leaked_bytes)} by {contexts}", "view=contexts")
+    if totals.leaked:
+        contexts = format_count(totals.leaking_contexts, "context")
+        notes.append((f"{format_size(totals.leaked_bytes)} by {contexts}", "view=contexts"))
     kind = "leaky" if totals.leaked else "good"
-    if shown == ["new"] and not failed:
-        notes = []
-    return _Card(kind, totals.leaked, "leaked", "view=leaks", (*notes, size))
+    return _Card(kind, totals.leaked, "leaked", "view=leaks", tuple(notes))
 
 
 def _explanation(report: SuiteReport) -> str:

@@ -159,6 +159,9 @@ class PageTests(unittest.TestCase):
             name = state.split()[1]
             self.assertIn(f'<a href="#view=leaks&amp;state={name}">{state}</a>', page)
         self.assertIn("Known leaks are in the baseline", page)
+        every = frozenset(leak.key for leak in judged().run.leaks)
+        page = html.render(replace(judged(), known=every, failing=frozenset()))
+        self.assertRegex(page, r">0 new</a>(?s:.*)>150 known</a>")
         for word in (" new</a>", "Known leaks"):
             self.assertNotIn(word, html.render(sample(5, 5)))
 
