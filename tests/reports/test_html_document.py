@@ -114,7 +114,7 @@ class RunTests(ProjectTestCase):
         page, drawn = self.page("--leak-baseline", "known.json", "--leaks", "fail", "test_a")
         self.assertEqual({leak["context"]: leak["state"] for leak in drawn["leaks"]},
                          {"test_a.T.test_a": "known", "test_a.T.test_b": "failing"})
-        self.assertRegex(page, r">1 failing<(?s:.*)>1 known<")
+        self.assertRegex(page, r">1 new and failing<(?s:.*)>1 known<")
 
     def test_a_run_that_looks_for_no_leaks_says_so(self) -> None:
         self.write("test_a.py", self.LEAKY.replace("tempfile.mkdtemp(prefix=", "print("))
