@@ -22,7 +22,7 @@ class LiveLineTests(ProjectTestCase):
         self.write("test_a.py", SUITE)
 
     def test_line_shows_what_runs_and_is_gone_at_the_end(self) -> None:
-        shown = self.on_terminal("-j2", "test_a")
+        shown = self.on_terminal("-j2", "test_a", NO_COLOR="1")  # unittest's, from 3.14 on
         first, second = r"test_a\.A\.test_1", r"test_a\.B\.test_3"
         self.assertRegex(shown, rf"\[0 of 3 tests\] ({first}  {second}|{second}  {first})")
         self.assertIn("[1 of 3 tests] test_a.A.test_1 1 s", shown)
