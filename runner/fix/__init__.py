@@ -1,1 +1,1 @@
-"""Change test code so that it no longer leaks (`--fix`): plan, rewrite, run the tests again."""
+"""Change test code so that it no longer leaks (`--fix`): plan, rewrite, run again."""
