@@ -35,16 +35,18 @@ class ChunkSize(NamedTuple):
     Attributes:
         least: seconds of work, so that workers rarely wait for the parent.
         most: seconds of work, unless one unit takes longer.
+        end: seconds of work at the end of the run, where less than `least` is left for each worker.
         counts_units: whether the number of units is limited as well, by their share of the rest;
             that of units about which nothing is known always is.
     """
 
     least: float = 0.02
     most: float = _MOST
+    end: float = 0.02
     counts_units: bool = True
 
 
-LOCAL, CLUSTER = ChunkSize(), ChunkSize(5.0, 60.0, False)
+LOCAL, CLUSTER = ChunkSize(), ChunkSize(5.0, 60.0, 1.0, False)
 
 
 class Bound(NamedTuple):
@@ -219,7 +221,8 @@ class Schedule:
         """Return the next units that may run at any time, as many as are worth a message."""
         share = _CHUNKS * self.workers
         size = self._size
-        seconds = min(size.most, max(size.least, self._estimates.rest / share))
+        least = min(size.least, self._estimates.rest / self.workers / 2)  # shared at the end too
+        seconds = min(size.most, max(least, size.end, self._estimates.rest / share))
         seconds = cores * max(seconds, self._estimates.of(self._free[-1]) * (cores > 1))
         limits_units = size.counts_units or self._estimates.is_unknown(self._free[-1])
         most = max(1, cores * len(self._free) // share) if limits_units else len(self._free)
