@@ -15,7 +15,7 @@ _STYLES = {
 """What a style means: a failure, no failure, a leak; what to look at first, and last; where
 a diff goes on."""
 _WIDTH = 80
-"""Columns where neither COLUMNS nor a terminal tells."""
+"""Columns of a row where neither COLUMNS nor a terminal tells."""
 
 
 def wants_colour(stream: Any) -> bool:
@@ -49,14 +49,14 @@ def is_live(stream: Any) -> bool:
     return isatty is not None and bool(isatty())
 
 
-def width_of(stream: Any) -> int:
-    """Return how many columns the lines for a stream may take."""
+def columns_of(stream: Any) -> int:
+    """Return how wide the terminal of a stream is, or COLUMNS; 0 where neither tells."""
     if os.environ.get("COLUMNS", "").isdecimal():
-        return int(os.environ["COLUMNS"]) or _WIDTH
+        return int(os.environ["COLUMNS"])
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _WIDTH
+        return os.get_terminal_size(stream.fileno()).columns
     except (AttributeError, OSError, ValueError):
-        return _WIDTH
+        return 0
 
 
 class Painter:
@@ -66,11 +66,14 @@ class Painter:
         stream: the stream; None for text without colour and of any width.
 
     Attributes:
-        width: how many columns a line may take.
+        width: how many columns a row may take.
+        longest: how many a sentence may take; in a log it stays on one line.
     """
 
     def __init__(self, stream: Any = None) -> None:
-        self.width = sys.maxsize if stream is None else width_of(stream)
+        columns = columns_of(stream) if stream is not None else sys.maxsize
+        self.width = columns or _WIDTH
+        self.longest = columns or sys.maxsize
         self._on = stream is not None and wants_colour(stream)
         if self._on:
             import colorama

@@ -120,7 +120,7 @@ def write_summary(
         lines.append(_failed_for_leaks(summary.counts, painter))
         lines += _late_lines(summary, display, painter), _advice(summary, painter)
         lines.append(_known(summary.counts))
-    lines.append(painter.paint(folded(note, painter.width), "leak") for note in notes)
+    lines.append(painter.paint(folded(note, painter.longest), "leak") for note in notes)
     lines.append(_verdict(summary.late_failures, painter))
     if display.mode == "full":
         lines.append(_ending(summary, display, painter))
@@ -152,7 +152,7 @@ def _advice(summary: RunSummary, painter: Painter) -> Iterator[str]:
         from ..advice import advice
 
         for number, line in enumerate(advice(summary.new_leaks)):
-            line = folded(line, painter.width) if number < 2 else line  # not the remedy
+            line = folded(line, painter.longest) if number < 2 else line  # not the remedy
             yield painter.paint(line, "leak") if number == 0 else line
 
 
@@ -181,7 +181,7 @@ def _ending(summary: RunSummary, display: Display, painter: Painter) -> Iterator
     if not (display.settings.show_unattributed or display.is_verbose):
         ours = (entry for entry in report.unattributed if entry.where == "temp")
         report = report._replace(unattributed=tuple(ours))
-    yield from (folded(line, painter.width) for line in ending_lines(report))
+    yield from (folded(line, painter.longest) for line in ending_lines(report))
     yield from (painter.paint(line, "failure") for line in failed_lines(summary.failed))
     if not report.is_empty:
-        yield painter.paint(folded(totals_line(report, summary.kept), painter.width), "quiet")
+        yield painter.paint(folded(totals_line(report, summary.kept), painter.longest), "quiet")

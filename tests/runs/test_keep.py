@@ -62,6 +62,7 @@ class KeepTests(KeepTestCase):
         (tree,) = (run / "test_a.Phases.test_body").glob("*/deep")
         self.assertEqual((tree / "er.txt").read_text(), "tree")
         sections = re.split(r"^={70}$", outcome.err, flags=re.MULTILINE)[1:]
+        self.assertTrue(sections.pop().startswith("\nLEAKS: "))
         for section in sections:
             (id,) = re.findall(r"\((\S+)\)", section.splitlines()[1])[:1]
             self.assertIn(f"\nKept: {run / id}\n", section)

@@ -124,7 +124,7 @@ class NotCountedTests(ProjectTestCase):
             'os.mkdir("kept")\ntempfile.mkdtemp()\nself.fail("kept")',
             "--keep", "on-failure", "--keep-dir", "kept/a",
         )  # fmt: skip
-        self.assertRegex(reported, r"\n    dir   kept/ .*os.mkdir\n")
+        self.assertRegex(reported, r"\n    dir .*  \./kept/ [^\0]*os.mkdir\n")
 
 
 if __name__ == "__main__":

@@ -237,7 +237,7 @@ class UntilLeakTests(ProjectTestCase):
         for options in (), ("--leaks", "fail"):
             outcome = self.tidytest("-v", "--until-leak", "--repeat", "9", *options, "test_a")
             self.assertEqual(order(outcome), ["test_a", "test_z"] * 2)
-            self.assertEqual(outcome.err.count("\nLEAKS: 1 left "), 1, outcome.err)
+            self.assertEqual(outcome.err.count("\nFound after the tests:\n"), 1, outcome.err)
             self.assertIn("1 leaked by 1 test", outcome.err)
             self.assertEqual(outcome.code, 1 if options else 0)
 
