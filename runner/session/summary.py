@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -133,11 +134,17 @@ def write_summary(
 
 def _short(summary: RunSummary, display: Display, painter: Painter) -> Iterator[str]:
     """Yield one line: what leaked, and where to look."""
-    if not summary.new_leaks:
+    leaks, known = summary.new_leaks, summary.counts.known_leaks
+    if not leaks:
         yield from _known(summary.counts)
         return
-    known = summary.counts.known_leaks
-    title = listing_title(summary.new_leaks) + (f" ({known:,} known)" if known else "")
+    title = listing_title(leaks) + (f" ({known:,} known)" if known else "")
+    contexts = {leak.context for leak in leaks}
+    lines = Counter(f"{leak.origin.file}:{leak.origin.line}" for leak in leaks if leak.origin)
+    if len(contexts) == 1:
+        title += f": {printable(contexts.pop())}"
+    elif lines:
+        title += f", most at {printable(lines.most_common(1)[0][0])}"
     yield painter.paint(f"{title}; {display.where}", "leak")
 
 

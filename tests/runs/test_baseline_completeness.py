@@ -67,7 +67,7 @@ class TestOrderTests(BaselineCase):
         self.suite("test_a", "pass", fixed)
         outcome = self.tidytest(*STRICT)
         self.assertEqual(outcome.code, 1)
-        self.assertRegex(outcome.err, r"LEAK: \S*test_2")
+        self.assertRegex(outcome.err, r"LEAKS: 1 left .*: \S*test_2; ")
         self.assertIn("1 fixed", outcome.err)
 
     def test_another_child_changes_nothing(self) -> None:

@@ -59,7 +59,7 @@ class LeakOptionTests(ProjectTestCase):
                 def test(self): subprocess.Popen(["sh", "-c", "sleep 0.4; echo >$TMPDIR/late"])
         """)
         outcome = self.tidytest("--late-grace", "20", "test_a")
-        self.assertRegex(outcome.err, r"\n    file  late .*subprocess sh")
+        self.assertRegex(outcome.err, r"\n    file +1 B  late .*subprocess sh")
         self.assertIn("1 leaked by 1 test", outcome.err)
 
     def test_leaks_off_reports_nothing_and_cleans_the_directory(self) -> None:
