@@ -250,7 +250,7 @@ class KeepDirectoryTests(BaselineCase):
                     check=False,
                 )
                 self.assertEqual(done.returncode, 1, done.stderr)
-                self.assertIn("2 leaked by 1 test", done.stderr)
+                self.assertIn("2 left by 1 test", done.stderr)
                 self.assertIn("Kept: ", done.stderr)
 
 
