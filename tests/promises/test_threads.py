@@ -133,7 +133,8 @@ print(sorted({(each, results.count(each)) for each in results}))
 """
 
 FORKS = """
-import signal
+import signal, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads
 from tempfiles import Run, RunSettings
 from tempfiles.run import lifecycle
 from tempfiles.system import audit
