@@ -98,7 +98,7 @@ class WorkflowTests(unittest.TestCase):
         config = configparser.ConfigParser()
         config.read(ROOT / "setup.cfg")
         declared = re.findall(r"Python :: (3\.\d+)", config["metadata"]["classifiers"])
-        self.assertLessEqual({*declared, "3.14", "3.15"}, set(matrix["python"]))
+        self.assertEqual(declared, matrix["python"])
 
     def test_targets_exist(self) -> None:
         targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
