@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from ..advice.syntax import FUNCTIONS, Function
 from ..errors import UsageError
 from .plan import Change
 
@@ -24,36 +26,73 @@ _ENTERING = ("enterContext", "enterClassContext", "enterModuleContext")
 def rewritten(source: bytes, changes: Sequence[Change]) -> bytes:
     """Return a source file with changes of its lines, and with the imports that they need.
 
+    LibCST takes seconds for a long file, so it is given the changed functions and the imports only.
+
     Args:
         source: the file.
         changes: of this file; none is refused.
 
     Raises:
-        ValueError: LibCST cannot parse the file.
+        ValueError: the file is not in UTF-8, or LibCST cannot parse it.
     """
+    lines = source.decode().split("\n")
+    functions: defaultdict[Function, list[Change]] = defaultdict(list)
+    for change in changes:
+        functions[change.site.functions[-1]].append(change)
     try:
-        module = cst.parse_module(source)
-    except (cst.ParserSyntaxError, UnicodeDecodeError) as error:
-        raise ValueError("LibCST cannot parse its file") from error
-    module = MetadataWrapper(module).visit(_Rewriter(changes, module.code.split("\n")))
+        for function in sorted(functions, key=lambda node: -node.lineno):
+            first, last = _first_line(function), function.end_lineno or function.lineno
+            text = _with_changes(lines[first - 1 : last], first, functions[function])
+            lines[first - 1 : last] = text.split("\n")
+        return _with_imports(lines, changes).encode()
+    except cst.ParserSyntaxError as error:
+        raise ValueError("LibCST cannot parse it") from error
+
+
+def _first_line(node: Function | ast.ClassDef) -> int:
+    return min(each.lineno for each in (node, *node.decorator_list))
+
+
+def _with_changes(lines: Sequence[str], first: int, changes: Sequence[Change]) -> str:
+    """Return the lines of a function, of which the first has this number, with their changes."""
+    head = "class _:\n" if lines[0][:1].isspace() else "\n"
+    module = cst.parse_module(head + "\n".join(lines))
+    rewriter = _Rewriter(changes, [*[""] * (first - 1), *lines], first - 2)
+    return MetadataWrapper(module).visit(rewriter).code.removeprefix(head)
+
+
+def _with_imports(lines: Sequence[str], changes: Sequence[Change]) -> str:
+    """Return a file with the imports that changes need, without those that they replace."""
+    text = "\n".join(lines)
+    blocks = [node for node in ast.parse(text.removeprefix("\ufeff")).body
+              if isinstance(node, (*FUNCTIONS, ast.ClassDef))]  # fmt: skip
+    first = min(map(_first_line, blocks), default=len(lines))
+    head, rest = "\n".join([*lines[: first - 1], ""]), "\n".join(lines[first - 1 :])
     context = CodemodContext()
     for name in sorted({name for change in changes for name in change.remedy.imports}):
         AddImportsVisitor.add_needed_import(context, name)
-    for change in changes:
-        if change.remedy.action == "instead" and change.site.creator:
-            RemoveImportsVisitor.remove_unused_import(context, "tempfile", change.site.creator)
-    module = AddImportsVisitor(context).transform_module(module)
-    return RemoveImportsVisitor(context).transform_module(module).bytes
+    for name in {change.site.creator for change in changes if change.remedy.action == "instead"}:
+        if not re.search(rf"(?<!\.)\b{name}\b", rest):
+            RemoveImportsVisitor.remove_unused_import(context, "tempfile", name)
+    module = AddImportsVisitor(context).transform_module(cst.parse_module(head))
+    return RemoveImportsVisitor(context).transform_module(module).code + rest
 
 
 class _Rewriter(cst.CSTTransformer):
-    """Makes the changes at their places, which are those of `ast` in the same source."""
+    """Makes the changes at their places, which are those of `ast` in the whole file.
+
+    Args:
+        changes: of one function.
+        lines: of the file, as far as the function.
+        above: how many lines of the file are above what is parsed.
+    """
 
     METADATA_DEPENDENCIES = (PositionProvider,)
 
-    def __init__(self, changes: Iterable[Change], lines: Sequence[str]) -> None:
+    def __init__(self, changes: Iterable[Change], lines: Sequence[str], above: int) -> None:
         super().__init__()
         self._lines = lines
+        self._above = above
         self._calls: dict[Range, Change] = {}
         self._statements: defaultdict[int, list[str]] = defaultdict(list)
         self._functions: defaultdict[int, list[Change]] = defaultdict(list)
@@ -75,13 +114,15 @@ class _Rewriter(cst.CSTTransformer):
         )  # fmt: skip
 
     def _line(self, node: cst.CSTNode) -> int:
-        return self.get_metadata(PositionProvider, node).start.line
+        return self.get_metadata(PositionProvider, node).start.line + self._above
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         """Put the remedy instead of a call, with the arguments as they are written."""
         place = self.get_metadata(PositionProvider, original_node)
-        ends = (place.start.line, place.start.column), (place.end.line, place.end.column)
-        change = self._calls.get(ends)
+        start, end = place.start, place.end
+        change = self._calls.get((
+            (start.line + self._above, start.column), (end.line + self._above, end.column)
+        ))
         return updated_node if change is None else _instead(updated_node, change.remedy.code)
 
     def leave_SimpleStatementLine(
