@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from . import files, parallel, scaling, stdlib, suites
+from . import files, parallel, real, scaling, stdlib, suites
 from .machine import machine
 from .rows import LEAST_ROUNDS, QUICK_ROUNDS, Row, Scale, refusal
 from .runs import compiled
@@ -23,6 +23,7 @@ Family = Callable[[Scale], Iterator[Row]]
 FAMILIES: Mapping[str, tuple[str, Family]] = {
     "suites": (suites.NAME, suites.rows),
     "stdlib": (stdlib.NAME, stdlib.rows),
+    "real": (real.NAME, real.rows),
     "parallel": (parallel.NAME, parallel.rows),
     "files": (files.NAME, files.rows),
     "scaling": (scaling.NAME, scaling.rows),

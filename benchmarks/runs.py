@@ -103,7 +103,8 @@ def environment(base: Path) -> dict[str, str]:
         name: value for name, value in os.environ.items()
         if name in _WANTED or not name.startswith(_UNWANTED)
     }
-    return {**kept, "TMPDIR": str(base / "temp"), "PYTHONPATH": str(REPOSITORY)}
+    paths = [REPOSITORY, *(path for path in [base / "needed"] if path.is_dir())]
+    return {**kept, "TMPDIR": str(base / "temp"), "PYTHONPATH": os.pathsep.join(map(str, paths))}
 
 
 def compiled() -> None:

@@ -21,6 +21,7 @@ from benchmarks import (
     machine,
     one_count,
     places,
+    real,
     scaling,
     starts,
     stdlib,
@@ -257,6 +258,12 @@ class TableTests(unittest.TestCase):
         self.assertEqual(1.02, aims["all 7", "unittest"])
         self.assertEqual(0.8, aims["all 7, --temp-root ram", "unittest"])
         self.assertEqual(16, len(aims))
+
+    def test_suites_of_other_projects(self) -> None:
+        with mock.patch.object(real, "_pip", side_effect=MissingError("no network")):
+            aims = self.aims("real")
+        self.assertEqual(7, len(aims))
+        self.assertEqual(1.08, aims["all 6", "unittest"])
 
     def test_scaling(self) -> None:
         aims = self.aims("scaling")
