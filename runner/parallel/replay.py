@@ -126,8 +126,9 @@ class Replay:
         return self.stops and any(rest)
 
     def note_ran(self) -> None:
-        """Record in the session which tests ran."""
+        """Record in the session which tests of the unit under way ran."""
         self._session.ran.update(test_id(self._tests[index]) for index in self._ran)
+        self._ran.clear()
 
     def _may_batch(self) -> bool:
         """Whether a success is a dot and nothing else, so that many can be printed at once."""
@@ -286,6 +287,7 @@ class Replay:
     def _end_unit(self, line: bytes) -> None:
         contexts, interrupted, _, made = json.loads(line[1:])
         self.made_and_removed += made
+        self.note_ran()
         self._session.ran.update(contexts)
         self._session.interrupted.update(interrupted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import unittest
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -254,13 +254,12 @@ class ParallelSuite:
             raise UsageError("; ".join(self._pool.failures))
 
     @property
-    def orders(self) -> list[WorkerOrder]:
+    def orders(self) -> Iterator[WorkerOrder]:
         """What each worker process ran, in its order."""
-        ended = self._pool.ended if self._pool is not None else []
-        return [
-            WorkerOrder(worker.number, tuple(test_id(self._tests[place]) for place in worker.ran))
-            for worker in ended if worker.ran
-        ]
+        for worker in self._pool.ended if self._pool is not None else ():
+            if worker.ran:
+                ids = (test_id(self._tests[place]) for place in worker.ran)
+                yield WorkerOrder(worker.number, tuple(ids))
 
 
 def is_empty(test: Any) -> bool:

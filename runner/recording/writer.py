@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain
 
 from tempfiles import RunReport, untracked
 
@@ -15,8 +15,6 @@ from ..workers import events
 from ..workers.channel import park
 from .form import Header, RecordedModule, RecordedUnit, RunEnding, events_line, worker_line
 
-_AT_ONCE = 100
-"""Units whose names are written at once."""
 _LONGEST_HEADER = 1 << 16  # bytes
 _UNIT, _POSITIONS = events.UNIT.encode(), events.POSITIONS.encode()
 _ENDING, _FINISHED = events.ENDING.encode(), events.FINISHED.encode()
@@ -53,18 +51,16 @@ class RecordFile:
 
     def begin(self, header: Header, lines: Iterable[RecordedModule | RecordedUnit]) -> None:
         """Write what is known before the tests run: the header, then modules and units."""
-        self._write([header.line()])
-        rest = iter(lines)
-        while some := [*islice(rest, _AT_ONCE)]:
-            self._write(line.line() for line in some)
+        for line in chain([header], lines):
+            self._write(line.line())
 
     def add_events(self, unit: int | None, source: Source, lines: Iterable[bytes]) -> None:
         """Write events of a unit, or of none; see `form.events_line`."""
-        self._write([events_line(unit, source.number, lines)])
+        self._write(events_line(unit, source.number, lines))
 
     def add_worker(self, number: int, report: RunReport) -> None:
         """Write what a worker has created and left in all."""
-        self._write([worker_line(number, report)])
+        self._write(worker_line(number, report))
 
     def end(self, ending: RunEnding) -> None:
         """Write the end of the run.
@@ -72,15 +68,15 @@ class RecordFile:
         Raises:
             OSError: the record could not be written.
         """
-        self._write([ending.line()])
+        self._write(ending.line())
         os.close(self._fd)
         if self._error is not None:
             cause = f"cannot write {self._shown}: {self._error.strerror}"
             raise OSError(self._error.errno, f"--record: {cause}")
 
-    def _write(self, lines: Iterable[str]) -> None:
+    def _write(self, line: str) -> None:
         # Unbuffered, since a process that a test forks would write the buffer once more.
-        data = "".join(f"{line}\n" for line in lines).encode()
+        data = f"{line}\n".encode()
         try:
             while data and self._error is None:
                 data = data[os.write(self._fd, data) :]

@@ -59,7 +59,7 @@ def write(directory: str, name: str, order: RecordedOrder) -> str:
     return file
 
 
-def write_workers(directory: str, words: Sequence[str], orders: Sequence[WorkerOrder]) -> None:
+def write_workers(directory: str, words: Sequence[str], orders: Iterable[WorkerOrder]) -> None:
     """Write what each worker of a run did: `worker-0.json`; its replacement, `worker-0.2.json`.
 
     The files of earlier runs are removed.

@@ -48,7 +48,7 @@ class RecordTests(ProjectTestCase):
     def assertSchema(self, lines: list[Any]) -> None:
         validator = jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
         for number, line in enumerate(lines, 1):
-            self.assertEqual([*map(str, validator.iter_errors(line))], [], f"line {number}")
+            self.assertTrue(validator.is_valid(line), f"line {number}: {line}")
 
     def test_killed_run_has_a_record_up_to_the_last_line(self) -> None:
         self.write("test_a.py", """
