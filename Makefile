@@ -11,7 +11,7 @@ $(PYTHON) -m venv --clear $(VENV)
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-newer lint types check docs screenshots site dist zoo parity hosts hosts-matrix torture bench bench-quick clean
+.PHONY: help demo test test-newer lint types check docs screenshots site dist zoo parity hosts hosts-matrix cluster torture bench bench-quick clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ hosts: $(READY)  ## run real suites under pytest with and without the plugin; do
 
 hosts-matrix: $(READY)  ## run the tests of the plugins with older versions of their hosts
 	$(BIN)/python -m tests.campaigns.hosts_matrix
+
+cluster: $(READY)  ## lose machines, schedulers and links of a dask cluster; takes minutes
+	$(BIN)/python -m tests.campaigns.cluster
 
 torture: $(READY)  ## kill runs, race reapers and swap directories; takes minutes
 	$(BIN)/python -m tests.campaigns.torture_removal --full

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from .pairs import Contestant, FailedError, MissingError, Ratio, Rounds, Sample, interleave
 from .rows import Row, Scale, Wanted, filled, ratio
@@ -20,6 +21,7 @@ PARALLEL = (*OURS, "-j", "2")
 RIVAL = ("-m", "unittest_parallel", "-j", "2")
 EMPTY_TESTS = 5_000
 SLEEPING_TESTS, SLEEP = 200, 0.02
+LONG_TESTS, LONG_SLEEP = 300, 0.2  # a suite of 60 s
 DEATHS = 20
 # Test modules of the standard library that live on files, and that pass as copies elsewhere;
 # those that are packages are left out.
@@ -45,6 +47,10 @@ def rows(scale: Scale) -> Iterator[Row]:
     work = f"{sleeping} tests that sleep {SLEEP * 1e3:.0f} ms"
     yield from _suite(work, files, sleeping, scale, (0.55, None))
     yield from _standard_library(scale)
+    yield from filled([
+        Wanted("a suite of 60 s on two dask workers", "`-j 2`",
+               ratio("cluster", "ours", "command"), 1.15),
+    ], partial(_on_cluster, scale))  # fmt: skip
     deaths = Wanted(
         "replacing a worker that died", "the same, none dies",
         lambda done: done.difference("dying", "living", "command", (DEATHS / 1e3, "ms")), 20.0,
@@ -79,6 +85,27 @@ def _rival(base: Path, level: str, count: Count) -> Sample:
     if not installed("unittest_parallel"):
         raise MissingError("unittest-parallel is not installed (extra: bench)")
     return command(base, RIVAL, ["--level", level], count)
+
+
+def _on_cluster(scale: Scale) -> Rounds:
+    """Run a suite on two dask workers, which are there already, and in two local workers."""
+    if not installed("distributed"):
+        raise MissingError("distributed is not installed (extra: dask)")
+    from distributed import LocalCluster
+
+    tests = scale.amount(LONG_TESTS)
+    files = module(tests, f"time.sleep({LONG_SLEEP})", in_class=10)
+    files = {name: f"import time\n{text}" for name, text in files.items()}
+    new: Any = LocalCluster  # without type hints
+    machines = new(n_workers=2, threads_per_worker=1, dashboard_address=":0")
+    with machines, project(files) as base:
+        count, names = Count(tests), [name.removesuffix(".py") for name in files]
+        cluster = (*OURS, "--workers", machines.scheduler_address)
+        contestants: dict[str, Contestant] = {
+            "cluster": partial(command, base, cluster, names, count),
+            "ours": partial(command, base, PARALLEL, names, count),
+        }
+        return interleave(contestants, scale.rounds)
 
 
 def _standard_library(scale: Scale) -> Iterator[Row]:
