@@ -142,7 +142,9 @@ def scheduler_gone(cluster: DaskCluster) -> None:
     campaign.start("--workers-wait", "5")
     campaign.wait_for_tests()
     cluster.kill(cluster.scheduler)
-    campaign.check(2, "does not answer: waiting up to 5 s", "does not answer, for 5 s; 0 of 4 tests")
+    campaign.check(
+        2, "does not answer: waiting up to 5 s", "does not answer, for 5 s; 0 of 4 tests ran"
+    )
 
 
 def _kill_workers(cluster: DaskCluster) -> None:

@@ -114,8 +114,9 @@ class DaskCluster:
         return pid
 
     def kill(self, pid: int) -> None:
-        """Kill a process of the cluster, as a machine that loses its power."""
-        os.kill(pid, signal.SIGKILL)
+        """Kill a process of the cluster, as a machine that loses its power; it may be dead."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def left(self) -> list[str]:
         """Return what runs have left in the temp directories of the machines."""
