@@ -30,7 +30,7 @@ class WorkerTests(PytestTestCase):
         expected = self.leaks
         summary = self.document["summary"]
         self.assertEqual(len(expected), 10)
-        for words in (["--dist=loadscope"], ["--dist=load"]):
+        for words in (["--dist=loadscope"], ["--dist=load"], ["--dist=worksteal"]):
             with self.subTest(words):
                 for name in ("twoa.txt", "twob.txt"):
                     (self.project / name).unlink()
