@@ -21,7 +21,8 @@ _MIRROR = "http://deb.debian.org/debian"
 _PACKAGES = ("gcc", "git", "libc6-dev", "make", "procps")
 _FROM_HERE = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
 _ENTER = """
-mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/tmp" &&
+mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/tmp" &&
+mount --rbind /dev "$0/dev" && mount --rbind /sys "$0/sys" &&
 exec chroot "$0" sh -c 'cd /work && exec "$@"' sh "$@"
 """
 
