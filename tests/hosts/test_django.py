@@ -154,7 +154,8 @@ class DjangoTests(ProjectTestCase):
         self.assertIn("Ran 6 tests", outcome.err)
         self.assertRegex(outcome.err, r"test_upload .* \.\.\. LEAK\n")
         self.assertRegex(outcome.err, r"test_async .* \.\.\. LEAK\n")
-        self.assertIn("LEAK: class shop.tests.DataTests\n", outcome.err)
+        self.assertIn("\nclass shop.tests.DataTests\n", outcome.err)
+        self.assertIn("tearDownClass (shop.tests.DataTests) ... LEAK\n", outcome.err)
         self.assertNotRegex(outcome.err, r"test_clean .* \.\.\. LEAK")
         self.assertTrue((self.project / "migrated.txt").exists())
 

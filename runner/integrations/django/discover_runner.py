@@ -139,6 +139,10 @@ class TidyDiscoverRunner(DiscoverRunner):
             self._result = super().run_suite(suite, **options)
         return self._result
 
+    def suite_result(self, suite: Any, result: Any, **options: Any) -> int:
+        """Return how many tests failed, for their leaks too."""
+        return int(super().suite_result(suite, result, **options)) + len(getattr(result, "leaks", ()))
+
     @contextlib.contextmanager
     def _exempt(self, name: str) -> Iterator[None]:
         run = Run.current()
