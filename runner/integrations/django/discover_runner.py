@@ -141,7 +141,8 @@ class TidyDiscoverRunner(DiscoverRunner):
 
     def suite_result(self, suite: Any, result: Any, **options: Any) -> int:
         """Return how many tests failed, for their leaks too."""
-        return int(super().suite_result(suite, result, **options)) + len(getattr(result, "leaks", ()))
+        failed = int(super().suite_result(suite, result, **options))
+        return failed + len(getattr(result, "leaks", ()))
 
     @contextlib.contextmanager
     def _exempt(self, name: str) -> Iterator[None]:
