@@ -12,6 +12,7 @@ from tempfiles import Leak, Origin, format_count, printable
 from ..advice.remedies import Remedy, remedy
 from ..advice.site import Site, site_of
 
+_CHILDREN = ("subprocess ", "os.system", "os.posix_spawn", "os.popen", "asyncio.")
 _CALLED_ONLY_ONCE = "its line has not exactly one call of {}; run the tests again if it has changed"
 
 
@@ -67,6 +68,8 @@ def _refusal(leaks: Sequence[Leak], found: Remedy, site: Site) -> str:
         return "its file cannot be read, or not be parsed"
     if found.refusal:
         return found.refusal
+    if origin.call.startswith(_CHILDREN):
+        return "a child process creates it"
     names = {each.name for each in site.functions}
     if not origin.function.startswith("<") and origin.function not in names:
         return "its file has changed: run the tests again"

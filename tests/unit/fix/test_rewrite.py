@@ -153,9 +153,12 @@ class RewriteTests(unittest.TestCase):
              "f", UNSAFE),
             ("tempfile.mkdtemp", self.method("tempfile.mkdtemp()  # here"), "test_other",
              "its file has changed: run the tests again"),
+            ("os.system", self.method("os.system('touch debug.log')  # here"), "test_it",
+             "a child process creates it"),
             ("tempfile.mkdtemp", "def test_it(self: # here", "test_it",
              "its file cannot be read, or not be parsed"),
         ):  # fmt: skip
             with self.subTest(text):
-                (change,) = self.changes(text, call, function=function)
+                where: Where = "outside" if call == "os.system" else "temp"
+                (change,) = self.changes(text, call, function=function, where=where)
                 self.assertEqual(change.refusal, refusal)
