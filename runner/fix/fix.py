@@ -189,8 +189,8 @@ def print_diff(stream: TextIO, before: Mapping[str, bytes], after: Mapping[str, 
     for file, source in before.items():
         old, new = (text.decode(errors="surrogateescape").splitlines(True)
                     for text in (source, after[file]))  # fmt: skip
-        for line in difflib.unified_diff(old, new, f"a/{file}", f"b/{file}"):
-            style = _STYLES.get(line[0])
+        for number, line in enumerate(difflib.unified_diff(old, new, f"a/{file}", f"b/{file}")):
+            style = _STYLES.get(line[0]) if number > 1 else "name"  # two lines name the file
             text = line.removesuffix("\n")
             stream.write((painter.paint(text, style) if style else text) + "\n")
             if text == line:

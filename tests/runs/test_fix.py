@@ -57,10 +57,10 @@ class FixTests(ProjectTestCase):
         self.assertEqual(self.run_fix("discover", "-s", "tests").code, 0)
         return path.read_text("utf-8")
 
-    def run_fix(self, *words: str) -> Outcome:
+    def run_fix(self, *words: str, **environment: str) -> Outcome:
         """Run `python -m runner` where the tests can import the product."""
         path = f"{self.environment()['PYTHONPATH']}:{self.project}"
-        return self.run_python("-m", "runner", *words, PYTHONPATH=path)
+        return self.run_python("-m", "runner", *words, PYTHONPATH=path, **environment)
 
     def test_unittest(self) -> None:
         before = self.leak()
@@ -111,6 +111,9 @@ class FixTests(ProjectTestCase):
         self.assertEqual(len(json.loads((self.project / "leaks.json").read_text())["leaks"]), 1)
         fed = self.run_fix("--fix", "--leak-json=leaks.json", "test_a")
         self.assertEqual((fed.out, fed.err.count("Ran 1 test")), (ran.out, 0))
+        coloured = self.run_fix("--fix", "--leak-json=leaks.json", FORCE_COLOR="1").out
+        self.assertIn("\33[1m--- a/test_a.py\33[0m\n", coloured)
+        self.assertIn("\33[31m-    def test_it", coloured)
         self.assertRefused(self.run_fix("--fix", "--apply"), "not a clean git tree", "--force")
         self.assertEqual(self.run_fix("--fix", "--apply", "--force").code, 0)
         self.assertIn("none leaked", self.run_fix("test_a", "--leaks=fail").err or "none leaked")
