@@ -15,6 +15,8 @@ from ..settings.config import Config
 
 _OF_RUN = ("leaks", "retries", "flaky")
 """The settings that are taken from the records."""
+_NO_TESTS = 5
+"""The exit code of a shard in which no test ran, from Python 3.12 on."""
 
 
 class Merging:
@@ -69,7 +71,7 @@ class Merging:
         """Return a line on a shard that failed for a reason that its events do not tell."""
         for record in self.records:
             code = record.ending[0].code if record.ending else 1
-            if code:
+            if code not in (0, _NO_TESTS):
                 return f"tidytest: {record.name} ended with exit code {code}"
         return ""
 

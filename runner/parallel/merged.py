@@ -7,6 +7,7 @@ from typing import Any
 
 from tempfiles import RunReport
 
+from ..errors import UsageError
 from ..pool.source import Source
 from ..recording.form import RecordedUnit
 from ..recording.reader import Batch, Record
@@ -70,7 +71,12 @@ class MergedSuite:
             if not record.ending:
                 replay.feed(place, Source(0, ()), broken_off(record, unit, first))
             replay.finish_unit(place)
-            replay.advance()
+            try:
+                replay.advance()
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise UsageError(
+                    f"--merge: {record.path}: the record is damaged in {unit.key}"
+                ) from error
         for record in self._records:
             self._feed_outside(record.after)
         self._session.moment = None
@@ -99,6 +105,8 @@ class MergedSuite:
         late_of_none: Late = ()
         in_all = [*((report, late_of_none) for report in reports), *own_reports(self._records)]
         add_to_session(in_all, self._replay, self._session)
+        kept = sum(ending.kept for record in self._records for ending in record.ending)
+        self._session.kept_elsewhere((), kept)
 
     def bound_lines(self) -> list[str]:
         """Return a line about each run that did not come to its end."""
@@ -129,13 +137,10 @@ def _of_workers(record: Record) -> Iterator[RunReport]:
         yield from record.reports
         return
     closed = (events.CONTEXT.encode(), events.CLEAN_CONTEXT.encode())
-    batches = (batch for of_unit in record.batches.values() for batch in of_unit)
-    lines = [line for _, batch in batches for line in batch if line[:1] in closed]
+    lines = [line for line in record.events() if line[:1] in closed]
     yield report_of_dead(list(map(events.context_of, lines)))
 
 
 def _started(record: Record) -> int:
-    batches = (batch for of_unit in record.batches.values() for batch in of_unit)
     started = events.STARTED.encode()
-    return len({events.index_of(line) for _, batch in batches for line in batch
-                if line[:1] == started})
+    return len({events.index_of(line) for line in record.events() if line[:1] == started})

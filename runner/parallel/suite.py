@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import unittest
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -254,7 +254,7 @@ class ParallelSuite:
             raise UsageError("; ".join(self._pool.failures))
 
     @property
-    def orders(self) -> Iterator[WorkerOrder]:
+    def orders(self) -> Iterable[WorkerOrder]:
         """What each worker process ran, in its order."""
         for worker in self._pool.ended if self._pool is not None else ():
             if worker.ran:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from ..workers import events
 from .form import VERSION, Header, RecordedModule, RecordedUnit, RunEnding, event_of
 from .together import refuse_others
 
+_SETTINGS = frozenset({"leaks", "retries", "flaky", "shuffle", "filtered", "failfast", "buffer"})
+"""The settings that a merge needs."""
 Batch = tuple[int, list[bytes]]
 """The number of a worker, and events of it."""
 
@@ -60,11 +63,14 @@ class Record:
         """How long the run took; of one that was killed, until its last test started or ended."""
         if self.ending:
             return self.ending[0].seconds
-        lines = (line for of_unit in self.batches.values() for _, batch in of_unit
-                 for line in batch)
-        moments = (events.moment_of(line) for line in lines)
-        return max((moment for moment in moments if moment), default=self.header.started) \
-            - self.header.started
+        moments = (events.moment_of(line) or 0.0 for line in self.events())
+        return max(self.header.started, *moments, 0.0) - self.header.started
+
+    def events(self) -> Iterator[bytes]:
+        """Yield the events of all units, unit by unit."""
+        for of_unit in self.batches.values():
+            for _, lines in of_unit:
+                yield from lines
 
 
 def read_all(paths: Sequence[str]) -> list[Record]:
@@ -97,8 +103,10 @@ def _header(path: str) -> Header:
     try:
         header = Header(**content)
         shard = None if header.shard is None else (int(header.shard[0]), int(header.shard[1]))
-        return Header(**{**content, "shard": shard, "settings": dict(header.settings)})
-    except (TypeError, ValueError, IndexError):
+        if not header.settings.keys() >= _SETTINGS:
+            raise ValueError
+        return Header(**{**content, "shard": shard})
+    except (TypeError, ValueError, IndexError, AttributeError):
         raise _damaged(path, 1) from None
 
 
@@ -151,7 +159,21 @@ def _read(record: Record, first: int) -> Record:
                 record.ending.append(_ending(**line["end"]))
         except (TypeError, ValueError, KeyError, IndexError):
             raise _damaged(record.path, number) from None
+    _check_number(record)
     return record
+
+
+def _check_number(record: Record) -> None:
+    """Refuse a record of a run that came to its end, if events of tests are missing."""
+    codes = Counter(line[:1].decode() for line in record.events())
+    started = codes[events.STARTED] + codes[events.FOREIGN]
+    whole = min(started, codes[events.PASSED] + codes[events.STOPPED])
+    for ending in record.ending:
+        ran = ending.report.summary.tests
+        if whole < ran:
+            raise UsageError(
+                f"--merge: {record.path}: the record is damaged: it has {whole} of {ran} tests"
+            )
 
 
 def _batches(record: Record, unit: int | None) -> list[Batch]:

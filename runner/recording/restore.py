@@ -23,7 +23,7 @@ Late = tuple[ContextReport, ...]
 def restore_modules(record: Record) -> None:
     """Put modules in the place of those of the tests, which are not imported.
 
-    They have a file and classes, for who looks for the line of a test or for its base classes.
+    They have a file and classes: the advice and the baseline look them up.
     """
     for recorded in record.modules:
         module = ModuleType(recorded.module)

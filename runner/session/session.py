@@ -123,6 +123,7 @@ class Session:
         self._late: list[ContextReport] = []
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
+        self._kept_elsewhere = 0
         self._reports_of_workers: list[RunReport] = []
         self._shown: set[tuple[str, str]] = set()
         self._left_uncounted: set[tuple[str, str]] = set()
@@ -267,6 +268,8 @@ class Session:
         """Add what a worker has kept; see `kept`."""
         if self.retention is not None:
             self.retention.join([(scope, id) for scope, id in contexts], number)
+        else:
+            self._kept_elsewhere += number
 
     def ended_elsewhere(self, report: RunReport, late: Iterable[ContextReport] = ()) -> None:
         """Add the run of a worker to this one; before `finish`.
@@ -359,7 +362,7 @@ class Session:
     def kept(self) -> tuple[list[tuple[str, str]], int]:
         """Return of which contexts files were kept, and how many registered files."""
         if self.retention is None:
-            return [], 0
+            return [], self._kept_elsewhere
         return self.retention.kept_contexts(), self.retention.registered_kept
 
     def _with_kept(self, report: RunReport) -> RunReport:
@@ -419,7 +422,7 @@ class Session:
         failing = (len(found.leaks) for found in late if policy.failure(found) is not None)
         return RunSummary(
             report, self.counts(report.leaks), late, sum(failing), frozenset(policy.known_keys),
-            self.retention.registered_kept if self.retention is not None else 0,
+            self.kept()[1],
             tuple(self.failures),
         )  # fmt: skip
 

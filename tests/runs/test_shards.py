@@ -62,6 +62,9 @@ class MergeTests(ShardTestCase):
         self.write("text.jsonl", "some text\n")
         self.write("cut.jsonl", header.replace('"deal": "', '"deal": "x') + "\n" + rest)
         self.write("damaged.jsonl", f"{header}\n{{}}\n{rest}")
+        self.write("odd.jsonl", f"{header}\n" + rest.replace('["p",', '["p",null,', 1))
+        units = [line for line in rest.splitlines() if '["s"' not in line]
+        self.write("fewer.jsonl", "\n".join([header, *units]) + "\n")
         self.write("old.jsonl", header.replace('"0.', '"9.') + "\n" + rest)
         self.write("newer.jsonl", header.replace('"record": 1', '"record": 2') + "\n" + rest)
         self.write("snake.jsonl", header.replace('"python": "3.', '"python": "2.') + "\n" + rest)
@@ -80,6 +83,8 @@ class MergeTests(ShardTestCase):
             (["empty.jsonl"], "empty.jsonl is empty"),
             (["text.jsonl"], "text.jsonl is no record"),
             (["damaged.jsonl", two, three], "damaged.jsonl:2: the record is damaged here"),
+            (["odd.jsonl", two, three], "the record is damaged here"),
+            (["fewer.jsonl", two, three], "fewer.jsonl: the record is damaged: it has 0 of "),
             (["no.jsonl"], "cannot read no.jsonl: No such file or directory"),
             ([one, two, three, "-k", "x"], "--merge and -k contradict each other"),
             ([one, two, three, "-j2"], "--merge and --jobs contradict each other"),
