@@ -299,7 +299,7 @@ class Pool:
         unit, worker.unit = worker.unit, None
         worker.fixture = b""
         assert unit is not None
-        worker.ran += unit.tests
+        worker.ran.extend(unit.tests)
         self._schedule.done(unit, events.seconds_of(line))
         self._handler.finish_unit(unit.number)
 
@@ -338,7 +338,7 @@ class Pool:
         death = Death(worker, unit, self._job.tests, code)
         self._handler.feed(unit.number, worker.source, death.lines())
         rest = death.rest()
-        worker.ran += range(unit.tests.start, rest.start if rest else unit.tests.stop)
+        worker.ran.extend(range(unit.tests.start, rest.start if rest else unit.tests.stop))
         worker.unit = None
         if rest and not self._stopping:
             self._schedule.give_back([replace(unit, tests=rest)])

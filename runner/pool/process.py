@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ class WorkerProcess:
         self.fixture = b""
         self.begun = 0.0
         self.contexts: list[bytes] = []
-        self.ran: list[int] = []  # the places of the tests that it has run, in its order
+        self.ran = array("q")  # the places of the tests that it has run, in its order
         self.timed = b""  # the event whose clock runs
         self.limit: float | None = None
         self.deadline = 0.0

@@ -75,7 +75,6 @@ class EndedWorker(Protocol):
         report: its last event; empty if it died.
         contexts: the events of the contexts that it has closed.
         rescued: the user's files that were moved out of its run root.
-        ran: the places of the tests that it has run, in its order.
     """
 
     number: int
@@ -84,7 +83,10 @@ class EndedWorker(Protocol):
     report: bytes
     contexts: list[bytes]
     rescued: tuple[Rescued, ...]
-    ran: list[int]
+
+    @property
+    def ran(self) -> Sequence[int]:
+        """The places of the tests that it has run, in its order."""
 
 
 def write_out(fd: int, data: bytes) -> None:

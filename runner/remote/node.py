@@ -194,7 +194,7 @@ def _result_of(worker: WorkerProcess) -> WorkerOutput:
     contexts = [] if worker.report else worker.contexts
     return WorkerOutput(
         worker.number, _content(paths.out), err, _content(paths.collected), worker.report,
-        contexts, worker.rescued, worker.ran,
+        contexts, worker.rescued, [*worker.ran],
     )  # fmt: skip
 
 
