@@ -12,12 +12,9 @@ import pickle
 import queue
 import signal
 import zlib
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple
 
 from tempfiles import format_count
 
@@ -30,18 +27,14 @@ from ..remote.messages import (
     Chunk,
     ChunkResult,
     EngineError,
-    MachinePlan,
     PlannedUnit,
 )
-from ..remote.versions import differing
-from ..scheduling.plan import Unit
+from ..remote.versions import OURS, differing
 from ..scheduling.schedule import Schedule
 from ..unittest_api import test_id
-from ..workers import events
-from ..workers.worker import Job
-from .adopted import AdoptedWorker, translated, unpack_kept, with_machine
-from .losses import Losses
+from .adopted import AdoptedWorker
 from .machines import Machine
+from .results import Offer, Results
 
 _TICK = 0.05
 """Seconds after which the parent looks around, if no answer comes."""
@@ -56,28 +49,6 @@ _END = 25.0
 """Seconds that machines have to end their part of the run."""
 
 
-class Offer(NamedTuple):
-    """What the cluster is to run, and how.
-
-    Attributes:
-        job: the tests, and what belongs to the run.
-        units: all units.
-        plan: what each machine needs.
-        known: how long units will take, in seconds, by their number.
-        wait: how many seconds to wait for machines at most.
-        names_machines: whether each test is to name its machine.
-        say: prints a line for the user.
-    """
-
-    job: Job
-    units: Sequence[Unit]
-    plan: MachinePlan
-    known: dict[int, float]
-    wait: float
-    names_machines: bool
-    say: Callable[[str], None]
-
-
 class Cluster:
     """The machines of one run, with the interface of `pool.Pool`.
 
@@ -88,9 +59,7 @@ class Cluster:
         handler: takes the events.
 
     Attributes:
-        ended: the local workers of the machines, with their last events.
-        is_closed: whether nothing of them is left.
-        failures: what went wrong at the end of workers, in words.
+        is_closed: whether nothing of the local workers is left.
     """
 
     def __init__(
@@ -100,21 +69,27 @@ class Cluster:
         self._schedule = schedule
         self._engine = engine
         self._handler = handler
-        self._losses = Losses(offer.job.tests, handler)
+        self._results = Results(offer, schedule, handler)
         self._machines: dict[str, Machine] = {}
         self._refused: dict[str, str] = {}  # why, by address
         self._lost: set[str] = set()  # those that are still listed
         self._trouble = ""
         self._answers: queue.SimpleQueue[tuple[Machine, Future[Answer]]] = queue.SimpleQueue()
-        self._numbers = self._files = self._workers = 0
+        self._numbers = self._workers = 0
         self._looked = 0.0
         self._alone_since: float | None = None
         self._has_told = self._stopping = self._is_broken_off = False
-        self.ended: list[AdoptedWorker] = []
         self.is_closed = False
-        self.failures: list[str] = []
 
-    # The life of the run
+    @property
+    def ended(self) -> Sequence[AdoptedWorker]:
+        """The local workers of the machines, with their last events."""
+        return self._results.ended
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """What went wrong at the end of workers, in words."""
+        return self._results.failures
 
     def run(self) -> None:
         """Run all units.
@@ -187,8 +162,6 @@ class Cluster:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
 
-    # Machines that come and go
-
     def _look_around(self) -> None:
         now = monotonic()
         notes = self._engine.notes()
@@ -248,20 +221,18 @@ class Cluster:
             del self._machines[machine.address]
             self._change_workers(-machine.cores)
         if units and not self._stopping:
-            again = [self._losses.lost(unit, machine, started) for unit in units]
+            again = [self._results.losses.lost(unit, machine, started) for unit in units]
             tests = format_count(sum(len(unit.tests) for unit in again if unit), "test")
             what = f"{tests} run again elsewhere" if any(again) else "its tests are given up"
             self._offer.say(f"machine {machine.name} {how}: {what}")
             for unit, rest in zip(units, again, strict=True):
-                self._go_on(unit, 0.0) if rest is None else self._schedule.give_back([rest])
+                self._results.go_on(unit, 0.0) if rest is None else self._schedule.give_back([rest])
         elif is_gone and machine.cores and not self._stopping:
             self._offer.say(f"machine {machine.name} {how}")
 
     def _change_workers(self, cores: int) -> None:
         self._workers += cores
         self._schedule.workers = max(self._workers, 2)
-
-    # Calls
 
     def _give_work(self) -> None:
         for machine in self._machines.values():
@@ -279,17 +250,13 @@ class Cluster:
         units = self._schedule.take(machine.number, cores=machine.cores)
         if not units:
             return
-        machine.begin(os.urandom(6).hex(), [self._losses.part_of(unit) for unit in units])
+        machine.begin(os.urandom(6).hex(), [self._results.losses.part_of(unit) for unit in units])
         known = self._offer.known
-        chunk = Chunk(
-            tuple(
-                PlannedUnit(
-                    unit.number, unit.key, unit.tests.start, unit.tests.stop,
-                    known.get(unit.number),
-                ) for unit in machine.units
-            ),
-            perf_counter(), machine.first_worker,
-        )  # fmt: skip
+        planned = tuple(
+            PlannedUnit(one.number, one.key, one.tests.start, one.tests.stop, known.get(one.number))
+            for one in machine.units
+        )
+        chunk = Chunk(planned, perf_counter(), machine.first_worker)
         is_pinned = self._engine.is_pinned
         plan = None if is_pinned else self._offer.plan
         self._call(
@@ -350,12 +317,15 @@ class Cluster:
     def _welcome(self, machine: Machine, answer: Answer) -> None:
         assert answer.facts is not None
         machine.future = None
+        ours, theirs = self._offer.plan.versions, answer.facts.versions
+        if ours[OURS] != theirs[OURS]:
+            self._refuse(machine, f"it has {differing({OURS: ours[OURS]}, theirs)}")
+            return
         machine.name = answer.facts.host
         machine.cores = answer.facts.cores
         machine.first_worker = self._workers
         self._change_workers(machine.cores)
-        versions = differing(self._offer.plan.versions, answer.facts.versions)
-        if versions:
+        if versions := differing(ours, theirs):
             self._offer.say(f"machine {machine.name} has other versions: {versions}")
         for line in answer.facts.remarks.splitlines():
             self._offer.say(f"machine {machine.name}: {line.removeprefix('tidytest: ')}")
@@ -369,60 +339,9 @@ class Cluster:
         if self._machines or self.ended:
             self._offer.say(line)
 
-    # Results
-
     def _take_result(self, machine: Machine, result: ChunkResult) -> None:
-        units = {unit.number: unit for unit in machine.take_units()}
-        offer = self._offer
-        workers = [self._adopted(machine, worker, result.moved) for worker in result.workers]
-        for number, place, lines in result.feeds:
-            lines = [translated(line, result.moved) for line in lines]
-            if offer.names_machines:
-                lines = [*with_machine(lines, machine.name, self._losses.again)]
-            if number is None:
-                self._handler.feed_outside(workers[place].source, lines)
-            else:
-                self._handler.feed(number, workers[place].source, lines)
-            if offer.job.settings.failfast and any(map(_is_failure, lines)):
-                self.stop()
-        components = offer.job.components
-        base = components.settings.keep_dir or offer.plan.temp
-        unpack_kept(result, base, offer.plan.kept)
-        self.failures += [f"machine {machine.name}: {text}" for text in result.failures]
-        self._finish_units(units, result)
-        if result.stopped:
+        if self._results.take(machine, result):
             self.stop()
         if result.signal:
             self._handler.advance()
             signal.raise_signal(result.signal)
-
-    def _finish_units(self, units: dict[int, Unit], result: ChunkResult) -> None:
-        seconds: dict[int, float] = defaultdict(float)
-        for number, each in result.finished:
-            seconds[number] += each
-        for number, unit in units.items():
-            if number in seconds:
-                self._go_on(unit, seconds[number])
-            elif not result.stopped:
-                self._schedule.give_back([unit])
-
-    def _go_on(self, unit: Unit, seconds: float) -> None:
-        """Run the rest of a unit that runs in parts, or note that it is over."""
-        rest = self._losses.rest_of(unit)
-        if rest:
-            self._schedule.give_back([replace(unit, tests=rest)])
-        else:
-            self._schedule.done(unit, seconds)
-            self._handler.finish_unit(unit.number)
-
-    def _adopted(self, machine: Machine, result: Any, moved: dict[str, str]) -> AdoptedWorker:
-        self._files += 1
-        number = machine.first_worker + result.number
-        root = self._offer.job.run.root.path
-        worker = AdoptedWorker(result, number, root, self._files, moved)
-        self.ended.append(worker)
-        return worker
-
-
-def _is_failure(line: bytes) -> bool:
-    return line[:1] == b"a" and events.is_failure(line)

@@ -31,7 +31,8 @@ from ..settings.config import DEFAULT_BASELINE, Config
 from ..settings.conflicts import OUTPUTS
 from ..unittest_api import test_id
 from ..workers.worker import Job
-from .cluster import Cluster, Offer
+from .cluster import Cluster
+from .results import Offer
 
 
 class ClusterSuite(ParallelSuite):

@@ -46,15 +46,17 @@ class AnyPool(Protocol):
 
     Attributes:
         is_closed: whether nothing of the workers is left.
-        failures: what went wrong at the end of workers, in words.
     """
 
-    failures: list[str]
     is_closed: bool
 
     @property
     def ended(self) -> Sequence[EndedWorker]:
         """The workers that have ended, with their last events."""
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """What went wrong at the end of workers, in words."""
 
     def run(self) -> None:
         """Run all units."""
