@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 OURS = ("-m", "runner")
 RAM = (*OURS, "--temp-root", "ram")
 STOCK = ("-m", "unittest")
-PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:tidytest")
 
 # What changes the work of either side, or how it tells of it.
 _UNWANTED = ("TIDYTEST_", "PYTHON", "PYTEST_", "PY_COLORS", "COVERAGE_", "GITHUB_", "FORCE_COLOR")
