@@ -252,7 +252,7 @@ class PathTable:
     def created_outside(self) -> list[str]:
         """Return what events say that the run has created, and that lies outside the run root."""
         return [
-            path for path, state in self._states.items()
+            path for path, state in list(self._states.items())  # a thread may add to them
             if not path.startswith(self.root) and state.was_seen_created
         ]
 
