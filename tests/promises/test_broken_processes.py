@@ -79,7 +79,7 @@ class BrokenProcessTests(ProjectTestCase):
             with self.subTest(words=words):
                 outcome = self.tidytest(*words)
                 self.assertEqual(outcome.code, stock.code, outcome.err)
-                self.assertIn("left  0 B  test_broken.py:6 in test_1_leaves", outcome.err)
+                self.assertIn("0 B  left  test_broken.py:6 in test_1_leaves", outcome.err)
                 self.assertIn("1 leaked by 1 test (removed)", outcome.err)
                 self.assertNotIn("Traceback", outcome.err)
                 self.assertNotIn("defect", outcome.err)
