@@ -6,6 +6,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from ..advice.syntax import FUNCTIONS, Function
 from ..errors import UsageError
@@ -13,8 +14,6 @@ from .plan import Change
 
 try:
     import libcst as cst
-    from libcst.codemod import CodemodContext
-    from libcst.codemod.visitors import AddImportsVisitor, RemoveImportsVisitor
     from libcst.metadata import MetadataWrapper, PositionProvider
 except ImportError:
     raise UsageError('--fix needs LibCST: pip install "tidytest[fix]"') from None
@@ -26,7 +25,7 @@ _ENTERING = ("enterContext", "enterClassContext", "enterModuleContext")
 def rewritten(source: bytes, changes: Sequence[Change]) -> bytes:
     """Return a source file with changes of its lines, and with the imports that they need.
 
-    LibCST takes seconds for a long file, so it is given the changed functions and the imports only.
+    LibCST takes seconds for a long file, so it is given the changed functions only.
 
     Args:
         source: the file.
@@ -35,6 +34,8 @@ def rewritten(source: bytes, changes: Sequence[Change]) -> bytes:
     Raises:
         ValueError: the file is not in UTF-8, or LibCST cannot parse it.
     """
+    if not changes:
+        return source
     lines = source.decode().split("\n")
     functions: defaultdict[Function, list[Change]] = defaultdict(list)
     for change in changes:
@@ -61,21 +62,51 @@ def _with_changes(lines: Sequence[str], first: int, changes: Sequence[Change]) -
     return MetadataWrapper(module).visit(rewriter).code.removeprefix(head)
 
 
-def _with_imports(lines: Sequence[str], changes: Sequence[Change]) -> str:
+def _with_imports(lines: list[str], changes: Sequence[Change]) -> str:
     """Return a file with the imports that changes need, without those that they replace."""
-    text = "\n".join(lines)
-    blocks = [node for node in ast.parse(text.removeprefix("\ufeff")).body
-              if isinstance(node, (*FUNCTIONS, ast.ClassDef))]  # fmt: skip
-    first = min(map(_first_line, blocks), default=len(lines))
-    head, rest = "\n".join([*lines[: first - 1], ""]), "\n".join(lines[first - 1 :])
-    context = CodemodContext()
+    end = "\r" if lines[0].endswith("\r") else ""
     for name in sorted({name for change in changes for name in change.remedy.imports}):
-        AddImportsVisitor.add_needed_import(context, name)
-    for name in {change.site.creator for change in changes if change.remedy.action == "instead"}:
-        if not re.search(rf"(?<!\.)\b{name}\b", rest):
-            RemoveImportsVisitor.remove_unused_import(context, "tempfile", name)
-    module = AddImportsVisitor(context).transform_module(cst.parse_module(head))
-    return RemoveImportsVisitor(context).transform_module(module).code + rest
+        lines.insert(_place_of_import(lines, name), f"import {name}{end}")
+    for change in changes:
+        if change.remedy.action == "instead":
+            _remove_import(lines, change.site.creator)
+    return "\n".join(lines)
+
+
+def _top(lines: Sequence[str]) -> list[ast.stmt]:
+    """Return the statements above the first function or class."""
+    body = ast.parse("\n".join(lines).removeprefix("\ufeff")).body
+    return list(takewhile(lambda node: not isinstance(node, (*FUNCTIONS, ast.ClassDef)), body))
+
+
+def _place_of_import(lines: Sequence[str], name: str) -> int:
+    """Return how many lines are above a new import: it is sorted in among the others."""
+    top = _top(lines)
+    plain = [node for node in top if isinstance(node, ast.Import)]
+    later = [node for node in plain if node.names[0].name > name]
+    if plain and not later:
+        return plain[-1].end_lineno or 0
+    froms = [n for n in top if isinstance(n, ast.ImportFrom) and n.module != "__future__"]
+    if later or froms:
+        return min(node.lineno for node in later or froms) - 1
+    first = takewhile(lambda node: isinstance(node, (ast.Expr, ast.ImportFrom)), top)
+    return max((node.end_lineno or 0 for node in first), default=0)  # below the docstring
+
+
+def _remove_import(lines: list[str], name: str) -> None:
+    """Remove a function of `tempfile` from an import on one line, if nothing uses it any longer."""
+    for node in _top(lines):
+        if not isinstance(node, ast.ImportFrom) or node.module != "tempfile":
+            continue
+        others = [each for each in node.names if each.name != name]
+        text = "\n".join(lines[: node.lineno - 1] + lines[node.end_lineno :])
+        is_used = re.search(rf"(?<!\.)\b{name}\b", text) is not None
+        if is_used or len(others) == len(node.names) or node.end_lineno != node.lineno:
+            continue
+        rest = lines[node.lineno - 1].encode()[node.end_col_offset :].decode()
+        kept = f"from tempfile import {', '.join(map(ast.unparse, others))}{rest}"
+        lines[node.lineno - 1 : node.lineno] = [kept] if others else []
+        return
 
 
 class _Rewriter(cst.CSTTransformer):

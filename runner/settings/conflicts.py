@@ -68,7 +68,7 @@ _EXCLUSIVE = (
     *((name, other) for name in ("replay", "parity")
       for other in ("reverse", "repeat", "last-failed", "leaked-last", "update-baseline")),
     ("diff", "apply"),
-    *(("fix", name) for name in ("replay", "parity", "pdb", "until-leak")),
+    *(("fix", name) for name in ("replay", "parity", "pdb", "until-leak", "list")),
     ("replay", "shuffle"),
     ("replay", "jobs"),
     ("parity", "retries"),

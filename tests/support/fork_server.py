@@ -24,7 +24,7 @@ from typing import Any
 
 PACKAGES = ("tempfiles", "runner")
 RARE = (
-    "runner.execution.functions", "runner.integrations", "runner.listeners.coverage",
+    "runner.execution.functions", "runner.fix", "runner.integrations", "runner.listeners.coverage",
     "runner.listeners.progress", "runner.formats.html", "runner.formats.junit",
     "runner.settings.help", "runner.tracked_testcase", "tempfiles.commands.progress",
 )

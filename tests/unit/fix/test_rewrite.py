@@ -28,7 +28,7 @@ class RewriteTests(unittest.TestCase):
     ) -> list[Change]:
         """Write `test_a.py`, and return the plan for the lines that end with `# here`."""
         text = textwrap.dedent(text)
-        with open("test_a.py", "w", encoding="utf-8") as file:
+        with open("test_a.py", "w", encoding="utf-8", newline="") as file:
             file.write(text)
         linecache.clearcache()
         tree_of.cache_clear()
@@ -96,7 +96,7 @@ class RewriteTests(unittest.TestCase):
         looped = "for n in range(2):\n    p = tempfile.mkstemp()[1]  # here\n"
         changed = self.new(self.changes(self.method(looped), "tempfile.mkstemp"))
         self.assertIn(f"    self.addCleanup({missing.format('p')})\n", changed)
-        self.assertIn("import pathlib\n", changed)
+        self.assertTrue(changed.startswith("import os\nimport pathlib\nimport tempfile\n"), changed)
 
     def test_fixtures_have_calls_of_their_own(self) -> None:
         of_class = """\
@@ -118,7 +118,23 @@ class RewriteTests(unittest.TestCase):
         changed = self.new(self.changes(of_module, "tempfile.mkdtemp", function="setUpModule",
                                         scope="module", context="test_a"))  # fmt: skip
         self.assertIn("= unittest.enterModuleContext(tempfile.TemporaryDirectory())", changed)
-        self.assertTrue(changed.startswith("import tempfile\nimport unittest\n"), changed)
+        self.assertTrue(changed.startswith("import tempfile\nimport unittest\ndef"), changed)
+
+    def test_imports_are_sorted_in_and_those_replaced_go(self) -> None:
+        body = "\n\nclass T(TestCase):\n    def test_it(self):\n        a = mkdtemp()  # here\n"
+        future = "from __future__ import annotations\n"
+        for head, expected in (
+            ("'Doc.'\n", "'Doc.'\nimport tempfile\n"),
+            ("import sys\r\nimport zlib\r\n",
+             "import sys\r\nimport tempfile\r\nimport zlib\r\n"),
+            (f"{future}from tempfile import mkstemp, mkdtemp  # x\n",
+             f"{future}import tempfile\nfrom tempfile import mkstemp  # x\n"),
+            ("import tempfile\nfrom tempfile import mkdtemp\n", "import tempfile\n"),
+            ("import tempfile\nfrom tempfile import mkdtemp\nother = mkdtemp\n", ""),
+        ):  # fmt: skip
+            with self.subTest(head):
+                changed = self.new(self.changes(head + body, "tempfile.mkdtemp"))
+                self.assertEqual(changed.partition("\n\nclass")[0], expected or head)
 
     def test_pytest_functions_take_tmp_path(self) -> None:
         for call, head, body, expected in (
