@@ -50,8 +50,9 @@ SUITES = (
     Suite("ipython", "8.29.0", ("IPython/core/tests/test_history.py",
                                 "IPython/core/tests/test_magic.py", "IPython/utils"),
           ("testpath", "pickleshare", "pytest-asyncio<0.22")),
-    Suite("djangorestframework", "3.15.2", ("tests/test_fields.py", "tests/test_serializer.py",
-                                            "tests/test_views.py"), ("pytest-django", "pytz", "django<6")),
+    Suite("djangorestframework", "3.15.2",
+          ("tests/test_fields.py", "tests/test_serializer.py", "tests/test_views.py"),
+          ("pytest-django", "pytz", "django<6")),
 )  # fmt: skip
 
 

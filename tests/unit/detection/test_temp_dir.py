@@ -11,6 +11,7 @@ from unittest import mock
 
 from tempfiles.detection import temp_dir
 from tempfiles.detection.temp_dir import Watched
+from tempfiles.system import syscalls
 
 
 class WatchedTests(unittest.TestCase):
@@ -41,7 +42,7 @@ class WatchedTests(unittest.TestCase):
             found = real(path)
             return SimpleNamespace(st_ino=found.st_ino, st_size=1, st_mtime_ns=found.st_mtime_ns)
 
-        with mock.patch.object(temp_dir.syscalls, "stat", of_one_size):
+        with mock.patch.object(syscalls, "stat", of_one_size):
             self.check(None, 1)
 
     def test_directory_that_is_not_empty_is_listed(self) -> None:
