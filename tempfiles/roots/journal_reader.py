@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _SCOPE_NAMES = {number: scope for scope, number in SCOPES.items()}
 LARGEST = 16 << 20
 """The bytes of the largest journal that is read: of 100,000 preexisting files, and some more."""
+_PIECE = 1 << 20
 _LINE = re.compile(rb"[^\n]{1,1048576}\n?")
 _LARGEST_NUMBER = 2**63
 # Not blocking: a FIFO of that name would wait for a writer for ever.
@@ -76,7 +77,7 @@ class JournalView:
 
 def read_current(root: str) -> Current | None:
     """Return the context that was current in a run; None where there was none."""
-    page = _read(root, CURRENT, SIZE)
+    page = b"".join(_pieces(root, CURRENT, SIZE))
     if len(page) < SIZE or not page.startswith(MAGIC, 1) or page[0] >= len(OFFSETS):
         return None
     length, number, name = struct.unpack_from(SLOT, page, OFFSETS[page[0]])
@@ -146,24 +147,34 @@ _FULL = b'{"' + FULL.encode()
 
 def _lines(root: str, name: str) -> Iterator[bytes]:
     """Yield the lines of a file of a root that are not empty; long ones in several pieces."""
-    return (found[0] for found in _LINE.finditer(_read(root, name, LARGEST)))
+    rest = b""
+    for piece in _pieces(root, name, LARGEST):
+        rest += piece
+        end = rest.rfind(b"\n") + 1 or len(rest)
+        for found in _LINE.finditer(rest, 0, end):
+            yield found[0]
+        rest = rest[end:]
+    if rest:
+        yield rest
 
 
-def _read(root: str, name: str, limit: int) -> bytes:
-    """Return the first bytes of a file of a root; none if it is not a regular file of this user."""
+def _pieces(root: str, name: str, limit: int) -> Iterator[bytes]:
+    """Yield the first bytes of a file of a root; none if it is not a regular file of this user."""
     try:
         fd = os.open(os.path.join(root, name), OPEN)
     except OSError:
-        return b""
+        return
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != user_id():
         os.close(fd)  # a directory cannot become a file object
-        return b""
+        return
     with open(fd, "rb") as file:
         try:
-            return file.read(limit)
+            while limit > 0 and (piece := file.read(min(_PIECE, limit))):
+                limit -= len(piece)
+                yield piece
         except OSError:
-            return b""
+            return
 
 
 def _parse(line: bytes) -> Any:
