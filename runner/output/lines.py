@@ -173,14 +173,24 @@ def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
 def ending_lines(report: RunReport) -> Iterator[str]:
     """Yield the lines about the run as a whole, except its totals."""
     yield from _unattributed_lines(report.unattributed)
-    for found in report.rescued:
-        name = relative(found.source) if found.source else os.path.basename(found.was)
-        yield f"{printable(name)} existed before the run: moved to {printable(found.path)}"
+    yield from rescued_lines(report)
     yield from _first_lines(_written_line(leak) for leak in report.leaks if leak.written_by)
     yield from _first_lines(
         f"Not removed: {printable(relative(leak.path))}: {printable(leak.reason)}"
         for leak in report.leaks if leak.reason
     )
+    yield from failure_lines(report)
+
+
+def rescued_lines(report: RunReport) -> Iterator[str]:
+    """Yield a line on each of the user's files that was moved out of the run root."""
+    for found in report.rescued:
+        name = relative(found.source) if found.source else os.path.basename(found.was)
+        yield f"{printable(name)} existed before the run: moved to {printable(found.path)}"
+
+
+def failure_lines(report: RunReport) -> Iterator[str]:
+    """Yield a line on each path that could not be removed."""
     yield from _first_lines(
         f"Could not be removed: {printable(failure.path)}: {failure.cause}"
         for failure in report.failures

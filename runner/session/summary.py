@@ -15,9 +15,11 @@ from ..output.lines import (
     Judged,
     ending_lines,
     failed_lines,
+    failure_lines,
     folded,
     listing,
     listing_title,
+    rescued_lines,
     totals_line,
 )
 from ..settings.config import Config
@@ -125,8 +127,9 @@ def write_summary(
     lines.append(_verdict(summary.late_failures, painter))
     if display.mode == "full":
         lines.append(_ending(summary, display, painter))
-    elif display.mode == "short":
-        lines.append(_short(summary, display, painter))
+    else:  # the user must know where each file is, however little is printed
+        lines += rescued_lines(summary.report), failure_lines(summary.report)
+        lines.append(_short(summary, display, painter) if display.mode == "short" else ())
     for line in chain.from_iterable(lines):
         stream.write(f"{line}\n")
     stream.flush()

@@ -126,7 +126,7 @@ def words(row: Way, project: Project, run: Run) -> Iterator[str]:
             yield f"said raw: {text!r}"
     for leak in run.leaks:
         if origin := leak.get("origin"):
-            place = f"{origin['file']}:{origin['line']} in {origin['function']}"
+            place = f"{origin['file']}:{origin['line']}"  # the function where there is room
             if place not in run.output:
                 yield f"origin not printed: {place}"
 
