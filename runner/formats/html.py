@@ -127,9 +127,12 @@ def _cards(report: SuiteReport, results: Counter[str]) -> Iterator[_Card]:
     yield _Card(kind, failed, "failed", "view=tests&facet=failed", tuple(_kinds(report.counts)))
     if report.looked:
         yield _leaks_card(report, results["failed for leaks"])
-    for result in ("flaky", "skipped"):
-        if results[result]:
-            yield _Card(result, results[result], result, f"view=tests&facet={result}")
+    if results["flaky"]:
+        yield _Card("flaky", results["flaky"], "flaky", "view=tests&facet=flaky")
+    skipped, skips = results["skipped"], report.counts.skipped
+    if skips:
+        notes = [(format_count(skips, "skip"), "")] if skips != skipped else []  # as unittest counts them
+        yield _Card("skipped", skipped, "skipped", "view=tests&facet=skipped", tuple(notes))
     notes = [(f"in {_duration(report.seconds)}", "")]
     if report.fixtures:
         count = format_count(len(report.fixtures), "fixture")

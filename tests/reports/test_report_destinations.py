@@ -82,7 +82,7 @@ class StepSummaryTests(ProjectTestCase):
         summary = self.project / "right.md"
         outcome = self.tidytest("--github", "test_a", GITHUB_STEP_SUMMARY=str(summary))
         self.assertIn("::warning file=test_a.py,", outcome.out)
-        self.assertIn("### Temporary files", summary.read_text("utf-8"))
+        self.assertIn("#### New leaks (1)", summary.read_text("utf-8"))
         self.assertFalse((self.project / "wrong.md").exists())
 
     @unittest.skipUnless(os.path.exists("/dev/full"), "no device here that is always full")

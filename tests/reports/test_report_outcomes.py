@@ -163,7 +163,7 @@ class SkipTests(ProjectTestCase):
     def test_the_page_counts_skips_as_unittest_does(self) -> None:
         self.write("test_a.py", self.SUITE)
         self.tidytest("-q", "--leaks", "fail", "--html", "out.html", "test_a")
-        self.assertIn("<small>6 skipped</small>", (self.project / "out.html").read_text("utf-8"))
+        self.assertIn("<small>6 skips</small>", (self.project / "out.html").read_text("utf-8"))
 
 
 class StreamTests(ProjectTestCase):

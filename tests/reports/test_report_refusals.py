@@ -108,9 +108,9 @@ class RefusalTests(ProjectTestCase):
 
     def test_defect_in_all_reports_fails_the_run(self) -> None:
         self.write("test_b.py", """
-            import platform, unittest
+            import dataclasses, unittest
             class T(unittest.TestCase):
-                def test(self): platform.python_version = None
+                def test(self): dataclasses.replace = None
         """)
         outcome = self.tidytest("--junit-xml", "out.xml", "test_b")
         self.assertEqual(outcome.code, 1, outcome.err)
