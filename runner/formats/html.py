@@ -131,7 +131,8 @@ def _cards(report: SuiteReport, results: Counter[str]) -> Iterator[_Card]:
         yield _Card("flaky", results["flaky"], "flaky", "view=tests&facet=flaky")
     skipped, skips = results["skipped"], report.counts.skipped
     if skips:
-        notes = [(format_count(skips, "skip"), "")] if skips != skipped else []  # as unittest counts them
+        differs = skips != skipped  # unittest counts subtests, and failed tests that skip too
+        notes = [(format_count(skips, "skip"), "")] if differs else []
         yield _Card("skipped", skipped, "skipped", "view=tests&facet=skipped", tuple(notes))
     notes = [(f"in {_duration(report.seconds)}", "")]
     if report.fixtures:
