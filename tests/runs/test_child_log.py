@@ -109,6 +109,7 @@ class ChildTests(ProjectTestCase):
     def test_workers_of_loky(self) -> None:
         if find_spec("loky") is None:
             self.skipTest("loky is not installed")
+        self.new_processes = True  # psutil, which loky uses, is confused by a preloaded fork
         self.assertReported(
             "loky.get_reusable_executor(max_workers=1).submit(work).result()",
             "test_child.py", more="import loky",
