@@ -109,7 +109,7 @@ class FullDiskTests(ProjectTestCase):
                     try: fill(os.path.join(tempfile.gettempdir(), "x"))
                     except OSError: pass
         """, "--leaks", "fail")
-        self.assertIn("left 1 in the temp directory", outcome.err)
+        self.assertIn("LEAKS: 1 left by 1 test", outcome.err)
         self.assertNotIn("No space", outcome.err)
 
     def test_cuts_reports_of_forked_children_and_the_run_goes_on(self) -> None:

@@ -159,7 +159,7 @@ ENDINGS: tuple[Way, ...] = (
            "        result.addSuccess(self)\n        result.stopTest(self)\n"
            f"{_ONE}        {_MAKE}\n    def test_z(self): pass\n", "test_leak"),
     _whole("leaks fail", f"{_CASE}{_ONE}        {_MAKE}\n    def test_z(self): pass\n",
-           "test_leak", status=1, alone=True, args=("--leaks", "fail"), says=("FAIL: test_leak",)),
+           "test_leak", status=1, alone=True, args=("--leaks", "fail"), says=("LEAK: test_",)),
     _whole("verbose", f"{_CASE}{_ONE}        {_MAKE}\n", "test_leak", alone=True, args=("-v",)),
     _whole("site-packages between", "sys.path.insert(0, os.path.join(os.path.dirname(__file__), "
            f"'site-packages'))\nimport third\n{_CASE}{_ONE}        third.make(leaf())  # LEAK\n",

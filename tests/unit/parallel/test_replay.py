@@ -112,6 +112,6 @@ class ReplayTests(unittest.TestCase):
     def test_contexts_of_a_unit_are_recorded(self) -> None:
         done = f"{events.UNIT_DONE}{json.dumps([['m', 'm.A'], ['m.A'], 0.5, 2])}".encode()
         self.feed(0, [*passed(0), done])
-        self.assertEqual(self.session.ran, {"m", "m.A"})
+        self.assertEqual(self.session.ran, {"m", "m.A", f"{Some.__module__}.Some.test_1"})
         self.assertEqual(self.session.interrupted, {"m.A"})
         self.assertEqual(self.replay.made_and_removed, 2)

@@ -33,6 +33,7 @@ class PrecedenceTests(SettingsTestCase):
             "late-grace": "9", "coverage-fail-under": "9", "shuffle": "9", "detect": "processes",
             "timeout": "9", "flaky": "fail", "split": "tests", "resources": "db=2",
             "workers-by": "spawn", "jobs": "9", "workers": "tcp://a:1", "workers-wait": "9",
+            "summary": "short",
         }  # fmt: skip
         for option in OPTIONS:
             if option.allowed != "file":
