@@ -116,7 +116,7 @@ class RunEnding:
         """Return the line of the end."""
         late = [report.to_dict() for report in self.late]
         return json.dumps({"end": {
-            "code": self.code, "seconds": round(self.seconds, 6), "kept": self.kept,
+            "code": int(self.code), "seconds": round(self.seconds, 6), "kept": self.kept,
             "report": self.report.to_dict(), "late": late,
         }})  # fmt: skip
 

@@ -110,7 +110,7 @@ CHILDREN: tuple[Way, ...] = (
            "stdout=subprocess.PIPE)  # LEAK\np.stdout.readline(); p.stdout.close()\n"
            "self.__class__.p = p",
            "subprocess sh", after="self.p.kill(); self.p.wait()", says=("open by pid",),
-           extra={"open_by": "sleep"}),
+           extra={"open_by": " (s"}),
 )
 
 _FORK = "pid = os.fork()\nif not pid:\n    try:\n        {}  # LEAK\n    finally:\n" \
