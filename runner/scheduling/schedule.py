@@ -1,7 +1,6 @@
 """Decide which worker runs which units next.
 
-Units of unknown duration go first, then the longest; where no duration is known, the order is that
-of the suite, so that the output begins at once. Small units go in chunks, so that the parent
+Units of unknown duration go first, then the longest. Small ones go in chunks, so that the parent
 process has little to do. Units that share a limited resource are kept apart, and serial units run
 last, one at a time, while no other worker runs.
 """
@@ -285,7 +284,7 @@ class _Estimates:
     def rank(self, unit: Unit, chains: Iterable[float]) -> tuple[bool, float]:
         if not self.is_unknown(unit):
             return False, max(self.of(unit), *chains, 0.0)
-        return True, len(unit.tests) if self._known else 0.0
+        return True, len(unit.tests)
 
     def note(self, unit: Unit, seconds: float) -> None:
         """Learn from a unit that is done."""
