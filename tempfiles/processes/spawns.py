@@ -39,15 +39,6 @@ PROCESS_EVENTS = (
 """The events of the start of a process."""
 
 
-def has_unannounced() -> bool:
-    """Return whether a module is imported already that may create files without an event."""
-    return not UNANNOUNCED.isdisjoint(sys.modules) or any(
-        str(getattr(module, "__file__", None)).endswith(_COMPILED)
-        and not origins.is_library(str(module.__file__))
-        for module in list(sys.modules.values())
-    )
-
-
 class SpawnObserver:
     """Record for each context the processes that it started and the native code that it ran.
 

@@ -14,7 +14,6 @@ from ..events import origins
 from ..events.siblings import SiblingLog
 from ..observation.observer import Observer
 from ..processes.activity import Activity
-from ..processes.spawns import has_unannounced
 from ..registry import contexts, registrations
 from ..registry.contexts import Context
 from ..reports import ContextReport, RunSettings
@@ -110,8 +109,7 @@ class Tracking:
         registrations.before_removal = self._move_preexisting_out
         if self._settings.tracks:
             self.observer.spawns.before_unannounced = self._read_tree
-            if self._settings.watch_modified or has_unannounced():
-                self._read_tree()
+            self._read_tree()  # another program may create files before the first child
             if self._settings.leftovers:
                 self.closing.add_leftovers(self._settings.leftovers)
             if self._settings.watch_modified:

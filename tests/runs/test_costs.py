@@ -92,32 +92,6 @@ HELD = """
             self.assertEqual(len(read), 20)
 """
 
-READS = """
-    import os, subprocess, sys, unittest
-
-    here, read = os.getcwd(), []
-    sys.addaudithook(
-        lambda event, args: event == "os.scandir" and args[0] == here and read.append(1)
-    )
-
-    class A(unittest.TestCase):
-        def test_1_without_children(self):
-            with open("made", "w"):
-                pass
-            os.unlink("made")
-
-    class B(unittest.TestCase):
-        def test_1_not_read(self):
-            self.assertEqual(read, [])
-
-        def test_2_read_once(self):
-            for _ in range(3):
-                subprocess.check_call(["true"])
-            self.assertEqual(read, [1])
-
-        def test_3_leaks(self):
-            subprocess.check_call(["touch", "leaked"])
-"""
 
 
 def _numbers_of(source: str, *arguments: str) -> list[int]:
@@ -169,13 +143,6 @@ class CloseCostTests(ProjectTestCase):
     def test_slowest_temp_counts_what_each_test_made_and_removed(self) -> None:
         outcome = self.tidytest("-q", "--slowest-temp", "5", "-k", "test_makes")
         self.assertRegex(outcome.err, r"0 B +2 created  test_it.T.test_makes")
-
-    def test_project_is_read_before_the_first_child_only(self) -> None:
-        self.write("test_it.py", READS)
-        self.new_processes = True  # without the compiled modules of other tests
-        outcome = self.tidytest("--leaks", "report")
-        self.assertEqual(outcome.code, 0, outcome.err)
-        self.assertIn("leaked", outcome.err)
 
     @unittest.skipUnless(os.path.isdir("/proc/self/fd"), "needs /proc")
     def test_holders_of_leaks_are_asked_for_few_times(self) -> None:
