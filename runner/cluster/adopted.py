@@ -1,4 +1,4 @@
-"""Take what a machine has brought as if local workers had left it: events, output, kept files."""
+"""Take the result of a machine as if local workers had left it: events, output, kept files."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def unpack_kept(result: ChunkResult, base: str, name: str) -> None:
     """Add the kept files of a machine to those of this run.
 
     Args:
-        result: what the machine has brought.
+        result: that of the machine.
         base: the directory for the kept files of all runs.
         name: the name of this run's directory of kept files.
     """

@@ -41,7 +41,7 @@ class Offer(NamedTuple):
 
 
 class Results:
-    """What the machines have brought.
+    """The results of the machines.
 
     Args:
         offer: what the cluster runs.

@@ -154,7 +154,7 @@ class WorkerOutput(NamedTuple):
 
 
 class ChunkResult(NamedTuple):
-    """What the run of a chunk has brought.
+    """The result of the run of a chunk.
 
     Attributes:
         workers: the local workers.

@@ -126,7 +126,7 @@ class NodeProcess:
                             if tests else "it has no tests")  # fmt: skip
 
     def run(self, chunk: Chunk, token: str) -> ChunkResult:
-        """Run a chunk; return what it has brought."""
+        """Run a chunk; return its result."""
         units = [_unit(planned) for planned in chunk.units]
         known = {unit.number: unit.seconds for unit in chunk.units if unit.seconds is not None}
         schedule = Schedule(units, known, self._cores)

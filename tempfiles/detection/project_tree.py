@@ -1,17 +1,17 @@
 """Compare the project tree and shared directories with what they held before.
 
-The project tree is read once, before the first work that no audit event describes; later only
-directories whose time stamps changed are read again. The names of a large tree take too long to
-read and to keep: of most of its directories only the time stamp is known, and what is new in them
-has a later time of birth. Of shared directories (the system's temp directory, the home directory,
-/dev/shm) only the top level is compared.
+The project tree is read once, at the start of a run that tracks; later only directories whose time
+stamps changed are read again. The names of a large tree take too long to read and to keep: of most
+of its directories only the time stamp is known, and what is new in them has a later time of birth.
+Of shared directories (the system's temp directory, the home directory, /dev/shm) only the top level
+is compared.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from ..fileops.identity import birth, is_original
@@ -62,14 +62,8 @@ class ProjectTree:
         self._device: int | None = None  # of the directories that need not be read
         self.known = False
 
-    def snapshot(self, created: Iterable[str] = ()) -> None:
-        """Read the tree, once; a tree that is too large is not followed at all.
-
-        Args:
-            created: what the run has created already, which it cannot miss.
-        """
-        if self._since:
-            return
+    def snapshot(self) -> None:
+        """Read the tree; a tree that is too large is not followed at all."""
         self._since = syscalls.time_ns() - RACY_NS
         pending, entries = [self.top], 0
         while pending:
@@ -81,12 +75,6 @@ class ProjectTree:
                 return
             pending += below
         self._first = dict(self._directories)
-        for path in created:
-            directory, name = os.path.split(path)
-            listing = self._first.get(directory)
-            if listing is not None and name in listing.names:
-                names = (f"{other}/" for other in listing.names if other != name)
-                self._first[directory] = listing._replace(joined="".join(names))
         self.known = True
 
     def lost(self, since: int) -> Iterator[str]:

@@ -249,13 +249,6 @@ class PathTable:
         state = self._states.get(path)
         return state is not None and state.maker is not UNTRACKED and state.was_seen_created
 
-    def created_outside(self) -> list[str]:
-        """Return what events say that the run has created, and that lies outside the run root."""
-        return [
-            path for path, state in list(self._states.items())  # a thread may add to them
-            if not path.startswith(self.root) and state.was_seen_created
-        ]
-
     def made_by(self, context: Context) -> Sequence[PathState]:
         """Return the records of what a context has created, in order."""
         return self._by_maker.get(context, ())

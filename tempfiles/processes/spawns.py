@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from importlib.machinery import EXTENSION_SUFFIXES
 from types import FrameType
 from typing import Any
 
@@ -21,7 +20,6 @@ from . import child_ends
 from .activity import ChildProcess, activity_of, command_of
 
 _lock = new_lock()
-_COMPILED = tuple(EXTENSION_SUFFIXES)
 
 # From 3.13 on `subprocess.Popen`, which has an event of its own, may use `posix_spawn`.
 _REPORTED_OTHERWISE = ("subprocess", "tempfiles.recovery.guard")
@@ -49,7 +47,6 @@ class SpawnObserver:
         before_unaudited: called once, before the first such work.
 
     Attributes:
-        before_unannounced: called before a module of `UNANNOUNCED` is imported.
         native_modules: whether a compiled module was imported that is not the standard library's.
         had_unaudited: whether there was any such work so far.
         works: how often such work has begun.
@@ -63,7 +60,6 @@ class SpawnObserver:
         self._trace = trace
         self._before_unaudited: Callable[[], None] | None = before_unaudited
         self._is_prepared = False
-        self.before_unannounced: Callable[[], None] = lambda: None
         self.native_modules = False
         self.had_unaudited = False
         self._late: list[tuple[contexts.Context, ChildProcess]] = []
@@ -96,9 +92,6 @@ class SpawnObserver:
         if args[1] and not origins.is_library(args[1]):
             self.native_modules = True
             self.goes_native(args)
-        elif args[0] in UNANNOUNCED:
-            with Patient(_lock):
-                self.before_unannounced()
 
     def _popens(self, args: tuple[Any, ...]) -> None:
         executable, argv, cwd, environment = args

@@ -76,13 +76,11 @@ class Tracking:
         self.made_and_removed = 0  # how many paths the contexts created that left nothing
 
     def _before_unaudited(self) -> None:
-        self._read_tree()  # what is missing at the end may lie in the run root
         if self._settings.tracks:
             self.observer.child_log.prepare()
             self.closing.remember_shared()
-
-    def _read_tree(self) -> None:
-        self._tree.snapshot(self.observer.paths.created_outside())
+        else:
+            self._tree.snapshot()  # what is missing at the end may lie in the run root
 
     @property
     def closing(self) -> Closing:
@@ -108,8 +106,7 @@ class Tracking:
         self._detectors.start(self._root.path)
         registrations.before_removal = self._move_preexisting_out
         if self._settings.tracks:
-            self.observer.spawns.before_unannounced = self._read_tree
-            self._read_tree()  # another program may create files before the first child
+            self._tree.snapshot()  # another program may create files before the first child
             if self._settings.leftovers:
                 self.closing.add_leftovers(self._settings.leftovers)
             if self._settings.watch_modified:
