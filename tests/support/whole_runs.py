@@ -139,13 +139,14 @@ class Place:
         raise BrokenPromiseError(f"left: {left[:9]}; gone: {gone[:9]}; changed: {changed[:9]}")
 
     def wait_for_processes(self) -> None:
-        """Wait until no process is left that was started here.
+        """Wait until no process is left that was started here, and no guard of such a run.
 
         Raises:
             BrokenPromiseError: some do not end.
         """
-        mark = os.fsencode(f"={self.canary}\0")
-        wait_until(lambda: not any(mark in read for read in environments()), "the processes to end")
+        marks = {"environ": os.fsencode(f"={self.canary}\0"), "cmdline": os.fsencode(f"{self.tmp}\0")}
+        wait_until(lambda: not any(mark in read for file, mark in marks.items()
+                                   for read in of_all_processes(file)), "the processes to end")
 
 
 @contextmanager
@@ -215,12 +216,12 @@ def kill(process: subprocess.Popen[Any], number: int, *, group: bool) -> None:
         pass
 
 
-def environments() -> Iterator[bytes]:
-    """Yield the environment of each process there is."""
+def of_all_processes(file: str) -> Iterator[bytes]:
+    """Yield a file of the directory in /proc of each process there is."""
     for name in os.listdir("/proc"):
         if name.isdecimal():
             try:
-                yield Path("/proc", name, "environ").read_bytes()
+                yield Path("/proc", name, file).read_bytes()
             except OSError:
                 continue  # it has ended, or is not ours to see
 
