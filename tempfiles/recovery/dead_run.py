@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
+from ..errors import OwnershipError
 from ..fileops.measure import CancelledError, WalkRules, measure, mount_points, type_of
 from ..records import Leak, ResourceType
 from ..roots.journal_reader import Current, read_journal
 from ..roots.marker import Marker
+from ..roots.marker_reader import read_marker
+from ..roots.ownership import candidates
 
 MOST_NAMED = 200
 """How many leaks that no line of the journal names are reported one by one."""
@@ -22,6 +27,7 @@ class DeadRun:
     `leaks` are what it had left, then those of earlier contexts, which the journal names; their
     paths are those that the run itself used. `more` counts the leaks beyond the first 200 that no
     line of the journal names, or all of those if the journal was full: they may be of any context.
+    The leaks of the run's worker processes, whose roots lie in its own, are among all these.
     `complete` is false where the time was up before the end."""
 
     running: Current | None = None
@@ -45,11 +51,14 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         return DeadRun(view.current, view.leaks, complete=False)
     home = marker.root if marker else root
     known = {leak.path for leak in view.leaks}
+    # A root in the slot of a run that had contexts is what a test has left, as all else there.
+    slots = [] if view.current or view.leaks else _slots(root)
+    workers = dict(_worker_roots([root, *slots]))
     found: list[Leak] = []
     more = 0
     for path, name in _slot_entries(root):
         original = os.path.join(home, name)
-        if original in known:
+        if original in known or path in workers:
             continue
         if len(found) < MOST_NAMED and not view.full:
             found.append(_leak(path, original, view.current, deadline))
@@ -58,21 +67,47 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
         if _is_over(deadline):
             break
     found.sort(key=lambda leak: leak.path)
-    return DeadRun(view.current, tuple(found) + view.leaks, more, not _is_over(deadline))
+    own = DeadRun(view.current, tuple(found) + view.leaks, more, not _is_over(deadline))
+    parts = [examine(path, its, deadline=deadline) for path, its in workers.items()]
+    return _joined(own, parts)
+
+
+def _worker_roots(directories: list[str]) -> Iterator[tuple[str, Marker]]:
+    """Yield the roots of the run's workers and their markers; those of xdist lie in a slot."""
+    for path in chain.from_iterable(map(candidates, directories)):
+        with contextlib.suppress(OwnershipError, OSError):
+            marker = read_marker(path, None)
+            if marker is not None and not os.path.islink(path):
+                yield path, marker
+
+
+def _joined(own: DeadRun, workers: list[DeadRun]) -> DeadRun:
+    """Return what a run and its workers left; a worker's test was running if the run had none."""
+    runs = [own, *workers]
+    running = [run.running for run in runs if run.running and run.running.scope != "run"]
+    return DeadRun(
+        next(iter(running), own.running),
+        tuple(leak for run in runs for leak in run.leaks),
+        sum(run.more for run in runs),
+        all(run.complete for run in runs),
+    )
 
 
 def _slot_entries(root: str) -> Iterator[tuple[str, str]]:
     """Yield the topmost entries of the slots: the path, and the path as seen from the root."""
-    for slot in sorted(filter(str.isdecimal, os.listdir(root)), key=int):
-        directory = os.path.join(root, slot)
-        if os.path.islink(directory):
-            continue
+    for directory in _slots(root):
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    yield entry.path, os.path.join(slot, entry.name)
+                    yield entry.path, os.path.join(os.path.basename(directory), entry.name)
         except OSError:
             continue  # its owner may have made it unreadable
+
+
+def _slots(root: str) -> list[str]:
+    names = sorted(filter(str.isdecimal, os.listdir(root)), key=int)
+    paths = (os.path.join(root, name) for name in names)
+    return [path for path in paths if not os.path.islink(path)]
 
 
 def _leak(path: str, name: str, running: Current | None, deadline: float | None) -> Leak:

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import unittest
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ OTHERS = ("randomly", "rerunfailures", "flaky", "anyio", "asyncio", "pytest_fork
 def has(module: str) -> bool:
     """Return whether a plugin of pytest is installed."""
     return importlib.util.find_spec(module) is not None
+
+
+def major_version(distribution: str) -> int:
+    """Return the first number of a distribution's version; 0 if it is not installed."""
+    try:
+        return int(version(distribution).partition(".")[0])
+    except PackageNotFoundError:
+        return 0
 
 
 @unittest.skipUnless(has("pytest"), "pytest is not installed: pip install 'tidytest[hosts]'")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unittest
 from importlib.metadata import version
 
-from tests.hosts.sessions import PytestTestCase, has
+from tests.hosts.sessions import PytestTestCase, has, major_version
 
 
 @unittest.skipUnless(has("anyio"), "anyio is not installed: pip install 'tidytest[hosts]'")
@@ -74,8 +74,8 @@ class AsyncioTests(PytestTestCase):
 
 
 @unittest.skipUnless(
-    has("pytest_rerunfailures"),
-    "pytest-rerunfailures is not installed: pip install 'tidytest[hosts]'",
+    has("pytest_rerunfailures") and has("xdist"),
+    "pytest-rerunfailures or pytest-xdist is not installed: pip install 'tidytest[hosts]'",
 )
 class RerunTests(PytestTestCase):
     plugins = ("rerunfailures",)
@@ -91,11 +91,15 @@ class RerunTests(PytestTestCase):
                     tempfile.mkdtemp(prefix=f"run{number}-")
             def test_b(): tempfile.mkdtemp(prefix="always-")
             """)
-        outcome = self.pytest("--leaks", "fail", "--reruns", "2", code=1)
-        self.assertIn("1 passed, 4 rerun, 1 leaked", outcome.out)
-        self.assertIn("LEAK: test_a.py::test_b", outcome.out)
-        contexts = [leak["context"] for leak in self.document["leaks"]]
-        self.assertEqual(contexts, ["test_a.py::test_a"] * 2 + ["test_a.py::test_b"] * 3)
+        for workers in (["-n0"], ["-n1"]):
+            with self.subTest(workers):
+                outcome = self.pytest("--leaks", "fail", "--reruns", "2", *workers, code=1)
+                self.assertIn("1 passed, 4 rerun, 1 leaked", outcome.out)
+                self.assertEqual(outcome.out.count("LEAK: test_a.py::test_b"), 3)
+                self.assertIn("1 failed for leaks only", outcome.out)
+                self.assertEqual(self.document["summary"]["tests"], 2)
+                contexts = [leak["context"] for leak in self.document["leaks"]]
+                self.assertEqual(contexts, ["test_a.py::test_a"] * 2 + ["test_a.py::test_b"] * 3)
 
 
 @unittest.skipUnless(
@@ -133,7 +137,7 @@ class FlakyAndTimeoutTests(PytestTestCase):
 
 
 @unittest.skipUnless(has("pytest_forked"), "pytest-forked is not installed")
-@unittest.skipIf(version("pytest") >= "9", "pytest-forked does not run tests with pytest 9")
+@unittest.skipIf(major_version("pytest") >= 9, "pytest-forked does not run tests with pytest 9")
 class ForkedTests(PytestTestCase):
     plugins = ("pytest_forked",)
 

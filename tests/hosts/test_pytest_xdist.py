@@ -92,7 +92,10 @@ class DeathTests(PytestTestCase):
         self.write("test_a.py", "def test_a(): pass\n")
         outcome = self.pytest(code=0)  # which holds that nothing is left
         # What there is no time for at the start is removed, and printed, at the end.
-        self.assertIn("earlier run", outcome.out + outcome.err)
+        said = outcome.out + outcome.err
+        self.assertIn("earlier run", said)
+        self.assertIn("left by test_a.py::test_a", said)
+        self.assertNotIn("left by run", said)  # as the roots of workers would be
 
 
 def last(text: str) -> str:

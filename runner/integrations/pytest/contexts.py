@@ -209,7 +209,6 @@ class PytestContexts:
             section(report, closed)
         elif not item.stash[_HAS_FAILED] and item.stash[_CALL].passed:
             self._session.succeeded(item.nodeid)
-        report.tidytest = self._closed.take_unsent()
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

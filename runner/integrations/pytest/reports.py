@@ -38,7 +38,7 @@ class ClosedContexts(Listener):
         self._unsent.append(report)
 
     def take_unsent(self) -> list[dict[str, Any]]:
-        """Return, once, what contexts left: it travels with the next report of a test."""
+        """Return, once, what contexts left: it goes with the next report of a test."""
         found = [report.to_dict() for report in self._unsent]
         self._unsent.clear()
         return found
@@ -91,18 +91,19 @@ class TestOutcomes:
     __test__ = False
 
     def __init__(self, recorder: Recorder | None) -> None:
-        self.number = 0
+        self._ended: set[str] = set()  # a rerun is no other test
         self._recorder = recorder
 
     def add(self, report: pytest.TestReport, session: Session) -> None:
         """Add a report of a phase of a test."""
         if report.when == "setup" and self._recorder is not None:
             self._recorder.test_started(case_name(report.nodeid))
-        if not report.passed:
+        outcome: str = report.outcome  # pytest-rerunfailures has one of its own
+        if outcome not in ("passed", "rerun"):
             session.outcome(_outcome(report))
         if report.when == "teardown":
-            self.number += 1
-            session.tests_run += 1
+            self._ended.add(report.nodeid)
+            session.tests_run = len(self._ended)
             if self._recorder is not None:
                 name = case_name(report.nodeid)
                 self._recorder.test_stopped(name, report.capstdout, report.capstderr)

@@ -118,8 +118,10 @@ class PytestRun:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Iterator[None]:
-        """Count the tests, and record their outcomes."""
+        """Count the tests, record their outcomes, and have a worker send what contexts left."""
         self.outcomes.add(report, self.session)
+        if self._is_worker:  # here, since plugins that rerun tests do not log all reports
+            report.tidytest = self.closed.take_unsent()  # type: ignore[attr-defined]
         return (yield)
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
