@@ -46,6 +46,8 @@ class Allowed:
 
 _DEATH = ("a test that ends its process ends a serial run; with -j it is an error, and the other"
           " tests go on")
+_NOT_LOADED = "its run ended before the tests were loaded"
+"""What `--merge` says of the empty record of a shard."""
 _INTERRUPT = ("a test that interrupts itself interrupts the run: the traceback is of the parent"
               " process, and tests of the other worker may have run")
 EXCEPTIONS: tuple[Allowed, ...] = (
@@ -55,6 +57,10 @@ EXCEPTIONS: tuple[Allowed, ...] = (
     *(Allowed(job, ".*", _DEATH) for job in ("(no arguments)", "discover", "discover -b -f -p *")),
     *(Allowed(job, "(stderr|JUnit|leak report) .*", _INTERRUPT)
       for job in ("* test_interrupt", "* test_signal", "test_signal", "-v test_deaths.InFixture")),
+    *(Allowed(job, "exit code -2 -> 1", "a merge is not interrupted itself")
+      for job in ("* test_interrupt", "test_signal")),
+    Allowed("test_prints_at_end", "stdout -at exit", "a merge imports no test module, so that it"
+            " has no exit handler of one"),
     Allowed("test_shapes", ".*", "a test stops the run (`result.stop()`), and with -j no test that"
             " has not started: of other classes, other tests have run by then"),
     Allowed("test_os", r"(stderr|JUnit) [-+].*(test_closerange|skipped|<skipped).*", "tests skip"
@@ -109,6 +115,8 @@ def differences(one: Run, other: Run) -> list[Difference]:
 
 def excused(verdict: Verdict) -> Verdict:
     """Move the differences that are exceptions out of a verdict's differences."""
+    if _NOT_LOADED in verdict.candidate.stderr and verdict.stock.exit_code:
+        return replace(verdict, differences=(), allowed=(f"no record: {_NOT_LOADED}",))
     kept, reasons = [], []
     for difference in verdict.differences:
         covering = (one.reason for one in EXCEPTIONS if one.covers(verdict.job, difference))
