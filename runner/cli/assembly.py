@@ -83,7 +83,7 @@ class CommandLineComponents(Components):
             self.recording = RunRecording(settings, is_filtered=self.leaves_out_tests)
         if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
-        if settings.monitor is not None or settings.html is not None:
+        if settings.monitor is not None or (settings.html is not None and not settings.merge):
             from ..listeners.usage_watch import Watcher
 
             self.watcher = Watcher(settings.monitor)
@@ -154,7 +154,9 @@ class CommandLineComponents(Components):
         if merging.seed is not None:
             print(f"tidytest: shuffled with --shuffle {merging.seed}", file=sys.stderr)
         durations = UnitDurations(self.directory, self.settings.durations_file)
-        self.merged = MergedSuite(merging.records, session, durations)
+        self.reports.samples = merging.samples()
+        self.retention.recorded = merging.kept_lines()
+        self.merged = MergedSuite(merging.records, session, durations, self.measurement)
         self.note_loaded(self.merged)
         return self.merged
 
@@ -212,7 +214,8 @@ class CommandLineComponents(Components):
             from ..listeners.progress import Progress
 
             found.append(Progress())
-        found += [one for one in (self.reports.recorder, self.measurement) if one is not None]
+        followers = [self.reports.recorder, self.measurement if self.merging is None else None]
+        found += [one for one in followers if one is not None]
         if settings.durations is not None and sys.version_info < (3, 12):  # else unittest does it
             from ..listeners.slowest import Durations
 

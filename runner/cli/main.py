@@ -159,11 +159,15 @@ class Program:
 
     def _recorded(self, session: Session, code: ExitCode) -> ExitCode:
         """Write the end of the record; return the exit code."""
-        recording = self._components.recording
-        if recording is None or self._components.parallel is None:
+        components = self._components
+        if components.recording is None or components.parallel is None:
             return code
+        number = code if isinstance(code, int) else int(bool(code))
+        coverage = components.measurement.recorded() if components.measurement is not None else b""
         try:
-            recording.end(session, code if isinstance(code, int) else int(bool(code)))
+            components.recording.end(
+                session, number, components.retention.kept, coverage, components.reports.samples
+            )
         except OSError as error:
             self._stream.write(f"tidytest: error: {error.strerror}\n")
             return code or 1
@@ -192,7 +196,7 @@ class Program:
         return Ending(self._components, session, self._result, self._stream, whole=whole)
 
     def _run_unittest(self, session: Session) -> ExitCode:
-        if self._components.measurement is not None:
+        if self._components.measurement is not None and self._components.merging is None:
             self._components.measurement.start()
         if self._components.watcher is not None:
             self._components.watcher.start(session.run.root.path, lambda: session.context_now)

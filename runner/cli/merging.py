@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import unittest.runner
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
+
+from tempfiles import Sample
 
 from ..errors import UsageError
 from ..recording.reader import read_all
 from ..reporting.recorder import Recorder
+from ..session.retention import kept_line
 from ..settings.config import Config
 
 _OF_RUN = ("leaks", "retries", "flaky")
@@ -32,7 +36,8 @@ class Merging:
         seed: that of `--shuffle`; None where the tests were not shuffled.
 
     Raises:
-        UsageError: a file is no record, or they do not belong together.
+        UsageError: a file is no record, they do not belong together, or one has no coverage data
+            and a coverage report is asked for.
     """
 
     def __init__(self, settings: Config) -> None:
@@ -41,6 +46,9 @@ class Merging:
         self.is_filtered = bool(self._settings["filtered"])
         self.seed: int | None = self._settings["shuffle"]
         self.is_whole = all(record.ending for record in self.records)
+        for record in self.records:
+            if settings.coverage and record.ending and not record.coverage:
+                raise UsageError(f"--merge: {record.name} was run without --coverage")
 
     def settings(self, config: Config) -> Config:
         """Return settings with those that the run had."""
@@ -55,6 +63,24 @@ class Merging:
         """Have the reports tell the times and the Python of the run."""
         headers = [record.header for record in self.records]
         recorder.take_over(min(each.started for each in headers), self.seconds, headers[0].python)
+
+    def samples(self) -> list[Sample]:
+        """Return samples of the disk usage: at each time, the last ones of all shards in sum."""
+        last: dict[str, Sample] = {}
+        found = []
+        sampled = ((one, record.path) for record in self.records for one in record.samples)
+        for sample, path in sorted(sampled, key=lambda entry: entry[0].timestamp):
+            last[path] = sample
+            files, size = (sum(map(attrgetter(name), last.values())) for name in ("files", "bytes"))
+            found.append(Sample(sample.timestamp, files, bytes=size))
+        return found
+
+    def kept_lines(self) -> list[str]:
+        """Return a line for each run that has kept files."""
+        return [
+            kept_line([(scope, id) for scope, id in ending.kept_of], ending.kept_in, record.shard)
+            for record in self.records for ending in record.ending if ending.kept_of
+        ]  # fmt: skip
 
     @contextlib.contextmanager
     def clock(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -54,19 +53,9 @@ class AdoptedWorker:
                 with open(path, "wb") as written:
                     written.write(content)
         if result.collected:
-            _move_measured(self.paths.collected, moved)
+            from ..listeners.coverage import move_paths
 
-
-def _move_measured(path: str, moved: Mapping[str, str]) -> None:
-    """Put the paths of the parent into the coverage data of a machine."""
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(path)) as data, data:
-        for there, here in moved.items():
-            data.execute(
-                "update file set path = ? || substr(path, ?) where substr(path, 1, ?) = ?",
-                (here, len(there) + 1, len(there) + 1, there + os.sep),
-            )
+            move_paths(self.paths.collected, moved)
 
 
 def translated(line: bytes, moved: Mapping[str, str]) -> bytes:

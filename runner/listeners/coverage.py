@@ -7,7 +7,7 @@ import glob
 import os
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -110,6 +110,14 @@ class Measurement(WorkerListener):
             self._attempt(self._coverage.stop)
             self._attempt(self._coverage.save)
 
+    def recorded(self) -> bytes:
+        """Return the content of the data file, after `finish`; empty if it cannot be read."""
+        try:
+            with open(self._coverage.get_data().data_filename(), "rb") as file:
+                return file.read()
+        except (self._error, sqlite3.Error, OSError):
+            return b""
+
     def absorb(self, file: str) -> None:
         """Add what a worker has measured."""
         if os.path.exists(file):
@@ -175,6 +183,21 @@ class Measurement(WorkerListener):
                 total = getattr(self._coverage, _FORMATS[name])(**options)
                 stream.write(f"coverage: {self._written(name)} is written\n")
         return total
+
+
+def move_paths(file: str, moved: Mapping[str, str]) -> None:
+    """Change the paths in a data file of coverage.
+
+    Args:
+        file: the data file.
+        moved: the directories in place of others.
+    """
+    with contextlib.closing(sqlite3.connect(file)) as data, data:
+        for there, here in moved.items():
+            data.execute(
+                "update file set path = ? || substr(path, ?) where substr(path, 1, ?) = ?",
+                (here, len(there) + 1, len(there) + 1, there + os.sep),
+            )
 
 
 def _omit_ourselves(coverage: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tempfiles import RunReport
+from tempfiles import RunReport, untracked
 
 from ..errors import UsageError
 from ..pool.source import Source
@@ -22,6 +23,9 @@ from .replay import Replay
 from .replayed_result import RemoteTests, ReplayedResult
 from .reports import Late, add_to_session
 
+if TYPE_CHECKING:
+    from ..listeners.coverage import Measurement
+
 
 class MergedSuite:
     """Replays records; takes the place of the suite that unittest would load.
@@ -30,17 +34,20 @@ class MergedSuite:
         records: of all shards, in their order.
         session: of the merged run.
         durations: takes how long the units took.
+        measurement: takes the coverage data; None where no coverage report is asked for.
     """
 
     runs_elsewhere = True
     resultclass = ReplayedResult
 
     def __init__(
-        self, records: Sequence[Record], session: Session, durations: UnitDurations
+        self, records: Sequence[Record], session: Session, durations: UnitDurations,
+        measurement: Measurement | None,
     ) -> None:
         self._records = records
         self._session = session
         self._durations = durations
+        self._measurement = measurement
         self._replay: Replay | None = None
         remote = RemoteTests()
         self._tests = [
@@ -105,8 +112,24 @@ class MergedSuite:
         late_of_none: Late = ()
         in_all = [*((report, late_of_none) for report in reports), *own_reports(self._records)]
         add_to_session(in_all, self._replay, self._session)
+        if self._measurement is not None:
+            for record in self._records:
+                self._absorb(record, self._measurement)
         kept = sum(ending.kept for record in self._records for ending in record.ending)
         self._session.kept_elsewhere((), kept)
+
+    def _absorb(self, record: Record, measurement: Measurement) -> None:
+        """Add the coverage data of a run, with the paths of this machine."""
+        from ..listeners.coverage import move_paths
+
+        path = os.path.join(self._session.run.root.path, "coverage")
+        for data in record.coverage:
+            with untracked():
+                with open(path, "wb") as file:
+                    file.write(data)
+                move_paths(path, {record.header.directory: os.getcwd()})
+                measurement.absorb(path)
+                os.unlink(path)
 
     def bound_lines(self) -> list[str]:
         """Return a line about each run that did not come to its end."""

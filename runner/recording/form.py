@@ -8,11 +8,13 @@ end of the run come last. `docs/record.schema.json` describes every line.
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tempfiles import ContextReport, RunReport
+from tempfiles import ContextReport, RunReport, Sample
 
 from ..workers import events
 
@@ -104,6 +106,8 @@ class RunEnding:
         report: what the process itself created and left, without its workers.
         late: what contexts left after they had closed.
         kept: how many registered files were kept.
+        kept_in: the directory of the kept files; empty if there is none.
+        kept_of: scope and id of the contexts whose files were kept.
     """
 
     code: int
@@ -111,6 +115,8 @@ class RunEnding:
     report: RunReport
     late: tuple[ContextReport, ...] = ()
     kept: int = 0
+    kept_in: str = ""
+    kept_of: Sequence[Sequence[str]] = ()
 
     def line(self) -> str:
         """Return the line of the end."""
@@ -118,6 +124,7 @@ class RunEnding:
         return json.dumps({"end": {
             "code": int(self.code), "seconds": round(self.seconds, 6), "kept": self.kept,
             "report": self.report.to_dict(), "late": late,
+            "kept_in": self.kept_in, "kept_of": self.kept_of,
         }})  # fmt: skip
 
 
@@ -141,6 +148,20 @@ def worker_line(worker: int, report: RunReport) -> str:
         report: of its run.
     """
     return json.dumps({"worker": worker, "report": report.to_dict()})
+
+
+def coverage_line(data: bytes) -> str:
+    """Return the line of the coverage data of the run.
+
+    Args:
+        data: the content of coverage's data file.
+    """
+    return json.dumps({"coverage": b64encode(zlib.compress(data)).decode()})
+
+
+def usage_line(samples: Iterable[Sample]) -> str:
+    """Return the line of the samples of the disk usage of the temp directory."""
+    return json.dumps({"usage": [[one.timestamp, one.files, one.bytes] for one in samples]})
 
 
 def _as_json(line: bytes) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tempfiles import ContextReport, RunReport
+from tempfiles import ContextReport, RunReport, Sample
 
 from ..errors import UsageError
 from ..workers import events
@@ -37,6 +39,8 @@ class Record:
         before: the events before all units that are of none.
         after: the later ones of none.
         reports: what each worker has created and left.
+        coverage: the content of coverage's data file, if any; empty where it was not measured.
+        samples: of the disk usage.
         ending: its last line; empty where the run was killed or interrupted.
     """
 
@@ -48,15 +52,19 @@ class Record:
     before: list[Batch] = field(default_factory=list)
     after: list[Batch] = field(default_factory=list)
     reports: list[RunReport] = field(default_factory=list)
+    coverage: list[bytes] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     ending: list[RunEnding] = field(default_factory=list)
+
+    @property
+    def shard(self) -> str:
+        """The shard in words; empty for a whole run."""
+        return "shard {} of {}".format(*self.header.shard) if self.header.shard else ""
 
     @property
     def name(self) -> str:
         """What messages call it: its shard and its file."""
-        if self.header.shard is None:
-            return self.path
-        number, shards = self.header.shard
-        return f"shard {number} of {shards} ({self.path})"
+        return f"{self.shard} ({self.path})" if self.shard else self.path
 
     @property
     def seconds(self) -> float:
@@ -153,11 +161,15 @@ def _read(record: Record, first: int) -> Record:
                 batch = [event_of(event, first, shift) for event in line["events"]]
                 _check(batch, range(first, tests))
                 _batches(record, line["unit"]).append((int(line["worker"]), batch))
+            elif "coverage" in line:
+                record.coverage.append(zlib.decompress(b64decode(line["coverage"])))
+            elif "usage" in line:
+                record.samples.extend(_sample(*values) for values in line["usage"])
             elif "report" in line:
                 record.reports.append(RunReport.from_dict(line["report"]))
             else:
                 record.ending.append(_ending(**line["end"]))
-        except (TypeError, ValueError, KeyError, IndexError):
+        except (TypeError, ValueError, KeyError, IndexError, zlib.error):
             raise _damaged(record.path, number) from None
     _check_number(record)
     return record
@@ -193,6 +205,10 @@ def _check(lines: Sequence[bytes], tests: range) -> None:
             events.outcome_of(line)
         elif code in (events.CONTEXT, events.CLEAN_CONTEXT):
             events.context_of(line)
+
+
+def _sample(moment: float, files: int, size: int) -> Sample:
+    return Sample(moment + 0.0, files + 0, bytes=size + 0)
 
 
 def _ending(**content: Any) -> RunEnding:

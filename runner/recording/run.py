@@ -8,7 +8,7 @@ from itertools import chain
 from time import perf_counter, time
 from typing import Any
 
-from tempfiles import ContextReport, RunReport, __version__
+from tempfiles import ContextReport, RunReport, Sample, __version__
 
 from ..execution.result import name_of
 from ..pool.source import EndedWorker, EventHandler
@@ -20,7 +20,15 @@ from ..settings.config import Config
 from ..source_code import file_of_context
 from ..workers.emit import short_description
 from ..workers.worker import ResultSettings
-from .form import VERSION, Header, RecordedModule, RecordedUnit, RunEnding
+from .form import (
+    VERSION,
+    Header,
+    RecordedModule,
+    RecordedUnit,
+    RunEnding,
+    coverage_line,
+    usage_line,
+)
 from .writer import RecordedEvents, RecordFile
 
 DECISIVE = ("leaks", "retries", "flaky", "shuffle", "reverse", "repeat", "split", "functions")
@@ -107,16 +115,25 @@ class RunRecording:
         for worker, (report, _) in zip(workers, reports, strict=True):
             self._file.add_worker(worker.number, report)
 
-    def end(self, session: Session, code: int) -> None:
+    def end(
+        self, session: Session, code: int, kept: tuple[str, Sequence[tuple[str, str]]],
+        coverage: bytes, samples: Sequence[Sample],
+    ) -> None:
         """Write the end of the run.
 
         Args:
             session: of the run; it has ended.
             code: the exit code.
+            kept: the directory with kept files, and scope and id of their contexts.
+            coverage: the content of coverage's data file; empty if nothing was measured.
+            samples: of the disk usage.
 
         Raises:
             OSError: the record could not be written.
         """
         own, late = session.own_report, tuple(session.found_late)
         seconds = perf_counter() - self._clock
-        self._file.end(RunEnding(code, seconds, own, late, session.kept()[1]))
+        measured = [coverage_line(coverage)] if coverage else []
+        measured += [usage_line(samples)] if samples else []
+        ending = RunEnding(code, seconds, own, late, session.kept()[1], *kept)
+        self._file.end(ending, measured)

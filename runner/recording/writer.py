@@ -62,13 +62,18 @@ class RecordFile:
         """Write what a worker has created and left in all."""
         self._write(worker_line(number, report))
 
-    def end(self, ending: RunEnding) -> None:
+    def end(self, ending: RunEnding, measured: Iterable[str]) -> None:
         """Write the end of the run.
+
+        Args:
+            ending: the end.
+            measured: lines of what was measured.
 
         Raises:
             OSError: the record could not be written.
         """
-        self._write(ending.line())
+        for line in (*measured, ending.line()):
+            self._write(line)
         os.close(self._fd)
         if self._error is not None:
             cause = f"cannot write {self._shown}: {self._error.strerror}"

@@ -10,7 +10,7 @@ import atexit
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from os import getpid  # a test may have replaced it
 from time import strftime
 from typing import TYPE_CHECKING
@@ -34,10 +34,14 @@ class RunRetention:
         settings: the settings of the run.
         directory: the working directory at its start.
         temp: the system's temp directory at its start; None for the present one.
+
+    Attributes:
+        recorded: lines on what the recorded runs have kept, with `--merge`.
     """
 
     def __init__(self, settings: Config, directory: str, temp: str | None) -> None:
         self._retention: Retention | None = None
+        self.recorded: Sequence[str] = ()
         self._name = f"{strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
         self._settings = settings
         self._directory = directory
@@ -82,14 +86,17 @@ class RunRetention:
 
     def lines(self) -> Iterator[str]:
         """Yield the line on where files were kept, if any were."""
-        kept = self._retention.kept_contexts() if self._retention is not None else []
-        if self._retention is not None and kept:
-            from tempfiles import printable
+        yield from self.recorded
+        place, kept = self.kept
+        if kept:
+            yield kept_line(kept, place)
 
-            from ..output.lines import counted_contexts
-
-            place = printable(self._retention.place or "")
-            yield f"Kept files of {counted_contexts(kept)}: {place}"
+    @property
+    def kept(self) -> tuple[str, list[tuple[str, str]]]:
+        """The directory with kept files, and scope and id of the contexts whose files are there."""
+        if self._retention is None:
+            return "", []
+        return self._retention.place or "", self._retention.kept_contexts()
 
     def begin(self) -> None:
         """Have artifacts kept by this retention from now on."""
@@ -101,6 +108,21 @@ class RunRetention:
             _active.remove(self)
         if self._retention is not None:
             self._retention.finish()
+
+
+def kept_line(contexts: Iterable[tuple[str, str]], place: str, by: str = "") -> str:
+    """Return the line on where files were kept.
+
+    Args:
+        contexts: the scope and the id of each whose files were kept.
+        place: the directory.
+        by: the name of the shard, if it is of one.
+    """
+    from tempfiles import printable
+
+    from ..output.lines import counted_contexts
+
+    return f"Kept files of {counted_contexts(contexts)}{by and f' by {by}'}: {printable(place)}"
 
 
 def _warn(text: str) -> None:

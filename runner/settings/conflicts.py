@@ -90,8 +90,8 @@ _EXCLUSIVE = (
 _WITH_MERGE = frozenset({
     "merge", "leak-json", "junit-xml", "html", "gitlab-quality", "sarif", "leak-lines", "github",
     "durations", "slowest-temp", "leak-baseline", "update-baseline", "strict-baseline",
-    "durations-file", "reap", "temp-root", "temp-root-min-free", "show-settings", "version",
-    "completion",
+    "coverage", "coverage-report", "coverage-fail-under", "durations-file", "reap", "temp-root",
+    "temp-root-min-free", "show-settings", "version", "completion",
 })  # fmt: skip
 """The options that have an effect with `--merge`; the others are those of the run itself."""
 _OFF: dict[str, object] = {"keep": "never", "retries": 0, "jobs": 1}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+import unittest
 from pathlib import Path
 
 from tests.support.projects import ProjectTestCase
@@ -48,6 +51,35 @@ class MergeTests(ShardTestCase):
                 for name, text in before.items():
                     now = (self.project / name).read_text()
                     self.assertEqual(normal(now), normal(text), name)
+
+    @unittest.skipIf(importlib.util.find_spec("coverage") is None, "coverage is not installed")
+    def test_coverage_kept_files_and_disk_usage_are_merged(self) -> None:
+        self.write("measured.py", "def f():\n    return 1\n\ndef g():\n    return 2\n")
+        for name, call in (("a", "f"), ("d", "g")):
+            self.write(f"test_{name}.py", f"""
+                import os, tempfile, unittest
+                import measured
+                class A(unittest.TestCase):
+                    def test_1(self):
+                        measured.{call}()
+                        os.write(tempfile.mkstemp()[0], b"x" * 1000)
+                        self.fail()
+            """)
+        words = ["--coverage", "--keep=on-failure", "--keep-dir=kept", "--html=page.html"]
+        whole = self.tidytest(*words)
+        self.assertRegex(whole.out, r"measured.py +4 +0 +100%")
+        names = self.record(2, *words)
+        merged = self.tidytest("--coverage", "--html=page.html", "--merge", *names)
+        self.assertEqual(normal(merged.out), normal(whole.out))
+        lines = re.findall("Kept files of 1 test by shard [12] of 2: (.*)", merged.err)
+        self.assertEqual(len(lines), 2, merged.err)
+        self.assertEqual({*lines} - {*map(str, self.project.glob("kept/*"))}, set())
+        self.assertIn("The curve shows the bytes", (self.project / "page.html").read_text())
+        measured = [line for line in lines_of(self.project / names[0]) if "usage" in line]
+        self.assertTrue(measured[0]["usage"])
+        self.tidytest("--shard=2/2", "--record", names[1])
+        refused = self.tidytest("--coverage", "--merge", *names)
+        self.assertRefused(refused, "shard 2 of 2 (shard-2.jsonl) was run without --coverage")
 
     def test_what_does_not_belong_together_is_refused_by_name(self) -> None:
         self.write_suite()
