@@ -49,7 +49,8 @@ class Ending:
         self._stream = stream
         self._failed = False
         self._steps = exit_steps.Steps()
-        self._is_caught = is_interrupted_under_catch()
+        merging = components.merging
+        self._is_caught = merging.is_caught if merging is not None else is_interrupted_under_catch()
         self._is_whole = whole
         self._interrupted = not whole or self._is_caught or is_terminated()
         self._end = RunEnd(components, session, self._completeness, self._is_filtered)

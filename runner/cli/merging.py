@@ -33,6 +33,7 @@ class Merging:
         records: those of all shards, in their order.
         is_filtered: whether tests of the loaded modules were left out.
         is_whole: whether all runs came to their end.
+        is_caught: whether ^C came in one under unittest's `--catch`.
         seed: that of `--shuffle`; None where the tests were not shuffled.
 
     Raises:
@@ -46,6 +47,8 @@ class Merging:
         self.is_filtered = bool(self._settings["filtered"])
         self.seed: int | None = self._settings["shuffle"]
         self.is_whole = all(record.ending for record in self.records)
+        endings = (ending for record in self.records for ending in record.ending)
+        self.is_caught = any(ending.interrupted for ending in endings)
         for record in self.records:
             if settings.coverage and record.ending and not record.coverage:
                 raise UsageError(f"--merge: {record.name} was run without --coverage")

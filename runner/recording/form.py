@@ -108,6 +108,7 @@ class RunEnding:
         kept: how many registered files were kept.
         kept_in: the directory of the kept files; empty if there is none.
         kept_of: scope and id of the contexts whose files were kept.
+        interrupted: whether ^C came under unittest's `--catch`, which ends the run after a test.
     """
 
     code: int
@@ -117,6 +118,7 @@ class RunEnding:
     kept: int = 0
     kept_in: str = ""
     kept_of: Sequence[Sequence[str]] = ()
+    interrupted: bool = False
 
     def line(self) -> str:
         """Return the line of the end."""
@@ -124,7 +126,7 @@ class RunEnding:
         return json.dumps({"end": {
             "code": int(self.code), "seconds": round(self.seconds, 6), "kept": self.kept,
             "report": self.report.to_dict(), "late": late,
-            "kept_in": self.kept_in, "kept_of": self.kept_of,
+            "kept_in": self.kept_in, "kept_of": self.kept_of, "interrupted": self.interrupted,
         }})  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from ..scheduling.shards import Shard
 from ..session.session import Session
 from ..settings.config import Config
 from ..source_code import file_of_context
+from ..unittest_api import is_interrupted_under_catch
 from ..workers.emit import short_description
 from ..workers.worker import ResultSettings
 from .form import (
@@ -135,5 +136,6 @@ class RunRecording:
         seconds = perf_counter() - self._clock
         measured = [coverage_line(coverage)] if coverage else []
         measured += [usage_line(samples)] if samples else []
-        ending = RunEnding(code, seconds, own, late, session.kept()[1], *kept)
+        number, caught = session.kept()[1], is_interrupted_under_catch()
+        ending = RunEnding(code, seconds, own, late, number, *kept, caught)
         self._file.end(ending, measured)

@@ -144,11 +144,30 @@ class MergeTests(ShardTestCase):
         report = json.loads((self.project / "leaks.json").read_text())
         self.assertTrue(report["interrupted"])
 
-    def test_whole_record_is_merged_alone(self) -> None:
+    def test_whole_record_is_merged_alone_and_tells_an_interrupt(self) -> None:
         self.write_suite()
-        whole = self.tidytest("--record=whole.jsonl")
-        merged = self.tidytest("--merge=whole.jsonl")
+        self.write("test_e.py", """
+            import os, signal, unittest
+            class Inner(unittest.TestCase):
+                def runTest(self): raise KeyboardInterrupt
+            class Interrupts(unittest.TestCase):
+                def test_1(self):
+                    with self.assertRaises(KeyboardInterrupt):
+                        Inner().run(unittest.TestResult())
+                    os.kill(os.getpid(), signal.SIGINT)
+                def test_2(self): pass
+            def load_tests(loader, tests, pattern):
+                return loader.loadTestsFromTestCase(Interrupts)
+        """)
+        whole = self.tidytest("-c", "--leak-json=leaks.json")
+        counts = json.loads((self.project / "leaks.json").read_text())["counts"]
+        self.assertRegex(whole.err, r"Interrupted: 1\d of 1\d tests ran\.")
+        self.assertIn(f"errors={counts['errors']},", whole.err)
+        self.tidytest("-c", "--record=whole.jsonl")
+        merged = self.tidytest("--merge=whole.jsonl", "--leak-json=leaks.json")
         self.assertEqual((merged.code, normal(merged.err)), (whole.code, normal(whole.err)))
+        now = json.loads((self.project / "leaks.json").read_text())
+        self.assertEqual((now["counts"], now["interrupted"]), (counts, True))
 
 
 class ShardTests(ShardTestCase):
