@@ -25,7 +25,7 @@ def main() -> None:
         if users is not None:
             name = os.path.relpath(users)
             sys.stderr.write(f"tidytest: {name} hides tidytest from `python -m runner`, not here\n")
-            program = shadowing.step_aside()
+            program = shadowing.step_aside("cli.main")
         else:
             from .cli import main as program
     program.main(name="tidytest")

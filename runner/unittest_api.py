@@ -18,7 +18,7 @@ from unittest.suite import _ErrorHolder  # type: ignore[attr-defined]
 
 from tempfiles import Example
 
-HARNESS = ("unittest", "runner")
+HARNESS = ("unittest", __package__)
 """The packages that run the tests: their lines are never the origin of a leak."""
 
 _FALLBACK = "_temp_id"  # in a test's attributes

@@ -77,10 +77,9 @@ def _run(name: str, loaded: load.Loaded) -> ExitCode:
     if not (loaded.config.parity or loaded.config.fix):
         program = Program(name, loaded)
         return program.print_list() if loaded.config.list else program.run()
-    import subprocess
+    from ..interpreter import command as command_of
 
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    command = [sys.executable, *flags, "-m", f"{__package__}.recorded"]
+    command = command_of("cli.recorded")
     if loaded.config.fix:
         return _fix(name, loaded, command)
     from ..dependence.parity import Parity

@@ -21,13 +21,9 @@ from ..settings.load import Loaded
 from .main import ExitCode, Program
 
 
-def main(path: str) -> None:
-    """Run what a plan says, and exit as the program does.
-
-    Args:
-        path: the file of the plan.
-    """
-    with open(path, encoding="utf-8") as file:
+def main() -> None:
+    """Run what a plan says, and exit as the program does."""
+    with open(sys.argv[1], encoding="utf-8") as file:
         plan: dict[str, Any] = json.load(file)
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
@@ -58,4 +54,4 @@ def _run(loaded: Loaded, path: str) -> ExitCode:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -65,14 +65,23 @@ def shadowed(name: str, directories: Sequence[str]) -> str | None:
     return None
 
 
-def step_aside() -> Any:
-    """Import this package again under another name, so that its own name is free; return `main`."""
+def step_aside(module: str) -> Any:
+    """Import this package again under another name, so that its own name is free.
+
+    Args:
+        module: the name below this package of the module to return.
+    """
     path = os.path.join(_PACKAGE, "__init__.py")
     spec = spec_from_file_location(_ALIAS, path, submodule_search_locations=[_PACKAGE])
     assert spec is not None and spec.loader is not None
     package = module_from_spec(spec)
     sys.modules[_ALIAS] = package
     spec.loader.exec_module(package)
+    free_name()
+    return import_module(f"{_ALIAS}.{module}")
+
+
+def free_name() -> None:
+    """Have the next import of `runner` search for it again."""
     for name in [name for name in sys.modules if name.partition(".")[0] == "runner"]:
         del sys.modules[name]
-    return import_module(f"{_ALIAS}.cli.main")

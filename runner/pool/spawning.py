@@ -11,14 +11,13 @@ from collections.abc import Sequence
 
 from tempfiles import untracked
 
+from ..interpreter import command
 from ..unittest_api import test_id
 from ..workers.channel import Paths
 from ..workers.spawned import SpawnPlan
 from ..workers.worker import Job
 from .process import WorkerProcess
 from .wires import CAN_FORK, Wires, flush_output
-
-_MAIN_MODULE = f"{__package__.rpartition('.')[0]}.workers.spawned"
 
 
 class SpawnedProcess(WorkerProcess):
@@ -78,14 +77,13 @@ class SpawnStarter:
         fds = shared or (-1, -1)
         shown = self._job.first_worker + number
         words = [self._plan, str(shown), json.dumps(paths), *map(str, fds)]
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
         flush_output()
         with untracked(), self._job.run.starting_worker():
             out = open(paths.out, "ab")  # noqa: SIM115 - closed below
             err = out if paths.out == paths.err else open(paths.err, "ab")  # noqa: SIM115
             try:
                 process = subprocess.Popen(
-                    [sys.executable, *flags, "-m", _MAIN_MODULE, *words],
+                    [*command("workers.spawned"), *words],
                     stdin=subprocess.PIPE, stdout=out, stderr=err, bufsize=0,
                     pass_fds=shared, start_new_session=CAN_FORK,
                 )  # fmt: skip

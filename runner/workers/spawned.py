@@ -9,7 +9,7 @@ import unittest
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from tempfiles import Run, untracked
 
@@ -46,8 +46,14 @@ class SpawnPlan(NamedTuple):
     argv: list[str]
 
 
-def main() -> int:
-    """Be a worker; return the exit code."""
+def main() -> NoReturn:
+    """Be a worker, and exit without the exit handlers."""
+    code = _work()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def _work() -> int:
     path, number, paths, bell, life = sys.argv[1:]
     with open(path, encoding="ascii") as file:
         plan = SpawnPlan(**json.load(file))
@@ -137,6 +143,4 @@ def as_tuples(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)
+    main()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unittest
+from importlib.util import find_spec
+
 from tests.support.programs import REPOSITORY, Outcome
 from tests.support.projects import ProjectTestCase
 
@@ -14,16 +17,16 @@ SPELLINGS = (
 
 
 class ShadowingTests(ProjectTestCase):
-    def script(self, *words: str) -> Outcome:
+    def script(self, *words: str, PYTHONPATH: str = "") -> Outcome:
         """Run what the installed script `tidytest` is."""
         script = self.base.parent / "bin" / "tidytest"
         script.parent.mkdir(exist_ok=True)
         script.write_text(
             "import sys\n"
             # PYTHONPATH would come before the working directory; an installed package is last.
-            f"sys.path.append({REPOSITORY!r})\nfrom runner.__main__ import main\nsys.exit(main())\n"
+            f"sys.path.append({REPOSITORY!r})\nfrom tidytest import main\nsys.exit(main())\n"
         )
-        return self.run_python(str(script), *words, PYTHONPATH="")
+        return self.run_python(str(script), *words, PYTHONPATH=PYTHONPATH)
 
     def test_the_script_does_what_the_module_does(self) -> None:
         self.write("own.py", "VALUE = 1")
@@ -59,6 +62,56 @@ class ShadowingTests(ProjectTestCase):
                 self.assertIn(f"tidytest: {name} hides tidytest from", outcome.err)
                 self.assertTrue((self.project / "out.html").exists())
                 path.unlink()
+
+    def test_new_interpreters_import_the_users_runner_too(self) -> None:
+        self.write("lib/runner.py", "MINE = True\n")
+        self.write("test_a.py", """
+            import runner, tempfile, unittest
+            class T(unittest.TestCase):
+                def test_one(self):
+                    self.assertTrue(runner.MINE)
+                    self.path = tempfile.mkdtemp()
+                def test_two(self):
+                    self.assertTrue(runner.MINE)
+        """)
+        for words, reported in (
+            (("-j2", "--workers-by", "spawn", "test_a"), "test_a.py:6 in test_one"),
+            (("--parity", "test_a"), "no test depends on others"),
+        ):
+            outcome = self.script(*words, PYTHONPATH="lib")
+            self.assertEqual(outcome.code, 0, outcome.err)
+            self.assertIn(reported, outcome.err)
+            self.assertIn("1 leaked by 1 test", outcome.err)
+            self.assertIn("tidytest: lib/runner.py hides tidytest from", outcome.err)
+
+    @unittest.skipUnless(find_spec("pytest"), "pytest is not installed")
+    def test_pytest_beside_a_runner_and_a_tempfiles_of_the_user(self) -> None:
+        self.write("start.py", f"""
+            import sys
+            sys.path.append({REPOSITORY!r})
+            import pytest, tidytest
+            words = ["-p", "no:cacheprovider", "-p", "no:tidytest", *sys.argv[1:]]
+            sys.exit(pytest.main(words, plugins=[tidytest.pytest_plugin]))
+        """)
+        self.write("test_a.py", """
+            import runner, tempfile
+            def test_a():
+                assert runner.MINE
+                tempfile.mkdtemp()
+        """)
+        for name in ("lib/runner.py", "runner.py"):  # the second comes in after the plugin
+            path = self.write(name, "MINE = True\n")
+            outcome = self.run_python("-P", "start.py", PYTHONPATH="lib")
+            self.assertEqual(outcome.code, 0, outcome.out + outcome.err)
+            self.assertIn("1 leaked by 1 test", outcome.out)
+            self.assertIn("test_a.py:5 in test_a", outcome.out)
+            path.rename(self.project / "runner.py")
+        self.write("lib/tempfiles.py", "")
+        outcome = self.run_python("-P", "start.py", PYTHONPATH="lib")
+        self.assertEqual(outcome.code, 0, outcome.out + outcome.err)
+        self.assertIn("inactive: lib/tempfiles.py hides the package `tempfiles`", outcome.out)
+        outcome = self.run_python("-P", "start.py", "--leaks", "fail", PYTHONPATH="lib")
+        self.assertEqual(outcome.code, 4, outcome.out + outcome.err)  # an unknown option
 
     def test_a_runner_in_the_directory_that_is_discovered(self) -> None:
         self.write("src/runner.py", "MINE = True\n")

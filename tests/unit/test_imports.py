@@ -242,7 +242,7 @@ LAYERS = {
             "reporting", "formats",
             "execution tracked_testcase",
             "session", "baseline", "selection", "settings", "advice", "output",
-            "unittest_api source_code cache marks errors",
+            "unittest_api interpreter source_code cache marks errors",
         ))
         for name in names.split()
     },
