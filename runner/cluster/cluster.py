@@ -14,6 +14,7 @@ import signal
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import Future
+from itertools import filterfalse
 from time import monotonic, perf_counter
 
 from tempfiles import format_count
@@ -78,7 +79,7 @@ class Cluster:
         self._numbers = self._workers = 0
         self._looked = 0.0
         self._alone_since: float | None = None
-        self._has_told = self._stopping = self._is_broken_off = False
+        self._has_told = self._is_broken_off = False
         self.is_closed = False
 
     @property
@@ -105,24 +106,23 @@ class Cluster:
                 self._take_answers()
                 self._handler.advance()
                 if self._handler.stops:
-                    self.stop()
+                    self.stop_from(0)
+            if self._schedule.is_stopped:
+                self._finish_units()
         except BaseException:
-            self._break_off()
+            self._is_broken_off = True
+            self._finish_units()
             raise
 
     @property
     def _is_over(self) -> bool:
-        if self._stopping:
-            busy = any(machine.units for machine in self._machines.values())
-            return self._handler.stops or not busy
-        return self._schedule.is_over
+        return self._handler.stops or self._schedule.is_over
 
-    def stop(self) -> None:
-        """Start nothing more."""
-        self._stopping = True
+    def stop_from(self, place: int) -> None:
+        """Run nothing more from a place of the suite on."""
+        self._schedule.stop_from(place)
 
-    def _break_off(self) -> None:
-        self._stopping = self._is_broken_off = True
+    def _finish_units(self) -> None:
         for unit in self._offer.units:
             self._handler.finish_unit(unit.number)  # what has run is reported
         self._handler.advance()
@@ -216,18 +216,20 @@ class Cluster:
         if machine.future is not None:
             self._engine.cancel(machine.address, machine.future)
         started = machine.started
-        units = machine.take_units()
+        taken = machine.take_units()
+        units = [*filterfalse(self._schedule.leaves_out, taken)]
+        self._schedule.give_back(unit for unit in taken if unit not in units)
         if is_gone:
             del self._machines[machine.address]
             self._change_workers(-machine.cores)
-        if units and not self._stopping:
+        if units:
             again = [self._results.losses.lost(unit, machine, started) for unit in units]
             tests = format_count(sum(len(unit.tests) for unit in again if unit), "test")
             what = f"{tests} run again elsewhere" if any(again) else "its tests are given up"
             self._offer.say(f"machine {machine.name} {how}: {what}")
             for unit, rest in zip(units, again, strict=True):
                 self._results.go_on(unit, 0.0) if rest is None else self._schedule.give_back([rest])
-        elif is_gone and machine.cores and not self._stopping:
+        elif is_gone and machine.cores and not self._schedule.is_stopped:
             self._offer.say(f"machine {machine.name} {how}")
 
     def _change_workers(self, cores: int) -> None:
@@ -243,7 +245,7 @@ class Cluster:
                 plan = self._offer.plan
                 ends = not self._engine.is_pinned
                 self._call(machine, Call(plan.run, plan, None, ends, machine.token))
-            elif not self._stopping:
+            else:
                 self._send_chunk(machine)
 
     def _send_chunk(self, machine: Machine) -> None:
@@ -340,8 +342,7 @@ class Cluster:
             self._offer.say(line)
 
     def _take_result(self, machine: Machine, result: ChunkResult) -> None:
-        if self._results.take(machine, result):
-            self.stop()
+        self._results.take(machine, result)
         if result.signal:
             self._handler.advance()
             signal.raise_signal(result.signal)

@@ -63,10 +63,14 @@ class Results:
         self.failures: list[str] = []
         self.losses = Losses(offer.job.tests, handler)
 
-    def take(self, machine: Machine, result: ChunkResult) -> bool:
-        """Take the result of a machine's chunk; return whether it stops the run."""
+    def take(self, machine: Machine, result: ChunkResult) -> None:
+        """Take the result of a machine's chunk, which may stop the run."""
         units = {unit.number: unit for unit in machine.take_units()}
-        offer, stops = self._offer, result.stopped
+        offer = self._offer
+        stops = [units[number].tests.start for number, _, lines in result.feeds
+                 if number is not None and events.STOP.encode() in lines]  # fmt: skip
+        if stops or result.stopped:
+            self._schedule.stop_from(min(stops, default=0))
         workers = [self._adopted(machine, worker, result.moved) for worker in result.workers]
         for number, place, lines in result.feeds:
             lines = [translated(line, result.moved) for line in lines]
@@ -76,13 +80,11 @@ class Results:
                 self._handler.feed_outside(workers[place].source, lines)
             else:
                 self._handler.feed(number, workers[place].source, lines)
-            stops |= offer.job.settings.failfast and any(map(_is_failure, lines))
         components = offer.job.components
         base = components.settings.keep_dir or offer.plan.temp
         unpack_kept(result, base, offer.plan.kept)
         self.failures += [f"machine {machine.name}: {text}" for text in result.failures]
         self._finish_units(units, result)
-        return stops
 
     def _finish_units(self, units: dict[int, Unit], result: ChunkResult) -> None:
         seconds: dict[int, float] = defaultdict(float)
@@ -91,7 +93,7 @@ class Results:
         for number, unit in units.items():
             if number in seconds:
                 self.go_on(unit, seconds[number])
-            elif not result.stopped:
+            else:
                 self._schedule.give_back([unit])
 
     def go_on(self, unit: Unit, seconds: float) -> None:
@@ -112,7 +114,3 @@ class Results:
         worker = AdoptedWorker(result, number, root, self._files, moved)
         self.ended.append(worker)
         return worker
-
-
-def _is_failure(line: bytes) -> bool:
-    return line[:1] == b"a" and events.is_failure(line)

@@ -75,9 +75,10 @@ class ClusterSuite(ParallelSuite):
     def _tell_start(self, result: ReplayedResult) -> None:
         """Say nothing: whether machines fork their workers is their own affair."""
 
-    def _new_schedule(self, known: Mapping[int, float]) -> Schedule:
+    def _new_schedule(self, known: Mapping[int, float], *, in_order: bool) -> Schedule:
         limits = dict(self._components.settings.resources)
-        return Schedule(self._units, known, 2, limits, CLUSTER)  # more where machines come
+        chunks = CLUSTER._replace(in_order=in_order)
+        return Schedule(self._units, known, 2, limits, chunks)  # more where machines come
 
     def _new_pool(self, job: Job, handler: EventHandler, result: ReplayedResult) -> AnyPool:
         assert self._replay is not None

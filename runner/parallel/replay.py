@@ -10,7 +10,7 @@ from typing import Any
 from ..pool.source import Source, write_out
 from ..session.outcomes import CaseName, FlakyTest, Outcome
 from ..session.session import ClosedContext, Session
-from ..unittest_api import capturing, fixture_error, test_id
+from ..unittest_api import capturing, fixture_error, is_interrupted_under_catch, test_id
 from ..workers import events
 from ..workers.shown_warnings import ShownWarnings
 from .replayed_result import RemoteTests, ReplayedResult
@@ -52,6 +52,7 @@ class Replay:
         self._ran: list[int] = []
         self.closed: list[bytes] = []
         self.made_and_removed = 0
+        self._is_stopped = False
         self._outside: set[bytes] = set()
         self._warnings = ShownWarnings()
         self.batches = self._may_batch()
@@ -73,6 +74,7 @@ class Replay:
             events.FLAKY.encode(): self._note_flaky,
             events.WRITTEN.encode(): self._write,
             events.WARNING.encode(): self._warn,
+            events.STOP.encode(): self._stop_run,
             events.UNIT.encode(): self._begin_unit,
             events.UNIT_DONE.encode(): self._end_unit,
         }
@@ -106,11 +108,13 @@ class Replay:
 
     def advance(self) -> None:
         """Apply the events whose turn has come."""
-        while self._next < len(self._done) and not self._result.shouldStop:
+        while self._next < len(self._done) and not self._is_stopped:
             waiting, done = self._waiting[self._next], self._done[self._next]
             self._waiting[self._next] = []
             for self._source, text in waiting:
                 self._apply(text.split(b"\n"))
+                # ^C under `--catch` leaves out nothing that has run.
+                self._is_stopped |= self.stops and not is_interrupted_under_catch()
             if not done:
                 break
             self._next += 1
@@ -124,8 +128,7 @@ class Replay:
     @property
     def is_partial(self) -> bool:
         """Whether something has run that comes after the stop in serial order (`-f`)."""
-        rest = self._waiting[self._next :]
-        return self.stops and any(rest)
+        return self._is_stopped and any(self._waiting[self._next :])
 
     def note_ran(self) -> None:
         """Record in the session which tests of the unit under way ran."""
@@ -170,6 +173,9 @@ class Replay:
             self._result.add_plain_successes(number)
 
     # One handler an event
+
+    def _stop_run(self, line: bytes) -> None:
+        self._result.stop()
 
     def _begin_unit(self, line: bytes) -> None:
         self._source.skip_to([int(word) for word in line.split()[1:]])

@@ -41,12 +41,12 @@ class Retries:
         schedule: of the run; it hands out the tests that are to run again.
         units: the units of the run.
         most: how often a test is run again at most.
-        failed: called where a test has failed in all its attempts.
+        failed: called with each unit in which a test has failed in all its attempts.
     """
 
     def __init__(
         self, handler: EventHandler, schedule: Schedule, units: Sequence[Unit], most: int,
-        failed: Callable[[], None],
+        failed: Callable[[Unit], None],
     ) -> None:
         self._handler = handler
         self._schedule = schedule
@@ -106,7 +106,7 @@ class Retries:
             self._handler.feed(number, source, [line for _, line in group])
         self._handler.finish_unit(number)
         if attempts.failures:
-            self._failed()
+            self._failed(attempts.unit)
 
 
 class _Part(NamedTuple):

@@ -20,9 +20,9 @@ from ..pool.pool import Pool
 from ..pool.source import EndedWorker, EventHandler
 from ..pool.starters import reason_against_fork
 from ..scheduling.durations import UnitDurations
-from ..scheduling.plan import units_of
+from ..scheduling.plan import Unit, units_of
 from ..scheduling.resources import refuse_unknown
-from ..scheduling.schedule import Schedule
+from ..scheduling.schedule import LOCAL, Schedule
 from ..selection.order import Rounds, flatten
 from ..selection.recorded_order import WorkerOrder, write_workers
 from ..session.listener import WorkerListener
@@ -61,8 +61,8 @@ class AnyPool(Protocol):
     def run(self) -> None:
         """Run all units."""
 
-    def stop(self) -> None:
-        """Start nothing more."""
+    def stop_from(self, place: int) -> None:
+        """Run nothing more from a place of the suite on."""
 
     def finish(self) -> None:
         """Wait for the workers to end."""
@@ -117,7 +117,7 @@ class ParallelSuite:
         if self._workers > 1:  # else nothing has to be kept apart
             refuse_unknown(self._units, dict(settings.resources))
         self._durations = UnitDurations(components.directory, settings.durations_file)
-        self._schedule = self._new_schedule(self._known())
+        self._schedule = Schedule((), {}, self._workers)  # `_run` has the one of the round
         self._seconds = 0.0
 
     def countTestCases(self) -> int:
@@ -144,12 +144,12 @@ class ParallelSuite:
             result.stream.writeln(f"tidytest: workers are new processes: {reason}")
 
     def _run_round(self, result: ReplayedResult) -> None:
-        self._schedule = self._new_schedule(self._known())
         self._run(result)
         self.finish()
 
     def _run(self, result: ReplayedResult) -> None:
         job = self._job(result)
+        self._schedule = self._new_schedule(self._known(), in_order=result.failfast)
         self._replay = replay = Replay(self._tests, len(self._units), result, self._session)
         self._sink = sink = self._recorded(replay, job)
         retries = self._retries(sink, result)
@@ -184,9 +184,9 @@ class ParallelSuite:
             return None
         from .retries import Retries
 
-        def note_failed() -> None:
+        def note_failed(unit: Unit) -> None:
             if result.failfast and self._pool is not None:
-                self._pool.stop()
+                self._pool.stop_from(unit.tests.start)
 
         return Retries(handler, self._schedule, self._units, most, note_failed)
 
@@ -209,9 +209,10 @@ class ParallelSuite:
     def _known(self) -> dict[int, float]:
         return self._durations.of_all(self._units)
 
-    def _new_schedule(self, known: Mapping[int, float]) -> Schedule:
+    def _new_schedule(self, known: Mapping[int, float], *, in_order: bool) -> Schedule:
         limits = dict(self._components.settings.resources)
-        return Schedule(self._units, known, self._workers, limits)
+        chunks = LOCAL._replace(in_order=in_order)
+        return Schedule(self._units, known, self._workers, limits, chunks)
 
     def _new_pool(self, job: Job, handler: EventHandler, result: ReplayedResult) -> AnyPool:
         return Pool(job, self._units, self._schedule, self._workers, handler)
@@ -219,7 +220,9 @@ class ParallelSuite:
     def bound_lines(self) -> list[str]:
         """Return a line about the unit that bound the length of the run, if there is one."""
         bound = self._schedule.bound(self._seconds)
-        return [] if bound is None or self._schedule.workers == 1 else [str(bound)]
+        if bound is None or self._schedule.workers == 1 or self._schedule.is_stopped:
+            return []
+        return [str(bound)]
 
     def remember_durations(self) -> None:
         """Write how long the units took, for the next run.

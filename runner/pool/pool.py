@@ -75,7 +75,7 @@ class Pool:
         self._workers: dict[int, WorkerProcess] = {}
         self._started = 0
         self._idle_deaths = 0
-        self._stopping = self._is_broken_off = False
+        self._is_broken_off = False
         self._joined = same_file(1, 2)
         self._wires = Wires()
         self._starter = starter_of(job, self._wires)
@@ -100,7 +100,7 @@ class Pool:
 
     def _run(self) -> None:
         try:
-            while not self._is_over:
+            while not self._schedule.is_over:
                 self._give_work()
                 if is_terminated():  # in a fork, where no exception can be raised
                     raise Terminated
@@ -108,7 +108,9 @@ class Pool:
                 self._look()
                 self._handler.advance()
                 if self._handler.stops:
-                    self.stop()
+                    self.stop_from(0)
+            if self.is_stopped:
+                self._finish_units()
             for worker in self._workers.values():
                 worker.end()
         except BaseException as error:
@@ -172,30 +174,18 @@ class Pool:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
 
-    def stop(self) -> None:
-        """Start nothing more, and have each worker stop after its test."""
-        if not self._stopping:
-            self._stopping = True
+    def stop_from(self, place: int) -> None:
+        """Run nothing more from a place of the suite on, not even the rest of a unit there."""
+        if self._schedule.stop_from(place):
             for worker in self._workers.values():
-                worker.flag.set()
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether it has stopped before all units were over."""
-        return self._stopping
-
-    @property
-    def _is_over(self) -> bool:
-        if self._stopping:
-            return all(worker.is_idle for worker in self._workers.values())
-        return self._schedule.is_over
+                worker.flag.stop_from(place)
 
     def _break_off(self, error: BaseException) -> None:
         """End all workers after ^C, SIGTERM or a defect, within a few seconds."""
-        self._stopping = self._is_broken_off = True
+        self._is_broken_off = True
         terminated = signal.SIGTERM if _is_termination(error) else signal.SIGINT
         for worker in self._workers.values():
-            worker.flag.set()
+            worker.flag.stop_from(0)
             worker.end()
             worker.kill(terminated, group=terminated == signal.SIGINT)
         deadline = time.monotonic() + _GRACE
@@ -206,15 +196,22 @@ class Pool:
         finally:
             for worker in list(self._workers.values()):
                 self._kill(worker)
+        self._finish_units()
+
+    def _finish_units(self) -> None:
+        """Report what has run, also where the run has stopped before."""
         for unit in self._units:
-            self._handler.finish_unit(unit.number)  # what has run is reported
+            self._handler.finish_unit(unit.number)
         self._handler.advance()
 
     # Work
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether something is left out."""
+        return self._schedule.is_stopped
+
     def _give_work(self) -> None:
-        if self._stopping:
-            return
         for number in range(self._number):
             worker = self._workers.get(number)
             busy = worker is not None and not worker.is_idle
@@ -267,27 +264,23 @@ class Pool:
                 self._feed(worker, batch)
                 batch = []
                 self._end_unit(worker, line)
-                if is_caught and not self._stopping:
+                if is_caught:
                     self._handler.advance()
                     signal.raise_signal(signal.SIGINT)
-                    self.stop()
+                    self.stop_from(0)
             elif code == b"i":
                 is_caught = True
+            elif code == b"q" and worker.unit is not None:
+                self.stop_from(worker.unit.tests.start)
             else:
                 worker.note(code, line)
-                if code == b"a":
-                    self._note_outcome(line)
         self._feed(worker, batch)
 
     def _feed(self, worker: WorkerProcess, lines: list[bytes]) -> None:
         if lines and worker.unit is not None:
             self._handler.feed(worker.unit.number, worker.source, lines)
-        elif lines and not self._stopping:
+        elif lines and not self._is_broken_off:
             self._handler.feed_outside(worker.source, lines)
-
-    def _note_outcome(self, line: bytes) -> None:
-        if self._job.settings.failfast and events.is_failure(line):
-            self.stop()
 
     def _begin_unit(self, worker: WorkerProcess) -> None:
         worker.unit = worker.queued.popleft()
@@ -299,7 +292,7 @@ class Pool:
         unit, worker.unit = worker.unit, None
         worker.fixture = b""
         assert unit is not None
-        worker.ran.extend(unit.tests)
+        worker.ran.extend(worker.begun_of(unit) if self._schedule.leaves_out(unit) else unit.tests)
         self._schedule.done(unit, events.seconds_of(line))
         self._handler.finish_unit(unit.number)
 
@@ -310,37 +303,40 @@ class Pool:
         worker.code = code
         self._remove(worker)
         if code == NOT_READY:
-            self.stop()
+            self.stop_from(0)
         if code == DIFFERS:
             raise UsageError(
                 "the tests have other ids when a worker loads them again, so they cannot run in"
                 " new processes: use --workers-by fork or -j 1"
             )
-        if code in _INTERRUPTS and not self._stopping:
+        if code in _INTERRUPTS and not self._is_broken_off:
             signal.raise_signal(_INTERRUPTS[code])  # a test has sent it, which ends a serial run
-            self.stop()  # also where a handler of unittest's `--catch` raises nothing
+            self.stop_from(0)  # also where a handler of unittest's `--catch` raises nothing
         if not worker.report:
             worker.kill(signal.SIGKILL)  # its children
             worker.leaks = self._job.run.left_by_child(worker.pid)
             if worker.unit is not None:
                 self._go_on(worker, worker.unit, code)
-            elif worker.queued and not self._stopping:
+            elif worker.queued and not self._is_broken_off:
                 self._idle_deaths += 1
                 if self._idle_deaths > _MOST_DEATHS * self._number:
                     raise UsageError(f"workers end before their first test: {worker.last_words()}")
-        if not self._stopping:
-            self._schedule.give_back(worker.queued)
+        self._schedule.give_back(worker.queued)
 
     def _go_on(self, worker: WorkerProcess, unit: Unit, code: int) -> None:
         """Report the test or fixture in which a worker died; leave the rest to another one."""
-        if self._stopping and code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
+        if self._is_broken_off and code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
             return
         death = Death(worker, unit, self._job.tests, code)
-        self._handler.feed(unit.number, worker.source, death.lines())
+        lines = death.lines()
+        if lines and self._job.settings.failfast:
+            self.stop_from(unit.tests.start)
+            lines.append(events.STOP.encode())
+        self._handler.feed(unit.number, worker.source, lines)
         rest = death.rest()
         worker.ran.extend(range(unit.tests.start, rest.start if rest else unit.tests.stop))
         worker.unit = None
-        if rest and not self._stopping:
+        if rest and not self._schedule.leaves_out(unit):
             self._schedule.give_back([replace(unit, tests=rest)])
         else:
             self._schedule.done(unit, time.perf_counter() - worker.begun)

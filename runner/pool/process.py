@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..scheduling.plan import Unit
+from ..workers import events
 from ..workers.channel import END, EventReader, Paths, StopFlag
 from .source import Source
 
@@ -89,6 +90,11 @@ class WorkerProcess:
     def _write(self, text: str) -> None:
         with contextlib.suppress(OSError):  # it is dead: the next look will find that
             os.write(self.work, text.encode())
+
+    def begun_of(self, unit: Unit) -> range:
+        """Return the tests of a unit up to the last one that it has begun."""
+        last = events.index_of(self.last)
+        return range(unit.tests.start, unit.tests.start if last is None else last + 1)
 
     @property
     def is_idle(self) -> bool:

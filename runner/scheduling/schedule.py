@@ -7,10 +7,13 @@ last, one at a time, while no other worker runs.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from heapq import nlargest
+from itertools import filterfalse
 from typing import NamedTuple
 
 from .plan import Unit
@@ -28,8 +31,8 @@ _NOTABLE_SECONDS, _NOTABLE_SHARE = 0.3, 0.1
 """A bound is worth a line if splitting it saves so many seconds, and this share of the run."""
 
 
-class ChunkSize(NamedTuple):
-    """How much work goes to a worker in one chunk.
+class Chunks(NamedTuple):
+    """How much work goes to a worker in one chunk, and in which order.
 
     Attributes:
         least: seconds of work, so that workers rarely wait for the parent.
@@ -37,15 +40,18 @@ class ChunkSize(NamedTuple):
         end: seconds of work at the end of the run, where less than `least` is left for each worker.
         counts_units: whether the number of units is limited as well, by their share of the rest;
             that of units about which nothing is known always is.
+        in_order: whether the order is that of the suite: as few units as possible are out in vain
+            when the first failure stops the run.
     """
 
     least: float = 0.02
     most: float = _MOST
     end: float = 0.02
     counts_units: bool = True
+    in_order: bool = False
 
 
-LOCAL, CLUSTER = ChunkSize(), ChunkSize(5.0, 60.0, 1.0, False)
+LOCAL, CLUSTER = Chunks(), Chunks(5.0, 60.0, 1.0, False)
 
 
 class Bound(NamedTuple):
@@ -81,7 +87,7 @@ class Schedule:
         known: how long units will take, in seconds, by their number; others are unknown.
         workers: the number of workers.
         limits: how many units may use a resource at the same time, by its name.
-        size: how much work goes to a worker in one chunk.
+        chunks: how much work goes to a worker in one chunk, and in which order.
 
     Attributes:
         finished: the units that have run to their end, and how many seconds each took.
@@ -90,14 +96,16 @@ class Schedule:
 
     def __init__(
         self, units: Iterable[Unit], known: Mapping[int, float], workers: int,
-        limits: Mapping[str, int] | None = None, size: ChunkSize = LOCAL,
+        limits: Mapping[str, int] | None = None, chunks: Chunks = LOCAL,
     ) -> None:
         everything = list(units)
         if workers == 1:  # nothing has to be kept apart, and the order is that of the suite
             everything = [replace(unit, resources=frozenset(), serial=False) for unit in everything]
         parallel = [unit for unit in everything if not unit.serial]
         self.workers = workers
-        self._size = size
+        self._chunks = chunks
+        self._in_order = chunks.in_order or workers == 1
+        self._stop = sys.maxsize  # the place of the first test that is not to run
         self._estimates = _Estimates(known)
         self._resources = ResourceLimits(limits or {})
         self.finished: list[tuple[Unit, float]] = []
@@ -129,15 +137,16 @@ class Schedule:
         return taken
 
     def done(self, unit: Unit, seconds: float) -> None:
-        """Note that a unit has run to its end.
+        """Note that a unit has run to its end, or up to the stop of the run.
 
         Args:
             unit: the unit.
             seconds: how long it took.
         """
         self._bring_back(unit)
-        self.finished.append((unit, seconds))
-        self._estimates.note(unit, seconds)
+        if not self.leaves_out(unit):  # else it may have run in part
+            self.finished.append((unit, seconds))
+            self._estimates.note(unit, seconds)
 
     def give_back(self, units: Iterable[Unit]) -> None:
         """Hand out units once more, before all others.
@@ -148,14 +157,38 @@ class Schedule:
         """
         for unit in units:
             self._bring_back(unit)
+            if self.leaves_out(unit):
+                continue
             if unit.serial:
                 self._serial.appendleft(unit)
             else:
                 self._first.append(unit)
 
+    def stop_from(self, place: int) -> bool:
+        """Hand out nothing more from a place of the suite on; return whether that is news."""
+        if place >= self._stop:
+            return False
+        self._stop = place
+        self._estimates.remove(filter(self.leaves_out, self._free))
+        self._first, self._free, self._limited, serial = (
+            [*filterfalse(self.leaves_out, waiting)]
+            for waiting in (self._first, self._free, self._limited, self._serial)
+        )
+        self._serial = deque(serial)
+        return True
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether units are left out."""
+        return self._stop < sys.maxsize
+
+    def leaves_out(self, unit: Unit) -> bool:
+        """Return whether a unit is not to run any more."""
+        return unit.tests.start >= self._stop
+
     @property
     def is_over(self) -> bool:
-        """Whether every unit has run to its end."""
+        """Whether no unit is out, and none waits."""
         return not (self._owners or self._first or self._free or self._limited or self._serial)
 
     def bound(self, total: float) -> Bound | None:
@@ -212,6 +245,8 @@ class Schedule:
 
     def _take_ahead(self, worker: int) -> list[Unit]:
         """Return a chunk if what the worker has is short, and what is next as well."""
+        if self._chunks.in_order:
+            return []
         pending = [*self._out[worker].values(), *self._free[-1:]]
         is_short = sum(map(self._estimates.of, pending)) < _MOST
         return self._chunk() if is_short and self._free and not self._first else []
@@ -219,7 +254,7 @@ class Schedule:
     def _chunk(self, cores: int = 1) -> list[Unit]:
         """Return the next units that may run at any time, as many as are worth a message."""
         share = _CHUNKS * self.workers
-        size = self._size
+        size = self._chunks
         least = min(size.least, self._estimates.rest / self.workers / 2)  # shared at the end too
         seconds = min(size.most, max(least, size.end, self._estimates.rest / share))
         seconds = cores * max(seconds, self._estimates.of(self._free[-1]) * (cores > 1))
@@ -247,19 +282,21 @@ class Schedule:
     def _ranks_of(self, units: Sequence[Unit]) -> dict[int, tuple[bool, float]]:
         """Return the rank of each unit by its number; the highest rank runs first.
 
-        Units that cannot run at the same time take as long as one unit with the work of all.
+        Units that cannot run at the same time take as long as one unit with the work of all. The
+        first unit of the suite is the first one that is printed, so it begins at once.
         """
-        if self.workers == 1:
-            return dict.fromkeys((unit.number for unit in units), (False, 0.0))
+        if self._in_order:
+            return {unit.number: (False, -unit.number) for unit in units}
         chains: dict[str, float] = defaultdict(float)
         for unit in units:
             for use in unit.resources:
                 at_once = 1 if use.exclusive else self._resources.most(use.name)
                 chains[use.name] += self._estimates.of(unit) / at_once
-        return {
+        ranks = {
             unit.number: self._estimates.rank(unit, [chains[use.name] for use in unit.resources])
             for unit in units
         }
+        return {**ranks, **{unit.number: (True, math.inf) for unit in units[:1]}}
 
 
 class _Estimates:

@@ -1,9 +1,9 @@
 """The channel between a worker and the parent: a file of events, a pipe of units, a bell, a flag.
 
 A worker appends lines to its file of events. The file survives each way to die, complete up to the
-last line, and never makes the worker wait. The parent writes the numbers of units to a pipe, and
-sets a byte of a mapped file to stop the worker after its test. Tests close and reuse descriptors:
-the worker looks whether one still is its own before it uses it.
+last line, and never makes the worker wait. The parent writes the numbers of units to a pipe. In a
+mapped file it sets the place in the suite from which on the worker is to run nothing more. Tests
+close and reuse descriptors: the worker looks whether one still is its own before it uses it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import importlib.util
 import mmap
 import os
 import signal
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ DUMP_SIGNAL: int = getattr(signal, "SIGRTMAX", signal.SIGTERM) - 2
 _HIGH = (960, 200)
 """The lowest numbers for descriptors that tests do not see; the usual limit is 1,024."""
 _CHUNK = 1 << 20  # bytes to read at once
+_PLACE = struct.Struct("q")
 
 
 HAS_FCNTL = importlib.util.find_spec("fcntl") is not None
@@ -251,7 +253,7 @@ def _identity(fd: int) -> tuple[int, int] | None:
 
 
 class StopFlag:
-    """One byte that two processes share; tests cannot close a mapping.
+    """A place in the suite that two processes share; tests cannot close a mapping.
 
     Args:
         path: the file to map; it is created if it does not exist.
@@ -260,19 +262,20 @@ class StopFlag:
     def __init__(self, path: str) -> None:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            if os.fstat(fd).st_size < 1:
-                os.write(fd, b"\0")
-            self._byte = mmap.mmap(fd, 1)
+            os.ftruncate(fd, _PLACE.size)  # to zeros, which stand for no place
+            self._mapping = mmap.mmap(fd, _PLACE.size)
         finally:
             os.close(fd)
 
-    def __bool__(self) -> bool:
-        return self._byte[0] != 0
+    def stops(self, place: int) -> bool:
+        """Return whether the tests from a place on are not to run."""
+        (first,) = _PLACE.unpack_from(self._mapping)
+        return bool(first) and place >= first
 
-    def set(self) -> None:
-        """Tell the other process to stop."""
-        self._byte[0] = 1
+    def stop_from(self, place: int) -> None:
+        """Tell the other process to run nothing from a place on."""
+        _PLACE.pack_into(self._mapping, 0, place or -1)
 
     def close(self) -> None:
         """Unmap the file."""
-        self._byte.close()
+        self._mapping.close()

@@ -91,6 +91,8 @@ class WorkerResult(TidyTestResult):
     def __init__(self, writer: EventWriter, flag: StopFlag, positions: OutputPositions) -> None:
         self._flag = flag
         self._stops = False
+        self._stopped_at = sys.maxsize
+        self._place = 0
         super().__init__(WorkerStream(writer), False, 0)
         self._writer = writer
         self._add_line = writer.add
@@ -102,14 +104,16 @@ class WorkerResult(TidyTestResult):
         self._is_plain = False
         self._follows_fixture = True
 
-    def begin_unit(self, indices: dict[int, int], tests: Sequence[Any]) -> None:
+    def begin_unit(self, first: int, tests: Sequence[Any]) -> None:
         """Prepare for the tests of a unit.
 
         Args:
-            indices: the number of each test, by its `id()`.
+            first: the place of the first test.
             tests: the tests.
         """
-        self._indices = indices
+        self._place = first
+        self._stops = first > self._stopped_at
+        self._indices = {id(test): first + i for i, test in enumerate(tests)}
         self._last_of_class = {
             id(test)
             for test, following in zip(tests, (*tests[1:], None), strict=True)
@@ -123,10 +127,13 @@ class WorkerResult(TidyTestResult):
     @property
     def shouldStop(self) -> bool:
         """Whether the run is to stop after the test under way."""
-        return self._stops or bool(self._flag)
+        return self._stops or self._flag.stops(self._place)
 
     @shouldStop.setter
     def shouldStop(self, value: bool) -> None:
+        if value and not self._stops:
+            self._stopped_at = min(self._stopped_at, self._place)
+            self._add_line(events.STOP)
         self._stops = value
 
     # Tests

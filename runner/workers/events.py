@@ -54,6 +54,8 @@ WARNING = "w"
 UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS, MADE]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off, and how many paths those created that left nothing."""
+STOP = "q"
+"""`q`: nothing is to run after the test under way: it failed (`-f`), or asked for it."""
 CAUGHT = "i"
 """`i`: a test has sent ^C to its process, where `--catch` ends the run after the test."""
 ENDING = "e"

@@ -205,7 +205,7 @@ class Worker:
         begun, session = perf_counter(), self._session
         session.ran = set()
         self._writer.add(f"{events.UNIT}{number} {' '.join(map(str, self._positions.now))}")
-        self._result.begin_unit({id(test): first + i for i, test in enumerate(tests)}, tests)
+        self._result.begin_unit(first, tests)
         self._warnings.begin_unit()
         unittest.TestSuite(tests)(self._result)
         self._warnings.end_unit()

@@ -96,17 +96,19 @@ class SplitTests(ScheduleTestCase):
     def test_longest_of_the_last_run_starts_first(self) -> None:
         self.write("test_a.py", TIMES + """
     class A(unittest.TestCase):
-        def test(self): spend("a", 0)
+        def test(self): spend("first", 0)
     class B(unittest.TestCase):
-        def test(self): spend("b", 0.2)
+        def test(self): spend("short", 0)
     class C(unittest.TestCase):
-        def test(self): spend("c", 0.4)
+        def test(self): spend("long", 0.2)
+    class D(unittest.TestCase):
+        def test(self): spend("longest", 0.4)
     """)
         self.tidytest("-j2", "test_a", SPANS=str(self.directory))
         self.tidytest("-j2", "test_a", SPANS=str(self.directory))
         spans = self.spans()
-        self.assertLess(spans["b"][0], spans["a"][0])
-        self.assertLess(spans["c"][0], spans["a"][0])
+        self.assertLess(spans["longest"][0], spans["short"][0])
+        self.assertLess(spans["long"][0], spans["short"][0])
 
 
 class SetupTests(ProjectTestCase):

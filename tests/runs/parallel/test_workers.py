@@ -60,38 +60,6 @@ class EndTests(ProjectTestCase):
                     Path(self.project, name).unlink()
                 self.assertEqual(os.listdir(self.base), [])
 
-    def test_first_failure_stops_the_run(self) -> None:
-        self.write("test_a.py", """
-            import time, unittest
-            class A(unittest.TestCase):
-                @classmethod
-                def tearDownClass(cls): print("torn down", flush=True)
-                def test_1(self): self.fail("first")
-                def test_2(self): pass
-            class B(unittest.TestCase):
-                def test_1(self): time.sleep(0.3)
-                def test_2(self): self.fail("must not run")
-        """)
-        outcome = self.tidytest("-j2", "-f")
-        self.assertIn("FAILED (failures=1)", outcome.err)
-        self.assertIn("Ran 1 test ", outcome.err)
-        self.assertEqual(outcome.out, "torn down\n")
-
-    def test_rounds_end_with_the_first_leak(self) -> None:
-        self.write("test_a.py", """
-            import os, tempfile, unittest
-            class A(unittest.TestCase):
-                def test_1(self):
-                    with open("count", "a") as file: file.write(".")
-                    if os.path.getsize("count") == 3: tempfile.mkstemp()
-            class B(unittest.TestCase):
-                def test_1(self): pass
-        """)
-        (self.project / "count").touch()
-        outcome = self.tidytest("-j2", "--until-leak")
-        self.assertIn("1 leaked by 1 test", outcome.err)
-        self.assertEqual((self.project / "count").read_text("utf-8"), "...")
-
 
 class EnvironmentTests(ProjectTestCase):
     def test_worker_and_its_children_know_their_number(self) -> None:

@@ -58,7 +58,7 @@ class RetriesTests(unittest.TestCase):
         self.retries = Retries(self.handler, self.schedule, units, 2, self.note_failed)
         self.first, self.second = self.schedule.take(0) + self.schedule.take(1)
 
-    def note_failed(self) -> None:
+    def note_failed(self, unit: Unit) -> None:
         self.failed += 1
 
     def over(self, unit: Unit, *groups: Sequence[str]) -> None:

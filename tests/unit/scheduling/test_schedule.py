@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from runner.marks import ResourceUse
 from runner.scheduling.plan import Unit
-from runner.scheduling.schedule import Schedule
+from runner.scheduling.schedule import LOCAL, Schedule
 
 DB = frozenset({ResourceUse("db", exclusive=True)})
 SHARED = frozenset({ResourceUse("db")})
@@ -112,13 +112,13 @@ class MakespanTests(unittest.TestCase):
 
 
 class OrderTests(unittest.TestCase):
-    def test_unknown_units_go_first_then_the_longest(self) -> None:
+    def test_first_unit_goes_first_then_unknown_then_the_longest(self) -> None:
         schedule = Schedule(units(4), {0: 1.0, 1: 3.0, 3: 2.0}, 2)
         order = []
         while taken := schedule.take(0):
             order += [unit.number for unit in taken]
             schedule.done(taken[0], 1.0)
-        self.assertEqual(order, [2, 1, 3, 0])
+        self.assertEqual(order, [0, 2, 1, 3])
         self.assertTrue(schedule.is_over)
 
     def test_equals_keep_the_order_of_the_suite(self) -> None:
@@ -153,6 +153,26 @@ class OrderTests(unittest.TestCase):
         self.assertEqual(schedule.take(1), [rest])
         schedule.done(rest, 1.0)
         self.assertFalse(schedule.is_over)
+
+    def test_stop_leaves_out_what_comes_after_it(self) -> None:
+        plan = [
+            replace(unit, resources=DB if unit.number in (2, 5) else frozenset(),
+                    serial=unit.number in (0, 6)) for unit in units(8, tests=2)
+        ]  # fmt: skip
+        schedule = Schedule(plan, {7: 9.0}, 2, chunks=LOCAL._replace(in_order=True))
+        failed, last = schedule.take(0) + schedule.take(1), plan[0]
+        self.assertEqual([unit.number for unit in failed], [1, 2])
+        self.assertTrue(schedule.stop_from(8))  # in unit 4, while 3 waits
+        self.assertFalse(schedule.stop_from(10))
+        self.assertEqual(schedule.take(0), [plan[3]])
+        self.assertTrue(schedule.stop_from(4))
+        schedule.give_back([plan[2], plan[3]])
+        self.assertEqual(schedule.take(0), [])
+        schedule.done(plan[1], 1.0)
+        self.assertEqual(schedule.take(0), [last])
+        schedule.done(last, 1.0)
+        self.assertTrue(schedule.is_over)
+        self.assertEqual([unit.number for unit, _ in schedule.finished], [1, 0])
 
 
 class ApartTests(unittest.TestCase):

@@ -116,12 +116,14 @@ class WorkPipeTests(unittest.TestCase):
 
 
 class StopFlagTests(unittest.TestCase):
-    def test_both_ends_see_the_byte(self) -> None:
+    def test_both_ends_see_the_place(self) -> None:
         path = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "flag")
         ours, theirs = StopFlag(path), StopFlag(path)
-        self.assertFalse(theirs)
-        ours.set()
-        self.assertTrue(theirs)
+        self.assertFalse(theirs.stops(7))
+        ours.stop_from(7)
+        self.assertEqual([theirs.stops(place) for place in (6, 7, 8)], [False, True, True])
+        ours.stop_from(0)
+        self.assertTrue(theirs.stops(0))
         ours.close()
         theirs.close()
 
