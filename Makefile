@@ -1,7 +1,8 @@
 # One environment per interpreter; everything a target needs is installed into it.
 PYTHON ?= python3
 VENV ?= .venv
-JOBS ?= auto
+# Two for each core: half of what the tests take is waiting for processes that they started.
+JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 

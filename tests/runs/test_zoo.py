@@ -25,8 +25,15 @@ class ZooTests(unittest.TestCase):
 
 
 def _batch(family: str, place: str) -> None:
-    """Add a test for the rows of one family that can share a process."""
-    rows = [row for row in FAMILIES[family] if place in row.places and not row.alone]
+    """Add a test for the rows of one family that can share a process.
+
+    Rows that can be tried in the temp directory and in the project are tried in one of them, by
+    turns; the campaign tries each in both.
+    """
+    turns = (TEMP, PROJECT)
+    rows = [row for number, row in enumerate(FAMILIES[family])
+            if place in row.places and not row.alone
+            and (place not in turns or not {*turns} <= {*row.places} or place == turns[number % 2])]
 
     def test(self: ZooTests) -> None:
         self.check(run_together(rows, place))
