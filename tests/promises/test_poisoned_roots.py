@@ -122,7 +122,7 @@ class OwnRootTests(TempDirectoryCase):
         self.assertIn("unexpected", report.roots[1].removal.failed[0].cause)
         self.assertEqual(os.listdir(self.temp), [os.path.basename(bad)])
 
-    @unittest.skipUnless(os.path.exists("/proc/self/status"), "needs the peak of a process's memory")
+    @unittest.skipUnless(os.path.exists("/proc/self/status"), "needs the peak of its memory")
     def test_large_journal_takes_little_memory_and_time(self) -> None:
         line = json.dumps({"leaks": [LEAK] * 50 + [{}]}).encode() + b"\n"
         for content in (line * ((15 << 20) // len(line)), b"[{}" + b",{}" * (5 << 20),

@@ -144,8 +144,8 @@ class Place:
         Raises:
             BrokenPromiseError: some do not end.
         """
-        marks = {"environ": os.fsencode(f"={self.canary}\0"), "cmdline": os.fsencode(f"{self.tmp}\0")}
-        wait_until(lambda: not any(mark in read for file, mark in marks.items()
+        marks = (("environ", f"={self.canary}\0"), ("cmdline", f"{self.tmp}\0"))
+        wait_until(lambda: not any(os.fsencode(mark) in read for file, mark in marks
                                    for read in of_all_processes(file)), "the processes to end")
 
 
