@@ -232,7 +232,9 @@ class Replay:
                 self._write_captured()
                 self._result.replay(fixture_error(outcome.id), outcome, text)
         else:
-            self._test = test  # Python 3.12.1 does not start a test that it skips, but stops it
+            if self._test is None:  # Python 3.12.1 does not start a test that it skips
+                self._session.worker = self._source.number
+            self._test = test
             self._result.replay(test, outcome, text)
 
     def _capture(self, line: bytes) -> None:

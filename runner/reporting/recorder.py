@@ -40,6 +40,7 @@ class _Draft:
     entries_created: int = 0
     leaked_paths: list[str] = field(default_factory=list)
     flaky: FlakyTest | None = None
+    is_started: bool = False
 
     def add_outcome(self, status: Status, message: str, details: str) -> None:
         """Add an outcome of the test itself; the worst becomes that of the record."""
@@ -100,12 +101,14 @@ class Recorder(Listener):
 
     def test_started(self, test: CaseName) -> None:
         """Start the record of a test."""
-        self._begin(test.id)
+        self._begin(test.id).is_started = True
 
     def test_stopped(self, test: CaseName, stdout: str, stderr: str) -> None:
         """Finish the record of a test."""
         draft = self._draft(test.id)
         self._drafts.remove(draft)
+        if not draft.is_started:
+            draft.started, draft.clock = self._time, self._now
         record = draft.record(test, (stdout, stderr), self._now)
         machine = self._run.machine if self._run is not None else ""
         self._tests.append(replace(record, machine=machine) if machine else record)
