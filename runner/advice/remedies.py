@@ -17,7 +17,7 @@ from tempfiles import Leak
 
 from ..source_code import text_of, tree_of
 from .site import Site, below_cwd, made_by, site_of
-from .syntax import SIMPLE, constants, imported_in, path_of_result, source
+from .syntax import SIMPLE, constants, imported_in, path_in_temp, path_of_result, source
 
 LONGEST = 100
 """The most characters of a remedy."""
@@ -197,10 +197,12 @@ def _path(site: Site, leaks: Sequence[Leak]) -> str:
         return ""
     if site.leak.where == "outside":
         return _path_in_project(site, leaks)
-    if site.call is None or not site.creator or any(
+    if site.call is None or any(
         isinstance(value, bytes) for value in constants(site.call)  # pathlib takes no bytes
     ):
         return ""
+    if not site.creator:
+        return path_in_temp(site.functions[0], site.call, made_by(site.leak)) if site.owner else ""
     return path_of_result(site.statement, site.call, site.creator)
 
 

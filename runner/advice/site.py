@@ -17,7 +17,7 @@ _FIXTURES = frozenset({"setUpClass", "tearDownClass", *_OF_MODULE})
 _REMOVING = frozenset({"unlink", "remove", "rmtree", "rename", "replace", "move"})
 _REPEATING = (ast.For, ast.AsyncFor, ast.While)
 _WORDS = {
-    "test": ("self", "enterContext", "addCleanup", "its test or setUp"),
+    "test": ("self", "enterContext", "addCleanup", "the test or setUp"),
     "class": ("cls", "enterClassContext", "addClassCleanup", "setUpClass"),
     "module": ("unittest", "enterModuleContext", "addModuleCleanup", "setUpModule"),
 }

@@ -14,6 +14,12 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SAME_PATH = frozenset({"Path", "PurePath", "str", "fspath", "abspath", "realpath", "fsdecode"})
 SIMPLE = (ast.Expr, ast.Assign, ast.AnnAssign, ast.With, ast.AsyncWith)
 """Statements below which, or at the start of whose block, their variables are bound."""
+_TAKING_PATH = frozenset({"open", "os.mkdir"})
+_OF_PATH = frozenset({
+    f"pathlib.Path.{name}" for name in ("open", "touch", "write_bytes", "write_text")
+})  # fmt: skip
+_IN_TEMP = frozenset({"gettempdir", "mktemp"})
+"""Functions of `tempfile` that return absolute paths of the temp directory."""
 _PARTS = {"mkstemp": "[1]", "NamedTemporaryFile": ".name"}
 """The part of the result of a creator that is the path."""
 
@@ -128,6 +134,30 @@ def path_of_result(statement: ast.AST, call: ast.Call, creator: str) -> str:
         return ""
     part, text = _PARTS.get(creator, ""), ast.unparse(variable)
     return {"": text + part, part: text}.get(taken, "")
+
+
+def path_in_temp(function: Function, call: ast.Call, creator: str) -> str:
+    """Return the variable with the path that a call created by its name.
+
+    Args:
+        function: contains the call.
+        call: of `open` or the like.
+        creator: the name of the function that it calls.
+
+    Returns:
+        An empty text if the path is in no variable, or may be a relative one: the working directory
+        of a clean-up may be another.
+    """
+    node = call.args[0] if creator in _TAKING_PATH and call.args else None
+    if creator in _OF_PATH and isinstance(call.func, ast.Attribute):
+        node = call.func.value
+    bound = [each for each in ast.walk(function) if isinstance(each, ast.Name)
+             and isinstance(node, ast.Name) and each.id == node.id
+             and isinstance(each.ctx, ast.Store)]  # fmt: skip
+    values = [each.value for each in ast.walk(function)
+              if isinstance(each, ast.Assign) and each.targets == bound]  # fmt: skip
+    is_in_temp = bool(values) and not _IN_TEMP.isdisjoint(called_in(values[0]))
+    return bound[0].id if is_in_temp else ""
 
 
 def _bound(statement: ast.AST, call: ast.Call) -> tuple[ast.expr | None, str]:

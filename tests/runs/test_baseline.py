@@ -267,7 +267,7 @@ class WhereToBeginTests(ProjectTestCase):
         self.assertEqual(lines[start + 1 : -1], [
             "  test_a.py:6 in export  pathlib.Path.write_text",
             "    self.enterContext(tempfiles.redirect())"
-            "  # first in its test or setUp; import tempfiles",
+            "  # first in the test or setUp; import tempfiles",
         ])
         self.assertTrue(lines[-1].startswith("Temporary files: "))
 

@@ -73,7 +73,7 @@ class FixTests(ProjectTestCase):
         self.assertIn(
             "  tests/shop.py:2 in export  tempfile.mkdtemp (1 leak): it is not created by the code"
             " of the test itself\n"
-            "    self.enterContext(tempfiles.redirect())  # first in its test or setUp; import"
+            "    self.enterContext(tempfiles.redirect())  # first in the test or setUp; import"
             " tempfiles\n", shown.err,
         )  # fmt: skip
 

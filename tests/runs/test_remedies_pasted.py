@@ -46,6 +46,7 @@ IN_TESTS = {
     "literal": "open('literal1.txt', 'w').close()",
     "text": "pathlib.Path('text2.txt').write_text('x')",
     "text_attribute": "self.out = pathlib.Path('out3.txt')\nself.out.write_text('x')",
+    "written": "p = pathlib.Path(tempfile.gettempdir()) / 'written21'\np.write_text('x')",
     "touched": "target = pathlib.Path.cwd()\n(target / 'touched4').touch()",
     "as_file": "name = 'as-file.log'\nwith open(name, 'a') as fh:\n    fh.write('x')",
     "random": "os.mkdir(tempfile.mktemp(prefix='db-'))",
@@ -284,7 +285,7 @@ class PastedRemedyTests(ProjectTestCase):
         path = self.project / re.sub("^helper_", "test_", reported.file)
         text, where = path.read_text("utf-8"), reported.place
         if where.startswith("first in "):
-            function = where.split()[2].replace("its", "test_it")
+            function = where.split()[2].replace("the", "test_it")
             if function == "test_it" and "def setUp(self" in text:
                 function = "setUp"
             text = pasted_first(text, function, reported.code)

@@ -14,7 +14,7 @@ from tempfiles.records import Leak, Origin, ResourceType, Scope, Where
 
 FIRST = "self.enterContext(tempfiles.redirect())  # first in test_it; import tempfiles"
 CHDIR = FIRST.replace("redirect()", "redirect(chdir=True)")
-CALLER = "its test or setUp"
+CALLER = "the test or setUp"
 
 
 def leak(
@@ -42,6 +42,11 @@ class RemedyTests(unittest.TestCase):
     def test_in_a_test(self) -> None:
         for call, written, expected in (
             ("open", "open(NAME)", FIRST),
+            ("open", "p = gettempdir() + '/a'\n        with open(p, 'w'):\n            pass",
+             "self.addCleanup(os.unlink, p)  # import os"),
+            ("pathlib.Path.touch", "p = q = Path(gettempdir(), 'a')\n        p.touch()", FIRST),
+            ("pathlib.Path.touch", "p = Path(gettempdir()); p = Path('a')\n        p.touch()",
+             FIRST),
             ("shelve.open", "shelve.open(NAME)", FIRST),
             ("tempfile.mkstemp", "tempfile.mkstemp(dir=TOP)", FIRST),
             ("subprocess tar", "run(['tar', gettempdir()])", FIRST),
@@ -54,7 +59,8 @@ class RemedyTests(unittest.TestCase):
              "self.addCleanup(pathlib.Path(path).unlink, missing_ok=True)  # import pathlib"),
         ):  # fmt: skip
             with self.subTest(written):
-                line = 3 + written.count("\n")
+                lines = written.split("\n")
+                line = 3 + max(n for n, text in enumerate(lines) if "pass" not in text)
                 self.assert_remedy(expected, leak(call, file=self.written(written), line=line))
 
     def test_in_pytest(self) -> None:
