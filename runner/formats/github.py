@@ -16,6 +16,7 @@ from tempfiles import Leak, format_count, format_size, printable
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.leaks import leak_line, leak_notes
+from ..output.lines import counted_contexts
 from ..output.tracebacks import failure_place, path_below
 from ..session.outcomes import FAILURES
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
@@ -292,8 +293,8 @@ def _leak_command(leaks: list[Leak], report: SuiteReport) -> tuple[str, str]:
     name = "error" if any(leak.key in report.failing for leak in leaks) else "warning"
     properties = _place(leaks, report)
     total = format_size(sum(leak.bytes for leak in leaks))
-    contexts = list(dict.fromkeys(leak.context for leak in leaks))
-    owner = contexts[0] if len(contexts) == 1 else f"{len(contexts):,} contexts"
+    contexts = {(leak.scope, leak.context) for leak in leaks}
+    owner = leaks[0].context if len(contexts) == 1 else counted_contexts(contexts)
     properties["title"] = f"{format_count(len(leaks), 'temporary file')} left by {owner} ({total})"
     return _command(name, properties, "\n".join(_listed(leaks)))
 

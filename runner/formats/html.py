@@ -25,6 +25,7 @@ from markupsafe import Markup
 from tempfiles import Origin, Summary, format_count, format_size, printable
 
 from ..advice import WorstLine, worst_lines
+from ..output.lines import counted_contexts
 from ..session.outcomes import Counts
 from ..session.records import SuiteReport
 from ..source_code import text_of
@@ -168,8 +169,8 @@ def _leaks_card(report: SuiteReport, failed: int) -> _Card:
         words = f"{format_count(failed, 'test')} failed for leaks"
         notes.append((words, "view=tests&facet=failed+for+leaks"))
     if totals.leaked:
-        contexts = format_count(totals.leaking_contexts, "context")
-        notes.append((f"{format_size(totals.leaked_bytes)} by {contexts}", "view=contexts"))
+        by = counted_contexts({(leak.scope, leak.context) for leak in report.run.leaks})
+        notes.append((f"{format_size(totals.leaked_bytes)} by {by}", "view=contexts"))
     kind = "leaky" if totals.leaked else "good"
     return _Card(kind, totals.leaked, "leaked", "view=leaks", tuple(notes))
 

@@ -156,7 +156,7 @@ def _leak(leak: Leak, state: str, owner: int | None) -> dict[str, Any]:
         "type": leak.type,
         "state": state,
         "bytes": leak.bytes,
-        "entries": leak.entries,
+        "files": leak.files,
         "context": printable(leak.context),
         "scope": leak.scope,
         "notes": leak_notes(leak),

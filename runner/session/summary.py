@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tempfiles import printable
+from tempfiles import format_count, printable
 
 from ..output.colour import Painter
 from ..output.leaks import relative
@@ -80,6 +80,11 @@ class Display(NamedTuple):
         return 0 if self.is_verbose else self.settings.leaks_shown
 
     @property
+    def more(self) -> str:
+        """Where the leaks are listed that the terminal omits."""
+        return self.where if self.where.startswith("see ") else f"-v, {self.where}"
+
+    @property
     def where(self) -> str:
         """Where all leaks are listed: the files of this run, or the options that write some."""
         written = (self.settings.html, self.settings.leak_json)
@@ -99,7 +104,7 @@ def section_lines(
         policy: knows which leaks are known, and which fail.
     """
     judged = Judged(policy.known_keys, policy.failing_keys)
-    shown = [*listing(reports, painter, (display.most, display.where), judged)]
+    shown = [*listing(reports, painter, (display.most, display.more), judged)]
     if display.mode != "full" or not shown:
         return []
     title = listing_title([leak for report in reports for leak in report.leaks])
@@ -129,7 +134,8 @@ def write_summary(
         lines.append(_ending(summary, display, painter))
     else:  # the user must know where each file is, however little is printed
         lines += rescued_lines(summary.report), failure_lines(summary.report)
-        lines.append(_short(summary, display, painter) if display.mode == "short" else ())
+        if display.mode == "short":
+            lines += _short(summary, display, painter), _short_findings(summary, display, painter)
     for line in chain.from_iterable(lines):
         stream.write(f"{line}\n")
     stream.flush()
@@ -151,10 +157,20 @@ def _short(summary: RunSummary, display: Display, painter: Painter) -> Iterator[
     yield painter.paint(f"{title}; {display.where}", "leak")
 
 
+def _short_findings(summary: RunSummary, display: Display, painter: Painter) -> Iterator[str]:
+    """Yield one line on what tests left or changed other than leaks."""
+    found = Counter(finding.detector for finding in summary.report.findings)
+    parts = [f"{number:,} by --detect {name}" for name, number in sorted(found.items())]
+    if changed := len(summary.report.modifications):
+        parts.append(f"{format_count(changed, 'changed file')} of the project")
+    if parts:
+        yield painter.paint(f"FOUND: {', '.join(parts)}; {display.where}", "leak")
+
+
 def _late_lines(summary: RunSummary, display: Display, painter: Painter) -> Iterator[str]:
     if summary.late:
         yield painter.paint("Found after the tests:", "leak")
-        yield from listing(summary.late, painter, (display.most, display.where))
+        yield from listing(summary.late, painter, (display.most, display.more))
 
 
 def _advice(summary: RunSummary, painter: Painter) -> Iterator[str]:

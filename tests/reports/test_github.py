@@ -111,7 +111,7 @@ class CommandTests(unittest.TestCase):
         self.assertEqual(len(lines), 2)
         name, properties, message = parsed(lines[0])
         self.assertEqual((name, properties["line"]), ("warning", "41"))
-        self.assertTrue(properties["title"].startswith("30 temporary files left by 30 contexts"))
+        self.assertTrue(properties["title"].startswith("30 temporary files left by 30 tests"))
         self.assertTrue(message.endswith("\nand 25 more"))
 
     def test_failures_come_first_then_lines_of_code_then_nothing(self) -> None:

@@ -172,11 +172,11 @@ class LookTests(PageCase):
             .map(cell => [cell.offsetTop, getComputedStyle(cell, '::before').content])""")
         tops = [top for top, _ in cells]
         self.assertEqual(sorted(tops), tops)
-        self.assertEqual(len(set(tops)), 4)  # type, size and entries share a line
+        self.assertEqual(len(set(tops)), 4)  # type, size and files share a line
         self.assertEqual([label for _, label in cells[1:3]], ['"Type: "', '"Size: "'])
         self.assertEqual(self.run_script("return document.querySelector('#table td').role"), "cell")
-        self.browser.click("th[data-key=entries] button")
-        self.assertIn("sort=-entries", self.run_script("return location.hash"))
+        self.browser.click("th[data-key=files] button")
+        self.assertIn("sort=-files", self.run_script("return location.hash"))
 
     def test_on_a_narrow_screen_the_heading_has_the_whole_width(self) -> None:
         self.browser.resize(400)

@@ -56,3 +56,15 @@ class DetectProcessesTests(ProjectTestCase):
         self.write("test_it.py", TESTS)
         outcome = self.tidytest("--late-grace", "0", "test_it.T.test_a_leaves")
         self.assertNotIn("still running", outcome.err)
+
+    def test_q_keeps_one_line_on_what_was_found(self) -> None:
+        self.write("test_it.py", TESTS + """
+        def test_e_changes_a_file(self):
+            open("test_it.py", "a").close(); open("notes.txt", "w").close()
+""")
+        self.write("notes.txt", "x")
+        outcome = self.tidytest("-q", "--detect", "processes", "--watch-modified",
+                                "--late-grace", "0", "test_it")
+        found = "FOUND: 3 by --detect processes, 1 changed file of the project"
+        self.assertEqual(outcome.err.splitlines()[-2:],
+                         ["OK", f"{found}; --html or --leak-json"], outcome.err)

@@ -64,7 +64,7 @@ class ManyLeaksTests(ProjectTestCase):
         self.assertLess(len(self.section.splitlines()), 100)
         wide = [line for line in self.section.splitlines() if len(line) > 80]
         self.assertEqual([line for line in wide if "self.enterContext(" not in line], [])
-        self.assertIn("\n... and 480 more: --html or --leak-json\n", self.section)
+        self.assertIn("\n... and 480 more: -v, --html or --leak-json\n", self.section)
 
     def test_failures_come_first_and_their_names_at_the_end(self) -> None:
         first = [self.err.index(text) for text in ("\nERROR: ", "\nFAIL: ", "\nLEAKS: ")]
@@ -93,7 +93,7 @@ class FewLeaksTests(ProjectTestCase):
         for words, number in ((["1"], 1), (["0"], 2), (["1", "-v"], 2)):
             err = self.tidytest("--leaks-shown", *words, "test_a").err
             self.assertEqual(len(re.findall(r"^    dir ", err, re.M)), number, words)
-            self.assertEqual("... and 1 more: --html or --leak-json\n" in err, number == 1)
+            self.assertEqual("... and 1 more: -v, --html or --leak-json\n" in err, number == 1)
 
     def test_q_keeps_one_line(self) -> None:
         for words in (["-q"], ["--summary", "short"], ["-q", "--leaks", "fail"]):

@@ -10,7 +10,7 @@ function totalsBy(key, ...more) {
     [key]: name,
     leaks: leaks.length,
     bytes: sum(leaks, "bytes"),
-    entries: sum(leaks, "entries"),
+    files: sum(leaks, "files"),
     contexts: new Set(leaks.map((leak) => leak.context)).size,
   }));
 }
@@ -40,15 +40,15 @@ const VIEWS = {
     sort: hasStates ? "state" : "-bytes", tiles: ["place", "line of code"],
     facets: { state: ["state", "State"], facet: ["type", "Type"] },
     columns: [text("name", "What", 24, pathCell), ...(hasStates ? [stateColumn] : []),
-      text("type", "Type", 9.5), bytesColumn(), count("entries", "Entries", 8.5),
+      text("type", "Type", 9.5), bytesColumn(), count("files", "Files", 8.5),
       text("context", "Left by", 25, contextCell), text("place", "Created at", 23, placeCell)],
   },
   contexts: {
-    title: "By test", one: "context", many: "contexts",
+    title: "By test", one: "test or fixture", many: "tests and fixtures",
     rows: () => totalsBy("context", "scope"), sort: "-bytes", tiles: ["context", "test"],
     facets: { facet: ["scope", "Scope"] },
     columns: [text("context", "Left by", 45, contextCell), text("scope", "Scope", 10),
-      leaksColumn((row) => ({ context: row.context })), count("entries", "Entries", 10),
+      leaksColumn((row) => ({ context: row.context })), count("files", "Files", 10),
       bytesColumn(25)],
   },
   origins: {
@@ -56,13 +56,13 @@ const VIEWS = {
     rows: () => totalsBy("place", "function", "call"), sort: "-leaks",
     tiles: ["place", "line of code"], facets: { facet: ["call", "Call"] },
     columns: [text("place", "Created at", 55, placeCell), leaksColumn((row) => ({ place: row.place })),
-      count("contexts", "Contexts", 10), bytesColumn(25)],
+      count("contexts", "Tests", 10), bytesColumn(25)],
   },
   directories: {
     title: "By directory", one: "directory", many: "directories", rows: () => totalsBy("dir"),
     sort: "-bytes", tiles: ["dir", "directory"], facets: {},
     columns: [text("dir", "Directory", 55, dirCell), leaksColumn((row) => ({ dir: row.dir })),
-      count("contexts", "Contexts", 10), bytesColumn(25)],
+      count("contexts", "Tests", 10), bytesColumn(25)],
   },
   tests: {
     ...tested, rows: () => data.tests, sort: "-seconds", names: { context: "Test" },
