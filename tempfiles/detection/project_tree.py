@@ -77,6 +77,12 @@ class ProjectTree:
         self._first = dict(self._directories)
         self.known = True
 
+    def entries(self) -> Iterator[str]:
+        """Yield what was there at the snapshot, as far as its names are known."""
+        for directory, listing in self._first.items():
+            for name in listing.names:
+                yield os.path.join(directory, name)
+
     def lost(self, since: int) -> Iterator[str]:
         """Yield what was there at the snapshot and is not, or was replaced or copied since.
 

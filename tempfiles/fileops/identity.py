@@ -136,7 +136,7 @@ def is_younger(path: str, root: str) -> bool:
     """Whether a path is known to be born after a run root: it was copied or written again."""
     try:
         born, created = birth(path, os.lstat(path)), birth(root, os.lstat(root))
-    except OSError:
+    except (OSError, ValueError):  # a block without a root has none that a path can have
         return False
     return born is not None and created is not None and born >= created
 

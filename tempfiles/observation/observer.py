@@ -120,7 +120,7 @@ class Observer:
             **dict.fromkeys(PROCESS_EVENTS, self._starts_process),
             "open": self._opens_untracked,
             "os.rename": self._follows_rename,
-            "os.remove": self._removes_copied,
+            "os.remove": self._loses,
             "os.link": self._follows_link,
             "shutil.copyfile": self._copies,
             "shutil.move": self._moves,
@@ -178,7 +178,7 @@ class Observer:
         if frame.f_globals.get("tempdir", "") is None and origins.tries_to_write(frame):
             return
         if self._copied:
-            self._opens_copied(args)
+            self._opens_to_write(args)
         if mode is not None or os.path.isabs(path):
             self._create(path, "open" if mode is not None else "os.open", frame)
             return
@@ -221,20 +221,20 @@ class Observer:
     def _opens_untracked(self, args: tuple[Any, ...]) -> None:
         if type(args[0]) is int:
             self.spawns.opens_pipe(sys._getframe(2))
-        self._opens_copied(args)
+        self._opens_to_write(args)
 
     def _starts_process(self, args: tuple[Any, ...]) -> None:
         self.spawns.begin_unaudited()
         self.forks.expect(contexts.reporting_context())
 
-    def _opens_copied(self, args: tuple[Any, ...]) -> None:
+    def _opens_to_write(self, args: tuple[Any, ...]) -> None:
         path, mode, flags = args
-        if self._copied and may_create(mode, flags) and type(path) is not int:
-            self._removes_copied((path, event_paths.CWD))
+        if may_create(mode, flags) and type(path) is not int:
+            self._loses((path, event_paths.CWD))
 
-    def _removes_copied(self, args: tuple[Any, ...]) -> None:
+    def _loses(self, args: tuple[Any, ...]) -> None:
         path = event_paths.absolute(args[0], args[1], self.root)
-        if path is not None and self._copied:
+        if path is not None:
             self.paths.lost(path)
 
     def _moves(self, args: tuple[Any, ...]) -> None:
@@ -376,6 +376,8 @@ class Observer:
             if self.siblings.writes:
                 self.siblings.note(place)
             self._record(place, call, frame, context)
+        elif not is_new and call in _FOLLOW_LINKS:
+            self.paths.lost(place)
 
     def _record(self, path: str, call: str, frame: FrameType, context: Context) -> None:
         if context is UNTRACKED:

@@ -178,11 +178,13 @@ class PathTable:
                 self._rekey(source, target)
 
     def lost(self, path: str) -> None:
-        """Record that a file is about to be removed, replaced or written to, if it was copied.
+        """Record that a file is about to be removed, replaced or written to.
 
         Args:
             path: absolute.
         """
+        if path in self.preexisting.contents.known and not self.preexisting.copied:
+            return
         with Patient(_lock):
             self.preexisting.note_loss(path, self._is_of_run)
 

@@ -22,6 +22,7 @@ from ..fileops.identity import (
 )
 from ..registry import contexts
 from ..system import syscalls
+from .contents import UserContents
 from .copies import Copies
 from .path_state import PathState
 
@@ -77,6 +78,7 @@ class PreexistingFiles:
 
     Attributes:
         copied: what was copied into the run root; empty if nothing was.
+        contents: recognises files of the user's that were copied without an event.
         before_moved_in: called with the new path and the one before the run, before such a file
             comes into the run root.
         had_unaudited: whether the run may have created files without an event. What is younger than
@@ -95,16 +97,24 @@ class PreexistingFiles:
         self._originals: dict[str, Original] = {}  # by the path before the run
         self._copies = Copies()
         self.copied = self._copies.targets
+        self.contents = UserContents()
         self._forgotten: set[str] = set()
 
     def __bool__(self) -> bool:
-        """Whether something was moved or linked to another path."""
-        return bool(self._moved)
+        """Whether a file of the user's may lie elsewhere than before the run."""
+        return bool(self._moved or self.contents)
 
     def add_removed(self, path: str) -> None:
         """Record that the run is about to remove a path from before the run, or to move it away."""
+        self.add_overwritten(path)
         self._states[path] = state = PathState(path)
         state.preexisting = path
+
+    def add_overwritten(self, path: str) -> None:
+        """Record that the run is about to write to a path, or to put another file there."""
+        is_known = path in self.contents.known or path.startswith(self._root)
+        if not (is_known or self._is_created_in_run(path)):
+            self.contents.add_lost(path)
 
     def follow(
         self, source: str, target: str, stays: bool, is_of_run: Callable[[str], bool],
@@ -150,8 +160,11 @@ class PreexistingFiles:
         if path.startswith(self._root):
             return
         path = event_paths.real(path, follow=True)
+        if is_of_run(path):
+            return
+        self.add_overwritten(path)
         copies = self._copies.true_copies(path)
-        if not copies or is_of_run(path):
+        if not copies:
             return
         original = self._original(path, path, may_copy=True)
         if original is not None and not original.is_born_in_run:
@@ -224,7 +237,7 @@ class PreexistingFiles:
             with contexts.untracked():  # it may import ctypes, which counts as native code else
                 is_born = (
                     not is_directory and path == origin and path not in self._states
-                    and self._may_be_created(path) and self._is_born_in_run(path)
+                    and self._is_created_in_run(path)
                 )
                 identity = file_id_with_birth(path, status)
             original = Original(origin, identity, may_copy, is_directory, is_born)
@@ -242,6 +255,10 @@ class PreexistingFiles:
             return True
         states = map(self._states.get, with_parents(path))
         return any(state is not None and state.maker is not None for state in states)
+
+    def _is_created_in_run(self, path: str) -> bool:
+        with contexts.untracked():  # it may import ctypes, which counts as native code else
+            return self._may_be_created(path) and self._is_born_in_run(path)
 
     def _is_born_in_run(self, path: str) -> bool:
         return is_younger(path, self._root) and births_hold(path)

@@ -72,4 +72,6 @@ class OutsideCleaner:
             return "another file has its name now" if path == top else f"{subject} was replaced"
         if hasattr(os, "getuid") and status.st_uid != os.getuid():
             return f"{subject} is another user's"
+        if self._paths.preexisting.contents.original_of(path, status) is not None:
+            return f"{subject} is all that is left of a preexisting file"
         return ""

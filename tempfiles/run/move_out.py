@@ -129,15 +129,16 @@ class MoveOut:
             path: source for path, source in moved
             if (path + os.sep).startswith(inside) and not preexisting.is_another(path, source)
         }
-        if all_seen:
+        if all_seen and not preexisting.contents:
             return sources
         if self._unproven is None:
             self._unproven = UnprovenFiles(
                 self._root, self._observer.paths, self._tree, self.lost_elsewhere
             )
-        self._unproven.begin(self._observer.spawns.works if within else -1)
+        if not all_seen:
+            self._unproven.begin(self._observer.spawns.works if within else -1)
         older = born_before(self._root.path, None, within, self._unproven) or ()
-        return {**dict.fromkeys(older, ""), **sources}
+        return {**{path: self._unproven.copies.get(path, "") for path in older}, **sources}
 
 
 def _touches(path: str, others: Iterable[str]) -> bool:
@@ -183,6 +184,9 @@ class UnprovenFiles:
         paths: the record of each path.
         tree: the project's, as it was when the run began.
         lost_elsewhere: returns the paths that directories outside the project have lost.
+
+    Attributes:
+        copies: the user's files, by the path of the only copy left.
     """
 
     def __init__(
@@ -195,7 +199,8 @@ class UnprovenFiles:
         self._lost_elsewhere = lost_elsewhere
         self._is_layered = not births_hold(root.path)
         self._is_apart = procfs.mount_of(root.path) != procfs.mount_of(tree.top)
-        self._works = -1
+        self.copies: dict[str, str] = {}
+        self._works: int | None = None  # while every move into the root was observed
         self._is_compared = False  # in this search
         self._lost: frozenset[str] = frozenset()
         self._names: frozenset[str] = frozenset()
@@ -219,6 +224,11 @@ class UnprovenFiles:
             path: in the root.
             status: its lstat.
         """
+        original = self._paths.preexisting.contents.original_of(path, status)
+        if original is not None:
+            self.copies[path] = original
+        if original is not None or self._works is None:
+            return original is not None
         was_seen = self._paths.was_seen_created(path)
         name = os.path.basename(path)
         if status.st_mtime_ns < self._root.made:

@@ -71,6 +71,7 @@ def _move_preexisting_out(paths: Iterable[str]) -> None:
         if not preexisting.is_another(path, source)
     }
     for top in paths:
+        sources |= preexisting.contents.copies_at(top)
         moved: dict[str, str] = {}
         rescue(sources, top, moved)
         for path, place in moved.items():

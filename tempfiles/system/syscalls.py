@@ -18,6 +18,7 @@ from operator import itemgetter
 from os import close as close_fd
 from os import dup, fstat, getcwd, listdir, lstat, readlink, scandir, stat
 from os import open as open_fd
+from os import read as read_fd
 from os.path import samestat
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 from time import monotonic, sleep, time, time_ns
@@ -30,7 +31,7 @@ from .process_state import original_process_state
 __all__ = [
     "close_fd", "dup", "fstat", "getcwd", "is_directory", "is_link", "is_regular", "is_same",
     "lexists", "listdir", "lstat", "monotonic", "open_fd", "open_file", "original_os_functions",
-    "readlink", "real_path",
+    "read_fd", "readlink", "real_path",
     "scandir", "sleep", "stat", "time", "time_ns",
 ]  # fmt: skip
 

@@ -21,11 +21,17 @@ TEST_COPIES = (
     'os.remove("precious.txt"); tempfiles.cleanup_context()',
     'pid = os.fork()\nif not pid:\n    shutil.copy2("precious.txt", temp)\n'
     '    os.remove("precious.txt"); os._exit(0)\nos.waitpid(pid, 0)',
+    'open(temp + "/precious.txt", "w").write(open("precious.txt").read())\n'
+    'os.remove("precious.txt")',
+    'text = open("precious.txt").read(); open("precious.txt", "w").write("fake")\n'
+    'open(temp + "/precious.txt", "w").write(text)',
 )
 CHILD_COPIES = (
     "cp precious.txt $TMPDIR && rm precious.txt",
     "cp -p precious.txt $TMPDIR && rm precious.txt",
     "cp --reflink=auto -p precious.txt $TMPDIR && rm precious.txt",
+    "cat precious.txt > $TMPDIR/precious.txt; echo fake > precious.txt",
+    "cp -p precious.txt $TMPDIR/a; mv $TMPDIR/a $TMPDIR/precious.txt; echo fake > precious.txt",
     "tar cf - --remove-files precious.txt | tar xf - -C $TMPDIR",
     "install -m 644 precious.txt $TMPDIR && rm precious.txt",
 )
@@ -80,6 +86,11 @@ class CopiedByTestTests(RescueCase):
                 self.restore()
 
     def test_clean_outside_leaves_the_only_copy(self) -> None:
+        self.leave('text = open("precious.txt").read(); os.remove("precious.txt")\n'
+                   'open("saved", "w").write(text)', "--clean-outside")
+        self.assertEqual((self.project / "saved").read_text(), "precious")
+        (self.project / "saved").unlink()
+        (self.project / "precious.txt").write_text("precious")
         self.leave('shutil.copy2("precious.txt", "saved"); os.remove("precious.txt")',
                    "--clean-outside")
         self.assertEqual((self.project / "saved").read_text(), "precious")
@@ -111,7 +122,8 @@ class CopiedByChildTests(CopiedByTestTests):
         (self.project / "twin").mkdir()
         shutil.copy2(self.project / "precious.txt", self.project / "twin/precious.txt")
         twin = "cp -p twin/precious.txt $TMPDIR; rm -r twin"
-        for command in ("cp -p precious.txt $TMPDIR", twin):
+        changed = "cp precious.txt $TMPDIR/a; echo new >> $TMPDIR/a; cp $TMPDIR/a precious.txt"
+        for command in ("cp -p precious.txt $TMPDIR", twin, f"cat precious.txt; {changed}"):
             with self.subTest(command):
                 reported = self.run_shell(command)
                 self.assertEqual(os.listdir(self.base), [], reported)
@@ -267,3 +279,14 @@ class OtherRunnerTests(RescueCase):
         outcome = self.run_python("-m", "unittest", "test_a")
         self.assertEqual(os.listdir(self.base), ["precious.txt"], outcome.err)
         self.assertIn("precious.txt existed before the test: moved to", outcome.err)
+
+    def test_a_tracked_test_case_that_copies_it_by_hand(self) -> None:
+        self.write("test_a.py", """
+            import os, runner
+            class T(runner.TrackedTestCase):
+                def test(self):
+                    (self.createTempDirectory() / "b").write_text(open("precious.txt").read())
+                    os.remove("precious.txt")
+        """)
+        outcome = self.run_python("-m", "unittest", "test_a")
+        self.assertEqual(os.listdir(self.base), ["b"], outcome.err)
