@@ -49,6 +49,8 @@ class DaskEngine:
             raise UsageError(
                 '--workers needs distributed: pip install "tidytest[dask]"'
             ) from None
+        except ValueError as error:  # of dask's settings
+            raise UsageError(f"--workers: {_first_line(error)}") from None
         _silence()
         self._distributed = distributed
         self._asked = workers
@@ -145,7 +147,9 @@ def _connected(distributed: Any, workers: str, address: str | None) -> Any:
         ours, theirs = distributed.__version__, _version_of_scheduler(client)
     except Exception as error:  # of sockets, of TLS, of dask's own settings
         client.status = "closed"  # else its finalizer waits for the scheduler
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = _first_line(error)
+        if isinstance(error, FileNotFoundError):
+            reason = "a file of dask's TLS settings does not exist"
         raise UsageError(f"--workers: cannot connect to {address or workers}: {reason}") from None
     if ours != theirs:
         client.close(timeout=2)
@@ -154,6 +158,10 @@ def _connected(distributed: Any, workers: str, address: str | None) -> Any:
             f" {ours}: install the same version"
         )
     return client
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _version_of_scheduler(client: Any) -> str:

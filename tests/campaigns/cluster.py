@@ -8,6 +8,7 @@ exit code and the lines that it should have, and leave no process and no file on
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from tests.runs.cluster import test_namespaces
 from tests.support.dask_cluster import DaskCluster
@@ -33,6 +35,7 @@ SLOW = """
             time.sleep(4)
         def test_2(self): pass
 """
+QUICK = "class A(unittest.TestCase):\n    def test_1(self): pass\n"
 KILLER = """
     import os, pathlib, time, unittest
     class A(unittest.TestCase):
@@ -147,6 +150,43 @@ def scheduler_gone(cluster: DaskCluster) -> None:
     )
 
 
+def encrypted(cluster: DaskCluster) -> None:
+    """A scheduler that speaks TLS is reached with dask's settings, and else refused in one line."""
+    del cluster
+    refusals = ("tidytest: error: --workers: cannot connect to tls://",)
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        for name in ("ours", "theirs"):
+            _certify(place, name)
+        words = {"ours": "", "theirs": "TLS certificate does not match",
+                 "none": "a file of dask's TLS settings does not exist"}  # fmt: skip
+        with mock.patch.dict(os.environ, DASK_CONFIG=str(_security(place, "ours"))):
+            with DaskCluster(1, protocol="tls") as machines:
+                for name, reason in words.items():
+                    os.environ["DASK_CONFIG"] = str(_security(place, name))
+                    campaign = Campaign(machines, test_a="import unittest\n" + QUICK)
+                    campaign.start()
+                    campaign.check(2 if reason else 0, *(refusals if reason else ("OK",)), reason)
+
+
+def _certify(place: Path, name: str) -> None:
+    """Create a certificate that signs itself."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         f"/CN={name}", "-keyout", place / f"{name}.key", "-out", place / f"{name}.pem"],
+        stderr=subprocess.DEVNULL, check=True,
+    )  # fmt: skip
+
+
+def _security(place: Path, name: str) -> Path:
+    """Write settings of dask with a certificate; return the file."""
+    own = {"cert": f"{place}/{name}.pem", "key": f"{place}/{name}.key"}
+    tls = {"ca-file": own["cert"], **dict.fromkeys(("scheduler", "worker", "client"), own)}
+    file = place / f"{name}.yaml"
+    file.write_text(json.dumps({"distributed": {"comm": {"tls": tls}}}))  # JSON is YAML
+    return file
+
+
 def _kill_workers(cluster: DaskCluster) -> None:
     for pid in cluster.workers:
         cluster.kill(pid)
@@ -154,7 +194,7 @@ def _kill_workers(cluster: DaskCluster) -> None:
 
 
 CAMPAIGNS: tuple[Callable[[DaskCluster], None], ...] = (
-    killer, late, scaled_to_zero, interrupted, scheduler_gone,
+    killer, late, scaled_to_zero, interrupted, scheduler_gone, encrypted,
 )
 
 

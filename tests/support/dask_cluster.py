@@ -62,6 +62,7 @@ class DaskCluster:
         workers: how many workers to start at first.
         host: the address of the scheduler.
         prefixes: commands to start the processes of the scheduler, and of the workers, with.
+        protocol: `tcp`, or `tls` with dask's own settings.
 
     Attributes:
         address: of the scheduler.
@@ -72,13 +73,14 @@ class DaskCluster:
 
     def __init__(
         self, workers: int = 0, host: str = "127.0.0.1",
-        prefixes: tuple[Sequence[str], ...] = ((),),
+        prefixes: tuple[Sequence[str], ...] = ((),), protocol: str = "tcp",
     ) -> None:
         self._count = workers
         self._host = host
         self._prefixes = prefixes
         self.port = free_port()
-        self.address = f"tcp://{host}:{self.port}"
+        self._protocol = protocol
+        self.address = f"{protocol}://{host}:{self.port}"
         self._exit = contextlib.ExitStack()
         self.scheduler = 0
         self.workers: list[int] = []
@@ -101,6 +103,7 @@ class DaskCluster:
         """Start the scheduler, or start it again, at the same address."""
         self.scheduler = self._for_scheduler.start("scheduler", [
             "--host", self._host, "--port", str(self.port), "--no-dashboard", "--no-show",
+            "--protocol", self._protocol,
         ])  # fmt: skip
 
     def add_worker(self, *options: str) -> int:

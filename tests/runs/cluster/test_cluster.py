@@ -202,6 +202,11 @@ class RefusalTests(ClusterTestCase):
                 self.assertRefused(outcome)
                 self.assertRegex(outcome.err, reason)
 
+    def test_settings_of_dask_that_cannot_be_read_are_refused(self) -> None:
+        self.write("dask.yaml", "distributed: [")
+        outcome = self.tidytest("--workers", _cluster.address, DASK_CONFIG="dask.yaml")
+        self.assertRefused(outcome, "A dask config file at")
+
     def test_settings_of_dask_name_the_scheduler(self) -> None:
         outcome = self.tidytest("--workers", "dask", DASK_SCHEDULER_ADDRESS=_cluster.address)
         self.assertEqual(outcome.code, 0, outcome.err)
