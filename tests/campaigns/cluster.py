@@ -160,13 +160,13 @@ def encrypted(cluster: DaskCluster) -> None:
             _certify(place, name)
         words = {"ours": "", "theirs": "TLS certificate does not match",
                  "none": "a file of dask's TLS settings does not exist"}  # fmt: skip
-        with mock.patch.dict(os.environ, DASK_CONFIG=str(_security(place, "ours"))):
-            with DaskCluster(1, protocol="tls") as machines:
-                for name, reason in words.items():
-                    os.environ["DASK_CONFIG"] = str(_security(place, name))
-                    campaign = Campaign(machines, test_a="import unittest\n" + QUICK)
-                    campaign.start()
-                    campaign.check(2 if reason else 0, *(refusals if reason else ("OK",)), reason)
+        settings = mock.patch.dict(os.environ, DASK_CONFIG=str(_security(place, "ours")))
+        with settings, DaskCluster(1, protocol="tls") as machines:
+            for name, reason in words.items():
+                os.environ["DASK_CONFIG"] = str(_security(place, name))
+                campaign = Campaign(machines, test_a="import unittest\n" + QUICK)
+                campaign.start()
+                campaign.check(2 if reason else 0, *(refusals if reason else ("OK",)), reason)
 
 
 def _certify(place: Path, name: str) -> None:

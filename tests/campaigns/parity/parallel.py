@@ -63,10 +63,10 @@ EXCEPTIONS: tuple[Allowed, ...] = (
             " has no exit handler of one"),
     Allowed("test_shapes", ".*", "a test stops the run (`result.stop()`), and with -j no test that"
             " has not started: of other classes, other tests have run by then"),
-    Allowed("test_pathlib", r"((stderr|JUnit|leak report) [-+].*|exit code 0 -> 1)", "3.12.1: a test"
-            " sets a limit of 40 frames in all; the stack of a worker has 33 of its own"),
-    Allowed("test_os", r"(stderr|JUnit|leak report) [-+].*(test_closerange|skipped|<skipped).*", "tests skip"
-            " where they find no two free descriptors in a row: a worker has its pipes open"),
+    Allowed("test_pathlib", r"((stderr|JUnit|leak report) [-+].*|exit code 0 -> 1)", "3.12.1: a"
+            " test sets a limit of 40 frames in all; the stack of a worker has 33 of its own"),
+    Allowed("test_os", r"(stderr|JUnit|leak report) [-+].*(test_closerange|skipped|<skipped).*",
+            "tests skip where they find no two free descriptors in a row: a worker has its pipes"),
     Allowed("nose2*", r"stderr [-+].*", "a test of it sets the level of the root logger; whether"
             " other tests print their log depends on which ran before them in the worker; outcomes"
             " and leaks are compared in the reports"),
