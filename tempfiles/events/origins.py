@@ -349,10 +349,12 @@ def call_name(trail: Trail) -> str:
     """Return the name of what the user's line called, as users write it."""
     if trail.callee is None or trail.module is None:
         return trail.call
-    parts = trail.callee.co_qualname.split(".<locals>")[0].split(".")
+    outer, _, inner = trail.callee.co_qualname.partition(".<locals>")
+    parts = outer.split(".")
     if parts[-1] == "<module>":
         return trail.call
-    while len(parts) > 1 and parts[-1].startswith("__"):
+    private = "_" if inner else "__"  # what BaseManager._get_queryset_methods of Django returns
+    while len(parts) > 1 and parts[-1].startswith(private):
         parts.pop()  # tempfile.TemporaryDirectory.__init__, fileinput.FileInput.__next__
     if parts[0] in ("PathBase", "PurePathBase"):
         parts[0] = parts[0].removesuffix("Base")  # where 3.13 keeps methods of pathlib.Path

@@ -41,6 +41,16 @@ class Worker:
             del context, function, args, done
 
 worker = Worker()
+
+class Manager:
+    """Has methods that a private one creates, as the managers of Django."""
+
+    @classmethod
+    def _get_methods(cls):
+        def method(self, function, *args): return function(*args)
+        return {"call": method}
+
+Manager.call = Manager._get_methods()["call"]
 '''
 PATHS = """
 def write(path):
@@ -101,9 +111,12 @@ class InstalledTests(OriginCase):
         pool.worker.call(os.mkdir, path("b"))
     def test_2(self): pool.worker.call(os.mkdir, path("c"))
     def test_3(self): pool.worker.call(paths.write, path("d"))
+    def test_4(self): pool.Manager().call(os.mkdir, path("e"))
 """)
         self.assertEqual(found, {"a": (f"test_it.py:{FIRST + 1}", ""), "b": ("", ""),
-                                 "c": ("", ""), "d": ("paths.py:3", "")})
+                                 "c": ("", ""), "d": ("paths.py:3", ""),
+                                 "e": (f"test_it.py:{FIRST + 5}", "")})
+        self.assertIn(f"test_it.py:{FIRST + 5} in test_4  pool.Manager\n", self.outcome.err)
         self.assertNotIn("site-packages", self.outcome.err)
 
 
