@@ -109,5 +109,8 @@ def is_for_pytest(words: object, contexts: Iterable[str]) -> bool:
     """
     is_pytest = any("::" in id for id in contexts)
     if words is None and not is_pytest:
-        raise UsageError("--apply: only unittest and pytest can run again: git apply the diff")
+        raise UsageError(
+            "--apply: only tests of unittest and pytest can run again;"
+            " without it: tidytest --fix | git apply"
+        )
     return is_pytest
