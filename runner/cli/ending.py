@@ -78,16 +78,16 @@ class Ending:
 
     def _raise_interrupt(self) -> None:
         if is_terminated():
-            self._write(f"{self._session.interrupted_line()}\n")
+            self._write(f"{self._session.outcomes.interrupted_line()}\n")
             raise Terminated from None
         # A KeyboardInterrupt that is propagating already has the line of the test.
         is_propagating = isinstance(sys.exception(), KeyboardInterrupt)
         if is_propagating or self._steps.broken_off:
-            self._write_after_traceback(f"{self._session.interrupted_line()}\n")
+            self._write_after_traceback(f"{self._session.outcomes.interrupted_line()}\n")
             if not is_propagating:
                 raise KeyboardInterrupt from None
         elif self._is_caught:
-            self._write(f"{self._session.interrupted_line()}\n")
+            self._write(f"{self._session.outcomes.interrupted_line()}\n")
 
     def _write_after_traceback(self, line: str) -> None:
         """Write a line after the interpreter has printed the traceback of the interrupt."""
@@ -163,7 +163,7 @@ class Ending:
 
     def _report_unfinished(self) -> None:
         run = self._session.run
-        self._end.report = run.report_unfinished(self._session.tests_run)
+        self._end.report = run.report_unfinished(self._session.outcomes.tests_run)
 
     def _report_remaining_root(self) -> None:
         root = self._session.run.root.path
@@ -209,9 +209,11 @@ class Ending:
 
         components, session = self._components, self._session
         return Completeness(
-            ContextIds(components.loaded, session.ran, session.incomplete, session.interrupted),
+            ContextIds(
+                components.loaded, session.ran, session.outcomes.incomplete, session.interrupted
+            ),
             whole=not self._is_filtered() and not self._result.shouldStop,
-            imported=not session.load_failed, project=components.directory,
+            imported=not session.outcomes.load_failed, project=components.directory,
         )  # fmt: skip
 
     def _finish_measurement(self) -> None:
@@ -225,10 +227,10 @@ class Ending:
         session, selection = self._session, self._components.selection
         if self._result is None or not os.path.isdir(self._components.directory):
             return
-        if selection is None and (session.failed or session.leaked):
+        if selection is None and (session.outcomes.failed or session.leaked):
             selection = self._components.new_selection()
         if selection is not None and os.access(self._components.directory, os.W_OK):
             with warning_only(self._write):
                 selection.remember(
-                    session.ran, session.failed, session.leaked, self._completeness()
+                    session.ran, session.outcomes.failed, session.leaked, self._completeness()
                 )

@@ -18,7 +18,8 @@ from unittest.suite import TestSuite
 
 from tempfiles import Context, activate
 
-from ..session.session import ClosedContext, Session
+from ..session.policy import ClosedContext
+from ..session.session import Session
 from ..unittest_api import (
     capturing,
     ends_the_test,
@@ -69,7 +70,7 @@ class Boundaries:
             try:
                 yield
             finally:
-                session.tests_run += result.testsRun
+                session.outcomes.tests_run += result.testsRun
                 for context in (self._class, self._module):
                     if context is not None and not context.closed:
                         self._close(context, unfinished=True)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import unittest
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tempfiles import original_os_functions
 
-from ..output.colour import Painter, without_colour
+from ..output.colour import Painter
 from ..session.listener import Events
-from ..session.outcomes import CaseName, Outcome, Status
+from ..session.outcomes import Outcome, Status
 from ..session.policy import Policy
 from ..session.session import Session
 from ..settings.config import Config
@@ -23,7 +22,6 @@ from ..unittest_api import (
     is_fixture_error,
     is_import_failure,
     is_leak_failure,
-    is_skipped_by_decorator,
     owner_id,
     subtest_description,
     succeeds_unexpectedly,
@@ -31,6 +29,7 @@ from ..unittest_api import (
     test_of,
 )
 from .boundaries import Boundaries
+from .failure_texts import append_text, details_of_last, explain_full_disk, name_of
 
 if TYPE_CHECKING:
     from tempfiles import ContextReport
@@ -175,7 +174,7 @@ class TidyTestResult(unittest.TextTestResult):
     def addExpectedFailure(self, test: Any, err: Any) -> None:
         """Add an expected failure."""
         super().addExpectedFailure(test, err)
-        details = self._details(self.expectedFailures)
+        details = details_of_last(self.expectedFailures, self)
         self._report(test, "expected failure", exception_text(err), details)
 
     def addUnexpectedSuccess(self, test: Any) -> None:
@@ -188,9 +187,9 @@ class TidyTestResult(unittest.TextTestResult):
         session = self.session
         if session is None:
             return
-        self._explain_full_disk(session, entries, err)
+        explain_full_disk(session, entries, err)
         if self._events.outcome:
-            self._report(test, status, exception_text(err), self._details(entries))
+            self._report(test, status, exception_text(err), details_of_last(entries, self))
         else:
             self._report(test, status, "")
         for notify in self._events.exception:
@@ -234,34 +233,10 @@ class TidyTestResult(unittest.TextTestResult):
         if any(is_failure_of(failed, test, name) for failed, _ in self.leaks):
             self._added.append(f"{name if test is None else test_id(test)}:\n{text}")
             return True
-        for failures in (self.errors, self.failures):
-            for index in range(len(failures) - 1, -1, -1):
-                failed, details = failures[index]
-                if is_failure_of(failed, test, name):
-                    failures[index] = failed, f"{details}\n{text}"
-                    return True
         if succeeds_unexpectedly(self, test):
             self._unexpected.append((test, text))
             return True
-        return False
-
-    def _explain_full_disk(self, session: Session, failures: list[Any], err: Any) -> None:
-        lines: list[str] = []
-        with contextlib.suppress(OSError):  # a test may have taken all descriptors
-            lines = session.run.disk_full_lines(err[1])
-        if lines:
-            failed, details = failures[-1]
-            failures[-1] = failed, "\n".join([details, *lines, ""])
-
-    def _details(self, entries: Sequence[Any]) -> str:
-        """Return the traceback of the last entry, without colours and the output that `-b` adds."""
-        text: str = entries[-1][1] if entries else ""
-        out, err = captured_output(self)
-        for title, output in (("Stderr", err), ("Stdout", out)):
-            if output:
-                output = output if output.endswith("\n") else f"{output}\n"
-                text = text.removesuffix(f"\n{title}:\n{output}")
-        return without_colour(text)
+        return append_text((self.errors, self.failures), test, name, text)
 
     # Lines
 
@@ -381,24 +356,3 @@ class TidyTestResult(unittest.TextTestResult):
         for line in lines:
             self.stream.writeln(line)
         self.stream.flush()
-
-
-def name_of(test: Any) -> CaseName:
-    """Return the names of a test, as listeners get them."""
-    recorded: CaseName | None = getattr(test, "recorded_names", None)  # by another process
-    if recorded is not None:
-        return recorded
-    id = test_id(test)
-    kind = type(test)
-    module, class_name = kind.__module__, kind.__qualname__
-    prefix = f"{module}.{class_name}."
-    if id.startswith(prefix):
-        method = id[len(prefix) :]
-    else:
-        class_name, method = "", id.removeprefix(f"{module}.")
-    try:
-        description = str(test)
-    except Exception:  # a user's method may raise anything
-        description = id
-    runs = not is_skipped_by_decorator(test)
-    return CaseName(id, module, class_name, method, description, runs)

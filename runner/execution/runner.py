@@ -166,7 +166,7 @@ class _Attached:
     def __call__(self, result: Any) -> Any:
         self._result = result
         runs_here = not getattr(self._test, "runs_elsewhere", False)  # in worker processes
-        self._boundaries.session.count_tests = self._count
+        self._boundaries.session.outcomes.count_tests = self._count
         if isinstance(result, TidyTestResult):
             self._tell_start(result)
             if not runs_here:

@@ -150,7 +150,7 @@ class RunEnd:
             return
         notes = [*self._components.retention.lines(), *self.notes]
         session = self._session
-        known, failures = session.policy.known, session.failures
+        known, failures = session.policy.known, session.outcomes.failures
         if self.report.is_empty and not (notes or self.late or known or failures):
             return  # do not import the summary to print nothing
         from ..session.summary import write_summary

@@ -169,9 +169,9 @@ class TidyPlugin(events.Plugin):  # type: ignore[misc]
 
     def _completeness(self) -> Completeness:
         tests = self.tests
-        ids = ContextIds(self._loaded, tests.ran, tests.incomplete, tests.interrupted)
+        ids = ContextIds(self._loaded, tests.ran, tests.outcomes.incomplete, tests.interrupted)
         return Completeness(
-            ids, whole=not self._is_filtered(), imported=not tests.load_failed,
+            ids, whole=not self._is_filtered(), imported=not tests.outcomes.load_failed,
             project=self.components.directory,
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ from ..scheduling.durations import UnitDurations
 from ..scheduling.plan import Unit
 from ..session.outcomes import CaseName
 from ..session.session import Session
-from ..session.worker_report import report_of_dead
+from ..session.worker_reports import report_of_dead
 from ..workers import events
 from .replay import Replay
 from .replayed_result import RemoteTests, ReplayedResult

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..pool.source import Source, write_out
 from ..session.outcomes import CaseName, FlakyTest, Outcome
-from ..session.session import ClosedContext, Session
+from ..session.policy import ClosedContext
+from ..session.session import Session
 from ..unittest_api import capturing, fixture_error, is_interrupted_under_catch, test_id
 from ..workers import events
 from ..workers.shown_warnings import ShownWarnings

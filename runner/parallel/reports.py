@@ -51,7 +51,7 @@ def report_of(
         session: of the whole run; it learns which files the worker has kept.
     """
     if not worker.report:
-        from ..session.worker_report import report_of_dead
+        from ..session.worker_reports import report_of_dead
 
         closed = [events.context_of(line) for line in worker.contexts]
         return report_of_dead(closed, worker.rescued), ()

@@ -10,7 +10,7 @@ from typing import Any
 
 from tempfiles import ContextReport, RunReport, Sample, __version__
 
-from ..execution.result import name_of
+from ..execution.failure_texts import name_of
 from ..pool.source import EndedWorker, EventHandler
 from ..reporting.recorder import python_and_system
 from ..scheduling.plan import Unit, hash_of

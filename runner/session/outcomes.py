@@ -1,5 +1,10 @@
-"""Names and outcomes of tests, as a test tool passes them to a session: text only."""
+"""Names and outcomes of tests, as a test tool passes them to a session, and what they add up to."""
 
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 Status = Literal[
@@ -100,3 +105,64 @@ class FlakyTest(NamedTuple):
         """How often it failed, and its first exception on one line."""
         first = self.message.strip().partition("\n")[0]
         return f"failed {self.failed} of {self.failed + 1} times" + (f": {first}" if first else "")
+
+
+class Outcomes:
+    """What the tests of a run came to so far.
+
+    Attributes:
+        failed: the ids of the tests, classes and modules with an unsuccessful outcome.
+        failures: the ids of those among them that failed not only for their leaks, in order.
+        counted: how often each outcome other than success has come.
+        flaky: the number of flaky tests and fixtures.
+        incomplete: the ids of those that failed, were skipped or were expected to fail: they may
+            create less than they would otherwise.
+        load_failed: whether a test module could not be imported.
+        tests_run: the number of tests that ran.
+        count_tests: returns how many tests there are to run, None if that is unknown; the adapter
+            sets it.
+    """
+
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
+        self.failures: dict[str, None] = {}
+        self.counted: Counter[Status] = Counter()
+        self.flaky = 0
+        self.incomplete: set[str] = set()
+        self.load_failed = False
+        self.tests_run = 0
+        self.count_tests: Callable[[], int | None] = lambda: None
+
+    def add(self, outcome: Outcome) -> None:
+        """Add an outcome other than success."""
+        self.counted[outcome.status] += 1
+        if outcome.status in FAILURES:
+            self.failures[outcome.owner] = None
+        if outcome.status in UNSUCCESSFUL:
+            self.failed.add(outcome.owner)
+        if outcome.status != "unexpected success":
+            self.incomplete.add(outcome.owner)
+        self.load_failed |= outcome.load_failure
+
+    def counts(self, leaks: int, known_leaks: int) -> Counts:
+        """Return the counts of the run.
+
+        Args:
+            leaks: the number of new leaks.
+            known_leaks: the number of those in the baseline.
+        """
+        of = self.counted
+        return Counts(
+            self.tests_run, of["failure"], of["error"], of["skipped"], of["expected failure"],
+            of["unexpected success"], of["leak"], self.flaky, leaks, known_leaks,
+        )  # fmt: skip
+
+    def interrupted_line(self) -> str:
+        """Return the line that says how many tests ran before the run was interrupted."""
+        ran, total = self.tests_run, None
+        with contextlib.suppress(Exception):  # it may be a method of the user's
+            total = self.count_tests()
+        if not ran:
+            return "Interrupted: no test ran."
+        noun = "test" if (total or ran) == 1 else "tests"
+        return f"Interrupted: {ran:,} {'' if total is None else f'of {total:,} '}{noun} ran."

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tempfiles import ContextReport
 
     from ..baseline.matching import Ledger
+
+
+class ClosedContext(NamedTuple):
+    """What a context left.
+
+    `report` has all of it, `new` only the leaks that no baseline knows. `failure` is the message to
+    fail the context with; None where its leaks do not fail it.
+    """
+
+    report: ContextReport
+    new: ContextReport
+    failure: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the context created and changed nothing."""
+        return not self.report.scope  # that of the shared empty report
 
 
 class Policy:

@@ -7,10 +7,9 @@ around each module, class and test, and reports each outcome.
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tempfiles import (
     Context,
@@ -23,34 +22,18 @@ from tempfiles import (
 )
 
 from .listener import Events, Listener
-from .outcomes import FAILURES, UNSUCCESSFUL, Counts, FlakyTest, Outcome, Status
-from .policy import Policy
+from .outcomes import Counts, FlakyTest, Outcome, Outcomes
+from .policy import ClosedContext, Policy
+from .worker_reports import WorkerReports
 
 if TYPE_CHECKING:
-    from tempfiles import Finding, Leak, Modification, Retention, Run, Scope, Source
+    from tempfiles import Leak, Retention, Run, Scope, Source
 
     from ..selection.completeness import Completeness
     from .memory import LeakMemory
     from .summary import RunSummary
 
 __unittest = True
-
-
-class ClosedContext(NamedTuple):
-    """What a context left.
-
-    `report` has all of it, `new` only the leaks that no baseline knows. `failure` is the message to
-    fail the context with; None where its leaks do not fail it.
-    """
-
-    report: ContextReport
-    new: ContextReport
-    failure: str | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the context created and changed nothing."""
-        return not self.report.scope  # that of the shared empty report
 
 
 _NOTHING = ClosedContext(ContextReport("", ""), ContextReport("", ""))
@@ -70,16 +53,7 @@ class Session:
         ran: the ids of all contexts that were entered.
         leaked: the ids of the contexts that left something.
         interrupted: the ids of the contexts that were broken off, before they could clean up.
-        failed: the ids of the tests, classes and modules with an unsuccessful outcome.
-        failures: the ids of those among them that failed not only for their leaks, in order.
-        counted: how often each outcome other than success has come.
-        flaky: the number of flaky tests and fixtures.
-        incomplete: the ids of those that failed, were skipped or were expected to fail: they may
-            create less than they would otherwise.
-        load_failed: whether a test module could not be imported.
-        tests_run: the number of tests that ran.
-        count_tests: returns how many tests there are to run, None if that is unknown; the adapter
-            sets it.
+        outcomes: what the tests came to so far.
         moment: when the event happened that a worker has sent; None where the tests run here. It is
             a reading of `time.perf_counter`.
         worker: the number of the worker that has sent it.
@@ -104,14 +78,7 @@ class Session:
         self.ran: set[str] = {"run"}
         self.leaked: set[str] = set()
         self.interrupted: set[str] = set()
-        self.failed: set[str] = set()
-        self.failures: dict[str, None] = {}
-        self.counted: Counter[Status] = Counter()
-        self.flaky = 0
-        self.incomplete: set[str] = set()
-        self.load_failed = False
-        self.tests_run = 0
-        self.count_tests: Callable[[], int | None] = lambda: None
+        self.outcomes = Outcomes()
         self.stop: Callable[[], None] = lambda: None
         self.moment: float | None = None
         self.name_running: Callable[[], str] | None = None
@@ -124,10 +91,8 @@ class Session:
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
         self._kept_elsewhere = 0
-        self._reports_of_workers: list[RunReport] = []
-        self._shown: set[tuple[str, str]] = set()
+        self._workers = WorkerReports()
         self._left_uncounted: set[tuple[str, str]] = set()
-        self._order: dict[tuple[Scope, str], int] = {}
 
     @property
     def now(self) -> float:
@@ -173,7 +138,8 @@ class Session:
         if interrupted:
             self.interrupted.add(context.id)
             inner = context.parent is not None and context.parent.scope == "test"  # it goes on
-            self.counted["error"] += context.scope == "test" and not inner  # as in the reports
+            counts = context.scope == "test" and not inner  # as in the reports
+            self.outcomes.counted["error"] += counts
         closed = None
         if self.retention is not None:
             closed = self._close_and_keep(context, self.retention, failed)
@@ -252,10 +218,9 @@ class Session:
 
     def closed_elsewhere(self, report: ContextReport) -> ClosedContext:
         """Decide about a context that a worker has closed, and notify the listeners."""
-        report = report._replace(leaks=self._once(report.leaks, self._shown))
+        report = self._workers.closed(report)
         new = self.policy.without_known(report)
         closed = ClosedContext(report, new)
-        self._order.setdefault((report.scope, report.id), len(self._order))
         if self.machine and report.leaks:
             self.machines[report.id] = self.machine
         self._notify(closed)
@@ -279,9 +244,7 @@ class Session:
             report: of its run.
             late: what contexts of it left after they had closed.
         """
-        self._reports_of_workers.append(
-            report._replace(summary=report.summary._replace(tests=0))  # counted as they came
-        )
+        self._workers.ended(report)
         self._note_late(late)
 
     def _failure(self, context: Context, new: ContextReport) -> str | None:
@@ -294,7 +257,7 @@ class Session:
     def note_late_failure(self, new: ContextReport) -> None:
         """Record that the run fails for what a context left after it had closed."""
         self.policy.note_failed(new)
-        self.counted["leak"] += 1
+        self.outcomes.counted["leak"] += 1
 
     def keep_leaks(
         self, context: Context, closed: ClosedContext, failed: bool,
@@ -313,20 +276,13 @@ class Session:
 
     def outcome(self, outcome: Outcome) -> None:
         """Record an outcome other than success, and notify the listeners."""
-        self.counted[outcome.status] += 1
-        if outcome.status in FAILURES:
-            self.failures[outcome.owner] = None
-        if outcome.status in UNSUCCESSFUL:
-            self.failed.add(outcome.owner)
-        if outcome.status != "unexpected success":
-            self.incomplete.add(outcome.owner)
-        self.load_failed |= outcome.load_failure
+        self.outcomes.add(outcome)
         for notify in self.events.outcome:
             notify(outcome)
 
     def note_flaky(self, test: FlakyTest) -> None:
         """Record that a test failed and then passed, and notify the listeners."""
-        self.flaky += 1
+        self.outcomes.flaky += 1
         for notify in self.events.flaky:
             notify(test)
 
@@ -346,13 +302,13 @@ class Session:
         Returns:
             The report of the run, and the new leaks that contexts left after they had closed.
         """
-        report, late = self.run.finish(self.tests_run)
+        report, late = self.run.finish(self.outcomes.tests_run)
         self._note_late(late)
         return self._with_kept(report), tuple(self._late)
 
     def judge(self) -> tuple[RunReport, tuple[ContextReport, ...]]:
         """End the run without removing anything yet, for a host that calls `remove` later."""
-        report, late = self.run.judge(self.tests_run)
+        report, late = self.run.judge(self.outcomes.tests_run)
         self._note_late(late)
         return self._with_kept(report), tuple(self._late)
 
@@ -368,28 +324,8 @@ class Session:
 
     def _with_kept(self, report: RunReport) -> RunReport:
         self.own_report = report
-        if self._reports_of_workers:
-            report = self._in_order(report.merge(*self._reports_of_workers))
+        report = self._workers.added_to(report)
         return report if self.retention is None else self.retention.mark_kept(report)
-
-    def _once(self, leaks: Iterable[Leak], seen: set[tuple[str, str]]) -> tuple[Leak, ...]:
-        """Return the leaks without those of earlier runs that another worker has reported."""
-        kept = tuple(leak for leak in leaks if not (leak.since and leak.key in seen))
-        seen.update(leak.key for leak in kept if leak.since)
-        return kept
-
-    def _in_order(self, report: RunReport) -> RunReport:
-        """Return a report with its entries in the order in which their contexts closed."""
-        order, last = self._order, len(self._order)
-
-        def rank(entry: Leak | Modification | Finding) -> int:
-            return order.get((entry.scope, entry.context), last)
-
-        return report._replace(
-            leaks=self._once(sorted(report.leaks, key=rank), set()),
-            modifications=tuple(sorted(report.modifications, key=rank)),
-            findings=tuple(sorted(report.findings, key=rank)),
-        )
 
     def counts(self, leaks: Iterable[Leak]) -> Counts:
         """Return the counts of the run, from which every output takes them.
@@ -399,21 +335,7 @@ class Session:
         """
         keys = [leak.key for leak in leaks]
         known = sum(key in self.policy.known_keys for key in keys)
-        of = self.counted
-        return Counts(
-            self.tests_run, of["failure"], of["error"], of["skipped"], of["expected failure"],
-            of["unexpected success"], of["leak"], self.flaky, len(keys) - known, known,
-        )  # fmt: skip
-
-    def interrupted_line(self) -> str:
-        """Return the line that says how many tests ran before the run was interrupted."""
-        ran, total = self.tests_run, None
-        with contextlib.suppress(Exception):  # it may be a method of the user's
-            total = self.count_tests()
-        if not ran:
-            return "Interrupted: no test ran."
-        noun = "test" if (total or ran) == 1 else "tests"
-        return f"Interrupted: {ran:,} {'' if total is None else f'of {total:,} '}{noun} ran."
+        return self.outcomes.counts(len(keys) - known, known)
 
     def summary(self, report: RunReport, late: tuple[ContextReport, ...]) -> RunSummary:
         """Return what the end of the run prints, from what `finish` returned."""
@@ -424,7 +346,7 @@ class Session:
         return RunSummary(
             report, self.counts(report.leaks), late, sum(failing), frozenset(policy.known_keys),
             self.kept()[1],
-            tuple(self.failures),
+            tuple(self.outcomes.failures),
         )  # fmt: skip
 
     def _note_late(self, late: Iterable[ContextReport]) -> None:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 from unittest.util import strclass
 
 from ..execution.boundaries import Boundaries
-from ..execution.result import TidyTestResult, name_of
+from ..execution.failure_texts import details_of_last, explain_full_disk, name_of
+from ..execution.result import TidyTestResult
 from ..scheduling.plan import has_class_fixtures, module_with_fixtures
 from ..session.outcomes import Status
-from ..session.session import ClosedContext, Session
+from ..session.policy import ClosedContext
+from ..session.session import Session
 from ..unittest_api import captured_output, exception_text, test_of
 from . import events
 from .channel import EventWriter, StopFlag
@@ -176,8 +178,8 @@ class WorkerResult(TidyTestResult):
 
     def _add(self, test: Any, status: Status, err: Any, entries: list[Any]) -> None:
         assert self.session is not None
-        self._explain_full_disk(self.session, entries, err)
-        details = self._details(entries)
+        explain_full_disk(self.session, entries, err)
+        details = details_of_last(entries, self)
         self._send(test, status, exception_text(err), details, entries[-1][1])
 
     def _report(self, test: Any, status: Status, message: str, details: str = "") -> None:

@@ -193,8 +193,8 @@ class TidyDiscoverRunner(DiscoverRunner):
         session = self.session
         assert session is not None
         return Completeness(
-            ContextIds(self._loaded, session.ran, session.incomplete, session.interrupted),
-            whole=not self._is_filtered(), imported=not session.load_failed,
+            ContextIds(self._loaded, session.ran, session.outcomes.incomplete, session.interrupted),
+            whole=not self._is_filtered(), imported=not session.outcomes.load_failed,
             project=self._components.directory,
         )  # fmt: skip
 

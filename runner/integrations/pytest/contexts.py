@@ -16,7 +16,8 @@ import pytest
 from tempfiles import Context
 
 from ...marks import judges_leaks, leaks_of
-from ...session.session import ClosedContext, Session
+from ...session.policy import ClosedContext
+from ...session.session import Session
 from ...unittest_api import examples_of
 from . import subtests as pytest_subtests
 from .anyio import uses_anyio, within

@@ -22,7 +22,7 @@ class NodeCompleteness(Completeness):
     def __init__(
         self, loaded: Set[str], session: Session, *, whole: bool, project: str
     ) -> None:
-        ids = ContextIds(loaded, session.ran, session.incomplete, session.interrupted)
+        ids = ContextIds(loaded, session.ran, session.outcomes.incomplete, session.interrupted)
         super().__init__(ids, whole=whole, imported=True, project=project)
 
     @staticmethod

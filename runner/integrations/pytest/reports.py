@@ -12,7 +12,8 @@ from tempfiles import ContextReport, RunReport
 from ...reporting.recorder import Recorder
 from ...session.listener import Listener
 from ...session.outcomes import CaseName, Outcome, Status
-from ...session.session import ClosedContext, Session
+from ...session.policy import ClosedContext
+from ...session.session import Session
 
 _SECTION = "leaked files (found after teardown)"  # pytest looks for `teardown` in the name
 
@@ -53,7 +54,7 @@ class ClosedContexts(Listener):
             "run": report.to_dict() if report is not None else None,
             "failed": self.has_failed,
             "ran": sorted(session.ran),
-            "incomplete": sorted(session.incomplete),
+            "incomplete": sorted(session.outcomes.incomplete),
             "interrupted": sorted(session.interrupted),
         }
 
@@ -65,7 +66,7 @@ class ClosedContexts(Listener):
             session.ended_elsewhere(RunReport.from_dict(output["run"]), self._late(output))
         self.has_failed |= output["failed"]
         session.ran.update(output["ran"])
-        session.incomplete.update(output["incomplete"])
+        session.outcomes.incomplete.update(output["incomplete"])
         session.interrupted.update(output["interrupted"])
 
     @staticmethod
@@ -103,7 +104,7 @@ class TestOutcomes:
             session.outcome(_outcome(report))
         if report.when == "teardown":
             self._ended.add(report.nodeid)
-            session.tests_run = len(self._ended)
+            session.outcomes.tests_run = len(self._ended)
             if self._recorder is not None:
                 name = case_name(report.nodeid)
                 self._recorder.test_stopped(name, report.capstdout, report.capstderr)

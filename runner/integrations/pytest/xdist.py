@@ -12,7 +12,7 @@ import pytest
 from tempfiles import ContextReport
 
 from ...session.session import Session
-from ...session.worker_report import report_of_dead
+from ...session.worker_reports import report_of_dead
 from .reports import ClosedContexts, take
 
 

@@ -72,7 +72,7 @@ class HostTests(ProjectTestCase):
             "closed = copied(session.close(test))\n"
             "session.note_failure(closed)\n"
             "clean = session.close(module)\n"
-            "session.tests_run = 1\n"
+            "session.outcomes.tests_run = 1\n"
             "report, late, summary = end(session)\n"
             "print(json.dumps([names(closed.new.leaks), 'x' in closed.failure, clean.is_empty,\n"
             "    clean.failure, sorted(session.ran), sorted(session.leaked),\n"
@@ -111,8 +111,9 @@ class HostTests(ProjectTestCase):
             "session.close(test, interrupted=True)\n"
             "for call in session.events.test_started: call(CaseName('b', 'm', '', 'b'))\n"
             "end(session)\n"
-            "print(json.dumps([log.lines, sorted(session.failed), sorted(session.incomplete),\n"
-            "    sorted(session.interrupted), session.load_failed,\n"
+            "ended = session.outcomes\n"
+            "print(json.dumps([log.lines, sorted(ended.failed), sorted(ended.incomplete),\n"
+            "    sorted(session.interrupted), ended.load_failed,\n"
             "    len(session.events.test_stopped)]))\n"
         )
         lines = [
