@@ -80,7 +80,8 @@ class Ledger:
                 continue
             if match is None and self._shared.take(Borrowed(leak, entry, allowance)):
                 continue
-            if match is None and leak.since and entry.name in self._outside:
+            is_known_before = entry.name in self._outside or entry in self._baseline
+            if match is None and leak.since and is_known_before:
                 continue
             if not (leak.since and entry in anew):
                 written.append((entry, match))

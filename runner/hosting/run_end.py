@@ -101,9 +101,12 @@ class RunEnd:
         Raises:
             OSError: the cache cannot be written.
         """
-        if self.report is not None and self._components.memory is not None:
-            leaks = self.report.leaks
-            self.notes += self._components.memory.finish(leaks, self._completeness())
+        components, leaks = self._components, self.report.leaks if self.report is not None else ()
+        # What was found at the end only, such as what exit handlers leave, is in no memory yet.
+        if components.remembers_leaks and any(leak.where == "outside" for leak in leaks):
+            components.read_memory()
+        if self.report is not None and components.memory is not None:
+            self.notes += components.memory.finish(leaks, self._completeness())
         if self.report is not None and self._components.settings.leaks != "off":
             self._remember_lines(self.report)
 

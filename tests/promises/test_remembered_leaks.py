@@ -74,6 +74,17 @@ class FailsAgainTests(RememberedTestCase):
                 self.assertIn("Fixed: test_a.T.test_writes no longer leaves result.txt\n", err)
                 self.assertNotIn("Fixed", self.succeeds())
 
+    def test_what_no_test_left_fails_again(self) -> None:
+        for body in ("import atexit; atexit.register(print, os.path.abspath('result.txt'))\n"
+                     "            open('result.txt', 'w').close()", FIXED):
+            with self.subTest(body):
+                self.suite(body)
+                if body == FIXED:
+                    self.write("test_b.py", "open('result.txt', 'w').close()")
+                self.fails()
+                self.assertIn("still there since", self.fails())
+                self.remove_leak()
+
     def test_it_says_since_when_and_reports_say_so_too(self) -> None:
         self.suite(WAYS["only where it is missing"])
         self.assertNotIn("still there", self.fails())
@@ -302,6 +313,14 @@ class BaselineTests(RememberedTestCase):
                 self.remove_leak()
                 shutil.rmtree(self.project / ".tidytest_cache")
                 (self.project / ".tidytest-leaks.json").unlink()
+
+    def test_names_of_tempfile_add_up_and_stay_known(self) -> None:
+        self.suite("import tempfile; tempfile.mkstemp(dir='.'); tempfile.mkdtemp(dir='.')")
+        self.tidytest("--update-baseline")
+        for _ in range(2):
+            self.succeeds("--strict-baseline")
+        self.suite("import tempfile; tempfile.mkstemp(dir='.'); tempfile.mkstemp(dir='.')")
+        self.fails()
 
     def test_names_of_each_run_add_up_and_stay_one_known_leak(self) -> None:
         self.suite("open(f'log-{os.getpid()}.txt', 'w').close()")
