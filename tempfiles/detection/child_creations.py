@@ -102,7 +102,21 @@ class ChildCreations:
         ]
         if is_in_temp:  # the listing decides there, unless the child is known
             return _only(same, same)
-        return _only(same, same or [one for one in started if _may_be(one[1], made.command)])
+        return _only(same, same or self._possible(started, made.command))
+
+    def _possible(
+        self, started: Sequence[tuple[Context, ChildProcess]], command: tuple[str, ...]
+    ) -> Sequence[tuple[Context, ChildProcess]]:
+        """Return the starts that a process with a command line may come from.
+
+        Any of them may have executed another program, as `env` and `bash -c` do. Native code may
+        also have started a process of which nothing is known.
+        """
+        is_all_known = not any(
+            context.attachment is not None and context.attachment.native
+            for context in contexts.open_contexts()
+        )
+        return [one for one in started if is_all_known or _may_be(one[1], command)]
 
     def _starter_of_native(self, start: ChildStart) -> Starter | None:
         """Return what started a process: of those like it the next one, as each starts once."""

@@ -86,6 +86,10 @@ class ChildTests(ProjectTestCase):
     def test_child_of_a_shell(self) -> None:
         self.assertReported("os.system(f'{sys.executable} worker.py')", "worker.py")
 
+    def test_child_that_another_program_became(self) -> None:
+        self.assertReported("subprocess.run(['env', 'X=1', sys.executable, 'worker.py'])",
+                            "worker.py", before="subprocess.run(['true'])")
+
     def test_child_of_a_python_child(self) -> None:
         self.write("outer.py", "import subprocess, sys\n"
                                "subprocess.run([sys.executable, 'worker.py'])\n")
