@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import tempfiles
@@ -78,6 +78,16 @@ def write(directory: str, name: str, document: Any) -> None:
 
     text = "" if document is None else f"{JSONEncoder(indent=1).encode(document)}\n"
     _replace(directory, name, text)
+
+
+def write_parts(directory: str, name: str, parts: Iterable[str]) -> None:
+    """Write a file of the cache piece by piece. See `write`; a run that is killed leaves a part."""
+    path = os.path.join(directory, name)
+    with _named(name):
+        _create(directory)
+        with open(path, "w", encoding="utf-8") as file, tempfiles.untracked():
+            file.writelines(parts)
+        _open_to_owner(path)
 
 
 def lines(directory: str, name: str) -> list[str]:

@@ -36,7 +36,9 @@ def test_id(test: Any) -> str:
         test: a TestCase, or any other object that a suite holds; without a test method its id is
             the name of its class.
     """
-    attributes = getattr(test, "__dict__", {})
+    is_stock = getattr(type(test), "id", None) is TestCase.id
+    # Asking for its `__dict__` would create one, for each test of the suite.
+    attributes = {} if is_stock else getattr(test, "__dict__", {})
     if _FALLBACK in attributes:
         return str(attributes[_FALLBACK])
     try:

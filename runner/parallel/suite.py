@@ -264,7 +264,7 @@ class ParallelSuite:
         for worker in self._pool.ended if self._pool is not None else ():
             if worker.ran:
                 ids = (test_id(self._tests[place]) for place in worker.ran)
-                yield WorkerOrder(worker.number, tuple(ids))
+                yield WorkerOrder(worker.number, ids)
 
 
 def is_empty(test: Any) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from glob import escape, glob
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ class WorkerOrder(NamedTuple):
     """The ids of the tests that one process ran as the worker of a number, in their order."""
 
     worker: int
-    tests: tuple[str, ...]
+    tests: Iterable[str]
 
 
 def write(directory: str, name: str, order: RecordedOrder) -> str:
@@ -78,7 +78,17 @@ def write_workers(directory: str, words: Sequence[str], orders: Iterable[WorkerO
     for number, tests in orders:
         processes[number] += 1
         again = f".{processes[number]}" if processes[number] > 1 else ""
-        write(directory, f"worker-{number}{again}", RecordedOrder(tuple(words), tests))
+        file = os.path.join(cache.DIRECTORY, f"worker-{number}{again}.json")
+        cache.write_parts(directory, file, _parts(words, tests))
+
+
+def _parts(words: Sequence[str], tests: Iterable[str]) -> Iterator[str]:
+    """Yield the text of a recorded order piece by piece: a suite may have a million tests."""
+    head = json.dumps(RecordedOrder(tuple(words), ()).document())
+    yield head.removesuffix("]}")
+    for place, id in enumerate(tests):
+        yield f"{',' * (place > 0)}\n {json.dumps(id)}"
+    yield "]}\n"
 
 
 def read(path: str) -> RecordedOrder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 import types
 import unittest
 from typing import Any
@@ -112,6 +113,16 @@ class HashTests(unittest.TestCase):
         self.assertEqual(hash_of(tests), hash_of(tests_of(kind)))
         self.assertNotEqual(hash_of(tests), hash_of(tests[::-1]))
         self.assertNotEqual(hash_of(tests), hash_of(tests[:1]))
+
+    def test_hash_adds_no_memory_to_a_test(self) -> None:
+        kind = new_class("A", "plain")
+        tests = [kind("test_a") for _ in range(1000)]
+        hash_of(tests[:1])
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        before = tracemalloc.get_traced_memory()[0]
+        hash_of(tests)
+        self.assertLess(tracemalloc.get_traced_memory()[0] - before, 16 * len(tests))
 
 
 if __name__ == "__main__":
