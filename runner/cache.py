@@ -25,6 +25,10 @@ TESTS, LEAKS, DURATIONS, LAST = (
 """The files in it, from the working directory: failed and leaking tests, leaks that exist still,
 how long the parts of the suite took, and the leaks of the last run by line of code."""
 
+_DISPENSABLE = frozenset({DURATIONS, LAST})
+"""What a run does without where a crash of the machine, or another run, comes in between. ext4
+writes a file that takes the place of another to the disk at once: that may outlast a run."""
+
 _IGNORE = "# Created by tidytest.\n*\n"
 _TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -137,6 +141,9 @@ def _replace(directory: str, name: str, text: str) -> None:
         return
     with _named(name):
         _create(directory)
+        if name in _DISPENSABLE:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         tempfiles.write_atomically(path, text.encode())
         _open_to_owner(path)
 

@@ -10,7 +10,17 @@ from typing import NamedTuple
 from tempfiles import Leak
 
 from ..source_code import file_of_context, text_of, tree_of
-from .syntax import FUNCTIONS, Function, Nodes, called, called_in, calls_of, head, statement_at
+from .syntax import (
+    FUNCTIONS,
+    Function,
+    Nodes,
+    called,
+    called_in,
+    calls_of,
+    head,
+    statement_at,
+    statements_of,
+)
 
 _OF_MODULE = frozenset({"setUpModule", "tearDownModule"})
 _FIXTURES = frozenset({"setUpClass", "tearDownClass", *_OF_MODULE})
@@ -240,7 +250,7 @@ def _classes(leak: Leak, files: Sequence[str]) -> set[str]:
     names = leak.context.partition("[")[0].replace("::", ".").split(".")
     waiting = names[-2:-1] if leak.scope == "test" else names[-1:]
     classes = {
-        node.name: node for file in files for node in ast.walk(tree_of(file))
+        node.name: node for file in dict.fromkeys(files) for node in statements_of(file)
         if isinstance(node, ast.ClassDef)
     }  # fmt: skip
     found: set[str] = set()

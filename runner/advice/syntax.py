@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator, Sequence
 
 from ..source_code import text_of, tree_of
@@ -63,15 +64,30 @@ def head(statement: ast.AST) -> Iterator[ast.AST]:
 
 def calls_of(file: str, statement: ast.AST, name: str, line: int) -> list[ast.Call]:
     """Return the calls on a line of a statement of a function or an alias of its import."""
-    aliases = {
-        each.asname for node in ast.walk(tree_of(file)) if isinstance(node, ast.ImportFrom)
-        for each in node.names if each.name == name and each.asname
-    }  # fmt: skip
+    names = {name, *(alias for imported, alias in _aliases(file) if imported == name)}
     return [
         node for node in head(statement)
-        if isinstance(node, ast.Call) and called(node) in {name, *aliases}
+        if isinstance(node, ast.Call) and called(node) in names
         and node.lineno <= line <= (node.end_lineno or line)
     ]  # fmt: skip
+
+
+@functools.lru_cache(64)
+def _aliases(file: str) -> frozenset[tuple[str, str]]:
+    """Return the names that imports in a file give to functions: each name, and the new one."""
+    return frozenset(
+        (each.name, each.asname) for node in statements_of(file)
+        if isinstance(node, ast.ImportFrom) for each in node.names if each.asname
+    )  # fmt: skip
+
+
+def statements_of(file: str) -> Iterator[ast.stmt]:
+    """Yield all statements of a file, also those within others."""
+    waiting: list[ast.AST] = [tree_of(file)]
+    for node in waiting:
+        inner = list(_statements_in(node))
+        yield from inner
+        waiting += inner
 
 
 def called(node: ast.AST) -> str:
