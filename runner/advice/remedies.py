@@ -33,6 +33,7 @@ _FILE_NAME = re.compile(r"[\w.-]+")
 _AT_IMPORT = "it is created when the module is imported, outside of any test"
 _NO_PATH = "no variable has its path there"
 _NOT_OWN = "it is not created by the code of the test itself"
+_NO_FIXTURE = "no fixture can give it a directory there"
 _IN_FIXTURE = "# create it in setUpModule, setUpClass or setUp, and clean up there"
 _WITHIN = "# create it in a temporary directory, or remove it in a clean-up"
 
@@ -98,7 +99,7 @@ _TABLE = (
     Row(lambda site: site.takes_fixtures and site.leak.where == "outside",
         "monkeypatch.chdir(tmp_path)", "first", ("monkeypatch", "tmp_path")),
     Row(lambda site: site.is_in_tests and not site.is_unittest,
-        "tempfiles.register_{kind}({path})", "below", refusal=_NOT_OWN),
+        "tempfiles.register_{kind}({path})", "below", refusal=_NO_FIXTURE),
     # In other code, which the test redirects.
     Row(lambda site: site.leak.where == "temp" and site.is_of_plain_function,
         "@tempfiles.redirect()", "above", refusal=_NOT_OWN),

@@ -49,7 +49,7 @@ def with_pytest(directory: str) -> RunAgain:
     def run(contexts: Collection[str]) -> Ends:
         report = os.path.join(directory, "leaks.json")
         command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rfE", "--leaks=report",
-                   f"--leak-json={report}", *sorted(contexts)]  # fmt: skip
+                   "--clean-outside", f"--leak-json={report}", *sorted(contexts)]  # fmt: skip
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             env={**os.environ, "COLUMNS": "9999"}, check=False,

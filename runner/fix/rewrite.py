@@ -36,16 +36,19 @@ def rewritten(source: bytes, changes: Sequence[Change]) -> bytes:
     """
     if not changes:
         return source
-    lines = source.decode().split("\n")
+    text = source.decode()
+    has_dos_ends = "\r\n" in text and text.count("\r\n") == text.count("\n")
+    lines = (text.replace("\r\n", "\n") if has_dos_ends else text).split("\n")
     functions: defaultdict[Function, list[Change]] = defaultdict(list)
     for change in changes:
         functions[change.site.functions[-1]].append(change)
     try:
         for function in sorted(functions, key=lambda node: -node.lineno):
             first, last = _first_line(function), function.end_lineno or function.lineno
-            text = _with_changes(lines[first - 1 : last], first, functions[function])
-            lines[first - 1 : last] = text.split("\n")
-        return _with_imports(lines, changes).encode()
+            changed = _with_changes(lines[first - 1 : last], first, functions[function])
+            lines[first - 1 : last] = changed.split("\n")
+        text = _with_imports(lines, changes)
+        return (text.replace("\n", "\r\n") if has_dos_ends else text).encode()
     except cst.ParserSyntaxError as error:
         raise ValueError("LibCST cannot parse it") from error
 

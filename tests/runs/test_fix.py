@@ -130,8 +130,9 @@ class FixTests(ProjectTestCase):
             def test_here():
                 open("out.txt", "w").close()
         """)
-        self.run_python("-m", "pytest", "-q")
+        self.run_python("-m", "pytest", "-q", "--clean-outside")
         applied = self.run_fix("--fix", "--apply", "--force")
         self.assertEqual(applied.code, 0, applied.err)
         self.assertIn("Fixed 5 of 5 leaks in 1 file; their tests ran again.", applied.err)
         self.assertIn("def made(tmp_path):", (self.project / "test_a.py").read_text())
+        self.assertFalse((self.project / "out.txt").exists())  # of the tests that ran again

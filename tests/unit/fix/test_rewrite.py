@@ -120,6 +120,12 @@ class RewriteTests(unittest.TestCase):
         self.assertIn("= unittest.enterModuleContext(tempfile.TemporaryDirectory())", changed)
         self.assertTrue(changed.startswith("import tempfile\nimport unittest\ndef"), changed)
 
+    def test_line_ends_of_windows_stay(self) -> None:
+        body = self.method("fd, p = tempfile.mkstemp()  # here\nos.close(fd)")
+        changed = self.new(self.changes(body.replace("\n", "\r\n"), "tempfile.mkstemp"))
+        expected = body.replace("# here\n", "# here\n        self.addCleanup(os.unlink, p)\n")
+        self.assertEqual(changed, expected.replace("\n", "\r\n"))
+
     def test_imports_are_sorted_in_and_those_replaced_go(self) -> None:
         body = "\n\nclass T(TestCase):\n    def test_it(self):\n        a = mkdtemp()  # here\n"
         future = "from __future__ import annotations\n"
