@@ -24,7 +24,9 @@ def main() -> None:
         users = shadowing.shadowed("runner", directories)
         if users is not None:
             name = os.path.relpath(users)
-            sys.stderr.write(f"tidytest: {name} hides tidytest from `python -m runner`, not here\n")
+            sys.stderr.write(
+                f"tidytest: the tests import {name} as `runner`: `python -m runner` would start it\n"
+            )
             program = shadowing.step_aside("cli.main")
         else:
             from .cli import main as program

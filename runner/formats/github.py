@@ -32,6 +32,8 @@ SUMMARY_LIMIT = 1024 * 1024
 _MESSAGE = 4_000
 _CELL = 400
 _MOST_LISTED = 5
+_MOST_OPEN = 20
+"""New leaks of the summary that are not folded."""
 # An underscore within a word and a colon without slashes mean nothing in Markdown.
 _MARKDOWN = re.compile(r"[&<>\\`*\[\]|~$#@]|(?<![^\W_])_|_(?![^\W_])|:(?=//)")
 _Record = TestRecord | FixtureRecord | SubtestRecord
@@ -148,10 +150,15 @@ def _sections(report: SuiteReport) -> Iterator[_Section]:
     leaks = sorted(report.run.leaks, key=lambda leak: -leak.bytes)
     table = "| Left by | What | Size | Created at | Notes |\n| --- | --- | ---: | --- | --- |\n"
     new = [_summary_row(leak) for leak in leaks if leak.key not in report.known]
-    yield _Section(f"#### New leaks ({len(new):,})\n\n{table}", new)
+    yield _Section(f"#### New leaks ({len(new):,})\n\n{table}", new[:_MOST_OPEN])
+    yield _folded(f"{len(new[_MOST_OPEN:]):,} more", table, new[_MOST_OPEN:])
     known = [_summary_row(leak) for leak in leaks if leak.key in report.known]
-    title = f"<details><summary>{format_count(len(known), 'known leak')} in the baseline</summary>"
-    yield _Section(f"{title}\n\n{table}", known, "\n</details>\n")
+    yield _folded(f"{format_count(len(known), 'known leak')} in the baseline", table, known)
+
+
+def _folded(title: str, table: str, rows: list[str]) -> _Section:
+    head = f"<details><summary>{title}</summary>\n\n{table}"
+    return _Section(head, rows, "\n</details>\n")
 
 
 def _summary_row(leak: Leak) -> str:

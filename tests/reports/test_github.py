@@ -185,6 +185,13 @@ class SummaryTests(unittest.TestCase):
         self.assertEqual((shown.count("/tmp/"), folded.count("/tmp/known")), (1, 57))
         self.assertIn("#### New leaks (1)\n", shown)
 
+    def test_more_than_20_new_leaks_are_folded(self) -> None:
+        leaks = [replace(LEAK, path=f"/tmp/new{n}") for n in range(57)]
+        text = github.summary(SuiteReport(run=left(*leaks)))
+        shown, folded = text.split("<details><summary>37 more</summary>\n\n| Left by |")
+        self.assertIn("#### New leaks (57)\n", shown)
+        self.assertEqual((shown.count("/tmp/new"), folded.count("/tmp/new")), (20, 37))
+
     def test_a_run_without_leaks_has_no_table(self) -> None:
         self.assertNotIn("|", github.summary(SuiteReport()))
 

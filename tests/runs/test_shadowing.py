@@ -59,7 +59,7 @@ class ShadowingTests(ProjectTestCase):
                                       "--html", "out.html", "--keep", "never", "test_a")
                 self.assertEqual(outcome.code, 1, outcome.err)
                 self.assertIn("left 1 in the temp directory", outcome.err)
-                self.assertIn(f"tidytest: {name} hides tidytest from", outcome.err)
+                self.assertIn(f"tidytest: the tests import {name} as `runner`", outcome.err)
                 self.assertTrue((self.project / "out.html").exists())
                 path.unlink()
 
@@ -82,7 +82,7 @@ class ShadowingTests(ProjectTestCase):
             self.assertEqual(outcome.code, 0, outcome.err)
             self.assertIn(reported, outcome.err)
             self.assertIn("1 leaked by 1 test", outcome.err)
-            self.assertIn("tidytest: lib/runner.py hides tidytest from", outcome.err)
+            self.assertIn("tidytest: the tests import lib/runner.py as `runner`", outcome.err)
 
     @unittest.skipUnless(find_spec("pytest"), "pytest is not installed")
     def test_pytest_beside_a_runner_and_a_tempfiles_of_the_user(self) -> None:
