@@ -203,6 +203,6 @@ def _refuse_misspelt(word: str) -> None:
     name = word.partition("=")[0]
     if not name.startswith("--") or unknown_to_unittest(name) != [name]:
         return
-    near = nearest(name[2:], 0.8)
+    near = nearest(name[2:], 0.7)
     if near is not None:
         raise UsageError(f"there is no option {name!r}; the nearest is '--{near}'")

@@ -136,7 +136,9 @@ class ParseTests(unittest.TestCase):
                 parse([word])
 
     def test_near_miss_of_a_name_is_refused(self) -> None:
-        for word, near in (("--leak", "--leaks"), ("--leak_json=x", "--leak-json")):
+        for word, near in (
+            ("--leak", "--leaks"), ("--htlm", "--html"), ("--leak_json=x", "--leak-json"),
+        ):  # fmt: skip
             with (
                 self.subTest(word=word),
                 self.assertRaisesRegex(UsageError, f"nearest is '{near}'"),
