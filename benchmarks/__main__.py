@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from . import files, parallel, real, scaling, stdlib, suites
+from . import files, parallel, real, scaling, stdlib, suites, trees
 from .machine import machine
 from .rows import LEAST_ROUNDS, QUICK_ROUNDS, Row, Scale, refusal
 from .runs import compiled
@@ -22,6 +22,7 @@ Family = Callable[[Scale], Iterator[Row]]
 # docs/contributing/measurements.md describes.
 FAMILIES: Mapping[str, tuple[str, Family]] = {
     "suites": (suites.NAME, suites.rows),
+    "trees": (trees.NAME, trees.rows),
     "stdlib": (stdlib.NAME, stdlib.rows),
     "real": (real.NAME, real.rows),
     "parallel": (parallel.NAME, parallel.rows),

@@ -13,7 +13,7 @@ from typing import Any
 
 from .pairs import Contestant, FailedError, MissingError, Ratio, Rounds, Sample, interleave
 from .rows import Row, Scale, Wanted, filled, ratio
-from .runs import OURS, STOCK, Count, command, environment, installed, project
+from .runs import OURS, RAM, STOCK, Count, command, environment, installed, project
 from .suites import module
 
 NAME = "Parallel runs, two workers"
@@ -114,6 +114,7 @@ def _standard_library(scale: Scale) -> Iterator[Row]:
     yield from filled([
         Wanted(work, "half of serial, or the longest", _against_bound, 1.1),
         Wanted(work, "unittest-parallel", ratio("ours", "rival", "command"), 0.85),
+        Wanted(f"{work}, --temp-root ram", "unittest", ratio("ram", "stock", "command"), 0.5),
     ], partial(_modules, names, scale))
 
 
@@ -126,6 +127,7 @@ def _modules(names: Sequence[str], scale: Scale) -> Rounds:
         contestants: dict[str, Contestant] = {
             "ours": partial(command, base, PARALLEL, words, count),
             "stock": partial(command, base, STOCK, words, count),
+            "ram": partial(command, base, (*RAM, "-j", "2"), words, count),
             "rival": partial(_rival, base, "module", count),
             "longest": partial(command, base, STOCK, [longest], alone),
         }

@@ -26,6 +26,7 @@ from benchmarks import (
     starts,
     stdlib,
     suites,
+    trees,
     works,
 )
 from benchmarks.pairs import (
@@ -213,11 +214,13 @@ class TableTests(unittest.TestCase):
     """Every row that was asked for is there, with its aim."""
 
     def setUp(self) -> None:
-        for module in (files, starts, suites, stdlib, scaling, leftovers):
+        for module in (files, starts, suites, stdlib, scaling, leftovers, trees):
             self.enterContext(mock.patch.object(
                 module, "interleave", side_effect=MissingError("not now")))
         # Neither entries by the thousand nor places that this machine may not have.
         self.enterContext(mock.patch.object(suites, "CROWD", 10))
+        self.enterContext(mock.patch.object(trees, "FILES", 10))
+        self.enterContext(mock.patch.object(trees, "DIRECTORIES", 2))
         self.enterContext(mock.patch.object(places.Place, "check"))
 
     def aims(self, family: str) -> dict[tuple[str, str], float | None]:
@@ -240,24 +243,29 @@ class TableTests(unittest.TestCase):
     def test_suites(self) -> None:
         aims = self.aims("suites")
         for work, rival, aim in (
-            ("10000 empty tests", "unittest", 1.7),
+            ("10000 empty tests", "unittest", 1.25),
             ("10000 empty tests", "pytest", 0.05),
-            ("5000 tests that create and remove a file", "unittest", 1.15),
+            ("5000 tests that create and remove a file", "unittest", 1.35),
             ("5000 tests that create and remove a file", "pytest", 0.1),
-            ("start of an empty suite, one empty module", "unittest", 1.25),
-            ("start of an empty suite, no module", "unittest", 1.25),
-            ("start of an empty suite, no module, instructions", "unittest", 1.25),
+            ("start of an empty suite, one empty module", "unittest", 1.5),
+            ("start of an empty suite, no module", "unittest", 1.5),
+            ("start of an empty suite, no module, instructions", "unittest", 1.5),
             ("500 tests that leak 10 files each, more for each leak", "the same, removing them",
              None),
+            ("500 tests that leak 10 files each, tmpfs, more for each leak",
+             "the same, removing them", 40.0),
             ("1000 tests among 10 entries in project and temp", "the same in empty ones", 1.05),
         ):
             self.assertEqual(aim, aims[work, rival])
 
     def test_the_standard_library(self) -> None:
         aims = self.aims("stdlib")
-        self.assertEqual(1.02, aims["all 7", "unittest"])
-        self.assertEqual(0.8, aims["all 7, --temp-root ram", "unittest"])
-        self.assertEqual(16, len(aims))
+        self.assertEqual(1.02, aims["all 7, tmpfs", "unittest"])
+        self.assertEqual(1.2, aims["test_shutil, tmpfs", "unittest"])
+        self.assertEqual(8, len(aims))
+
+    def test_large_projects(self) -> None:
+        self.assertEqual([1.05, 1.3], [*self.aims("trees").values()])
 
     def test_suites_of_other_projects(self) -> None:
         with mock.patch.object(real, "_pip", side_effect=MissingError("no network")):
