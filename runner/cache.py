@@ -80,7 +80,9 @@ def write(directory: str, name: str, document: Any) -> None:
     """
     from json.encoder import JSONEncoder  # a test may have replaced `json.dumps`
 
-    text = "" if document is None else f"{JSONEncoder(indent=1).encode(document)}\n"
+    # An item a line; `indent` would leave the encoding to Python code, which is slow.
+    encoder = JSONEncoder(separators=(",\n ", ": "))
+    text = "" if document is None else f"{encoder.encode(document)}\n"
     _replace(directory, name, text)
 
 

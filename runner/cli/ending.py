@@ -121,8 +121,9 @@ class Ending:
             self._end.notes += verdict
             self._failed |= bool(verdict)
         if elsewhere is not None:
-            if self._end.display(self._verbosity).mode == "full":
-                self._end.notes += elsewhere.bound_lines()
+            bound = elsewhere.bound_lines()
+            if bound and self._end.display(self._verbosity).mode == "full":
+                self._end.notes += bound
             self._attempt(self._remember_durations)
         if not self._is_whole:  # unittest has printed no counts
             self._attempt(self._add_counts)

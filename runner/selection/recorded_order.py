@@ -6,7 +6,6 @@ import json
 import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from glob import escape, glob
 from typing import Any, NamedTuple
 
 from .. import cache
@@ -72,8 +71,10 @@ def write_workers(directory: str, words: Sequence[str], orders: Iterable[WorkerO
     Raises:
         OSError: a file cannot be written.
     """
-    for file in glob(os.path.join(escape(directory), cache.DIRECTORY, "worker-*.json")):
-        os.unlink(file)
+    place = os.path.join(directory, cache.DIRECTORY)
+    for name in os.listdir(place) if os.path.isdir(place) else ():
+        if name.startswith("worker-") and name.endswith(".json"):
+            os.unlink(os.path.join(place, name))
     processes: Counter[int] = Counter()
     for number, tests in orders:
         processes[number] += 1

@@ -260,9 +260,10 @@ class StopFlag:
     """
 
     def __init__(self, path: str) -> None:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(fd, _PLACE.size)  # to zeros, which stand for no place
+            if os.fstat(fd).st_size < _PLACE.size:  # zeros stand for no place; both may add them
+                os.write(fd, bytes(_PLACE.size))
             self._mapping = mmap.mmap(fd, _PLACE.size)
         finally:
             os.close(fd)
