@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from ..pool.source import Source, write_out
@@ -15,6 +16,9 @@ from ..unittest_api import capturing, fixture_error, is_interrupted_under_catch,
 from ..workers import events
 from ..workers.shown_warnings import ShownWarnings
 from .replayed_result import RemoteTests, ReplayedResult
+
+_IN_FIXTURE = (events.CAPTURED.encode(), events.OUTCOME.encode())
+"""What a fixture sends while its output is captured."""
 
 
 class Replay:
@@ -45,7 +49,9 @@ class Replay:
         self._next = 0
         self._remote = RemoteTests()
         self._test: Any = None
-        self._captured: list[tuple[str, str]] = []  # of a fixture; shown if that fails
+        self._captured: list[tuple[str, str]] = []  # of a fixture, before it has failed
+        self._fixture = ExitStack()  # captures what a fixture prints that has failed (`-b`)
+        self._is_capturing = False
         self._closed: ClosedContext | None = None
         self._source = Source(0, ())
         self._plain = 0  # successes that are not printed yet
@@ -79,8 +85,6 @@ class Replay:
             events.UNIT.encode(): self._begin_unit,
             events.UNIT_DONE.encode(): self._end_unit,
         }
-        if result.buffer:
-            self._handlers[events.FIXTURE.encode()] = self._begin_fixture
 
     # Events as they come
 
@@ -102,6 +106,7 @@ class Replay:
             elif code == events.OUTCOME and line not in self._outside:
                 self._outside.add(line)  # the same function fails in each worker
                 self._apply([line])
+        self._end_capture()
 
     def finish_unit(self, unit: int) -> None:
         """Note that no more events of a unit come."""
@@ -114,11 +119,11 @@ class Replay:
             self._waiting[self._next] = []
             for self._source, text in waiting:
                 self._apply(text.split(b"\n"))
-                # ^C under `--catch` leaves out nothing that has run.
-                self._is_stopped |= self.stops and not is_interrupted_under_catch()
             if not done:
                 break
             self._next += 1
+            # The unit is torn down first. ^C under `--catch` leaves out nothing that has run.
+            self._is_stopped = self.stops and not is_interrupted_under_catch()
         self._print_plain()
 
     @property
@@ -146,6 +151,8 @@ class Replay:
         handlers = self._handlers
         if not self.batches:
             for line in lines:
+                if self._is_capturing and line[:1] not in _IN_FIXTURE:
+                    self._end_capture()
                 handlers.get(line[:1], _ignore)(line)
             return
         for line in lines:
@@ -229,9 +236,11 @@ class Replay:
         outcome = Outcome(*fields)
         test = self._tests[index] if index is not None else self._test
         if outcome.fixture:
-            with capturing(self._result):
-                self._write_captured()
-                self._result.replay(fixture_error(outcome.id), outcome, text)
+            if self._result.buffer and not self._is_capturing:
+                self._is_capturing = True
+                self._fixture.enter_context(capturing(self._result))
+            self._write_captured()
+            self._result.replay(fixture_error(outcome.id), outcome, text)
         else:
             if self._test is None:  # Python 3.12.1 does not start a test that it skips
                 self._session.worker = self._source.number
@@ -240,11 +249,12 @@ class Replay:
 
     def _capture(self, line: bytes) -> None:
         self._captured.append(json.loads(line[1:]))
-        if self._test is not None:
+        if self._test is not None or self._is_capturing:
             self._write_captured()
 
-    def _begin_fixture(self, line: bytes) -> None:
-        self._captured.clear()  # of the fixture before it, which did not fail
+    def _end_capture(self) -> None:
+        self._is_capturing = False
+        self._fixture.close()
 
     def _write_captured(self) -> None:
         for out, err in self._captured:

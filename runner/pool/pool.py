@@ -13,7 +13,6 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from tempfiles import Terminated, is_terminated
 
@@ -30,9 +29,6 @@ from .source import EventHandler
 from .starters import starter_of
 from .timeouts import TimeLimits
 from .wires import CAN_FORK, Wires, same_file
-
-if TYPE_CHECKING:
-    pass
 
 _TICK = 0.01
 """Seconds after which the parent looks for events, if no worker rings."""

@@ -18,6 +18,9 @@ from .source import Source
 if TYPE_CHECKING:
     from tempfiles import Leak, Rescued
 
+_OF_NO_TEST = b"a[null"
+"""How the outcome of a fixture begins."""
+
 
 class WorkerProcess:
     """One worker as the parent sees it.
@@ -67,7 +70,7 @@ class WorkerProcess:
             self.fixture = b""
         elif code == b"p" or code == b"x":
             self.running = b""
-        elif code == b"a":
+        elif code == b"a" and not line.startswith(_OF_NO_TEST):
             self.last = line
         elif code == b"f":
             self.fixture = line

@@ -103,7 +103,7 @@ class WorkerResult(TidyTestResult):
         self._last_of_class: set[int] = set()
         self._sent = (0, 0)  # how much of the captured output
         self._elapsed = 0.0
-        self._is_plain = False
+        self._is_plain = self._is_in_test = False
         self._follows_fixture = True
 
     def begin_unit(self, first: int, tests: Sequence[Any]) -> None:
@@ -142,6 +142,7 @@ class WorkerResult(TidyTestResult):
 
     def startTest(self, test: Any) -> None:
         """Send the number of the test, before anything of it runs."""
+        self._is_in_test = True
         super().startTest(test)
         if self._follows_fixture:  # which may have printed
             self._follows_fixture = False
@@ -159,8 +160,8 @@ class WorkerResult(TidyTestResult):
 
     def stopTest(self, test: Any) -> None:
         """Send that the test is over."""
-        self._send_captured()
         super().stopTest(test)
+        self._is_in_test = False
         self.send_positions()
         event = events.PASSED if self._is_plain else events.STOPPED
         self._add_line(f"{event}{perf_counter():.6f} {self._elapsed:.6f}")
@@ -206,7 +207,8 @@ class WorkerResult(TidyTestResult):
                 self._sent = len(out), len(err)
 
     def _restoreStdout(self) -> None:
-        self._send_captured()
+        if self._is_in_test or self._mirrorOutput:  # else of a fixture that has not failed
+            self._send_captured()
         self._sent = (0, 0)
         self._mirrorOutput = False  # the parent prints it
         super()._restoreStdout()  # type: ignore[misc]

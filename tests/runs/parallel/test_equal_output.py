@@ -15,7 +15,10 @@ SUITE = {
 
         class A(unittest.TestCase):
             @classmethod
-            def setUpClass(cls): cls.directory = tempfile.mkdtemp(prefix="class-")
+            def setUpClass(cls):
+                print("set up")
+                cls.directory = tempfile.mkdtemp(prefix="class-")
+                cls.addClassCleanup(print, "cleaned up")
             def test_error(self): raise ValueError("a value")
             @unittest.expectedFailure
             def test_expected(self): self.fail("as expected")
@@ -39,7 +42,10 @@ SUITE = {
 
         class BrokenSetUp(unittest.TestCase):
             @classmethod
-            def setUpClass(cls): raise RuntimeError("no class")
+            def setUpClass(cls):
+                print("before the error")
+                cls.addClassCleanup(print, "after the error")
+                raise RuntimeError("no class")
             def test_1(self): pass
 
         class BrokenTearDown(unittest.TestCase):
@@ -133,8 +139,8 @@ class EqualOutputTests(ProjectTestCase):
         self.assertEqual(parallel.code, serial.code)
 
     def test_output_equals_that_of_a_serial_run(self) -> None:
-        for words in ((), ("-v", "-b"), ("-q",), ("--leaks", "fail", "-v"), ("--leaks", "off"),
-                      ("--shuffle", "3", "--repeat", "2"), ("-f", "-v"),
+        for words in ((), ("-v", "-b"), ("-q",), ("--leaks", "fail", "-v", "-b"),
+                      ("--leaks", "off"), ("--shuffle", "3", "--repeat", "2"), ("-f", "-v"),
                       ("test_a.A.test_leaks", "test_e")):
             with self.subTest(words=words):
                 self.assert_equal(*self.outcomes(*words))

@@ -30,7 +30,10 @@ class StopTests(ProjectTestCase):
                 def test_1(self): pass
             class Fails(unittest.TestCase):
                 @classmethod
-                def tearDownClass(cls): print("torn down", flush=True)
+                def tearDownClass(cls):
+                    print("torn down", flush=True)
+                    time.sleep(0.1)  # the parent has applied the failure by now
+                    raise OSError("no end")
                 def test_1(self): time.sleep(0.4)
                 def test_2(self): self.fail("the first one of the suite")
                 def test_3(self): pass
@@ -45,6 +48,7 @@ class StopTests(ProjectTestCase):
         classes = [f"test_a.{name}" for name in ("Last", "Fails", "Sooner", "After")]
         printed = self.assert_equal_to_serial("-v", "-f", *classes)
         self.assertIn("Ran 3 tests", printed)
+        self.assertIn("OSError: no end", printed)
         self.assertFalse((self.project / "must-not-run").exists())
         cache = self.project / ".tidytest_cache"
         units = json.loads((cache / "durations.json").read_text("utf-8"))["units"]

@@ -75,6 +75,13 @@ class DeathTests(unittest.TestCase):
         end = self.death(0, f"{events.STARTED}1 1.0", running=False, fixture=fixture)
         self.assertEqual(end.rest(), range(2, 3))
 
+    def test_error_of_a_fixture_is_not_the_last_test(self) -> None:
+        for line in (f"{events.STARTED}1 1.0", f"{events.PASSED}1.5 0.5",
+                     f"{events.OUTCOME}[null, null]", f'{events.FIXTURE}"setUpClass (m.B)"'):
+            self.worker.note(line[:1].encode(), line.encode())
+        death = Death(self.worker, Unit(0, "m", range(3)), TESTS, 1)
+        self.assertEqual(death.rest(), range(2, 3))
+
     def test_death_between_tests_is_no_ones_error(self) -> None:
         death = self.death(-9, f"{events.STARTED}0 1.0", running=False)
         self.assertEqual(death.lines(), [])
