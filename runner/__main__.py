@@ -25,7 +25,7 @@ def main() -> None:
         if users is not None:
             name = os.path.relpath(users)
             sys.stderr.write(
-                f"tidytest: the tests import {name} as `runner`: `python -m runner` would start it\n"
+                f"tidytest: the tests import {name} as `runner`; `python -m runner` would run it\n"
             )
             program = shadowing.step_aside("cli.main")
         else:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import cache
+from ..errors import UsageError
 from ..hosting.components import Components
 from ..output.colour import is_live
 from ..settings.config import Config
@@ -60,6 +61,8 @@ class CommandLineComponents(Components):
         self.flaky: FlakyTests | None = None
         self.is_empty = False
         self.loaded: frozenset[str] = frozenset()
+        if settings.workers is not None and _PACKAGE != "runner":
+            raise UsageError("--workers: machines would import the project's `runner`: rename it")
         self.words = words
         self.umask = os.umask(0o077)
         os.umask(self.umask)  # it can only be read by setting it

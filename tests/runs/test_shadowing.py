@@ -84,6 +84,10 @@ class ShadowingTests(ProjectTestCase):
             self.assertIn("1 leaked by 1 test", outcome.err)
             self.assertIn("tidytest: the tests import lib/runner.py as `runner`", outcome.err)
 
+        outcome = self.script("--workers", "tcp://127.0.0.1:9", PYTHONPATH="lib")
+        self.assertEqual(outcome.code, 2, outcome.err)
+        self.assertIn("tidytest: error: --workers: machines would import the", outcome.err)
+
     @unittest.skipUnless(find_spec("pytest"), "pytest is not installed")
     def test_pytest_beside_a_runner_and_a_tempfiles_of_the_user(self) -> None:
         self.write("start.py", f"""
