@@ -106,6 +106,7 @@ class Death:
     def _stack(self) -> str:
         try:
             with open(self._worker.paths.stacks, encoding="utf-8", errors="replace") as file:
+                file.seek(self._worker.stacks_from)
                 return _without_runner(file.read())
         except OSError:
             return ""

@@ -52,6 +52,7 @@ class WorkerProcess:
         self.limit: float | None = None
         self.deadline = 0.0
         self.asked: float | None = None  # when it was asked to write its stacks
+        self.stacks_from = 0  # where in their file those of the test under way begin
         self.is_ending = False
         self.code = 0  # its exit code, when it has ended
         self.report = b""

@@ -7,6 +7,7 @@ debugger or ^Z), and while the parent itself is.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterable, Sequence
 from time import perf_counter
@@ -51,6 +52,10 @@ class TimeLimits:
         event = worker.running or worker.fixture
         if event is not worker.timed:
             worker.timed, worker.limit = event, self._limit_of(event)
+            if worker.asked is not None:  # the test has ended after all
+                worker.asked = None
+                with contextlib.suppress(OSError):
+                    worker.stacks_from = os.path.getsize(worker.paths.stacks)
             begun = events.moment_of(event)
             worker.deadline = (now if begun is None else begun) + (worker.limit or 0.0)
         if worker.limit is None:

@@ -197,6 +197,7 @@ class WorkerResult(TidyTestResult):
         index = self._indices.get(id(test_of(test)))
         whole = None if text == details else text
         self._add_line(events.line(events.OUTCOME, [index, whole, *outcome]))
+        self._writer.flush()  # the test may yet kill the worker
 
     def _send_captured(self) -> None:
         if self.buffer:

@@ -23,6 +23,7 @@ DEATHS = """
             ctypes.string_at(0)
         def test_3_goes_on(self): pass
         def test_4_exits(self):
+            with self.subTest(): self.fail("before the end")
             tempfile.mkdtemp(prefix="crash-")
             os._exit(3)
         def test_5_is_killed(self): os.kill(os.getpid(), signal.SIGKILL)
@@ -55,7 +56,8 @@ class DeadWorkerTests(ProjectTestCase):
     def test_each_death_is_the_error_of_its_test(self) -> None:
         err, out = self.outcome.err, self.outcome.out
         self.assertIn("Ran 9 tests", err)
-        self.assertIn("FAILED (errors=5)", err)
+        self.assertIn("FAILED (failures=1, errors=5)", err)
+        self.assertIn("AssertionError: before the end", err)
         for name, fate in (
             ("test_2_segfault", "the process of this test was killed by SIGSEGV"),
             ("test_4_exits", "the process of this test ended with exit code 3"),

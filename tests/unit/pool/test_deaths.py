@@ -95,6 +95,7 @@ class DeathTests(unittest.TestCase):
 
     def test_stack_ends_with_the_frames_of_the_test(self) -> None:
         with open(self.paths.stacks, "w", encoding="utf-8") as file:
+            self.worker.stacks_from = file.write("of another test\n")
             file.write(
                 'Current thread 0x1 (most recent call first):\n  File "/p/test_a.py", line 3 in f\n'
                 '  File "/lib/unittest/case.py", line 5 in run\n'
@@ -103,6 +104,7 @@ class DeathTests(unittest.TestCase):
             )
         details = self.outcome(self.death(-6, f"{events.STARTED}0 1.0"))[6]
         self.assertTrue(details.endswith('line 3 in f\n\n'), details)
+        self.assertNotIn("another", details)
 
     def test_leaks_of_the_test_come_before_its_outcome(self) -> None:
         id = f"{HERE}.test_1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import unittest
 from time import perf_counter
@@ -35,6 +36,7 @@ class TimeLimitTests(unittest.TestCase):
         self.limits = timeouts.TimeLimits(TESTS, 2.0)
         worker: Any = SimpleNamespace(
             pid=1, running=b"", fixture=b"", timed=b"", limit=None, deadline=0.0, asked=None,
+            stacks_from=0, paths=SimpleNamespace(stacks=__file__),
             kill=lambda number, group=True: self.signals.append((number, group)),
         )
         self.worker: Any = worker
@@ -62,6 +64,14 @@ class TimeLimitTests(unittest.TestCase):
         self.assertEqual(self.signals, [(DUMP_SIGNAL, False)])
         self.pass_by(1)
         self.assertIn((signal.SIGKILL, True), self.signals)
+
+    def test_test_that_ends_after_all_costs_the_next_one_nothing(self) -> None:
+        self.start(0)
+        self.pass_by(2.2)
+        self.start(1)
+        self.pass_by(40)
+        self.assertEqual(self.signals, [(DUMP_SIGNAL, False)])
+        self.assertEqual(self.worker.stacks_from, os.path.getsize(__file__))  # not shown with it
 
     def test_mark_of_a_test_goes_before_the_setting(self) -> None:
         self.start(1)
