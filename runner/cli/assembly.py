@@ -86,7 +86,8 @@ class CommandLineComponents(Components):
             self.recording = RunRecording(settings, is_filtered=self.leaves_out_tests)
         if _selects(settings) or any(map(os.path.lexists, (cache.TESTS, cache.OLD_STATE))):
             self.selection = self.new_selection()
-        if settings.monitor is not None or (settings.html is not None and not settings.merge):
+        watches = settings.monitor is not None or settings.html is not None
+        if watches and not (settings.merge or settings.list):
             from ..listeners.usage_watch import Watcher
 
             self.watcher = Watcher(settings.monitor)

@@ -20,15 +20,16 @@ class Lister:
         arrange: returns the suite that would run in place of the one that was loaded.
 
     Attributes:
-        code: the exit code: 1 if something could not be imported.
+        code: the exit code: 1 if something could not be imported; None before the tests are loaded.
     """
 
     def __init__(self, arrange: Callable[[Any], Any]) -> None:
         self._arrange = arrange
-        self.code = 0
+        self.code: int | None = None
 
     def run(self, test: Any) -> unittest.TestResult:
         """Print the id of each test on a line."""
+        self.code = 0
         for each in _tests(self._arrange(test)):
             print(printable(test_id(each)))
             if is_import_failure(each):

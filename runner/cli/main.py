@@ -6,7 +6,7 @@ import os
 import sys
 import unittest
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from os import getpid  # a test may have replaced it
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -177,10 +177,12 @@ class Program:
         from .listing import Lister
 
         lister = Lister(self._components.arrange)
-        with suppress(SystemExit):
+        try:
             unittest.main(
                 module=None, argv=self._argv, testRunner=lister, **self._unittest_settings()
             )
+        except SystemExit as exit:
+            return exit.code if lister.code is None else lister.code
         return lister.code
 
     @property

@@ -182,7 +182,10 @@ class ShardTests(ShardTestCase):
         self.assertEqual(sorted(id for part in parts for id in part), sorted(whole))
         module = [part for part in parts if any(id.startswith("test_b.") for id in part)]
         self.assertEqual(len(module), 1)  # with fixtures it stays whole
-        self.assertEqual(self.tidytest("--list").code, 1)  # test_d cannot be imported
+        listed = self.tidytest("--list", "--monitor=usage.csv", "--html=page.html")
+        self.assertEqual(listed.code, 1)  # test_d cannot be imported
+        self.assertEqual([*self.project.glob("*.csv"), *self.project.glob("*.html")], [])
+        self.assertEqual(self.tidytest("--list", "--no-such-option").code, 2)
         some = self.list("--shard=1/1", "--shuffle=3", "-k", "Outcomes", "test_a")
         self.assertEqual(sorted(some), [id for id in whole if "Outcomes" in id])
 
