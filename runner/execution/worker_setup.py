@@ -43,6 +43,9 @@ def set_up(result: Any) -> Iterator[bool]:
 def _start(result: Any, function: Callable[[], Any], started: list[Any]) -> bool:
     """Call a function; return whether it succeeded."""
     errors = len(result.errors)
+    tell = getattr(result, "before_worker_setup", None)
+    if tell is not None:  # in a worker
+        tell(_name_of(function))
     with _errors_of(function, result):
         value = function()
         if inspect.isgenerator(value):
@@ -57,5 +60,8 @@ def _errors_of(function: Callable[[], Any], result: Any) -> Iterator[None]:
     try:
         yield
     except Exception:
-        name = f"worker_setup ({function.__module__}.{function.__qualname__})"
-        result.addError(fixture_error(name), sys.exc_info())
+        result.addError(fixture_error(_name_of(function)), sys.exc_info())
+
+
+def _name_of(function: Callable[[], Any]) -> str:
+    return f"worker_setup ({function.__module__}.{function.__qualname__})"

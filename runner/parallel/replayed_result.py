@@ -37,6 +37,8 @@ class ReplayedResult(TidyTestResult):
             text: what unittest prints of it; None if that is the traceback.
         """
         self.outcome = outcome
+        if outcome.fixture:  # it may be of another worker than the test under way
+            self._end_line()
         error = RemoteError(outcome.details if text is None else text)
         kind = test.failureException if outcome.status == "failure" else RemoteError
         err = (kind, error, None)

@@ -18,10 +18,15 @@ from ..unittest_api import test_id
 from ..workers import events
 
 if TYPE_CHECKING:
+    from tempfiles import Run
+
     from .process import WorkerProcess
 
 
-_RUNNER = f"{os.sep}unittest{os.sep}"
+_PAUSE = 0.01
+"""Seconds between two looks for a child that is to end."""
+_OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_RUNNERS = (f"{os.sep}unittest{os.sep}", _OURS)
 
 
 class Death:
@@ -117,12 +122,29 @@ class Death:
         return events.positions(sizes)
 
 
+def reap(run: Run, dead: WorkerProcess, seconds: float) -> None:
+    """Remove the roots of dead workers, in which a child of a test may live on.
+
+    Args:
+        run: the parent's.
+        dead: one of the workers; it gets the user's files that were rescued.
+        seconds: how long such a child has to end.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        dead.rescued += run.reap_children()
+        left = any(name.startswith("tidy-") for name in os.listdir(run.root.path))
+        if not left or time.monotonic() >= deadline:
+            break
+        time.sleep(_PAUSE)
+
+
 def _without_runner(stacks: str) -> str:
     """Return the stacks of threads without the frames of the runner below those of the test."""
     kept, is_ours = [], False
     for line in stacks.splitlines(keepends=True):
         is_frame = line.startswith("  File ")
-        is_ours = is_frame and (is_ours or _RUNNER in line)
+        is_ours = is_frame and (is_ours or any(runner in line for runner in _RUNNERS))
         if not is_ours and not line.startswith("Extension modules:"):
             kept.append(line)
     return "".join(kept)

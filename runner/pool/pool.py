@@ -23,7 +23,7 @@ from ..unittest_api import test_id
 from ..workers import events
 from ..workers.channel import paths_in
 from ..workers.worker import DIFFERS, INTERRUPTED, NOT_READY, TERMINATED, Job
-from .deaths import Death
+from .deaths import Death, reap
 from .process import WorkerProcess, suspending
 from .source import EventHandler
 from .starters import starter_of
@@ -133,20 +133,7 @@ class Pool:
                 )
         dead = [worker for worker in self.ended if not worker.report]
         if dead:
-            self._remove_roots(dead[-1])
-
-    def _remove_roots(self, dead: WorkerProcess) -> None:
-        """Remove the roots of dead workers, in which a child of a test may live on.
-
-        The child has as long to end as all processes have that tests left.
-        """
-        deadline = time.monotonic() + self._job.components.settings.late_grace
-        while True:
-            dead.rescued += self._job.run.reap_children()
-            left = any(name.startswith("tidy-") for name in os.listdir(self._root))
-            if not left or time.monotonic() >= deadline:
-                break
-            time.sleep(_TICK)
+            reap(self._job.run, dead[-1], self._job.components.settings.late_grace)
 
     def _kill(self, worker: WorkerProcess) -> None:
         worker.is_ending = False
@@ -313,6 +300,8 @@ class Pool:
             worker.leaks = self._job.run.left_by_child(worker.pid)
             if worker.unit is not None:
                 self._go_on(worker, worker.unit, code)
+            elif worker.fixture and not self._is_broken_off:
+                self._give_up(worker, code)
             elif worker.queued and not self._is_broken_off:
                 self._idle_deaths += 1
                 if self._idle_deaths > _MOST_DEATHS * self._number:
@@ -337,6 +326,12 @@ class Pool:
         else:
             self._schedule.done(unit, time.perf_counter() - worker.begun)
             self._handler.finish_unit(unit.number)
+
+    def _give_up(self, worker: WorkerProcess, code: int) -> None:
+        """Report that a function of the user's killed the worker before its first test."""
+        death = Death(worker, Unit(0, "", range(0)), self._job.tests, code)
+        self._handler.feed_outside(worker.source, death.lines())
+        self.stop_from(0)
 
     def _remove(self, worker: WorkerProcess) -> None:
         del self._workers[worker.number]

@@ -75,6 +75,8 @@ class WorkerProcess:
             self.last = line
         elif code == b"f":
             self.fixture = line
+        elif code == b"e":
+            self.fixture = b""
         elif code == b"c" or code == b"C":
             self.contexts.append(line)
         elif code == b"r":

@@ -246,6 +246,10 @@ class WorkerResult(TidyTestResult):
         """Send which fixture of a module runs next."""
         self._before_fixture(f"{name} ({module})", bool(module_with_fixtures(module)))
 
+    def before_worker_setup(self, name: str) -> None:
+        """Send which function runs next that is marked with `runner.worker_setup`."""
+        self._before_fixture(name, True)
+
     def _before_fixture(self, name: str, runs: bool) -> None:
         self._follows_fixture = True
         self._add_line(f"{events.FIXTURE}{json.dumps(name)}")

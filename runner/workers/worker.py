@@ -174,6 +174,7 @@ class Worker:
                     code = self._run_units() if is_ready else NOT_READY
                     positions = " ".join(map(str, self._positions.now))
                     self._writer.add(f"{events.ENDING} {positions}")
+                    self._writer.flush()
             except KeyboardInterrupt as error:  # SIGTERM too
                 interrupt = error
         if os.getpid() != self._process:

@@ -210,6 +210,29 @@ class SetupTests(ProjectTestCase):
         self.assertIn("Ran 0 tests", outcome.err)
         self.assertIn(outcome.code, (1, 5))
 
+    def test_set_up_that_kills_its_worker_or_hangs_is_an_error(self) -> None:
+        self.write("test_a.py", """
+            import os, time, unittest
+            import runner
+            @runner.worker_setup
+            def database():
+                if "HANGS" in os.environ: time.sleep(60)
+                os._exit(3)
+            class A(unittest.TestCase):
+                def test(self): pass
+            class B(A): pass
+        """)
+        for environment, words, fate in (
+            ({}, [], "the process of this fixture ended with exit code 3"),
+            ({"HANGS": "1"}, ["--timeout=0.5"], "the fixture did not end within 0.5 s"),
+        ):
+            with self.subTest(fate):
+                outcome = self.tidytest("-j2", *words, "test_a", **environment)
+                self.assertIn("ERROR: worker_setup (test_a.database)\n", outcome.err)
+                self.assertIn(f"\n{fate}\n", outcome.err)
+                self.assertNotIn("worker.py", outcome.err)
+                self.assertIn("FAILED (errors=1)", outcome.err)
+
     def test_nested_run_in_a_worker_starts(self) -> None:
         self.write("test_inner.py", """
             import unittest
