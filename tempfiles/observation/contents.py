@@ -16,13 +16,16 @@ from ..fileops.identity import has_same_content, version
 from ..system import syscalls
 
 _HEAD = 1024  # bytes that are compared before the whole content is
-_MOST_READ = 2_000  # files of the project: some 30 ms
+_MOST_LISTED = 2_000  # files of the project: some milliseconds
 _MOST_LOST = 5_000
 _NO_FILES = tuple(f"{os.sep}{name}{os.sep}" for name in ("dev", "proc", "sys"))
 
 
 class UserContents:
-    """The size and the beginning of the user's files, as they were before the run changed them.
+    """What the user's files were before the run changed them: size, version and beginning.
+
+    The beginning is read when this process is about to change a file. A child process tells
+    nothing before: of what it may change only the size is known.
 
     Attributes:
         known: the paths that need no further look.
@@ -30,18 +33,19 @@ class UserContents:
 
     def __init__(self) -> None:
         self.known: set[str] = set()
-        self._originals: dict[tuple[int, int], list[tuple[str, tuple[int, ...]]]] = {}
-        self._sizes: set[int] = set()
+        self._heads: dict[str, int | None] = {}
+        self._originals: dict[int, dict[str, tuple[int, ...]]] = {}  # by size, then by path
         self._lost = 0
 
     def __bool__(self) -> bool:
-        """Whether the content of any file is known."""
+        """Whether anything of a file is known."""
         return bool(self._originals)
 
     def add_all(self, paths: Iterable[str]) -> None:
-        """Read the first thousands of the user's files, before a process may change them."""
-        for path in islice(paths, _MOST_READ):
-            self._add(path)
+        """Look at the first thousands of the user's files, before a process may change them."""
+        for path in islice(paths, _MOST_LISTED):
+            if path not in self._heads:
+                self._add(path, reads=False)
 
     def add_lost(self, path: str) -> None:
         """Read a file of the user's that this process is about to remove, replace or write to.
@@ -51,21 +55,20 @@ class UserContents:
         """
         if self._lost < _MOST_LOST and not path.startswith(_NO_FILES):
             self._lost += 1
-            self._add(path)
+            self._add(path, reads=True)
         self.known.add(path)
 
-    def _add(self, path: str) -> None:
+    def _add(self, path: str, *, reads: bool) -> None:
         try:
             status = syscalls.lstat(path)
-            if path in self.known or not _has_content(status):
+            if not _has_content(status):
                 return
-            head = _head(path)
+            was = version(status)[:4]
+            known = self._originals.setdefault(status.st_size, {})
+            if known.setdefault(path, was) == was:
+                self._heads[path] = _head(path) if reads else None
         except Exception:  # an audit hook of the user may forbid to open it
             return
-        self.known.add(path)
-        self._sizes.add(status.st_size)
-        originals = self._originals.setdefault((status.st_size, head), [])
-        originals.append((path, version(status)[:4]))
 
     def copies_at(self, top: str) -> dict[str, str]:
         """Return the copies at a path and below it that are all that is left of originals."""
@@ -90,15 +93,18 @@ class UserContents:
         Returns:
             None if it is no copy, or the user has the content elsewhere.
         """
-        if status.st_size not in self._sizes or not _has_content(status):
+        originals = self._originals.get(status.st_size)
+        if not originals or not _has_content(status):
             return None
         try:
-            originals = self._originals.get((status.st_size, _head(path)), ())
+            head = _head(path)
         except OSError:
             return None
-        if any(_is_safe(original, was, path) for original, was in originals):
+        like = [one for one in originals if self._heads.get(one) in (None, head)]
+        changed = [one for one in like if not _is_as_before(one, originals[one])]
+        if not changed or any(has_same_content(one, path) for one in like):
             return None
-        return originals[0][0] if originals else None
+        return changed[0]
 
 
 def _has_content(status: os.stat_result) -> bool:
@@ -113,11 +119,8 @@ def _head(path: str) -> int:
         syscalls.close_fd(fd)
 
 
-def _is_safe(path: str, was: tuple[int, ...], copy: str) -> bool:
-    """Whether a file is as it was, or has the content of a copy."""
+def _is_as_before(path: str, was: tuple[int, ...]) -> bool:
     try:
-        if version(syscalls.lstat(path))[:4] == was:
-            return True
+        return version(syscalls.lstat(path))[:4] == was
     except (OSError, ValueError):
         return False
-    return has_same_content(path, copy)

@@ -131,9 +131,14 @@ class CopiedByChildTests(CopiedByTestTests):
     def test_a_twin_with_other_content_does_not_count(self) -> None:
         (self.project / "twin").mkdir()
         (self.project / "twin/precious.txt").write_text("PRECIOUS")
-        for place in ("twin/precious.txt", "precious.txt"):
-            os.utime(self.project / place, (1e9, 1e9))
-        self.assert_is_moved(self.run_shell("cp -p precious.txt $TMPDIR; rm precious.txt"))
+        copies = {"precious.txt": "cp -p precious.txt $TMPDIR",
+                  "other": "cat precious.txt > $TMPDIR/other"}
+        for name, copy in copies.items():
+            for place in ("twin/precious.txt", "precious.txt"):
+                os.utime(self.project / place, (1e9, 1e9))
+            with self.subTest(copy):
+                self.assert_is_moved(self.run_shell(f"{copy}; rm precious.txt"), name)
+                self.restore()
 
     def test_clean_outside_leaves_the_only_copy(self) -> None:
         self.run_shell("cp -p precious.txt saved; rm precious.txt", "--clean-outside")
