@@ -81,7 +81,7 @@ class Merging:
     def kept_lines(self) -> list[str]:
         """Return a line for each run that has kept files."""
         return [
-            kept_line([(scope, id) for scope, id in ending.kept_of], ending.kept_in, record.shard)
+            kept_line(ending.kept_of, ending.kept_in, record.shard)
             for record in self.records for ending in record.ending if ending.kept_of
         ]  # fmt: skip
 
@@ -99,7 +99,9 @@ class Merging:
     def failure(self) -> str:
         """Return a line on a shard that failed for a reason that its events do not tell."""
         for record in self.records:
-            code = record.ending[0].code if record.ending else 1
+            if not record.ending:
+                return f"tidytest: {record.name} did not come to its end"
+            code = record.ending[0].code
             if code not in (0, _NO_TESTS):
                 return f"tidytest: {record.name} ended with exit code {code}"
         return ""

@@ -117,7 +117,7 @@ class RunEnding:
     late: tuple[ContextReport, ...] = ()
     kept: int = 0
     kept_in: str = ""
-    kept_of: Sequence[Sequence[str]] = ()
+    kept_of: Sequence[tuple[str, str]] = ()
     interrupted: bool = False
 
     def line(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from tempfiles import ContextReport, RunReport, Sample
 
 from ..errors import UsageError
+from ..session.outcomes import CaseName
 from ..workers import events
 from .form import VERSION, Header, RecordedModule, RecordedUnit, RunEnding, event_of
 from .together import refuse_others
@@ -113,6 +114,7 @@ def _header(path: str) -> Header:
         shard = None if header.shard is None else (int(header.shard[0]), int(header.shard[1]))
         if not header.settings.keys() >= _SETTINGS:
             raise ValueError
+        sum((header.started, header.clock))  # numbers
         return Header(**{**content, "shard": shard})
     except (TypeError, ValueError, IndexError, AttributeError):
         raise _damaged(path, 1) from None
@@ -152,10 +154,13 @@ def _read(record: Record, first: int) -> Record:
     shift = record.header.started - record.header.clock
     for number, line in enumerate(lines, 2):
         try:
+            if record.ending:
+                raise ValueError
             if "module" in line:
                 record.modules.append(RecordedModule(**line))
             elif "tests" in line:
-                record.units.append(RecordedUnit(**line))
+                record.units.append(_unit(**line))
+                record.batches[line["unit"]] = []
                 tests += len(line["tests"])
             elif "events" in line:
                 batch = [event_of(event, first, shift) for event in line["events"]]
@@ -190,8 +195,8 @@ def _check_number(record: Record) -> None:
 
 def _batches(record: Record, unit: int | None) -> list[Batch]:
     if unit is not None:
-        return record.batches.setdefault(unit, [])
-    return record.after if record.batches else record.before
+        return record.batches[unit]
+    return record.after if any(record.batches.values()) else record.before
 
 
 def _check(lines: Sequence[bytes], tests: range) -> None:
@@ -207,10 +212,22 @@ def _check(lines: Sequence[bytes], tests: range) -> None:
             events.context_of(line)
 
 
+def _unit(**content: Any) -> RecordedUnit:
+    unit = RecordedUnit(**content)
+    sum((unit.unit, unit.place))  # numbers
+    for *names, _ in unit.tests:
+        CaseName(*names)
+    return unit
+
+
 def _sample(moment: float, files: int, size: int) -> Sample:
     return Sample(moment + 0.0, files + 0, bytes=size + 0)
 
 
 def _ending(**content: Any) -> RunEnding:
     late = tuple(map(ContextReport.from_dict, content.pop("late")))
-    return RunEnding(**{**content, "report": RunReport.from_dict(content["report"]), "late": late})
+    kept_of = [(str(scope), str(id)) for scope, id in content.pop("kept_of")]
+    report = RunReport.from_dict(content.pop("report"))
+    ending = RunEnding(**content, report=report, late=late, kept_of=kept_of)
+    sum((ending.code, ending.seconds, ending.kept))  # numbers
+    return ending

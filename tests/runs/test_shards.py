@@ -95,6 +95,8 @@ class MergeTests(ShardTestCase):
         self.write("cut.jsonl", header.replace('"deal": "', '"deal": "x') + "\n" + rest)
         self.write("damaged.jsonl", f"{header}\n{{}}\n{rest}")
         self.write("odd.jsonl", f"{header}\n" + rest.replace('["p",', '["p",null,', 1))
+        self.write("place.jsonl", f"{header}\n" + re.sub('"place": .', '"place": null', rest))
+        self.write("ends.jsonl", text + text.splitlines()[-1] + "\n")
         units = [line for line in rest.splitlines() if '["s"' not in line]
         self.write("fewer.jsonl", "\n".join([header, *units]) + "\n")
         self.write("old.jsonl", header.replace('"0.', '"9.') + "\n" + rest)
@@ -116,6 +118,8 @@ class MergeTests(ShardTestCase):
             (["text.jsonl"], "text.jsonl is no record"),
             (["damaged.jsonl", two, three], "damaged.jsonl:2: the record is damaged here"),
             (["odd.jsonl", two, three], "the record is damaged here"),
+            (["place.jsonl", two, three], "the record is damaged here"),
+            (["ends.jsonl", two, three], "the record is damaged here"),
             (["fewer.jsonl", two, three], "fewer.jsonl: the record is damaged: it has 0 of "),
             (["no.jsonl"], "cannot read no.jsonl: No such file or directory"),
             ([one, two, three, "-k", "x"], "--merge and -k contradict each other"),
