@@ -27,7 +27,7 @@ class _Inactive:
 
 
 def main() -> None:
-    """Run the console script `tidytest`."""
+    """Run the console script `tidytest`, and `python -m tidytest`."""
     _beside("runner.__main__").main()
 
 
@@ -67,4 +67,7 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    _child()
+    if __spec__ is None:  # started by the path of this file
+        _child()
+    else:
+        main()

@@ -55,8 +55,11 @@ class ShadowingTests(ProjectTestCase):
                             self.assertTrue(runner.MINE)
                             tempfile.mkdtemp()
                 """)
-                outcome = self.script("-v", "--leaks", "fail", "--junit-xml", "out.xml",
-                                      "--html", "out.html", "--keep", "never", "test_a")
+                words = ("-v", "--leaks", "fail", "--junit-xml", "out.xml", "--html", "out.html",
+                         "--keep", "never", "test_a")
+                as_module = self.run_python("-m", "tidytest", *words, PYTHONPATH=REPOSITORY)
+                self.assertIn("left 1 in the temp directory", as_module.err)
+                outcome = self.script(*words)
                 self.assertEqual(outcome.code, 1, outcome.err)
                 self.assertIn("left 1 in the temp directory", outcome.err)
                 self.assertIn(f"tidytest: the tests import {name} as `runner`", outcome.err)
