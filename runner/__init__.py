@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module  # before a test can replace it
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ _MODULES = {  # imported when a name is first used: the start of a run needs non
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    value = getattr(_import_module(f".{_MODULES[name]}", __name__), name)
     # Import has set the name to a submodule if there is one of that name; the value replaces it.
     globals()[name] = value
     return value

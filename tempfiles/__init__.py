@@ -4,6 +4,7 @@ Each name is imported when it is first used: a program that only opens a run doe
 """
 
 import typing
+from importlib import import_module as _import_module  # before a test can replace it
 
 __version__ = "0.1.0"
 
@@ -109,9 +110,7 @@ __all__ = ["__version__", *sorted(" ".join(_HOMES.values()).split())]
 def __getattr__(name: str) -> object:
     for module, names in _HOMES.items():
         if name in names and name in names.split():  # the first saves most of the splitting
-            from importlib import import_module
-
-            value: object = getattr(import_module(f".{module}", __name__), name)
+            value: object = getattr(_import_module(f".{module}", __name__), name)
             globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

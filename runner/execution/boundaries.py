@@ -37,6 +37,7 @@ from .replaced import replaced
 __unittest = True  # frames of this module stay out of users' tracebacks
 
 _RUN_GLOBALS = TestCase.run.__globals__
+_get_frame = sys._getframe  # before a test can replace it
 # `warnings` skips frames of the import system, which it recognises by these two words. So
 # unittest's warning of a returned value, with its fixed stacklevel, names the same line as ever.
 _UNCOUNTED_FILE = "<tidytest importlib _bootstrap>"
@@ -273,7 +274,7 @@ def _run(original: Any, boundaries: Boundaries) -> Any:
 def _do_cleanups(original: Any, boundaries: Boundaries) -> Any:
     def do_cleanups(self: TestCase) -> Any:
         success = original(self)
-        frame = sys._getframe(1)
+        frame = _get_frame(1)
         # In unittest's module only `run` calls it. To read `f_code` would cost an audit event.
         if frame.f_globals is _RUN_GLOBALS or ends_the_test(frame):
             boundaries.after_cleanups(self)

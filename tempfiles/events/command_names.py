@@ -74,7 +74,7 @@ def names_in(
     scripts = reader.scripts(command, words)
     of_scripts = reader.words(scripts)
     if len(of_scripts) > _MOST_WORDS_OF_SCRIPT:
-        of_scripts = [word for word in of_scripts if os.sep in word]
+        of_scripts = [word for word in of_scripts if syscalls.SEP in word]
     found = reader.free_paths(dict.fromkeys([*words, *of_scripts[:_MOST_WORDS_OF_SCRIPT]]), root)
     return CommandNames(tuple(dict.fromkeys(found)), tuple(scripts), tuple(reader.expanded))
 
@@ -125,7 +125,7 @@ class _Reader:
     def scripts(self, command: Sequence[str], words: Sequence[str]) -> list[str]:
         """Return the texts of the small text files among the words, and of those that they run."""
         names = [*command[:1], *words[:_MOST_WORDS]]
-        program = os.path.basename(command[0]) if command else ""
+        program = syscalls.basename(command[0]) if command else ""
         if "make" in program or any(word in ("make", "gmake") for word in words):
             names += _MAKEFILES
         found = self._texts(names)
@@ -139,17 +139,17 @@ class _Reader:
         for word in words:
             if 0 < len(word) < 1024 and not word.startswith("-") and "\0" not in word:
                 for directory in self._directories:
-                    path = _topmost_free(os.path.normpath(os.path.join(directory, word)))
+                    path = _topmost_free(syscalls.normpath(syscalls.join(directory, word)))
                     if path is not None and not path.startswith(root):
                         yield path
-                    if os.path.isabs(word):
+                    if syscalls.isabs(word):
                         break
 
     def _texts(self, names: Sequence[str]) -> list[str]:
         found: list[str] = []
         for name in names:
             if len(found) < _MOST_SCRIPTS and 0 < len(name) < 1024:
-                paths = (os.path.join(directory, name) for directory in self._directories)
+                paths = (syscalls.join(directory, name) for directory in self._directories)
                 found += filter(None, [next(filter(None, map(script_text, paths)), "")])
         return found
 
@@ -160,7 +160,7 @@ class _Reader:
     def _change_directory(self, words: Sequence[str]) -> None:
         for command, word in pairwise(words):
             if command in _CHANGE_DIRECTORY:
-                path = os.path.join(self._directories[0], self._expand(word))
+                path = syscalls.join(self._directories[0], self._expand(word))
                 if path not in self._directories and syscalls.is_directory(path):
                     self._directories.append(path)
 
@@ -196,7 +196,7 @@ def _topmost_free(path: str) -> str | None:
     if syscalls.lexists(path):
         return None
     for _ in range(_DEEPEST):
-        directory = os.path.dirname(path)
+        directory = syscalls.dirname(path)
         if syscalls.is_directory(directory):
             return event_paths.real(path, follow=False)
         if directory == path or syscalls.lexists(directory):

@@ -30,13 +30,13 @@ def absolute(path: Any, dir_fd: int, root: str) -> str | None:
         except TypeError:
             return None  # not a path: the call is about to fail
     # On Windows `\x` is on the drive of the working directory, which `join` adds.
-    if not path.startswith(root) and not (POSIX and os.path.isabs(path)):
+    if not path.startswith(root) and not (POSIX and syscalls.isabs(path)):
         base = working_directory() if dir_fd == CWD else descriptor_path(dir_fd)
         if base is None:
             return None
-        path = os.path.join(base, path)
+        path = syscalls.join(base, path)
     if not POSIX or "//" in path or "/." in path or path.endswith("/"):
-        path = os.path.normpath(path)
+        path = syscalls.normpath(path)
     return str(path)
 
 
@@ -44,8 +44,8 @@ def real(path: str, follow: bool) -> str:
     """Resolve the links on the way to a path; with `follow`, also a link that it is itself."""
     if follow and syscalls.is_link(path):
         return syscalls.real_path(path)
-    directory, name = os.path.split(path)
-    return os.path.join(_real_directory(directory), name)
+    directory, name = syscalls.split_path(path)
+    return syscalls.join(_real_directory(directory), name)
 
 
 def _real_directory(path: str) -> str:
@@ -53,7 +53,7 @@ def _real_directory(path: str) -> str:
     known = _known_above(path)
     if path == known:
         return path
-    if _O_PATH is None or path.count(os.sep, len(known)) < _DEEP:
+    if _O_PATH is None or path.count(syscalls.SEP, len(known)) < _DEEP:
         return syscalls.real_path(path, known)
     try:
         fd = syscalls.open_fd(path, _O_PATH)
@@ -63,7 +63,7 @@ def _real_directory(path: str) -> str:
         found = descriptor_path(fd)
     finally:
         syscalls.close_fd(fd)
-    return found if found is not None and os.path.isabs(found) else syscalls.real_path(path, known)
+    return found if found is not None and syscalls.isabs(found) else syscalls.real_path(path, known)
 
 
 def _known_above(path: str) -> str:
@@ -82,7 +82,7 @@ def real_place(path: Any, absolute: str, follow: bool) -> str:
         absolute: the same, made absolute.
         follow: whether to resolve a link that it is itself, too.
     """
-    if POSIX and type(path) is str and os.sep not in path and absolute[:1] == os.sep:
+    if POSIX and type(path) is str and syscalls.SEP not in path and absolute[:1] == syscalls.SEP:
         return syscalls.real_path(absolute) if follow and syscalls.is_link(absolute) else absolute
     return real(absolute, follow)
 
@@ -94,7 +94,7 @@ def is_bytecode(path: str) -> bool:
     prefix = sys.pycache_prefix
     if not prefix:
         return False
-    return f"{path}{os.sep}".startswith(os.path.join(os.path.abspath(prefix), ""))
+    return f"{path}{syscalls.SEP}".startswith(syscalls.join(os.path.abspath(prefix), ""))
 
 
 def may_become(source: str, target: str) -> bool:

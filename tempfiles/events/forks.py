@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from ..registry.contexts import UNDECIDED, Context
 from ..registry.pools import HANDED_OVER
 from ..roots.journal import FORKED, PREEXISTING
 from ..system import syscalls
+from ..system.syscalls import get_frame
 from . import origins
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ForkLog:
         origin = origins.describe(trail, "")
         # Only the parent knows whether the context is closed, so that others may hand over work.
         is_shared = owner is not None and owner.scope != HANDED_OVER
-        takes_work = is_shared and threads.may_take_work(sys._getframe(1))
+        takes_work = is_shared and threads.may_take_work(get_frame(1))
         names = ("file", "line", "function", "call", "called_from")
         line_of_code = origin and {name: getattr(origin, name) for name in names}
         self._append([key, path, line_of_code, takes_work, syscalls.time_ns()])

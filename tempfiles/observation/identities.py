@@ -55,7 +55,7 @@ class Identities:
         self._known.pop(target, None)
         self._pending.pop(target, None)
         for path, identity in list(self._known.items()):
-            if path == source or path.startswith(source + os.sep):
+            if path == source or path.startswith(source + syscalls.SEP):
                 self._known[target + path[len(source) :]] = identity
 
     def remove(self, path: str) -> None:

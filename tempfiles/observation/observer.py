@@ -7,7 +7,6 @@ path counts as created only if nothing was there when the event came.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from ..registry.contexts import UNTRACKED, Context
 from ..system import audit, syscalls
 from ..system.audit import may_create
 from ..system.platform import descriptor_path
+from ..system.syscalls import get_frame
 from .new_paths import NewPaths
 from .paths import PathTable
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .removed_bytes import RemovedBytes
 
 _FOLLOW_LINKS = ("open", "os.open", "sqlite3.connect")
-_UNUSUAL_ENDS = (os.sep, ".")  # the last part may be no plain name: `0/x/`, `0/..`
+_UNUSUAL_ENDS = (syscalls.SEP, ".")  # the last part may be no plain name: `0/x/`, `0/..`
 
 
 class Observer:
@@ -65,7 +65,7 @@ class Observer:
         before_unaudited: Callable[[], None] = lambda: None,
         keeps_all: bool = False,
     ) -> None:
-        self.root = root.rstrip(os.sep) + os.sep
+        self.root = root.rstrip(syscalls.SEP) + syscalls.SEP
         self.paths = PathTable(self.root, keeps_all=keeps_all)
         self.new_paths = NewPaths(self.paths)
         self.forks = ForkLog(root)
@@ -77,12 +77,12 @@ class Observer:
         self.record_preexisting: Callable[[str, str], None] = lambda path, source: None
         self.paths.preexisting.had_unaudited = lambda: self.spawns.had_unaudited
         self.removed: RemovedBytes | None = None
-        self.siblings = SiblingLog(os.path.join(root, NAME), writes=False)
+        self.siblings = SiblingLog(syscalls.join(root, NAME), writes=False)
         self._identities = self.paths.identities
         self._copied = self.paths.preexisting.copied
         self._trace = trace
         self._context = context_now
-        self._depth = self.root.count(os.sep) + 1  # of the topmost entries
+        self._depth = self.root.count(syscalls.SEP) + 1  # of the topmost entries
         self._links_in_temp: set[str] = set()
         self._handlers: dict[str, audit.Handler] = {
             "open": self._opens,
@@ -171,7 +171,7 @@ class Observer:
         path, mode, flags = args
         if not flags & os.O_CREAT and (flags or not may_create(mode, flags)):
             return
-        frame = sys._getframe(2)
+        frame = get_frame(2)
         if type(path) is int:
             self.spawns.opens_pipe(frame)
             return
@@ -179,15 +179,15 @@ class Observer:
             return
         if self._copied:
             self._opens_to_write(args)
-        if mode is not None or os.path.isabs(path):
+        if mode is not None or syscalls.isabs(path):
             self._create(path, "open" if mode is not None else "os.open", frame)
             return
         # The event does not tell dir_fd: it may be any directory that is open.
         for directory in event_paths.open_directories():
-            self._create(os.path.join(directory, os.fsdecode(path)), "os.open", frame)
+            self._create(syscalls.join(directory, os.fsdecode(path)), "os.open", frame)
 
     def _makes_directory(self, args: tuple[Any, ...]) -> None:
-        self._create(args[0], "os.mkdir", sys._getframe(2), args[2])
+        self._create(args[0], "os.mkdir", get_frame(2), args[2])
 
     def _renames(self, args: tuple[Any, ...]) -> None:
         source, target = self._ends(args)
@@ -195,7 +195,7 @@ class Observer:
             return
         if source is not None:
             self.paths.removed(source, self._context())
-        self._create(args[1], "os.rename", sys._getframe(2), args[3])
+        self._create(args[1], "os.rename", get_frame(2), args[3])
         if self.removed is not None:
             self.removed.announce_move(source, target, self._context())
 
@@ -220,7 +220,7 @@ class Observer:
 
     def _opens_untracked(self, args: tuple[Any, ...]) -> None:
         if type(args[0]) is int:
-            self.spawns.opens_pipe(sys._getframe(2))
+            self.spawns.opens_pipe(get_frame(2))
         self._opens_to_write(args)
 
     def _starts_process(self, args: tuple[Any, ...]) -> None:
@@ -241,14 +241,14 @@ class Observer:
         # Across file systems it copies: no rename tells where it goes.
         source, target = map(os.fsdecode, args)
         if syscalls.is_directory(target):
-            target = os.path.join(target, os.path.basename(source.rstrip(os.sep)))
+            target = syscalls.join(target, syscalls.basename(source.rstrip(syscalls.SEP)))
         old, new = self._ends((source, target, event_paths.CWD, event_paths.CWD))
         if old is not None and new is not None:
             self.paths.moved(old, new, by_name=False)
 
     def _links(self, args: tuple[Any, ...]) -> None:
         self._follows_link(args)
-        self._create(args[1], "os.link", sys._getframe(2), args[3])
+        self._create(args[1], "os.link", get_frame(2), args[3])
 
     def _follows_link(self, args: tuple[Any, ...]) -> None:
         source, target = self._ends(args)
@@ -257,7 +257,7 @@ class Observer:
 
     def _symlinks(self, args: tuple[Any, ...]) -> None:
         path = event_paths.absolute(args[1], args[2], self.root)
-        self._create(args[1], "os.symlink", sys._getframe(2), args[2])
+        self._create(args[1], "os.symlink", get_frame(2), args[2])
         if path is not None and path.startswith(self.root) and self.paths.get(path) is not None:
             self._links_in_temp.add(path)
 
@@ -267,7 +267,7 @@ class Observer:
 
     def _makes_node(self, args: tuple[Any, ...]) -> None:
         # Raised by the function that stands in for the real one: the user's is a frame more.
-        self._create(args[1], args[0], sys._getframe(3), args[2])
+        self._create(args[1], args[0], get_frame(3), args[2])
 
     def _removes(self, args: tuple[Any, ...]) -> None:
         if self._identities is not None:
@@ -279,14 +279,14 @@ class Observer:
         if self._copied:
             self.paths.lost(path)
         self.paths.removed(path, context)
-        if self.removed is not None and not origins.tries_to_write(sys._getframe(2)):
+        if self.removed is not None and not origins.tries_to_write(get_frame(2)):
             self.removed.announce_removal(path, context)
 
     def _binds(self, args: tuple[Any, ...]) -> None:
         address = args[1]
         # A leading NUL is Linux's abstract namespace: no file.
         if isinstance(address, (str, bytes)) and address[:1] not in ("", b"", "\0", b"\0"):
-            self._create(address, "socket.bind", sys._getframe(2))
+            self._create(address, "socket.bind", get_frame(2))
 
     def _connects(self, args: tuple[Any, ...]) -> None:
         database = args[0]
@@ -295,14 +295,14 @@ class Observer:
         self.spawns.goes_native(args)
         if database and database != ":memory:":
             for suffix in ("", "-wal", "-shm", "-journal"):
-                self._create(os.fsdecode(database) + suffix, "sqlite3.connect", sys._getframe(2))
+                self._create(os.fsdecode(database) + suffix, "sqlite3.connect", get_frame(2))
 
     def _truncates(self, args: tuple[Any, ...]) -> None:
         # shm_open raises no event; SharedMemory sizes the new, still empty object.
         path = descriptor_path(args[0]) if type(args[0]) is int else None
         if path is not None and path.startswith("/dev/shm/") and event_paths.is_empty(path):
             call = "multiprocessing.shared_memory.SharedMemory"
-            self._record(path, call, sys._getframe(2), self._context())
+            self._record(path, call, get_frame(2), self._context())
 
     # From the path of an event to its record.
 
@@ -316,7 +316,7 @@ class Observer:
             self.removed.settle()
         if (
             type(path) is str and path.startswith(self.root)
-            and path.count(os.sep) == self._depth and path[-1] not in _UNUSUAL_ENDS
+            and path.count(syscalls.SEP) == self._depth and path[-1] not in _UNUSUAL_ENDS
         ):
             self._create_topmost(path, call, frame)
             return
@@ -337,7 +337,7 @@ class Observer:
                 self.paths.created(place, context).is_nested = True
 
     def _create_in_temp(self, path: str, call: str, frame: FrameType) -> None:
-        if path.count(os.sep) != self._depth:
+        if path.count(syscalls.SEP) != self._depth:
             self._create_through_link(path, call, frame)
         else:
             self._create_topmost(path, call, frame)
@@ -351,7 +351,7 @@ class Observer:
 
     def _create_through_link(self, path: str, call: str, frame: FrameType) -> None:
         """Record a path below a topmost entry only if that is a link: else it is a part of it."""
-        top = os.sep.join(path.split(os.sep)[: self._depth + 1])
+        top = syscalls.SEP.join(path.split(syscalls.SEP)[: self._depth + 1])
         if top in self._links_in_temp:
             self._links_in_temp.discard(top)
             self._create(event_paths.real(path, follow=True), call, frame)

@@ -7,7 +7,6 @@ call fails: a record says what was attempted, and the disk is asked when a conte
 
 from __future__ import annotations
 
-import os
 from _thread import get_ident
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -102,7 +101,7 @@ class PathTable:
 
     def note_writer(self, path: str, context: Context) -> None:
         """Record that a context is about to create a path, which may lie in a reported leak."""
-        for state in self.at_and_above(os.path.dirname(path)):
+        for state in self.at_and_above(syscalls.dirname(path)):
             if state.reported is not None and state.reported.context != context.id:
                 state.writers = state.writers or {}
                 state.writers.setdefault(context.id, []).append(path)
@@ -148,7 +147,7 @@ class PathTable:
 
         None after any move: the directory may be another one, or a link to one.
         """
-        parent = self._states.get(path.rpartition(os.sep)[0])
+        parent = self._states.get(path.rpartition(syscalls.SEP)[0])
         return parent if parent is not None and parent.trusted_at == self._moves else None
 
     def moved(self, source: str, target: str, *, stays: bool = False, by_name: bool = True) -> None:
@@ -190,7 +189,7 @@ class PathTable:
 
     def _rekey(self, source: str, target: str) -> None:
         """Give the records below a directory the paths that a rename is about to give them."""
-        below = [path for path in list(self._states) if path.startswith(source + os.sep)]
+        below = [path for path in list(self._states) if path.startswith(source + syscalls.SEP)]
         for path in below:
             if self._states[path].preexisting is None:
                 state = self._states.pop(path)
@@ -264,7 +263,7 @@ class PathTable:
             if state.is_nested or not (state.was_there or syscalls.lexists(state.path)):
                 continue
             if not state.path.startswith(self.root):
-                above = os.path.dirname(state.path)
+                above = syscalls.dirname(state.path)
                 parent = self._states.get(above)
                 if parent is not None and parent.maker is context:
                     continue

@@ -6,7 +6,6 @@ is the user's again.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable
 from typing import NamedTuple
@@ -265,14 +264,15 @@ class PreexistingFiles:
 
     def lies_in(self, path: str) -> bool:
         """Whether something was moved or linked to a path, or below it."""
-        return any(f"{moved}{os.sep}".startswith(path + os.sep) for moved in list(self._moved))
+        top = path + syscalls.SEP
+        return any(f"{moved}{syscalls.SEP}".startswith(top) for moved in list(self._moved))
 
     def _take_along(
         self, source: str, target: str, stays: bool, may_copy: bool
     ) -> str | None:
         """Have what lies in a directory go with it; return the path that it had itself."""
         source = event_paths.real(source, follow=False)
-        for path in [path for path in list(self._moved) if path.startswith(source + os.sep)]:
+        for path in [path for path in list(self._moved) if path.startswith(source + syscalls.SEP)]:
             origin = self._take(path)
             self._add(event_paths.real(target, follow=False) + path[len(source) :], origin)
         if source in self._moved:

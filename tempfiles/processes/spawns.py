@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -15,6 +14,7 @@ from ..events.forks import ForkLog
 from ..registry import contexts, pools
 from ..registry.threads import Start
 from ..system import audit, syscalls
+from ..system.syscalls import get_frame
 from ..system.thread_lock import Patient, new_lock
 from . import child_ends
 from .activity import ChildProcess, activity_of, command_of
@@ -96,27 +96,27 @@ class SpawnObserver:
     def _popens(self, args: tuple[Any, ...]) -> None:
         executable, argv, cwd, environment = args
         command = command_of(argv, executable)
-        name = os.path.basename(command[0]) if command else ""
-        frame = sys._getframe(2)
+        name = syscalls.basename(command[0]) if command else ""
+        frame = get_frame(2)
         child_ends.follow(self._add(frame, f"subprocess {name}", command, cwd, environment), frame)
 
     def _posix_spawns(self, args: tuple[Any, ...]) -> None:
-        frame = sys._getframe(2)
+        frame = get_frame(2)
         if frame.f_globals.get("__name__") not in _REPORTED_OTHERWISE:
             command = command_of(args[1], args[0])
             self._add(frame, "os.posix_spawn", command, environment=args[2])
 
     def _windows_spawns(self, args: tuple[Any, ...]) -> None:
-        self._add(sys._getframe(2), "os.spawn", command_of(args[2], args[1]))
+        self._add(get_frame(2), "os.spawn", command_of(args[2], args[1]))
 
     def _systems(self, args: tuple[Any, ...]) -> None:
-        self._add(sys._getframe(2), "os.system", (os.fsdecode(args[0]),))
+        self._add(get_frame(2), "os.system", (os.fsdecode(args[0]),))
 
     def _forks_off(self, args: tuple[Any, ...]) -> None:
         self.begin_unaudited()
         context = contexts.reporting_context()
         self._forks.expect(context)
-        trail = origins.capture(sys._getframe(2), "os.fork", self._trace)
+        trail = origins.capture(get_frame(2), "os.fork", self._trace)
         self._record(ChildProcess("os.fork", (), trail, syscalls.time()))
 
     def hands_over(self, start: Start, key: str, frame: FrameType, in_process: bool) -> None:
@@ -151,7 +151,7 @@ class SpawnObserver:
         # The program is reported, not the function of the library that started it.
         trail = origins.capture(frame, call, self._trace)
         trail.callee = None
-        directory = os.path.join(working_directory(), os.fsdecode(cwd) if cwd else "")
+        directory = syscalls.join(working_directory(), os.fsdecode(cwd) if cwd else "")
         named = names_in(command, directory, self._root, environment)
         return self._record(ChildProcess(call, command, trail, syscalls.time(), named))
 

@@ -12,6 +12,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from sys import _getframe as get_frame
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -148,7 +149,7 @@ def reporting_context() -> Context:
     context = known if known is not None and known is _innermost else current()
     while context.scope == "context" and context.parent is not None:
         context = context.parent
-    if context.closed and _follows_threads and threads.may_take_work(sys._getframe(1)):
+    if context.closed and _follows_threads and threads.may_take_work(get_frame(1)):
         return UNDECIDED
     return context
 

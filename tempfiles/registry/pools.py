@@ -15,6 +15,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from importlib import import_module
+from sys import _getframe as get_frame
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -137,7 +138,7 @@ def _then(init: Callable[..., None], act: Callable[[Any, FrameType], None]) -> C
         init(self, *args, **kwargs)
         if os.getpid() == _owner:
             with contextlib.suppress(Exception):  # a later Python, whose objects are others
-                act(self, sys._getframe(1))
+                act(self, get_frame(1))
 
     return init_followed
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Collection, Iterator
+from sys import _getframe as get_frame
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
@@ -212,7 +213,7 @@ def _raise_event_of_start() -> None:
 def _thread_starts(args: tuple[Any, ...]) -> None:
     thread = getattr(args[0], "__self__", None)
     if isinstance(thread, threading.Thread):
-        frame = sys._getframe(2)
+        frame = get_frame(2)
         if frame.f_globals is globals() and frame.f_back is not None:
             frame = frame.f_back  # the wrapper for 3.11
         _starts[thread] = _start_at(frame)
@@ -232,7 +233,7 @@ def _follow_pools() -> None:
 def _work_is_submitted(args: tuple[Any, ...]) -> None:
     # The wrapper raises the event: the code that submits is one frame further out.
     with contextlib.suppress(AttributeError):  # a later Python whose work has slots
-        args[0].tempfiles_start = _start_at(sys._getframe(3))
+        args[0].tempfiles_start = _start_at(get_frame(3))
 
 
 def take_up(start: Start | None) -> Start | None:

@@ -10,6 +10,7 @@ import builtins
 import contextlib
 import io
 import os
+import sys
 import time as clocks
 from _thread import get_ident
 from builtins import open as open_file
@@ -19,8 +20,11 @@ from os import close as close_fd
 from os import dup, fstat, getcwd, listdir, lstat, readlink, scandir, stat
 from os import open as open_fd
 from os import read as read_fd
-from os.path import samestat
+from os import sep as SEP
+from os.path import basename, dirname, isabs, join, normpath, samestat
+from os.path import split as split_path
 from stat import S_ISDIR, S_ISLNK, S_ISREG
+from sys import _getframe as get_frame
 from time import monotonic, sleep, time, time_ns
 from types import ModuleType
 from typing import Any
@@ -29,10 +33,11 @@ from .platform import WINDOWS
 from .process_state import original_process_state
 
 __all__ = [
-    "close_fd", "dup", "fstat", "getcwd", "is_directory", "is_link", "is_regular", "is_same",
-    "lexists", "listdir", "lstat", "monotonic", "open_fd", "open_file", "original_os_functions",
-    "read_fd", "readlink", "real_path",
-    "scandir", "sleep", "stat", "time", "time_ns",
+    "SEP", "basename", "close_fd", "dirname", "dup", "fstat", "get_frame", "getcwd",
+    "is_directory", "is_link", "is_regular", "is_same", "isabs", "join", "lexists", "listdir",
+    "lstat", "monotonic", "normpath", "open_fd", "open_file", "original_os_functions",
+    "read_fd", "readlink", "real_path", "scandir", "sleep", "split_path", "stat", "time",
+    "time_ns",
 ]  # fmt: skip
 
 _MOST_LINKS = 40  # the kernel's own limit (MAXSYMLINKS)
@@ -44,13 +49,16 @@ _OURS = ("mkfifo", "mknod")  # which the run itself replaces
 def _functions(module: ModuleType) -> dict[str, Any]:
     return {
         name: value for name, value in vars(module).items()
-        if callable(value) and not name.startswith("_") and name not in _OURS
+        if (callable(value) or type(value) is str)  # `os.sep` and the like
+        and not name.startswith("_") and name not in _OURS
     }
 
 
+# Modules compile expressions as they are imported, which may be when the first leak is found.
+_used_by_imports = [sys.modules[name] for name in ("re",) if name in sys.modules]
 _GENUINE = [
     (module, tuple(functions), tuple(functions.values()), itemgetter(*functions))
-    for module in (os, os.path, builtins, io, clocks)
+    for module in (os, os.path, builtins, io, clocks, *_used_by_imports)
     for functions in (_functions(module),)
 ]
 
@@ -69,7 +77,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def original_os_functions() -> Iterator[None]:
-    """Restore the functions of `os`, `os.path`, `io`, `time` and `builtins` for the block.
+    """Restore what `os`, `os.path`, `io`, `time`, `re` and `builtins` had, for the block.
 
     A test may have replaced them and not put them back, or replaced them for its class. The run
     must still find and remove what it has created. This includes `original_process_state`. A block

@@ -175,6 +175,31 @@ def without_capability(case: unittest.TestCase, names: str) -> tuple[str, ...]:
     return ("setpriv", f"--bounding-set={names}") if IS_ROOT else ()
 
 
+class PatchedClassTests(ProjectTestCase):
+    def test_functions_patched_for_a_whole_class_hide_no_leak(self) -> None:
+        """The first leak is found, and what that needs is imported, while they are replaced."""
+        names = ("importlib.import_module", "os.path.join", "os.sep", "re.compile", "sys._getframe")
+        self.write("test_patched.py", f"""
+            import os, tempfile, unittest
+            from unittest import mock
+            inside = os.path.join(tempfile.gettempdir(), "inside")
+            class T(unittest.TestCase):
+                @classmethod
+                def setUpClass(cls):
+                    for name in {names}: cls.enterClassContext(mock.patch(name))
+                def test(self):
+                    open(inside, "w").close()
+                    os.mkdir("outside"); open("outside/x", "w").close()
+        """)
+        outcome = self.tidytest()
+        self.assertEqual(outcome.code, 0, outcome.err)
+        self.assertIn("test_patched.T.test  2 left", outcome.err)
+        self.assertIn("inside  test_patched.py:10 in test  open", outcome.err)
+        self.assertIn("outside/  1 file", outcome.err)
+        self.assertNotIn("Traceback", outcome.err)
+        self.assertIn("still there since", self.tidytest().err)
+
+
 MANY = """
 import os, tempfile, unittest
 class T(unittest.TestCase):
