@@ -21,9 +21,10 @@ class _Inactive:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def pytest_report_header(self) -> str:
-        """Return a line for the start of the session."""
-        return f"tidytest: inactive: {self._path} hides the package `tempfiles`: rename it"
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Write a line at the end of the session, with `-q` too."""
+        line = f"tidytest: inactive: {self._path} hides the package `tempfiles`: rename it"
+        terminalreporter.write_line(line, yellow=True)
 
 
 def main() -> None:

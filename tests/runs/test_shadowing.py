@@ -114,7 +114,7 @@ class ShadowingTests(ProjectTestCase):
             self.assertIn("test_a.py:5 in test_a", outcome.out)
             path.rename(self.project / "runner.py")
         self.write("lib/tempfiles.py", "")
-        outcome = self.run_python("-P", "start.py", PYTHONPATH="lib")
+        outcome = self.run_python("-P", "start.py", "-q", PYTHONPATH="lib")
         self.assertEqual(outcome.code, 0, outcome.out + outcome.err)
         self.assertIn("inactive: lib/tempfiles.py hides the package `tempfiles`", outcome.out)
         outcome = self.run_python("-P", "start.py", "--leaks", "fail", PYTHONPATH="lib")
