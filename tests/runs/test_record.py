@@ -70,8 +70,11 @@ class RecordTests(ProjectTestCase):
         events = [event for line in lines for event in line.get("events", ())]
         self.assertIn(["O", [1, "\udcff printed\n"]], events)
         self.assertSchema(lines)
-        self.tidytest("--record=run.jsonl", "no_such_name")  # replaces it, and reaps
-        self.assertEqual(lines_of(record)[-1]["end"]["code"], 1)
+        self.tidytest("-f", "--record=run.jsonl", "no_such_name")  # replaces it, and reaps
+        lines = lines_of(record)
+        self.assertEqual(lines[-1]["end"]["code"], 1)
+        self.assertIn(["q"], [event for line in lines for event in line.get("events", ())])
+        self.assertSchema(lines)
 
     def test_files_that_cannot_be_a_record_are_refused(self) -> None:
         self.write("test_a.py", "import unittest\n")
