@@ -48,11 +48,14 @@ def install(place: Path) -> None:
     (place / "work").mkdir(exist_ok=True)
     for name in _FROM_HERE:
         if Path("/", name).exists():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(Path("/", name), place / name)
     if not all((place / f"usr/bin/python{version}").exists() for version in VERSIONS):
         pythons = [name.format(version) for version in VERSIONS
                    for name in ("python{}-venv", "libpython{}-testsuite")]  # fmt: skip
-        enter(place, "apt-get", "update", "-qq").check_returncode()
+        # A mirror may lag behind the date until which its list of packages is valid.
+        update = ("apt-get", "update", "-qq", "-o", "Acquire::Check-Valid-Until=false")
+        enter(place, *update).check_returncode()
         enter(place, "apt-get", "install", "-qq", "--no-install-recommends", "--yes",
               *pythons).check_returncode()  # fmt: skip
 
