@@ -139,7 +139,7 @@ class Cluster:
     def _end_machines(self) -> None:
         waiting = 0
         for machine in self._machines.values():
-            if machine.is_idle:
+            if machine.cores or machine.future is not None:  # also while it imports the tests
                 self._call(machine, Call(self._offer.plan.run, None, None, True, ""))
                 waiting += 1
         deadline = monotonic() + (2.0 if self._is_broken_off else _END)

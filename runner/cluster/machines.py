@@ -42,11 +42,6 @@ class Machine:
         self.started: set[int] = set()
         self.heard = monotonic()
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether it can run a chunk."""
-        return self.cores > 0 and self.future is None
-
     def begin(self, token: str, units: Iterable[Unit]) -> None:
         """Note that a call goes out.
 

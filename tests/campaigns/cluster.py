@@ -113,7 +113,7 @@ def late(cluster: DaskCluster) -> None:
     _kill_workers(cluster)
     campaign = Campaign(cluster, test_a=SLOW.format("a"), test_b=SLOW.format("b"))
     campaign.start()
-    time.sleep(8)
+    time.sleep(20)  # it starts slowly where the machine is busy
     cluster.add_worker()
     campaign.check(0, "has no worker: waiting up to 60 s", "Ran 4 tests", "OK")
 

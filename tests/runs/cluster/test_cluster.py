@@ -213,6 +213,7 @@ class RefusalTests(ClusterTestCase):
         outcome = self.tidytest("--workers", "dask", DASK_SCHEDULER_ADDRESS=_cluster.address)
         self.assertEqual(outcome.code, 0, outcome.err)
         self.assertIn("Ran 1 test", outcome.err)
+        self.assertEqual(_cluster.left(), [])  # also on the machine that got no test
 
     def test_machine_with_other_tests_is_refused(self) -> None:
         self.write("test_a.py", """
