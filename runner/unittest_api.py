@@ -183,6 +183,12 @@ def is_interrupted_under_catch() -> bool:
     return bool(getattr(handler, "called", False))
 
 
+def interrupt_under_way() -> str:
+    """Return the name of the interrupt that is being handled; an empty text without one."""
+    interrupt = sys.exception()
+    return type(interrupt).__name__ if isinstance(interrupt, KeyboardInterrupt) else ""
+
+
 def captured_output(result: Any) -> tuple[str, str]:
     """Return the output and error output that a result captured of the test under way (`-b`)."""
     buffers = result.__dict__

@@ -18,6 +18,7 @@ from ..settings.config import Config
 from ..unittest_api import (
     captured_output,
     exception_text,
+    interrupt_under_way,
     is_failure_of,
     is_fixture_error,
     is_import_failure,
@@ -53,6 +54,7 @@ class TidyTestResult(unittest.TextTestResult):
     settings = Config()
     _newline: bool
     _events = Events()  # of the session; empty without one
+    interrupt_of_test = staticmethod(interrupt_under_way)
 
     def __init__(self, stream: Any, descriptions: bool, verbosity: int, **kwargs: Any) -> None:
         super().__init__(stream, descriptions, verbosity, **kwargs)
@@ -87,9 +89,8 @@ class TidyTestResult(unittest.TextTestResult):
 
         def stop_test(test: unittest.TestCase) -> None:
             output = captured_output(self)
-            interrupt = sys.exception()
-            if isinstance(interrupt, KeyboardInterrupt):
-                self._note_broken_off(test, type(interrupt).__name__, "interrupted")
+            if interrupt := self.interrupt_of_test():
+                self._note_broken_off(test, interrupt, "interrupted")
             try:
                 stop(test)
             except Exception as error:  # with `-b` it writes what the test printed

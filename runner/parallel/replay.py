@@ -82,6 +82,7 @@ class Replay:
             events.WRITTEN.encode(): self._write,
             events.WARNING.encode(): self._warn,
             events.STOP.encode(): self._stop_run,
+            events.BROKEN_OFF.encode(): self._break_off,
             events.UNIT.encode(): self._begin_unit,
             events.UNIT_DONE.encode(): self._end_unit,
         }
@@ -182,6 +183,11 @@ class Replay:
 
     # One handler an event
 
+    def _break_off(self, line: bytes) -> None:
+        self._result.interrupt = json.loads(line[1:])
+        self._session.interrupted.add(test_id(self._test))
+        self._session.outcomes.counted["error"] += 1
+
     def _stop_run(self, line: bytes) -> None:
         self._result.stop()
 
@@ -230,6 +236,7 @@ class Replay:
     def _finish_test(self) -> None:
         test, self._test = self._test, None
         self._result.stopTest(test)
+        self._result.interrupt = ""
 
     def _outcome(self, line: bytes) -> None:
         index, text, *fields = json.loads(line[1:])

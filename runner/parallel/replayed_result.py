@@ -22,9 +22,11 @@ class ReplayedResult(TidyTestResult):
 
     Attributes:
         outcome: the outcome that is being replayed.
+        interrupt: the name of the interrupt that broke off the test which stops next.
     """
 
     outcome: Outcome
+    interrupt = ""
 
     durations: int | None = None  # Python 3.11 has none
 
@@ -62,6 +64,10 @@ class ReplayedResult(TidyTestResult):
             self.addExpectedFailure(test, err)
         else:
             self.addUnexpectedSuccess(test)
+
+    def interrupt_of_test(self) -> str:
+        """Return the name of the interrupt in the worker; this process may have one of its own."""
+        return self.interrupt
 
     def add_duration(self, test: Any, seconds: float) -> None:
         """Add how long a test took, for unittest's own list of the slowest (Python 3.12)."""

@@ -72,6 +72,7 @@ class Pool:
         self._started = 0
         self._idle_deaths = 0
         self._is_broken_off = False
+        self._interrupt = ""
         self._joined = same_file(1, 2)
         self._wires = Wires()
         self._starter = starter_of(job, self._wires)
@@ -140,7 +141,14 @@ class Pool:
         worker.kill(signal.SIGKILL)
         worker.exit_code(waits=True)
         self._take_events(worker)
+        self._end_test(worker)
         self._remove(worker)
+
+    def _end_test(self, worker: WorkerProcess) -> None:
+        """Report the test under way as broken off, which did not end at an interrupt."""
+        if worker.unit is not None and worker.running:
+            lines = [line.encode() for line in events.broken_off(self._interrupt)]
+            self._handler.feed(worker.unit.number, worker.source, lines)
 
     def names_running(self) -> str:
         """Return the ids of the tests under way; to be called from any thread."""
@@ -166,7 +174,8 @@ class Pool:
     def _break_off(self, error: BaseException) -> None:
         """End all workers after ^C, SIGTERM or a defect, within a few seconds."""
         self._is_broken_off = True
-        terminated = signal.SIGTERM if _is_termination(error) else signal.SIGINT
+        self._interrupt = type(error).__name__
+        terminated = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
         for worker in self._workers.values():
             worker.flag.stop_from(0)
             worker.end()
@@ -311,6 +320,7 @@ class Pool:
     def _go_on(self, worker: WorkerProcess, unit: Unit, code: int) -> None:
         """Report the test or fixture in which a worker died; leave the rest to another one."""
         if self._is_broken_off and code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
+            self._end_test(worker)
             return
         death = Death(worker, unit, self._job.tests, code)
         lines = death.lines()
@@ -337,7 +347,3 @@ class Pool:
         del self._workers[worker.number]
         worker.close()
         self.ended.append(worker)
-
-
-def _is_termination(error: BaseException) -> bool:
-    return isinstance(error, Terminated)

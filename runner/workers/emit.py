@@ -162,6 +162,8 @@ class WorkerResult(TidyTestResult):
         """Send that the test is over."""
         super().stopTest(test)
         self._is_in_test = False
+        if interrupt := self.interrupt_of_test():
+            self._add_line(events.line(events.BROKEN_OFF, interrupt))
         self.send_positions()
         event = events.PASSED if self._is_plain else events.STOPPED
         self._add_line(f"{event}{perf_counter():.6f} {self._elapsed:.6f}")

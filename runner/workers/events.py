@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence, Set
+from time import perf_counter
 from typing import Any
 
 from tempfiles import ContextReport
@@ -54,6 +55,8 @@ WARNING = "w"
 UNIT_DONE = "d"
 """`d [CONTEXTS, INTERRUPTED, SECONDS, MADE]`: the unit is over; the ids of the contexts that it has
 entered, and of those that were broken off, and how many paths those created that left nothing."""
+BROKEN_OFF = "I"
+"""`I NAME`: this exception, of ^C or SIGTERM, has broken off the test under way."""
 STOP = "q"
 """`q`: nothing is to run after the test under way: it failed (`-f`), or asked for it."""
 CAUGHT = "i"
@@ -74,6 +77,11 @@ def line(event: str, content: Any) -> str:
 def positions(numbers: Sequence[int]) -> str:
     """Return the line that says how much was printed."""
     return f"{POSITIONS}{' '.join(map(str, numbers))}"
+
+
+def broken_off(interrupt: str) -> list[str]:
+    """Return the lines that end a test which an interrupt has broken off, and which is silent."""
+    return [line(BROKEN_OFF, interrupt), f"{STOPPED}{perf_counter():.6f} 0"]
 
 
 def printed_between(start: Sequence[int], end: Sequence[int]) -> list[bytes]:

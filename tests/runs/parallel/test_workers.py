@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 from tests.support.projects import ProjectTestCase, is_alive
 
@@ -36,8 +37,8 @@ class EndTests(ProjectTestCase):
         self.write("test_a.py", SLEEPERS)
         ready = [self.project / name for name in ("ready-1", "ready-2")]
         with subprocess.Popen(
-            [sys.executable, "-m", "runner", "-j2"], cwd=self.project, env=self.environment(),
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            [sys.executable, "-m", "runner", "-j2", "--junit-xml=junit.xml"], cwd=self.project,
+            env=self.environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
         ) as run:
             while not all(path.exists() and path.read_text("utf-8") for path in ready):
                 time.sleep(0.01)
@@ -55,6 +56,10 @@ class EndTests(ProjectTestCase):
                 code, err, took = self.interrupted(number)
                 self.assertEqual(code, -number)
                 self.assertIn("Interrupted: 3 of 3 tests ran.", err)
+                self.assertIn("Up to the interrupt: errors=2, leaks=1\n", err)
+                cases = ElementTree.parse(self.project / "junit.xml").getroot().iter("testcase")
+                broken = [(case.get("name"), case.find("error") is not None) for case in cases]
+                self.assertEqual(broken, [("test_1", True), ("test_1", False), ("test_2", True)])
                 self.assertLess(took, 5)  # 3 s where the machine is not busy
                 for name in ("ready-1", "ready-2"):
                     Path(self.project, name).unlink()
