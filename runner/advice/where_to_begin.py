@@ -37,7 +37,10 @@ def worst_lines(leaks: Sequence[Leak]) -> Iterator[WorstLine]:
 
 
 def advice(leaks: Sequence[Leak]) -> Iterator[str]:
-    """Yield the worst line of code and its remedy; nothing for a few leaks of one or two lines."""
+    """Yield the worst line of code, its remedy, and how to have it applied.
+
+    Nothing for a few leaks of one or two lines.
+    """
     different = {(leak.origin.file, leak.origin.line) for leak in leaks if leak.origin is not None}
     if len(leaks) < _FEWEST_LEAKS and len(different) < _FEWEST_ORIGINS:
         return
@@ -47,6 +50,7 @@ def advice(leaks: Sequence[Leak]) -> Iterator[str]:
         yield f"Where to begin: {share}"
         yield f"  {printable(str(worst.origin))}"
         yield f"    {worst.remedy}"
+        yield "  (tidytest --fix shows what it can change as a diff)"
         return
 
 

@@ -268,6 +268,7 @@ class WhereToBeginTests(ProjectTestCase):
             "  test_a.py:6 in export  pathlib.Path.write_text",
             "    self.enterContext(tempfiles.redirect())"
             "  # first in the test or setUp; import tempfiles",
+            "  (tidytest --fix shows what it can change as a diff)",
         ])
         self.assertTrue(lines[-1].startswith("Temporary files: "))
 
