@@ -172,6 +172,8 @@ def has_servers_command(process: Process) -> bool:
 def others_work_in(directory: str, root: str) -> bool:
     """Whether a process works in a directory, or below it, that is not of this run.
 
+    A server that was started elsewhere works in it if its command line names a path there.
+
     Of the run are this process, its ancestors, which wait for it, its descendants, and what has the
     run's temp directory.
 
@@ -182,8 +184,8 @@ def others_work_in(directory: str, root: str) -> bool:
     watch = ProcessWatch(root)
     own = _with_ancestors(os.getpid())
     for pid in map(int, _pids()):
-        working = _link(f"/proc/{pid}/cwd")
-        if working != directory and not working.startswith(directory + os.sep):
+        working = f"{_link(f'/proc/{pid}/cwd')}{os.sep}".startswith(directory + os.sep)
+        if not working and not _names(pid, directory):
             continue
         stat = procfs.stat(pid)
         if stat is None or stat.state in "ZX" or pid in own:
@@ -191,6 +193,13 @@ def others_work_in(directory: str, root: str) -> bool:
         if not _is_of_run(pid, watch):
             return True
     return False
+
+
+def _names(pid: int, directory: str) -> bool:
+    """Whether a word of the command line of a process is a directory, or a path in it."""
+    words = (procfs.read(pid, "cmdline") or b"").split(b"\0")
+    top = os.fsencode(directory + os.sep)
+    return any((word.rpartition(b"=")[2] + b"/").startswith(top) for word in words)
 
 
 def held_by_others(paths: Iterable[str], root: str) -> set[str]:

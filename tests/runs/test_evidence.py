@@ -15,7 +15,7 @@ from tests.support.projects import ProjectTestCase
 ROOT = Path(__file__).parents[2]
 NEIGHBOUR = """
 import os, sys, tempfiles
-project, *words = sys.argv[1:]
+project, words = os.environ["PROJECT"], sys.argv[1:]
 if "works elsewhere" in words:
     os.chdir("/")
 if "is a run" in words:
@@ -67,11 +67,12 @@ class NeighbourCase(ProjectTestCase):
         """Run a suite beside a program that makes what it is asked to; return what is reported as
         leaks, with their contexts, and what as nobody's."""
         words = ("--leak-json", "../leaks.json", "--leaks", "fail")
-        command = [sys.executable, "-c", NEIGHBOUR, str(self.project), *self.words]
+        command = [sys.executable, "-c", NEIGHBOUR, *self.words]
         for name, script in scripts.items():
             self.write(f"{name}.py", script)
         (self.project / "test_it.py").write_text(HEAD + body)
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.base)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(self.base),
+                       "PROJECT": str(self.project)}
         with subprocess.Popen(command, cwd=self.project, env=environment) as neighbour:
             try:
                 self.outcome = self.run_python("-m", "runner", *words)
@@ -115,6 +116,11 @@ class AnotherRunTests(NeighbourCase):
 
     def test_program_in_the_project_makes_a_template_no_evidence(self) -> None:
         self.words = ()
+        leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
+        self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
+
+    def test_program_that_was_started_elsewhere_for_the_project(self) -> None:
+        self.words = ("works elsewhere", f"--directory={self.project}/served")
         leaks, apart = self.run_beside(TEMPLATE, script=SCRIPT)
         self.assertEqual((leaks, apart), ({}, ["made-1.txt"]))
 
