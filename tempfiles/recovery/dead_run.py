@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from ..errors import OwnershipError
+from ..errors import OwnershipError, TempFilesError
 from ..fileops.measure import CancelledError, WalkRules, measure, mount_points, type_of
 from ..records import Leak, ResourceType
 from ..roots.journal_reader import Current, read_journal
@@ -70,6 +70,20 @@ def examine(root: str, marker: Marker | None, *, deadline: float | None = None) 
     own = DeadRun(view.current, tuple(found) + view.leaks, more, not _is_over(deadline))
     parts = [examine(path, its, deadline=deadline) for path, its in workers.items()]
     return _joined(own, parts)
+
+
+def left_by_worker(root: str, pid: int) -> tuple[Leak, ...]:
+    """Return what lies in the root of a dead worker of a run; nothing where it has none.
+
+    Args:
+        root: of the run.
+        pid: the process id of the worker.
+    """
+    with contextlib.suppress(OSError, TempFilesError):  # then the end of the run decides
+        for path, marker in _worker_roots([root]):
+            if marker.pid == pid:
+                return examine(path, marker).leaks
+    return ()
 
 
 def _worker_roots(directories: list[str]) -> Iterator[tuple[str, Marker]]:

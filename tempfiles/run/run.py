@@ -178,17 +178,9 @@ class Run(RunContexts):
         Args:
             pid: the process id of the child.
         """
-        from ..errors import TempFilesError
-        from ..recovery.dead_run import examine
-        from ..roots.marker_reader import read_marker
-        from ..roots.ownership import candidates
+        from ..recovery.dead_run import left_by_worker
 
-        with contextlib.suppress(OSError, TempFilesError):  # then `reap_children` decides
-            for root in candidates(self.root.path):
-                marker = read_marker(root, None)
-                if marker is not None and marker.pid == pid:
-                    return examine(root, marker).leaks
-        return ()
+        return left_by_worker(self.root.path, pid)
 
     def reap_children(self) -> tuple[Rescued, ...]:
         """Remove the roots of dead children that had reopened this run.
