@@ -115,8 +115,8 @@ class MergedSuite:
         if self._measurement is not None:
             for record in self._records:
                 self._absorb(record, self._measurement)
-        kept = sum(ending.kept for record in self._records for ending in record.ending)
-        self._session.kept_elsewhere((), kept)
+        endings = (ending for record in self._records for ending in record.ending)
+        self._session.kept_elsewhere = sum(ending.kept for ending in endings)
 
     def _absorb(self, record: Record, measurement: Measurement) -> None:
         """Add the coverage data of a run, with the paths of this machine."""

@@ -13,6 +13,7 @@ from ..workers import events
 
 if TYPE_CHECKING:
     from ..pool.source import EndedWorker, EventHandler
+    from ..session.retention import RunRetention
     from .replay import Replay
 
 Late = tuple[ContextReport, ...]
@@ -41,14 +42,14 @@ def add_to_session(
 
 
 def report_of(
-    worker: EndedWorker, handler: EventHandler, session: Session
+    worker: EndedWorker, handler: EventHandler, retention: RunRetention
 ) -> tuple[RunReport, Late]:
     """Return the report of a worker that has ended, and what contexts left after they had closed.
 
     Args:
         worker: the worker.
         handler: takes what it has printed at its end.
-        session: of the whole run; it learns which files the worker has kept.
+        retention: of the whole run; it learns which files the worker has kept.
     """
     if not worker.report:
         from ..session.worker_reports import report_of_dead
@@ -56,7 +57,7 @@ def report_of(
         closed = [events.context_of(line) for line in worker.contexts]
         return report_of_dead(closed, worker.rescued), ()
     report, late, kept, number, printed = json.loads(worker.report[1:])
-    session.kept_elsewhere(kept, number)
+    retention.join([(scope, id) for scope, id in kept], number)
     handler.feed_outside(worker.source, events.printed_between(*printed))
     is_bare = isinstance(report, list)
     run = RunReport(Summary(*report)) if is_bare else RunReport.from_dict(report)

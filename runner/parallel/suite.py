@@ -245,7 +245,8 @@ class ParallelSuite:
             return
         self._pool.finish()
         assert self._replay is not None and self._sink is not None
-        reports = [report_of(worker, self._sink, self._session) for worker in self._pool.ended]
+        retention = self._components.retention
+        reports = [report_of(worker, self._sink, retention) for worker in self._pool.ended]
         add_to_session(reports, self._replay, self._session)
         if self.recording is not None:
             self.recording.add_workers(self._pool.ended, reports)

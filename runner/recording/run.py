@@ -136,6 +136,6 @@ class RunRecording:
         seconds = perf_counter() - self._clock
         measured = [coverage_line(coverage)] if coverage else []
         measured += [usage_line(samples)] if samples else []
-        number, caught = session.kept()[1], is_interrupted_under_catch()
+        number, caught = session.registered_kept, is_interrupted_under_catch()
         ending = RunEnding(code, seconds, own, late, number, *kept, caught)
         self._file.end(ending, measured)

@@ -98,6 +98,16 @@ class RunRetention:
             return "", []
         return self._retention.place or "", self._retention.kept_contexts()
 
+    def join(self, contexts: Sequence[tuple[str, str]], number: int) -> None:
+        """Add what a worker has kept.
+
+        Args:
+            contexts: the scope and the id of each of which it has kept something.
+            number: how many registered files it has kept.
+        """
+        if contexts or self._retention is not None:
+            self.create().join(contexts, number)
+
     def begin(self) -> None:
         """Have artifacts kept by this retention from now on."""
         _active.append(self)

@@ -63,6 +63,7 @@ class Session:
         stop: called by a listener to end the run after the test under way; the adapter sets it.
         own_report: what this process itself has created and left, without its workers, when the
             run has ended.
+        kept_elsewhere: how many registered files recorded runs have kept.
         found_late: what contexts left after they had closed, known leaks too.
     """
 
@@ -90,7 +91,7 @@ class Session:
         self._late: list[ContextReport] = []
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
-        self._kept_elsewhere = 0
+        self.kept_elsewhere = 0
         self._workers = WorkerReports()
         self._left_uncounted: set[tuple[str, str]] = set()
 
@@ -230,13 +231,6 @@ class Session:
         """Leave out what tests have left that ran beyond the stop of this run, in workers."""
         self._left_uncounted.update(leak.key for leak in leaks)
 
-    def kept_elsewhere(self, contexts: Iterable[tuple[str, str]], number: int) -> None:
-        """Add what a worker has kept; see `kept`."""
-        if self.retention is not None:
-            self.retention.join([(scope, id) for scope, id in contexts], number)
-        else:
-            self._kept_elsewhere += number
-
     def ended_elsewhere(self, report: RunReport, late: Iterable[ContextReport] = ()) -> None:
         """Add the run of a worker to this one; before `finish`.
 
@@ -316,11 +310,11 @@ class Session:
         """Remove what the run left, after `judge`."""
         return self._with_kept(self.run.remove())
 
-    def kept(self) -> tuple[list[tuple[str, str]], int]:
-        """Return of which contexts files were kept, and how many registered files."""
-        if self.retention is None:
-            return [], self._kept_elsewhere
-        return self.retention.kept_contexts(), self.retention.registered_kept
+    @property
+    def registered_kept(self) -> int:
+        """How many registered files were kept."""
+        here = self.retention.registered_kept if self.retention is not None else 0
+        return here + self.kept_elsewhere
 
     def _with_kept(self, report: RunReport) -> RunReport:
         self.own_report = report
@@ -345,7 +339,7 @@ class Session:
         failing = (len(found.leaks) for found in late if policy.failure(found) is not None)
         return RunSummary(
             report, self.counts(report.leaks), late, sum(failing), frozenset(policy.known_keys),
-            self.kept()[1],
+            self.registered_kept,
             tuple(self.outcomes.failures),
         )  # fmt: skip
 

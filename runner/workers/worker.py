@@ -239,7 +239,7 @@ class Worker:
         with original_os_functions():
             self._session.run.wait()
             report, late = self._session.finish()
-            kept = self._session.kept()
+            kept = self._components.retention.kept[1], self._session.registered_kept
             # Records are slow to import, and most runs of a part of the suite have none.
             is_bare = report == RunReport(report.summary)
             sent = report.summary if is_bare else report.to_dict()

@@ -35,6 +35,10 @@ class ArtifactTests(KeepTestCase):
         self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "text")
         self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
         self.assertNotIn("1 leaked", outcome.err)
+        outcome = self.keep("-j2", "--record", "record.jsonl", "test_a")
+        line = f"Kept files of 1 test: {self.kept()[-1]}\n"
+        self.assertIn(line, outcome.err)
+        self.assertIn(line, self.tidytest("--merge", "record.jsonl").err)
 
     def test_unwritten_artifacts_leave_and_report_nothing(self) -> None:
         self.write("test_a.py", """
