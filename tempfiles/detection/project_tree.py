@@ -78,10 +78,12 @@ class ProjectTree:
         self.known = True
 
     def entries(self) -> Iterator[str]:
-        """Yield what was there at the snapshot, as far as its names are known."""
+        """Yield what was there at the snapshot, as far as its names are known, but no caches."""
         for directory, listing in self._first.items():
             for name in listing.names:
-                yield os.path.join(directory, name)
+                path = os.path.join(directory, name)
+                if not self._ignored(path):
+                    yield path
 
     def lost(self, since: int) -> Iterator[str]:
         """Yield what was there at the snapshot and is not, or was replaced or copied since.

@@ -7,7 +7,7 @@ is the user's again.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from ..events import event_paths
@@ -67,6 +67,13 @@ def _identify(path: str) -> FileId | None:
         return None
 
 
+def _is_changed(path: str, since: int) -> bool:
+    try:
+        return syscalls.lstat(path).st_ctime_ns >= since
+    except (OSError, ValueError):
+        return False
+
+
 class PreexistingFiles:
     """What existed before the run, as far as events name it.
 
@@ -108,6 +115,18 @@ class PreexistingFiles:
         self.add_overwritten(path)
         self._states[path] = state = PathState(path)
         state.preexisting = path
+
+    def add_all(self, paths: Iterable[str], since: int) -> None:
+        """Read the content of files, except for those that the run has created.
+
+        Args:
+            paths: the paths.
+            since: when the run began (ns since the epoch).
+        """
+        self.contents.add_all(
+            path for path in paths
+            if not (_is_changed(path, since) and self._is_created_in_run(path))
+        )
 
     def add_overwritten(self, path: str) -> None:
         """Record that the run is about to write to a path, or to put another file there."""

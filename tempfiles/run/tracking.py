@@ -81,7 +81,7 @@ class Tracking:
             self.closing.remember_shared()
         else:
             self._tree.snapshot()  # what is missing at the end may lie in the run root
-        self.observer.paths.preexisting.contents.add_all(self._tree.entries())
+        self.observer.paths.preexisting.add_all(self._tree.entries(), self._root.made)
 
     @property
     def closing(self) -> Closing:

@@ -67,13 +67,16 @@ class CopiedByTestTests(RescueCase):
             'shutil.copy("precious.txt", temp); os.remove("precious.txt")\n'
             'os.rename(temp + "/precious.txt", "precious.txt")',
             'open("new", "w").close(); shutil.copy("new", temp); os.remove("new")',
+            'open("new", "w").write("new")\n'
+            'subprocess.check_call("cp new $TMPDIR/copy; rm new", shell=True)',
             'shutil.copy("precious.txt", temp); open(temp + "/precious.txt", "w").close()\n'
             'os.remove("precious.txt"); open("precious.txt", "w").write("precious")',
         ):
-            with self.subTest(body):
-                reported, _ = self.leave(body)
-                self.assertEqual(os.listdir(self.base), [], reported)
-                self.assertEqual((self.project / "precious.txt").read_text(), "precious")
+            for words in self.WORDS:
+                with self.subTest(body, words=words):
+                    reported, _ = self.leave(body, *words)
+                    self.assertEqual(os.listdir(self.base), [], reported)
+                    self.assertEqual((self.project / "precious.txt").read_text(), "precious")
 
     def test_it_is_the_users_after_a_crash(self) -> None:
         for words in self.WORDS:
