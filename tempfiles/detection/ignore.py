@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ..events.event_paths import is_bytecode
 from ..fileops.identity import with_parents
 from ..system import syscalls
+from ..system.platform import POSIX
 
 CACHE_DIRECTORIES = frozenset({
     "__pycache__", ".git", ".hg", ".svn", ".hypothesis", ".mypy_cache", ".pytest_cache",
@@ -17,6 +18,8 @@ CACHE_DIRECTORIES = frozenset({
 })  # fmt: skip
 """Directories that tools keep between runs: nothing with such a name, or below one, is a leak."""
 _NAMES = r"(?s).*\.py[co](\.\d+)?|\.coverage.*|\.tidytest-(state\.json|[0-9a-f]{16})|pymp-.*"
+
+_WILDCARDS = frozenset("*?[")
 
 
 class Ignored:
@@ -29,6 +32,7 @@ class Ignored:
 
     Attributes:
         has_globs: whether the user has given any.
+        directories: what lies below these paths is ignored; each ends with a separator.
     """
 
     def __init__(self, globs: Sequence[str], base: str) -> None:
@@ -36,12 +40,18 @@ class Ignored:
         self._patterns: list[str] = []
         self._globs: re.Pattern[str] | None = None
         self._exempt: set[str] = set()
+        self.directories: tuple[str, ...] = ()
         self._add(globs)
 
     def add(self, glob: str) -> None:
         """Ignore what a further glob, or path relative to the working directory, names."""
         if os.sep in glob:
             glob = os.path.join(syscalls.getcwd(), glob)
+            if POSIX and _WILDCARDS.isdisjoint(glob):
+                path = os.path.normpath(glob)
+                self.add_path(path)
+                self.directories += (path + os.sep,)
+                return
         self._add([glob, os.path.join(glob, "*")])
 
     def add_path(self, path: str) -> None:
@@ -73,6 +83,8 @@ class Ignored:
 
     def by_name(self, path: str) -> bool:
         """Whether an absolute path is ignored for what it is called, without a look at the disk."""
+        if path.startswith(self.directories):
+            return True
         parts = path.split(os.sep)
         if re.fullmatch(_NAMES, parts[-1]) or is_bytecode(path):
             return True

@@ -372,6 +372,20 @@ class PathTable:
         self._by_maker.pop(context, None)
         return number
 
+    def forget_below(self, directories: tuple[str, ...], context: Context) -> None:
+        """Drop the records of a context below directories in which nothing is a leak.
+
+        Args:
+            directories: outside the run root, each with a separator at its end.
+            context: the context; it is about to close.
+        """
+        made = self._by_maker.get(context, ())
+        below = [state for state in made if state.path.startswith(directories)]
+        if below and not self.keeps_all:
+            self._by_maker[context] = [state for state in made if state not in below]
+            for state in below:
+                self.forget(state)
+
     def forget_all(self, context: Context) -> None:
         """Drop the records of a context that has left nothing."""
         for state in self._take_settled(context):

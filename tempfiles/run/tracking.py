@@ -167,6 +167,8 @@ class Tracking:
         activity: Activity | None = context.attachment
         if activity is not None and (activity.has_helpers or activity.bytes_removed):
             return False
+        if self.ignored.directories and not self._settings.measure_made:
+            self.observer.paths.forget_below(self.ignored.directories, context)
         made = self._made_by(context)
         if not made:
             context.attachment = None

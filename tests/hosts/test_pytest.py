@@ -162,7 +162,8 @@ class QuietTests(PytestTestCase):
             def test_b():
                 os.rmdir(tempfile.mkdtemp())
             """)
-        with_plugin = self.pytest("-q", code=0)
+        (self.project / "link").symlink_to(self.base)  # pytest resolves what `tmp_path` gives
+        with_plugin = self.pytest("-q", code=0, TMPDIR=str(self.project / "link"))
         without = self.run_python("-m", "pytest", "-q", "-pno:tidytest", "-pno:cacheprovider")
         self.assertEqual(with_plugin.out.partition(" in ")[0], without.out.partition(" in ")[0])
         self.assertEqual(with_plugin.err, "")

@@ -38,6 +38,11 @@ class AnyioTests(PytestTestCase):
             "task": ("test", "test_a.py::test_two", "test_a.py:14"),
         })
 
+    def test_items_of_other_plugins_may_have_no_names_of_fixtures(self) -> None:
+        from runner.integrations.pytest.anyio import uses_anyio
+
+        self.assertFalse(uses_anyio(object()))
+
 
 @unittest.skipUnless(
     has("pytest_asyncio"), "pytest-asyncio is not installed: pip install 'tidytest[hosts]'"

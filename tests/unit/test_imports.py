@@ -22,7 +22,7 @@ ONLY_IN = {
     "shtab": {"runner.settings.help"},
     "libcst": {"runner.fix.rewrite"},
     "pytest": {f"runner.integrations.pytest.{name}" for name in (
-        "plugin", "run", "contexts", "reports", "xdist",
+        "plugin", "run", "contexts", "reports", "xdist", "anyio", "forked",
     )},
     "distributed": {"runner.engines.dask_engine"},
     "dask": {"runner.engines.dask_engine"},  # which it needs
@@ -31,7 +31,7 @@ ONLY_IN = {
         "boundaries", "discover_runner", "parallel",
     )},
     "_pytest": {f"runner.integrations.pytest.{name}" for name in (
-        "contexts", "reports", "subtests",
+        "contexts", "reports", "run", "subtests",
     )},
 }
 BY_NAME_ONLY = {

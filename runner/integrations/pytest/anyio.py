@@ -8,15 +8,41 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import pytest
 
 from tempfiles import Context, activate
 
 
+class AnyioTests:
+    """Has tests run in their own contexts; registered only where anyio's plugin is.
+
+    Args:
+        contexts: those that are open, by their nodes.
+    """
+
+    def __init__(self, contexts: Mapping[Any, Context]) -> None:
+        self._contexts = contexts
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: Any) -> Iterator[Any]:
+        """Run a test in its own context."""
+        context, function = self._contexts.get(pyfuncitem), pyfuncitem.obj
+        if context is None or not uses_anyio(pyfuncitem):
+            return (yield)
+        pyfuncitem.obj = within(function, context)
+        try:
+            return (yield)
+        finally:
+            pyfuncitem.obj = function
+
+
 def uses_anyio(request: Any) -> bool:
     """Return whether anyio runs the coroutines of an item or a fixture."""
-    return "anyio_backend" in request.fixturenames
+    # Items of other plugins have no names: those that IPython's makes of doctests, for one.
+    return "anyio_backend" in getattr(request, "fixturenames", ())
 
 
 def within(function: Callable[..., Any], context: Context) -> Callable[..., Any]:

@@ -55,6 +55,9 @@ class PytestContexts:
         session: judges the contexts.
         closed: collects what they left.
         fails: whether leaks fail their tests, where no marker says otherwise.
+
+    Attributes:
+        open_contexts: by their nodes.
     """
 
     def __init__(self, session: Session, closed: ClosedContexts, fails: bool) -> None:
@@ -63,8 +66,9 @@ class PytestContexts:
         self._closed = closed
         self._fails = fails
         self._process = os.getpid()
-        self._contexts: dict[Any, Context] = {}
+        self.open_contexts: dict[Any, Context] = {}
         self._protocol: Any = None
+        self._has_markers = True
         self._later = _Later()
 
     def pytest_sessionstart(self) -> None:
@@ -96,11 +100,17 @@ class PytestContexts:
             self._stop_naming()
 
     def _may_fail(self, item: pytest.Item) -> bool:
-        return self._fails or _mode(item) == "fail"
+        return self._fails or self._mode(item) == "fail"
+
+    def _mode(self, node: Any) -> str | None:
+        """Return how a node is judged; None as the session."""
+        return _mode(node) if self._has_markers or judges_leaks() else None
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Refuse wrong markers before any test runs."""
-        for item in session.items:
+        marked = [item for item in session.items if "leaks" in item.keywords]
+        self._has_markers = bool(marked)
+        for item in marked:
             marker = item.get_closest_marker("leaks")
             if marker is not None and _mode_of(marker) is None:
                 right = 'leaks("off"), leaks("report") or leaks("fail")'
@@ -124,55 +134,50 @@ class PytestContexts:
         set_up, tear_down = node.setup, node.teardown
 
         def open_and_set_up() -> None:
-            self._open(node, scope)
+            self.open(node, scope)
             set_up()
 
         def tear_down_and_close() -> None:
             try:
                 tear_down()
             finally:
-                self._close(node)
+                self.close(node)
 
         node.setup, node.teardown = open_and_set_up, tear_down_and_close
 
-    def _open(self, node: Any, scope: str) -> None:
+    def open(self, node: Any, scope: str) -> None:
+        """Open the context of a node, as a marker says that it is judged."""
         id = node.nodeid if scope != "session" else "session"
         context = self._session.enter(id, scope, source=source_of(node))
-        mode = _mode(node)
+        mode = self._mode(node)
         if mode is not None:
             self._session.judge_as(context, mode)
-        self._contexts[node] = context
+        self.open_contexts[node] = context
 
-    def _close(self, node: Any) -> None:
-        context = self._contexts.pop(node, None)
+    def close(self, node: Any, is_reported: bool = True) -> None:
+        """Close the context of a node, and keep what it left for the report of a test.
+
+        Args:
+            node: an item or a collector.
+            is_reported: whether a report in this process can say that a test failed.
+        """
+        context = self.open_contexts.pop(node, None)
         if context is None or os.getpid() != self._process:
             return
         has_failed = node.stash.get(_HAS_FAILED, False)
         closed = self._session.close(context, failed=has_failed)
-        is_test = isinstance(node, pytest.Item)
-        if is_test:
+        if is_reported and isinstance(node, pytest.Item):
             node.stash[_LEFT] = closed
-        if closed.failure is not None:
-            self._closed.has_failed = self._closed.has_failed or not is_test
+        elif closed.failure is not None:
+            self._closed.has_failed = True
         if self._session.retention is not None and not closed.is_empty:
             has_failed |= closed.failure is not None
             self._session.keep_leaks(context, closed, has_failed, lambda text: False)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_pyfunc_call(self, pyfuncitem: Any) -> Iterator[Any]:
-        """Have anyio run a test in its own context."""
-        context, function = self._contexts.get(pyfuncitem), pyfuncitem.obj
-        if context is not None and uses_anyio(pyfuncitem):
-            pyfuncitem.obj = within(function, context)
-        try:
-            return (yield)
-        finally:
-            pyfuncitem.obj = function
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[Any]:
         """Attribute what a fixture of a wider scope creates to its node, not to the test."""
-        context = self._contexts.get(request.node)
+        context = self.open_contexts.get(request.node)
         if context is None:
             return (yield)
         function = fixturedef.func
@@ -211,25 +216,6 @@ class PytestContexts:
         elif not item.stash[_HAS_FAILED] and item.stash[_CALL].passed:
             self._session.succeeded(item.nodeid)
         return report
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Open the context of an item here that pytest-forked runs in a child."""
-        if not _is_forked(item):
-            return (yield)
-        self._open(item, "test")
-        try:
-            return (yield)
-        finally:
-            self._close(item)
-            closed = item.stash.get(_LEFT, None)
-            self._closed.has_failed |= closed is not None and closed.failure is not None
-
-
-def _is_forked(item: pytest.Item) -> bool:
-    if not item.config.pluginmanager.hasplugin("pytest_forked"):
-        return False
-    return bool(item.config.getoption("forked", False) or item.get_closest_marker("forked"))
 
 
 def scope_of(node: Any) -> str | None:

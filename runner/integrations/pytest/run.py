@@ -7,10 +7,10 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _pytest.tmpdir import get_user
 
 from tempfiles import Run, TempFilesError, is_terminated, terminate
 
@@ -22,6 +22,7 @@ from ...session.session import Session
 from ...settings.config import Config
 from ...unittest_api import HARNESS
 from ..host_settings import HTML_OR_JSON, SETTINGS, config_of
+from .anyio import AnyioTests
 from .contexts import PytestContexts
 from .node_ids import NodeCompleteness
 from .reports import ClosedContexts, TestOutcomes, is_leak_failure
@@ -97,32 +98,42 @@ class PytestRun:
         self.run.open()
         self.run.catch_termination()
         self.components.retention.begin()
-        self.run.ignore(os.path.join(os.environ[_TEMP_ROOT], "pytest-of-*"))
-        self.run.ignore("pytest-cache-files-*")  # which becomes `.pytest_cache`
+        # No glob, which each path that a test creates would be compared with.
+        home = os.path.realpath(os.environ[_TEMP_ROOT])
+        for user in {get_user() or "unknown", "unknown"}:
+            self.run.ignore(os.path.join(home, f"pytest-of-{user}"))
 
     def begin(self, config: pytest.Config) -> None:
         """Follow a session whose options are all known."""
         for name in _FILES:
             path = getattr(config.option, name, None)
             if path:
-                self.run.ignore(os.path.abspath(path))
+                self.run.ignore(os.path.realpath(path))
+        if _creates_cache(config):
+            self.run.ignore("pytest-cache-files-*")  # which becomes `.pytest_cache`
         if self._is_controller:
             config.pluginmanager.register(Controller(self.session, self.closed), "tidytest-xdist")
         else:
-            config.pluginmanager.register(self._contexts(), "tidytest-contexts")
+            self._follow_tests(config.pluginmanager)
         config.pluginmanager.register(self, "tidytest-run")
 
-    def _contexts(self) -> PytestContexts:
+    def _follow_tests(self, plugins: pytest.PytestPluginManager) -> None:
         fails = self.components.settings.leaks == "fail"
-        return PytestContexts(self.session, self.closed, fails)
+        contexts = PytestContexts(self.session, self.closed, fails)
+        plugins.register(contexts, "tidytest-contexts")
+        if plugins.hasplugin("anyio"):
+            plugins.register(AnyioTests(contexts.open_contexts), "tidytest-anyio")
+        if plugins.hasplugin("pytest_forked"):
+            from .forked import ForkedTests
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Iterator[None]:
+            plugins.register(ForkedTests(contexts), "tidytest-forked")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count the tests, record their outcomes, and have a worker send what contexts left."""
         self.outcomes.add(report, self.session)
         if self._is_worker:  # here, since plugins that rerun tests do not log all reports
             report.tidytest = self.closed.take_unsent()  # type: ignore[attr-defined]
-        return (yield)
 
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
         """Count the tests that failed for their leaks only apart from the failures."""
@@ -220,6 +231,14 @@ class PytestRun:
         options = ("keyword", "markexpr", "lf", "failedfirst", "deselect", "stepwise")
         is_narrowed = any(getattr(option, name, None) for name in options)
         return is_narrowed or any("::" in str(word) for word in session.config.args)
+
+
+def _creates_cache(config: pytest.Config) -> bool:
+    """Whether pytest is going to create the directory of its cache."""
+    if not config.pluginmanager.hasplugin("cacheprovider"):
+        return False
+    directory = os.path.expanduser(os.path.expandvars(config.getini("cache_dir")))
+    return not os.path.isdir(os.path.join(config.rootpath, directory))
 
 
 def _settings(config: pytest.Config) -> Config:

@@ -25,5 +25,19 @@ class WindowsTests(unittest.TestCase):
                 self.assertEqual(ignored(path, everywhere=True), expected)
 
 
+class AddedTests(unittest.TestCase):
+    def test_plain_path_is_ignored_with_all_below_it_and_is_no_glob(self) -> None:
+        ignored = ignore.Ignored((), "/work")
+        ignored.add("/tmp/pytest-of-me")
+        self.assertFalse(ignored.has_globs)  # with globs, each path is compared
+        self.assertEqual(ignored.directories, ("/tmp/pytest-of-me/",))
+        for path in ("/tmp/pytest-of-me", "/tmp/pytest-of-me/a/b"):
+            self.assertTrue(ignored(path) and ignored(path, everywhere=True), path)
+        self.assertTrue(ignored.by_name("/tmp/pytest-of-me/a"))
+        self.assertFalse(ignored("/tmp/pytest-of-mes/a", everywhere=True))
+        ignored.add("/tmp/a*/b")
+        self.assertTrue(ignored.has_globs and ignored("/tmp/ab/b", everywhere=True))
+
+
 if __name__ == "__main__":
     unittest.main()
