@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .. import cache
@@ -14,6 +15,7 @@ from ..unittest_api import test_id
 from .order import Test
 
 VERSION = 1
+_AT_ONCE = 1_000  # ids that are encoded in one go
 _NAMED = 3  # missing tests that a message names
 
 
@@ -87,8 +89,10 @@ def _parts(words: Sequence[str], tests: Iterable[str]) -> Iterator[str]:
     """Yield the text of a recorded order piece by piece: a suite may have a million tests."""
     head = json.dumps(RecordedOrder(tuple(words), ()).document())
     yield head.removesuffix("]}")
-    for place, id in enumerate(tests):
-        yield f"{',' * (place > 0)}\n {json.dumps(id)}"
+    ids, encoder, before = iter(tests), json.JSONEncoder(separators=(",\n ", ": ")), "\n "
+    while part := [*islice(ids, _AT_ONCE)]:
+        yield before + encoder.encode(part)[1:-1]
+        before = ",\n "
     yield "]}\n"
 
 
