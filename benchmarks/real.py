@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from .native import last_line
 from .pairs import Contestant, MissingError, Rounds, interleave, sums
+from .pinned import Suite, pip
 from .rows import Row, Scale, Wanted, filled, ratio
 from .runs import OURS, STOCK, Count, command, project
 
 NAME = "Suites of other projects"
 AIM = 1.08  # with leaks; 1.05 without
-
-
-class Suite(NamedTuple):
-    """A suite: its source distribution, the words for unittest, and what it needs."""
-
-    name: str
-    version: str
-    words: tuple[str, ...]
-    requires: tuple[str, ...] = ()
 
 
 SUITES = (
@@ -49,7 +38,7 @@ def rows(scale: Scale) -> Iterator[Row]:
     parts: list[Rounds] = []
     for suite in chosen:
         yield from filled(
-            [_wanted(f"{suite.name} {suite.version}")], partial(_measured, suite, scale, parts)
+            [_wanted(str(suite))], partial(_measured, suite, scale, parts)
         )
     yield from filled([_wanted(f"all {len(chosen)}")], partial(_total, len(chosen), parts))
 
@@ -79,21 +68,12 @@ def _measured(suite: Suite, scale: Scale, parts: list[Rounds]) -> Rounds:
 def _unpacked(suite: Suite) -> Iterator[Path]:
     """Make a project of a suite's sources, with what it needs beside it."""
     with project({}) as base:
-        pinned = f"{suite.name}=={suite.version}"
-        _pip("download", "--no-deps", "--no-binary", suite.name, "-d", str(base), pinned)
-        (archive,) = base.glob("*.tar.gz")
-        with tarfile.open(archive) as file:
-            file.extractall(base / "unpacked", filter="data")
+        try:
+            sources = suite.unpack(base)
+            if suite.requires:
+                pip("install", "--target", str(base / "needed"), *suite.requires)
+        except subprocess.CalledProcessError as error:
+            raise MissingError(f"pip {error.cmd[4]} failed: {last_line(error.stderr)}") from None
         (base / "project").rmdir()
-        next((base / "unpacked").iterdir()).rename(base / "project")
-        if suite.requires:
-            _pip("install", "--target", str(base / "needed"), *suite.requires)
+        sources.rename(base / "project")
         yield base
-
-
-def _pip(*words: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "-q", *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise MissingError(f"pip {words[0]} failed: {last_line(done.stderr)}")

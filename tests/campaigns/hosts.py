@@ -15,8 +15,6 @@ import json
 import os
 import re
 import subprocess
-import sys
-import tarfile
 import tempfile
 import venv
 import xml.etree.ElementTree as ET
@@ -25,20 +23,13 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
+from benchmarks.pinned import Suite, pip
+
 PROJECT = Path(__file__).resolve().parents[2]
 _RANDOM = re.compile(r"(?<![a-z0-9])[a-z0-9_]{8}(?![a-z0-9])|(?<=tmp)[a-z0-9_]{8}|[0-9a-f]{6,}|\d+")
 _LIMIT = 1200  # seconds for one run of a suite
 _MOST = 1.05  # times the CPU seconds without the plugin, where nothing leaks
 _SHORT = 5.0  # CPU seconds; the start of the plugin takes 0.1, more than 5 % of a shorter run
-
-
-class Suite(NamedTuple):
-    """A suite: a source distribution, the words for pytest, and what it needs."""
-
-    name: str
-    version: str
-    words: tuple[str, ...]
-    requires: tuple[str, ...] = ()
 
 
 SUITES = (
@@ -80,18 +71,9 @@ class Ground:
         """Download, unpack and install the suite."""
         venv.create(self._place / "env", with_pip=True)
         suite = self._suite
-        self._pip("download", "--no-deps", "--no-binary", suite.name, "-d", str(self._place),
-                  f"{suite.name}=={suite.version}")
-        (archive,) = self._place.glob("*.tar.gz")
-        with tarfile.open(archive) as file:
-            file.extractall(self._place / "source", filter="data")
-        (self.source,) = (self._place / "source").iterdir()
-        self._pip("install", "-e", str(PROJECT), "pytest>=8,<9", "pytest-xdist",
-                  *suite.requires, str(self.source))
-
-    def _pip(self, *words: str) -> None:
-        command = [str(self._python), "-m", "pip", "-q", *words]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        self.source = suite.unpack(self._place)
+        pip("install", "-e", str(PROJECT), "pytest>=8,<9", "pytest-xdist",
+            *suite.requires, str(self.source), python=self._python)  # fmt: skip
 
     def run(self, *words: str) -> Ran:
         """Run the suite in a temp directory of its own."""
@@ -200,12 +182,13 @@ def main(argv: list[str] | None = None) -> int:
             if options.only and suite.name not in options.only:
                 continue
             started = monotonic()
-            print(f"{suite.name} {suite.version}", flush=True)
+            print(suite, flush=True)
             ground = Ground(suite, Path(place))
             try:
                 ground.prepare()
             except (subprocess.CalledProcessError, ValueError) as error:
-                print(f"  SKIPPED: it cannot be installed: {error}")
+                reason = getattr(error, "stderr", str(error)).strip().rpartition("\n")[2]
+                print(f"  SKIPPED: it cannot be installed: {reason}")
                 continue
             for text in compare(ground, options.rounds):
                 failed = True

@@ -92,7 +92,7 @@ class TestOutcomes:
     __test__ = False
 
     def __init__(self, recorder: Recorder | None) -> None:
-        self._ended: set[str] = set()  # a rerun is no other test
+        self._ended: set[tuple[str, str]] = set()  # a rerun is no other test
         self._recorder = recorder
 
     def add(self, report: pytest.TestReport, session: Session) -> None:
@@ -103,7 +103,7 @@ class TestOutcomes:
         if outcome not in ("passed", "rerun"):
             session.outcome(_outcome(report))
         if report.when == "teardown":
-            self._ended.add(report.nodeid)
+            self._ended.add((report.nodeid, getattr(report, "worker_id", "")))  # --dist each
             session.outcomes.tests_run = len(self._ended)
             if self._recorder is not None:
                 name = case_name(report.nodeid)
