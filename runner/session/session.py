@@ -24,7 +24,6 @@ from tempfiles import (
 from .listener import Events, Listener
 from .outcomes import Counts, FlakyTest, Outcome, Outcomes
 from .policy import ClosedContext, Policy
-from .worker_reports import WorkerReports
 
 if TYPE_CHECKING:
     from tempfiles import Leak, Retention, Run, Scope, Source
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from ..selection.completeness import Completeness
     from .memory import LeakMemory
     from .summary import RunSummary
+    from .worker_reports import WorkerReports
 
 __unittest = True
 
@@ -92,7 +92,7 @@ class Session:
         self._fails: dict[Context, bool] = {}  # of contexts that differ from the run
         self._memory = memory
         self.kept_elsewhere = 0
-        self._workers = WorkerReports()
+        self._workers: WorkerReports | None = None  # created by the first report of one
         self._left_uncounted: set[tuple[str, str]] = set()
 
     @property
@@ -219,7 +219,7 @@ class Session:
 
     def closed_elsewhere(self, report: ContextReport) -> ClosedContext:
         """Decide about a context that a worker has closed, and notify the listeners."""
-        report = self._workers.closed(report)
+        report = self._of_workers().closed(report)
         new = self.policy.without_known(report)
         closed = ClosedContext(report, new)
         if self.machine and report.leaks:
@@ -238,8 +238,15 @@ class Session:
             report: of its run.
             late: what contexts of it left after they had closed.
         """
-        self._workers.ended(report)
+        self._of_workers().ended(report)
         self._note_late(late)
+
+    def _of_workers(self) -> WorkerReports:
+        if self._workers is None:
+            from .worker_reports import WorkerReports
+
+            self._workers = WorkerReports()
+        return self._workers
 
     def _failure(self, context: Context, new: ContextReport) -> str | None:
         return self.policy.failure(new, self._fails.pop(context, None) if self._fails else None)
@@ -318,7 +325,8 @@ class Session:
 
     def _with_kept(self, report: RunReport) -> RunReport:
         self.own_report = report
-        report = self._workers.added_to(report)
+        if self._workers is not None:
+            report = self._workers.added_to(report)
         return report if self.retention is None else self.retention.mark_kept(report)
 
     def counts(self, leaks: Iterable[Leak]) -> Counts:

@@ -32,7 +32,7 @@ class StartTests(ProjectTestCase):
         more = self.imported() - self.imported("unittest")
         self.assertIn("runner.cli.main", more)
         self.assertEqual(more & {*OPTIONAL, *SLOW, *AT_THE_FIRST_WRITE, *EVENTFUL}, set())
-        self.assertLess(len(more), 70)  # 1.42 times the instructions of unittest; 1.5 is the limit
+        self.assertLess(len(more), 71)  # 1.47 times the instructions of unittest; 1.5 is the limit
 
     def test_run_with_tests_imports_the_observer(self) -> None:
         self.write("test_one.py", f"import unittest\n{TEST}")
