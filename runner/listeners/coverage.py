@@ -43,6 +43,7 @@ class Measurement(WorkerListener):
         self._formats = settings.coverage_report
         self._least = settings.coverage_fail_under
         self._failure: BaseException | None = None
+        self._is_started = False
         self._error = coverage.CoverageException
         self._new: Callable[..., Any] = partial(coverage.Coverage, messages=False)
         self._data_of: Callable[[str], Any] = coverage.CoverageData
@@ -80,6 +81,7 @@ class Measurement(WorkerListener):
         """Begin to measure."""
         self._coverage.erase()
         self._coverage.start()
+        self._is_started = True
 
     def test_started(self, test: CaseName) -> None:
         """Attribute the lines that run from now on to a test."""
@@ -155,7 +157,7 @@ class Measurement(WorkerListener):
     def _save(self) -> None:
         self._coverage.stop()
         self._coverage.save()
-        if self._coverage.get_option("run:parallel"):
+        if self._is_started and self._coverage.get_option("run:parallel"):
             self._coverage = self._created()  # the other writes to a file of its process's own
             self._coverage.combine()
             self._coverage.save()

@@ -55,6 +55,7 @@ class MergeTests(ShardTestCase):
     @unittest.skipIf(importlib.util.find_spec("coverage") is None, "coverage is not installed")
     def test_coverage_kept_files_and_disk_usage_are_merged(self) -> None:
         self.write("measured.py", "def f():\n    return 1\n\ndef g():\n    return 2\n")
+        self.write(".coveragerc", "[run]\nparallel = true\n")
         for name, call in (("a", "f"), ("d", "g")):
             self.write(f"test_{name}.py", f"""
                 import os, tempfile, unittest
