@@ -71,6 +71,8 @@ class ChildCreations:
         if starter is None or not syscalls.lexists(path) or self._observer.siblings.has(path):
             return
         context, child = starter
+        if made.takes_work and not made.key and context.closed:
+            context = contexts.UNDECIDED  # a later test may have asked for it
         trail = made.origin or (child.trail if child is not None else None)
         known = self._paths.get(path)
         if known is not None and known.maker is context and not known.is_replaced:

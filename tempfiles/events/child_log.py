@@ -43,6 +43,7 @@ class ChildCreation(NamedTuple):
     above it: Python by its `command`, empty if it has ended, a native child by `process` (see
     `ChildStart`). Python also reports its line of code and, in a worker of a pool, the `key` of the
     work that this process has handed over to it (see `registry.pools`).
+    It `takes_work` if other code could tell it what to do.
     """
 
     path: str
@@ -50,6 +51,7 @@ class ChildCreation(NamedTuple):
     command: tuple[str, ...] = ()
     key: str = ""
     process: str = ""
+    takes_work: bool = False
 
 
 class ChildLog:
@@ -123,7 +125,7 @@ class ChildLog:
 
     def _report(
         self, path: str | bytes | None, place: Any, source: str | tuple[str | bytes, ...],
-        work: tuple[int, str] | None = None,
+        work: tuple[int, str] | None = None, takes_work: bool = False,
     ) -> ChildStart | ChildCreation:
         from ..records import Origin
 
@@ -138,7 +140,8 @@ class ChildLog:
             self._origins[name] = origin
         giver, key = work or (0, "")
         key = key if giver == os.getpid() else ""
-        return ChildCreation(name, origin, tuple(map(os.fsdecode, source)), key)
+        command = tuple(map(os.fsdecode, source))
+        return ChildCreation(name, origin, command, key, takes_work=takes_work)
 
     def forget(self) -> None:
         """Forget the lines so far: other files may get the same paths."""

@@ -156,6 +156,24 @@ def write(): open("a", "w").close()
             "def work():\n    for name in iter(jobs.get, None): open(name, 'w').close()\n" + HEAD)
         self.assertEqual(found, ({}, ["a", "b"]))
 
+    def test_file_of_a_child_that_is_asked_later_is_apart(self) -> None:
+        """A child of a fork server with a queue, and an interpreter at the end of a pipe."""
+        self.write("worker.py", "def work(jobs):\n    for name in iter(jobs.get, None):\n"
+                                "        open(name, 'w').close()\n")
+        found = self.run_tests("""
+    def test_1(self):
+        T.jobs = SERVER.Queue()
+        T.worker = SERVER.Process(target=worker.work, args=(T.jobs,))
+        T.worker.start()
+        T.shell = subprocess.Popen([sys.executable, "-iq"], stdin=-1, stderr=-3, text=True)
+    def test_2(self):
+        T.jobs.put("a"); T.jobs.put(tempfile.gettempdir() + "/b"); T.jobs.put(None)
+        T.worker.join()
+        T.shell.communicate("open('c', 'w').close()")
+""", "import multiprocessing, subprocess, sys, worker\n"
+            "SERVER = multiprocessing.get_context('forkserver')\n" + HEAD)
+        self.assertEqual(found, ({}, ["a", "b", "c"]))
+
     def test_file_of_a_queue_of_a_task_is_apart(self) -> None:
         found = self.run_tests("""
     def test_1(self):

@@ -8,6 +8,7 @@ import os
 import sys
 
 _LOG = "_TIDYTEST_CHILD_LOG"
+_STARTS = ("multiprocessing/spawn.py", "multiprocessing/forkserver.py")  # hold pipes of their own
 
 
 def _hide():
@@ -98,7 +99,8 @@ class _Reporter:
         if not is_part and self._room > 0:
             self._room -= 1
             origin = self._origin(frame, call)
-            self._append(ascii((path, origin, self._command, _work_of(frame))))
+            takes_work = _takes_work(frame)
+            self._append(ascii((path, origin, self._command, _work_of(frame), takes_work)))
 
     def _append(self, line):
         descriptor = _open(self._log, self._flags)
@@ -155,6 +157,19 @@ def _key_of_work(frame, code):
         job = frame.f_locals.get("job")
         return None if job is None else "job " + str(job)
     return None
+
+
+def _takes_work(frame):
+    """Whether other code can hand work to this process: by a queue, a pipe, a prompt."""
+    while frame is not None and not frame.f_code.co_filename.endswith(_STARTS):
+        if frame.f_code.co_filename == "<stdin>":
+            return True
+        for value in frame.f_locals.values():
+            kind = type(value)
+            if hasattr(kind, "recv") or (hasattr(kind, "put") and hasattr(kind, "get")):
+                return True
+        frame = frame.f_back
+    return False
 
 
 def _may_create(path, mode, flags):
