@@ -73,6 +73,7 @@ class NodeProcess:
         }  # fmt: skip
         self._components = Components(settings._replace(keep_dir=self._kept))
         self._components.retention.name = plan.kept
+        self._components.retention.begin()
         if self._components.reaper is not None:
             self._components.reaper.begin(self._remarks)
         self._run = self._components.new_run()

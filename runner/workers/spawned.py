@@ -70,6 +70,7 @@ def _work() -> int:
     )
     components = Components(settings._replace(html=None))
     components.retention.name = plan.kept
+    components.retention.begin()
     measured = asked.slowest_temp is not None or asked.html is not None
     run_settings = components.run_settings()._replace(
         base=plan.root, measure_made=measured, siblings=os.path.join(plan.root, "siblings")

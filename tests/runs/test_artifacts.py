@@ -35,10 +35,13 @@ class ArtifactTests(KeepTestCase):
         self.assertEqual((run / "test_a.T.test" / "logs" / "a.txt").read_text(), "text")
         self.assertIn(f"Kept files of 1 test: {run}\n", outcome.err)
         self.assertNotIn("1 leaked", outcome.err)
-        outcome = self.keep("-j2", "--record", "record.jsonl", "test_a")
-        line = f"Kept files of 1 test: {self.kept()[-1]}\n"
-        self.assertIn(line, outcome.err)
-        self.assertIn(line, self.tidytest("--merge", "record.jsonl").err)
+        for words in (["--record", "record.jsonl"], ["-j2", "--workers-by", "spawn"]):
+            outcome = self.keep(*words, "test_a")
+            (new,) = {*self.kept()} - {run}
+            self.assertIn(f"Kept files of 1 test: {new}\n", outcome.err)
+            self.assertNotIn("leaked", outcome.err)
+            shutil.rmtree(new)
+        self.assertIn("\nKept files of 1 test: ", self.tidytest("--merge", "record.jsonl").err)
 
     def test_unwritten_artifacts_leave_and_report_nothing(self) -> None:
         self.write("test_a.py", """

@@ -102,11 +102,12 @@ class ShippedRunTests(ClusterTestCase):
         self.write("data/ignored.txt", "")
         self.write(".gitignore", "data\n")
         self.write("test_a.py", """
-            import os, tempfile, unittest
+            import os, tempfile, runner
             import measured
 
-            class A(unittest.TestCase):
+            class A(runner.TrackedTestCase):
                 def test_directory(self):
+                    self.artifactPath("log.txt").touch()
                     files = [".gitignore", "measured.py", "test_a.py"]
                     self.assertEqual(sorted(n for n in os.listdir() if "_" != n[:1]), files)
                 def test_leaks(self):
@@ -123,15 +124,16 @@ class ShippedRunTests(ClusterTestCase):
         )
         self.assertRegex(outcome.err, r"tidytest: ships 3 files, \d+ B\n")
         self.assertRegex(outcome.out, r"measured.py +4 +1 +75%")
-        self.assertIn(f'File "{self.project}/test_a.py", line 12', outcome.err)
+        self.assertIn(f'File "{self.project}/test_a.py", line 13', outcome.err)
         (place,) = Path(self.project, "kept").glob("*/test_a.A.test_leaks/left-*")
         self.assertIn(str(place.parent), outcome.err)
+        self.assertTrue([*place.parents[1].glob("test_a.A.test_directory/log.txt")])
         self.assertEqual(outcome.code, 1)
         for name in (*self.REPORTS, "record.jsonl"):
             with self.subTest(name):
                 self.assertIn("127.0.0.1", Path(self.project, name).read_text("utf-8"))
         self.assertIn("::error", outcome.out)
-        self.assertRegex(outcome.out, r"test_a.py:11: 1 temporary file left by .* \[127.0.0.1\]")
+        self.assertRegex(outcome.out, r"test_a.py:12: 1 temporary file left by .* \[127.0.0.1\]")
         self.assertRegex(outcome.out, r"title=FAIL%3A test_a.A.test_leaks \[127.0.0.1\]")
 
 
