@@ -110,10 +110,10 @@ def may_take_work(frame: FrameType | None) -> bool:
     is_users = False
     while frame is not None and not _is_bottom(frame):
         module = frame.f_globals.get("__name__", "")
-        if not is_users:  # of the library's own frames the outermost is the thread's target
-            frames.clear()
-            is_users = module.partition(".")[0] not in _NOT_USERS
         if module != "threading":
+            if not is_users:  # of the library's own frames the outermost is the thread's target
+                frames.clear()
+                is_users = module.partition(".")[0] not in _NOT_USERS
             frames.append(frame)
         frame = frame.f_back
     return any(map(_may_take_work, frames))

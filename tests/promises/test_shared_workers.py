@@ -101,6 +101,18 @@ def ask():
 """, "server.serve_forever", "import test_it; test_it.ask(); T.worker.join()")
         self.assertEqual(found, ({}, ["a"]))
 
+    def test_file_of_a_server_that_forks_is_apart(self) -> None:
+        found = self.run_worker("""
+import socketserver, socket
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self): open(tempfile.gettempdir() + "/a", "w").close()
+server = socketserver.ForkingTCPServer(("127.0.0.1", 0), Handler)
+def ask():
+    with socket.create_connection(server.server_address) as s: s.recv(1)
+    server.shutdown(); server.server_close()
+""", "server.serve_forever", "import test_it; test_it.ask(); T.worker.join()")
+        self.assertEqual(found, ({}, ["a"]))
+
     def test_file_after_a_read_from_a_pipe_is_apart(self) -> None:
         found = self.run_worker("""
 import os
