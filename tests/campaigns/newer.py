@@ -46,10 +46,7 @@ def install(place: Path) -> None:
         subprocess.run(["debootstrap", "--variant=minbase", f"--include={packages}", "sid",
                         str(place), _MIRROR], check=True)  # fmt: skip
     (place / "work").mkdir(exist_ok=True)
-    for name in _FROM_HERE:
-        if Path("/", name).exists():
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(Path("/", name), place / name)
+    _copy_settings(place)
     if not all((place / f"usr/bin/python{version}").exists() for version in VERSIONS):
         pythons = [name.format(version) for version in VERSIONS
                    for name in ("python{}-venv", "libpython{}-testsuite")]  # fmt: skip
@@ -58,6 +55,14 @@ def install(place: Path) -> None:
         enter(place, *update).check_returncode()
         enter(place, "apt-get", "install", "-qq", "--no-install-recommends", "--yes",
               *pythons).check_returncode()  # fmt: skip
+        _copy_settings(place)  # a package has written its own certificates
+
+
+def _copy_settings(place: Path) -> None:
+    for name in _FROM_HERE:
+        if Path("/", name).exists():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path("/", name), place / name)
 
 
 def enter(place: Path, *command: str) -> subprocess.CompletedProcess[bytes]:
