@@ -9,6 +9,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from tempfiles import untracked
@@ -120,12 +121,14 @@ class Measurement(WorkerListener):
         except (self._error, sqlite3.Error, OSError):
             return b""
 
-    def absorb(self, file: str) -> None:
-        """Add what a worker has measured."""
+    def absorb(self, file: str, moved: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Add what a worker has measured, with some directories in place of others."""
         if os.path.exists(file):
-            self._attempt(lambda: self._add(file))
+            self._attempt(lambda: self._add(file, moved))
 
-    def _add(self, file: str) -> None:
+    def _add(self, file: str, moved: Mapping[str, str]) -> None:
+        if moved:
+            move_paths(file, moved)
         data = self._data_of(file)
         data.read()
         self._coverage.get_data().update(data)

@@ -120,15 +120,12 @@ class MergedSuite:
 
     def _absorb(self, record: Record, measurement: Measurement) -> None:
         """Add the coverage data of a run, with the paths of this machine."""
-        from ..listeners.coverage import move_paths
-
         path = os.path.join(self._session.run.root.path, "coverage")
         for data in record.coverage:
             with untracked():
                 with open(path, "wb") as file:
                     file.write(data)
-                move_paths(path, {record.header.directory: os.getcwd()})
-                measurement.absorb(path)
+                measurement.absorb(path, {record.header.directory: os.getcwd()})
                 os.unlink(path)
 
     def bound_lines(self) -> list[str]:

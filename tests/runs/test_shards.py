@@ -6,6 +6,8 @@ import importlib.util
 import json
 import re
 import unittest
+import zlib
+from base64 import b64encode
 from pathlib import Path
 
 from tests.support.projects import ProjectTestCase
@@ -78,6 +80,12 @@ class MergeTests(ShardTestCase):
         self.assertIn("The curve shows the bytes", (self.project / "page.html").read_text())
         measured = [line for line in lines_of(self.project / names[0]) if "usage" in line]
         self.assertTrue(measured[0]["usage"])
+        text = (self.project / names[0]).read_text()
+        wrong = b64encode(zlib.compress(b"no data file")).decode()
+        self.write(names[0], re.sub('"coverage": ".*"', f'"coverage": "{wrong}"', text))
+        damaged = self.tidytest("--coverage", "--merge", *names)
+        self.assertIn("coverage: cannot be recorded: file is not a database", damaged.out)
+        self.assertEqual(damaged.code, 1)
         self.tidytest("--shard=2/2", "--record", names[1])
         refused = self.tidytest("--coverage", "--merge", *names)
         self.assertRefused(refused, "shard 2 of 2 (shard-2.jsonl) was run without --coverage")
