@@ -8,6 +8,7 @@ import os
 import sys
 
 _LOG = "_TIDYTEST_CHILD_LOG"
+_PROMPTS = ("<stdin>", "<python-input")
 _STARTS = ("multiprocessing/spawn.py", "multiprocessing/forkserver.py")  # hold pipes of their own
 
 
@@ -162,7 +163,7 @@ def _key_of_work(frame, code):
 def _takes_work(frame):
     """Whether other code can hand work to this process: by a queue, a pipe, a prompt."""
     while frame is not None and not frame.f_code.co_filename.endswith(_STARTS):
-        if frame.f_code.co_filename == "<stdin>":
+        if frame.f_code.co_filename.startswith(_PROMPTS):
             return True
         for value in frame.f_locals.values():
             kind = type(value)
