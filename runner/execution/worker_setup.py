@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..marks import worker_setups
-from ..unittest_api import fixture_error
+from ..unittest_api import capturing, fixture_error
 
 __unittest = True  # frames of this module stay out of users' tracebacks
 
@@ -56,11 +56,12 @@ def _start(result: Any, function: Callable[[], Any], started: list[Any]) -> bool
 
 @contextlib.contextmanager
 def _errors_of(function: Callable[[], Any], result: Any) -> Iterator[None]:
-    """Add what the block raises to the result, as the error of a function."""
-    try:
-        yield
-    except Exception:
-        result.addError(fixture_error(_name_of(function)), sys.exc_info())
+    """Add what the block raises to the result, as the error of a function; capture it (`-b`)."""
+    with capturing(result):
+        try:
+            yield
+        except Exception:
+            result.addError(fixture_error(_name_of(function)), sys.exc_info())
 
 
 def _name_of(function: Callable[[], Any]) -> str:

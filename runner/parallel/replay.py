@@ -243,7 +243,7 @@ class Replay:
         outcome = Outcome(*fields)
         test = self._tests[index] if index is not None else self._test
         if outcome.fixture:
-            if self._result.buffer and not self._is_capturing:
+            if self._test is None and not self._is_capturing:  # else one captures already
                 self._is_capturing = True
                 self._fixture.enter_context(capturing(self._result))
             self._write_captured()

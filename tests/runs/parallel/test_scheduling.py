@@ -199,16 +199,21 @@ class SetupTests(ProjectTestCase):
             import runner
             @runner.worker_setup
             def database():
+                print("looks for the server")
                 raise OSError("no database")
             class A(unittest.TestCase):
                 def test(self): pass
             class B(unittest.TestCase):
                 def test(self): pass
         """)
-        outcome = self.tidytest("-j2", "test_a")
-        self.assertEqual(outcome.err.count("ERROR: worker_setup (test_a.database)"), 1, outcome.err)
-        self.assertIn("Ran 0 tests", outcome.err)
-        self.assertIn(outcome.code, (1, 5))
+        for words in (["-j2"], ["-j2", "-b"], ["-b"]):
+            with self.subTest(words):
+                outcome = self.tidytest(*words, "test_a")
+                title = "ERROR: worker_setup (test_a.database)"
+                self.assertEqual(outcome.err.count(title), 1, outcome.err)
+                self.assertEqual("Stdout:\nlooks for" in outcome.err, "-b" in words)
+                self.assertIn("Ran 0 tests", outcome.err)
+                self.assertIn(outcome.code, (1, 5))
 
     def test_set_up_that_kills_its_worker_or_hangs_is_an_error(self) -> None:
         self.write("test_a.py", """
