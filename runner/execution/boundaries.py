@@ -153,7 +153,14 @@ class Boundaries:
         """Add the failure that leaks are to the result, for a test that is over."""
         if closed.failure is not None:
             error = leak_failure(closed.failure, test.failureException)
-            self._result.addFailure(test, raised(error))
+            result = self._result
+            # After `stopTest` unittest would look for captured output in the real stream.
+            buffers = getattr(result, "buffer", False)  # nose2 has none
+            result.buffer = buffers and hasattr(sys.stdout, "getvalue")
+            try:
+                result.addFailure(test, raised(error))
+            finally:
+                result.buffer = buffers
 
     @contextlib.contextmanager
     def in_subtest(self, test: TestCase) -> Iterator[None]:

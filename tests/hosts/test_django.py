@@ -148,7 +148,7 @@ class DjangoTests(ProjectTestCase):
         (self.project / "media").rmdir()
 
     def test_each_test_owns_what_it_leaves(self) -> None:
-        outcome = self.manage_test("--leaks", "fail", "-v2", "--leak-lines", code=1)
+        outcome = self.manage_test("--leaks", "fail", "-v2", "--buffer", "--leak-lines", code=1)
         self.assertRegex(outcome.out, r"(?m)^shop/tests\.py:\d+: 5 temporary files left by")
         self.assertEqual(self.leaks(), EXPECTED)
         self.assertIn("Ran 6 tests", outcome.err)
