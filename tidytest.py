@@ -68,7 +68,7 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    if __spec__ is None:  # started by the path of this file
+    if globals()["__spec__"] is None:  # started by the path of this file
         _child()
     else:
         main()

@@ -27,7 +27,7 @@ class Debugging(Listener):
 
     def exception(self, description: str, error: BaseException, trace: Any) -> None:
         """Debug an error or a failure, of a subtest too."""
-        if self._has_quit or isinstance(error, bdb.BdbQuit):
+        if self._has_quit or _quits_breakpoint(error, trace):
             return
         trace = _without_unittest(trace)
         captured = sys.stdout, sys.stderr
@@ -42,6 +42,13 @@ class Debugging(Listener):
                 self._run.stop()
         finally:
             sys.stdout, sys.stderr = captured
+
+
+def _quits_breakpoint(error: BaseException, trace: Any) -> bool:
+    """Return whether the user quit a `breakpoint()`: from 3.14 on pdb itself exits there."""
+    frames = [frame for frame, _ in traceback.walk_tb(trace)]
+    is_of_pdb = bool(frames) and frames[-1].f_globals.get("__name__") == pdb.__name__
+    return isinstance(error, bdb.BdbQuit) or (is_of_pdb and isinstance(error, SystemExit))
 
 
 class _Debugger(pdb.Pdb):

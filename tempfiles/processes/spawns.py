@@ -74,6 +74,7 @@ class SpawnObserver:
             "os.system": self._systems,
             "os.fork": self._forks_off,
             "os.forkpty": self._forks_off,
+            "socket.connect": self._asks_server,
         }
 
     # One handler an event; frame 2 of a handler is the one that raised the event.
@@ -111,6 +112,14 @@ class SpawnObserver:
 
     def _systems(self, args: tuple[Any, ...]) -> None:
         self._add(get_frame(2), "os.system", (os.fsdecode(args[0]),))
+
+    def _asks_server(self, args: tuple[Any, ...]) -> None:
+        """multiprocessing is about to ask its fork server for a child.
+
+        From 3.14 on the two shake hands first: the child runs before `opens_pipe`.
+        """
+        if get_frame(2).f_globals.get("__name__") == "multiprocessing.forkserver":
+            self.begin_unaudited()
 
     def _forks_off(self, args: tuple[Any, ...]) -> None:
         self.begin_unaudited()

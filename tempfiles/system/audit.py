@@ -26,8 +26,8 @@ _WRITING_MODES = frozenset("wax+")
 # What an observer has handlers for, besides "open" and "import".
 _WRITE_EVENTS = (
     "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate",
-    "shutil.copyfile", "shutil.move", "socket.bind", "sqlite3.connect", "tempfiles.make_node",
-    "ctypes.dlopen", "ctypes.dlsym",
+    "shutil.copyfile", "shutil.move", "socket.bind", "socket.connect", "sqlite3.connect",
+    "tempfiles.make_node", "ctypes.dlopen", "ctypes.dlsym",
     "subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.fork", "os.forkpty",
 )  # fmt: skip
 _NODE_FUNCTIONS = ("mkfifo", "mknod")

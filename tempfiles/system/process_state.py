@@ -149,7 +149,7 @@ def _remove_all(modules: dict[str, ModuleType], names: dict[str, ModuleType]) ->
 
 
 def _leave_root_directory() -> None:
-    """Return to the root directory of the system, where a test has changed it, and stay there."""
+    """Return to the root directory of the start, where a test has changed it, and stay there."""
     if _AtStart.root is None or _AtStart.directory < 0:
         return
     try:
@@ -160,10 +160,11 @@ def _leave_root_directory() -> None:
         return
     try:
         chdir(_AtStart.directory)
-        above = stat("..")
-        while not samestat(stat("."), above):
+        # Not further: the run itself may have begun below the root of the system.
+        while not samestat(stat("."), _AtStart.root):
+            if samestat(stat("."), stat("..")):
+                return
             chdir("..")
-            above = stat("..")
         os.chroot(".")
         chdir(before)
     except OSError:

@@ -18,7 +18,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 VERSIONS = ("3.14", "3.15")
 _MIRROR = "http://deb.debian.org/debian"
-_PACKAGES = ("gcc", "git", "libc6-dev", "make", "procps")
+_PACKAGES = ("e2fsprogs", "gcc", "git", "libc6-dev", "make", "procps")
 _FROM_HERE = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
 _ENTER = """
 mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/tmp" &&

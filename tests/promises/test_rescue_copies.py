@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.support.rescue import RescueCase
@@ -246,7 +247,7 @@ class WrittenByOthersTests(RescueCase):
             print(flush=True)
         """)
         editor = subprocess.Popen(
-            ["python3", "editor.py"], cwd=self.project, text=True, stdin=subprocess.PIPE,
+            [sys.executable, "editor.py"], cwd=self.project, text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         with editor:

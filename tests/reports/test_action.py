@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import unittest
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +67,7 @@ class ActionTests(ProjectTestCase):
             class T(unittest.TestCase):
                 def test_a(self): tempfile.mkdtemp()
         """)
-        self.command("tidytest", "#!/bin/sh\nexec python -m runner \"$@\"\n")
+        self.command("tidytest", f"#!/bin/sh\nexec {sys.executable} -m runner \"$@\"\n")
         done = self.run_step("Run the tests", arguments="discover --leaks fail -p test_*.py")
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("FAILED (leaks=1)", done.stderr)

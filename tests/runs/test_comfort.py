@@ -120,7 +120,7 @@ class ProgressTests(ProjectTestCase):
         self.assertIn("2/2", shown)
         self.assertIn("1 failed, 1 leaked", shown)
         self.assertNotIn("\n.", shown)
-        self.assertRegex(shown, r"FAILED\S* \(failures=1\)")
+        self.assertRegex(shown, r"FAILED\S* \(\S*failures=1")
         log = self.tidytest("--progress", "test_a").err
         self.assertTrue(log.startswith(".F\n"), log)
         self.assertNotIn("2/2", log)

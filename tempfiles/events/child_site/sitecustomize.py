@@ -8,7 +8,7 @@ import os
 import sys
 
 _LOG = "_TIDYTEST_CHILD_LOG"
-_PROMPTS = ("<stdin>", "<python-input")
+_PROMPTS = ("<stdin", "<python-input")
 _STARTS = ("multiprocessing/spawn.py", "multiprocessing/forkserver.py")  # hold pipes of their own
 
 

@@ -6,7 +6,6 @@ from tests.campaigns.zoo.rows import (
     BY_NATIVE,
     EITHER,
     EVERYWHERE,
-    SCANNED,
     TEMP,
     USUAL,
     Expected,
@@ -199,7 +198,8 @@ WRITERS: tuple[Way, ...] = (
     line("wave.open", "import wave; wave.open(leaf(), 'wb').setparams((1, 1, 8000, 0, 'NONE', ''))",
          ("wave.open",)),
     line("dump_stats", "import cProfile\np = cProfile.Profile()\np.runcall(len, '')\n"
-         "p.dump_stats(leaf())", ("cProfile.Profile.dump_stats",)),
+         "p.dump_stats(leaf())", ("cProfile.Profile.dump_stats",
+         "profiling.tracing.Profile.dump_stats")),  # from 3.15 on
     line("zipapp", "import zipapp; zipapp.create_archive(os.path.dirname(__file__), leaf(),"
          " main='here:place')", "zipapp.create_archive", places=(TEMP,)),
     line("urlretrieve", "import urllib.request\nfrom here import MATERIAL\n"
@@ -210,8 +210,8 @@ WRITERS: tuple[Way, ...] = (
     line("venv", "import venv; venv.create(leaf(), symlinks=True)", "venv.create",
          type="directory", places=(TEMP,)),
     line("readline history", "import readline; readline.write_history_file(leaf())",
-         ("readline.write_history_file",), evidence=SCANNED, origin=False, limits=BY_NATIVE,
-         needs=("readline",)),
+         ("readline.write_history_file", "open"), evidence=EITHER, origin=False, limits=BY_NATIVE,
+         needs=("readline",)),  # from 3.14 on the module fires an event
     line("SharedMemory", "from multiprocessing.shared_memory import SharedMemory\n"
          "self.__class__.kept = SharedMemory(create=True, size=64)",
          ("multiprocessing.shared_memory.SharedMemory",), name="psm_*", places=("shm",),

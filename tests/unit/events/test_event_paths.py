@@ -7,7 +7,6 @@ import ntpath
 import os
 import tempfile
 import unittest
-from types import SimpleNamespace
 from unittest import mock
 
 from tempfiles.events import event_paths
@@ -58,8 +57,8 @@ class LinkTests(unittest.TestCase):
 
 class WindowsTests(unittest.TestCase):
     def test_paths_become_absolute_with_one_separator(self) -> None:
-        windows = SimpleNamespace(path=ntpath, sep="\\", fsdecode=os.fsdecode)
-        self.enterContext(mock.patch.object(event_paths, "os", windows))
+        for name in ("isabs", "join", "normpath"):
+            self.enterContext(mock.patch.object(syscalls, name, getattr(ntpath, name)))
         self.enterContext(mock.patch.object(event_paths, "POSIX", False))
         self.enterContext(
             mock.patch.object(event_paths, "working_directory", lambda: "C:\\work")
