@@ -6,7 +6,7 @@ Each name is imported when it is first used: a program that only opens a run doe
 import typing
 from importlib import import_module as _import_module  # before a test can replace it
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if typing.TYPE_CHECKING:
     from .api.create import *
