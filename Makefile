@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 # Two for each core: half of what the tests take is waiting for processes that they started.
 JOBS ?= $(shell $(PYTHON) -c 'import os; print(2 * os.cpu_count())')
+RETRIES ?= 0
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
@@ -30,7 +31,7 @@ demo: $(BIN)/tidytest  ## run a small suite that leaks in several ways
 	cd examples/leaky && ../../$(BIN)/python -m runner discover -v; rm -f debug.log
 
 test: $(READY)  ## run this project's tests with its own runner; a leak fails
-	$(BIN)/python -m runner discover -s tests -t . --leaks fail -j $(JOBS)
+	$(BIN)/python -m runner discover -s tests -t . --leaks fail -j $(JOBS) --retries $(RETRIES)
 
 test-newer: $(READY)  ## run the tests on 3.14 and 3.15 from Debian unstable, in a chroot; needs root
 	$(BIN)/python -m tests.campaigns.newer
