@@ -220,8 +220,8 @@ class Pool:
         self._started += 1
         paths = paths_in(self._root, self._started, self._joined)
         others = list(self._workers.values())
-        worker = self._starter.start(number, paths, others)
-        self._workers[number] = worker
+        with self._starter.holding_interrupts():
+            self._workers[number] = worker = self._starter.start(number, paths, others)
         return worker
 
     # Events

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from tempfiles import untracked
 
@@ -70,6 +71,10 @@ class SpawnStarter:
         )  # fmt: skip
         with untracked(), open(self._plan, "w", encoding="ascii") as file:
             json.dump(plan._asdict(), file)
+
+    def holding_interrupts(self) -> AbstractContextManager[None]:
+        """Do nothing: a new process would inherit what is blocked, and no function is called."""
+        return nullcontext()
 
     def start(self, number: int, paths: Paths, others: Sequence[WorkerProcess]) -> WorkerProcess:
         """Start a worker; see `WorkerStarter`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ..workers.channel import Paths, park
@@ -24,6 +27,9 @@ class WorkerStarter(Protocol):
             paths: its files.
             others: the workers that there are.
         """
+
+    def holding_interrupts(self) -> AbstractContextManager[None]:
+        """Return a block in which ^C waits, where the start of a worker could lose it."""
 
 
 class ForkStarter:
@@ -45,6 +51,7 @@ class ForkStarter:
         wires = self._wires
         pid = self._job.run.fork()
         if pid == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             wires.close_in_worker()
             for fd in (work_in, *(worker.work for worker in others)):
                 os.close(fd)
@@ -53,6 +60,15 @@ class ForkStarter:
         os.close(work)
         with self._job.run.starting_worker():
             return WorkerProcess(number, pid, paths, park(work_in))
+
+    @contextlib.contextmanager
+    def holding_interrupts(self) -> Iterator[None]:
+        """Have ^C wait: the interpreter ignores what a function raises that it calls at a fork."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def starter_of(job: Job, wires: Wires) -> WorkerStarter:

@@ -65,6 +65,21 @@ class EndTests(ProjectTestCase):
                     Path(self.project, name).unlink()
                 self.assertEqual(os.listdir(self.base), [])
 
+    def test_interrupt_while_a_worker_starts_is_not_lost(self) -> None:
+        self.write("test_a.py", """
+            import os, signal, time, unittest
+            numbers = [signal.SIGINT]
+            def interrupt():
+                if numbers: os.kill(os.getpid(), numbers.pop())
+            os.register_at_fork(after_in_parent=interrupt)
+            class A(unittest.TestCase):
+                def test_1(self): time.sleep(30)
+        """)
+        outcome = self.tidytest("-j2", "test_a")
+        self.assertEqual(outcome.code, -signal.SIGINT)
+        self.assertIn("Interrupted: ", outcome.err)
+        self.assertNotIn("ignored", outcome.err)
+
 
 class EnvironmentTests(ProjectTestCase):
     def test_worker_and_its_children_know_their_number(self) -> None:
