@@ -382,7 +382,8 @@ class PathTable:
         made = self._by_maker.get(context, ())
         below = [state for state in made if state.path.startswith(directories)]
         if below and not self.keeps_all:
-            self._by_maker[context] = [state for state in made if state not in below]
+            kept = [state for state in made if not state.path.startswith(directories)]
+            self._by_maker[context] = kept
             for state in below:
                 self.forget(state)
 

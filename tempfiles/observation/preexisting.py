@@ -117,7 +117,7 @@ class PreexistingFiles:
         state.preexisting = path
 
     def add_all(self, paths: Iterable[str], since: int) -> None:
-        """Read the content of files, except for those that the run has created.
+        """Look at the size of files, except for those that the run has created.
 
         Args:
             paths: the paths.
