@@ -206,13 +206,11 @@ class Ending:
         return is_part or components.leaves_out_tests
 
     def _completeness(self) -> Completeness:
-        from ..selection.completeness import Completeness, ContextIds
+        from ..selection.completeness import Completeness
 
         components, session = self._components, self._session
         return Completeness(
-            ContextIds(
-                components.loaded, session.ran, session.outcomes.incomplete, session.interrupted
-            ),
+            session.context_ids(components.loaded),
             whole=not self._is_filtered() and not self._result.shouldStop,
             imported=not session.outcomes.load_failed, project=components.directory,
         )  # fmt: skip

@@ -33,7 +33,7 @@ from ..execution.replaced import restore_all
 from ..hosting.components import Components
 from ..hosting.exit_steps import finish_multiprocessing
 from ..hosting.run_end import RunEnd, warning_only
-from ..selection.completeness import Completeness, ContextIds, ids_of
+from ..selection.completeness import Completeness, ids_of
 from ..session.listener import Listener
 from ..session.outcomes import Outcome, Status
 from ..settings.options import BY_NAME
@@ -169,9 +169,9 @@ class TidyPlugin(events.Plugin):  # type: ignore[misc]
 
     def _completeness(self) -> Completeness:
         tests = self.tests
-        ids = ContextIds(self._loaded, tests.ran, tests.outcomes.incomplete, tests.interrupted)
         return Completeness(
-            ids, whole=not self._is_filtered(), imported=not tests.outcomes.load_failed,
+            tests.context_ids(self._loaded),
+            whole=not self._is_filtered(), imported=not tests.outcomes.load_failed,
             project=self.components.directory,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ around each module, class and test, and reports each outcome.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,12 @@ from .policy import ClosedContext, Policy
 if TYPE_CHECKING:
     from tempfiles import Leak, Retention, Run, Scope, Source
 
-    from ..selection.completeness import Completeness
+    from ..selection.completeness import Completeness, ContextIds
     from .memory import LeakMemory
     from .summary import RunSummary
     from .worker_reports import WorkerReports
 
 __unittest = True
-
 
 _NOTHING = ClosedContext(ContextReport("", ""), ContextReport("", ""))
 
@@ -240,6 +239,12 @@ class Session:
         """
         self._of_workers().ended(report)
         self._note_late(late)
+
+    def context_ids(self, loaded: Set[str]) -> ContextIds:
+        """Return the ids of the tests that were loaded, and of what became of all contexts."""
+        from ..selection.completeness import ContextIds
+
+        return ContextIds(loaded, self.ran, self.outcomes.incomplete, self.interrupted)
 
     def _of_workers(self) -> WorkerReports:
         if self._workers is None:

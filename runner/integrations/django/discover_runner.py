@@ -20,7 +20,7 @@ from ...execution.runner import TidyTestRunner
 from ...hosting.components import Components
 from ...hosting.exit_steps import finish_multiprocessing
 from ...hosting.run_end import RunEnd, warning_only
-from ...selection.completeness import Completeness, ContextIds, ids_of
+from ...selection.completeness import Completeness, ids_of
 from ...session.session import Session
 from ...settings.options import BY_NAME
 from ...unittest_api import HARNESS
@@ -193,7 +193,7 @@ class TidyDiscoverRunner(DiscoverRunner):
         session = self.session
         assert session is not None
         return Completeness(
-            ContextIds(self._loaded, session.ran, session.outcomes.incomplete, session.interrupted),
+            session.context_ids(self._loaded),
             whole=not self._is_filtered(), imported=not session.outcomes.load_failed,
             project=self._components.directory,
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Set
 
-from ...selection.completeness import Completeness, ContextIds
+from ...selection.completeness import Completeness
 from ...session.session import Session
 
 
@@ -22,7 +22,7 @@ class NodeCompleteness(Completeness):
     def __init__(
         self, loaded: Set[str], session: Session, *, whole: bool, project: str
     ) -> None:
-        ids = ContextIds(loaded, session.ran, session.outcomes.incomplete, session.interrupted)
+        ids = session.context_ids(loaded)
         super().__init__(ids, whole=whole, imported=True, project=project)
 
     @staticmethod
