@@ -16,7 +16,7 @@ from tempfiles import Leak, format_count, format_size, printable
 
 from ..output.escape import clip, printable_block, shorten
 from ..output.leaks import leak_line, leak_notes
-from ..output.lines import counted_contexts
+from ..output.lines import owners_of
 from ..output.tracebacks import failure_place, path_below
 from ..session.outcomes import FAILURES
 from ..session.records import FixtureRecord, SubtestRecord, SuiteReport, TestRecord
@@ -300,9 +300,8 @@ def _leak_command(leaks: list[Leak], report: SuiteReport) -> tuple[str, str]:
     name = "error" if any(leak.key in report.failing for leak in leaks) else "warning"
     properties = _place(leaks, report)
     total = format_size(sum(leak.bytes for leak in leaks))
-    contexts = {(leak.scope, leak.context) for leak in leaks}
-    owner = leaks[0].context if len(contexts) == 1 else counted_contexts(contexts)
-    properties["title"] = f"{format_count(len(leaks), 'temporary file')} left by {owner} ({total})"
+    number = format_count(len(leaks), "temporary file")
+    properties["title"] = f"{number} left by {owners_of(leaks)} ({total})"
     return _command(name, properties, "\n".join(_listed(leaks)))
 
 

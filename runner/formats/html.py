@@ -25,7 +25,7 @@ from markupsafe import Markup
 from tempfiles import Origin, Summary, format_count, format_size, printable
 
 from ..advice import WorstLine, worst_lines
-from ..output.lines import counted_contexts
+from ..output.lines import counted_owners
 from ..session.outcomes import Counts
 from ..session.records import SuiteReport
 from ..source_code import text_of
@@ -169,7 +169,7 @@ def _leaks_card(report: SuiteReport, failed: int) -> _Card:
         words = f"{format_count(failed, 'test')} failed for leaks"
         notes.append((words, "view=tests&facet=failed+for+leaks"))
     if totals.leaked:
-        by = counted_contexts({(leak.scope, leak.context) for leak in report.run.leaks})
+        by = counted_owners(report.run.leaks)
         notes.append((f"{format_size(totals.leaked_bytes)} by {by}", "view=contexts"))
     kind = "leaky" if totals.leaked else "good"
     return _Card(kind, totals.leaked, "leaked", "view=leaks", tuple(notes))

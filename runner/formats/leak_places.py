@@ -17,7 +17,7 @@ from typing import Literal
 
 from tempfiles import Leak, format_count, format_size, printable
 
-from ..output.lines import counted_contexts
+from ..output.lines import owners_of
 from ..session.records import SuiteReport
 from ..source_code import line_of_context, source_file, source_line
 
@@ -114,9 +114,7 @@ def _message(leaks: list[Leak], report: SuiteReport, machines: Mapping[str, str]
 def _words(
     leaks: list[Leak], report: SuiteReport, machines: Mapping[str, str]
 ) -> Iterator[str]:
-    contexts = {(leak.scope, leak.context) for leak in leaks}
-    yield f"{format_count(len(leaks), 'temporary file')} left by"
-    yield leaks[0].context if len(contexts) == 1 else counted_contexts(contexts)
+    yield f"{format_count(len(leaks), 'temporary file')} left by {owners_of(leaks)}"
     yield f"({format_size(sum(leak.bytes for leak in leaks))}):"
     origin = leaks[0].origin
     yield f"{origin.call} in {origin.function}" if origin is not None else _without_line(leaks[0])

@@ -119,7 +119,7 @@ def listing_title(leaks: Sequence[Leak]) -> str:
     """Return the title of a section that lists what contexts left."""
     if not leaks:
         return "FOUND"
-    by = counted_contexts({(leak.scope, leak.context) for leak in leaks})
+    by = counted_owners(leaks)
     return f"LEAKS: {len(leaks):,} left by {by}, {_size(leaks)}"
 
 
@@ -149,7 +149,7 @@ def totals_line(report: RunReport, kept: int = 0) -> str:
 def _leaked_text(report: RunReport) -> str:
     if not report.leaks:
         return "none leaked"
-    by = counted_contexts({(leak.scope, leak.context) for leak in report.leaks})
+    by = counted_owners(report.leaks)
     outcomes = Counter(leak.outcome for leak in report.leaks)
     if len(outcomes) == 1:
         return f"{len(report.leaks)} leaked by {by} ({next(iter(outcomes))})"
@@ -168,6 +168,17 @@ def counted_contexts(contexts: Iterable[tuple[str, str]]) -> str:
         "the run itself" if s == "run" else format_count(number[s], s, _PLURALS.get(s, f"{s}s"))
         for s in sorted(number)
     )
+
+
+def counted_owners(leaks: Iterable[Leak]) -> str:
+    """Return the number of contexts that left something, as `counted_contexts`."""
+    return counted_contexts({(leak.scope, leak.context) for leak in leaks})
+
+
+def owners_of(leaks: Sequence[Leak]) -> str:
+    """Return the id of the context that left all of some leaks, or how many contexts did."""
+    contexts = {(leak.scope, leak.context) for leak in leaks}
+    return leaks[0].context if len(contexts) == 1 else counted_contexts(contexts)
 
 
 def ending_lines(report: RunReport) -> Iterator[str]:
