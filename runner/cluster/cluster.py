@@ -218,7 +218,7 @@ class Cluster:
         started = machine.started
         taken = machine.take_units()
         units = [*filterfalse(self._schedule.leaves_out, taken)]
-        self._schedule.give_back(unit for unit in taken if unit not in units)
+        self._schedule.give_back(filter(self._schedule.leaves_out, taken))
         if is_gone:
             del self._machines[machine.address]
             self._change_workers(-machine.cores)
