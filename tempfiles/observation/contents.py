@@ -41,11 +41,15 @@ class UserContents:
         """Whether anything of a file is known."""
         return bool(self._originals)
 
-    def add_all(self, paths: Iterable[str]) -> None:
-        """Look at the first thousands of the user's files, before a process may change them."""
-        for path in islice(paths, _MOST_LISTED):
+    def add_all(self, files: Iterable[tuple[str, os.stat_result]]) -> None:
+        """Note the first thousands of the user's files, before a process may change them.
+
+        Args:
+            files: the path and the lstat of each.
+        """
+        for path, status in islice(files, _MOST_LISTED):
             if path not in self._heads:
-                self._add(path, reads=False)
+                self._add(path, status, reads=False)
 
     def add_lost(self, path: str) -> None:
         """Read a file of the user's that this process is about to remove, replace or write to.
@@ -55,20 +59,17 @@ class UserContents:
         """
         if self._lost < _MOST_LOST and not path.startswith(_NO_FILES):
             self._lost += 1
-            self._add(path, reads=True)
+            with contextlib.suppress(Exception):  # an audit hook of the user may forbid to open it
+                self._add(path, syscalls.lstat(path), reads=True)
         self.known.add(path)
 
-    def _add(self, path: str, *, reads: bool) -> None:
-        try:
-            status = syscalls.lstat(path)
-            if not _has_content(status):
-                return
-            was = version(status)[:4]
-            known = self._originals.setdefault(status.st_size, {})
-            if known.setdefault(path, was) == was:
-                self._heads[path] = _head(path) if reads else None
-        except Exception:  # an audit hook of the user may forbid to open it
+    def _add(self, path: str, status: os.stat_result, *, reads: bool) -> None:
+        if not _has_content(status):
             return
+        was = version(status)[:4]
+        known = self._originals.setdefault(status.st_size, {})
+        if known.setdefault(path, was) == was:
+            self._heads[path] = _head(path) if reads else None
 
     def copies_at(self, top: str) -> dict[str, str]:
         """Return the copies at a path and below it that are all that is left of originals."""

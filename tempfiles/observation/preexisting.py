@@ -6,6 +6,7 @@ is the user's again.
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -67,11 +68,11 @@ def _identify(path: str) -> FileId | None:
         return None
 
 
-def _is_changed(path: str, since: int) -> bool:
+def _status_of(path: str) -> os.stat_result | None:
     try:
-        return syscalls.lstat(path).st_ctime_ns >= since
+        return syscalls.lstat(path)
     except (OSError, ValueError):
-        return False
+        return None
 
 
 class PreexistingFiles:
@@ -124,8 +125,8 @@ class PreexistingFiles:
             since: when the run began (ns since the epoch).
         """
         self.contents.add_all(
-            path for path in paths
-            if not (_is_changed(path, since) and self._is_created_in_run(path))
+            (path, status) for path in paths if (status := _status_of(path)) is not None
+            and not (status.st_ctime_ns >= since and self._is_created_in_run(path))
         )
 
     def add_overwritten(self, path: str) -> None:
